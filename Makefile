@@ -1,0 +1,110 @@
+# Thin calls of dltpod; `make help` lists them. Variables become flags:
+#   make sync SOURCE="shop repo_commits" FULL_REFRESH=1
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+DLTPOD := .venv/bin/dltpod
+SOURCE ?=
+PYTEST_FLAGS ?=
+J ?= 2
+
+flags = $(if $(FILE),--file '$(FILE)')
+sync_flags = $(flags) $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)') $(if $(JOBS),-j $(JOBS)) \
+  $(if $(FULL_REFRESH),--full-refresh) $(foreach name,$(RESOURCE),--resource '$(name)') $(if $(LIMIT),--limit $(LIMIT)) \
+  $(foreach pair,$(SET),--set '$(pair)') $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(LOCKED),--locked) \
+  $(if $(FAIL_FAST),--fail-fast) $(if $(WAIT),--wait) $(if $(DRY_RUN),--dry-run) $(if $(ENGINE),--engine $(ENGINE)) \
+  $(if $(JSON),--json)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## the virtual environment .venv, from hashed pins; does nothing when it is there
+	@scripts/setup
+
+.PHONY: sync
+sync: setup examples/shop.db ## run sources: SOURCE="a b" or ALL=1 or TAG=t; FULL_REFRESH=1 LIMIT=n JOBS=n SET="k=v" DRY_RUN=1 …
+	@scripts/ensure-base-image $(flags) $(SOURCE)
+	@$(DLTPOD) sync $(sync_flags)
+
+.PHONY: check
+check: setup ## verdicts on sources without running them: SOURCE="a b", DEEP=1 for a look inside the container
+	@$(if $(DEEP),scripts/ensure-base-image $(flags) $(SOURCE) && )$(DLTPOD) check $(flags) $(SOURCE) $(if $(DEEP),--deep)
+
+.PHONY: list
+list: setup ## the sources
+	@$(DLTPOD) list $(flags)
+
+.PHONY: runs
+runs: setup ## what ran, and what came of it: SOURCE=a
+	@$(DLTPOD) runs $(flags) $(SOURCE)
+
+.PHONY: report
+report: setup ## one HTML page of what ran: .dltpod/report.html
+	@$(DLTPOD) report $(flags)
+
+.PHONY: build
+build: setup ## the images of sources: SOURCE="a b", default all
+	@scripts/ensure-base-image $(flags) $(SOURCE)
+	@$(DLTPOD) build $(flags) $(or $(SOURCE),--all)
+
+.PHONY: lock
+lock: setup ## pin what sources install, hashed, in locks/: SOURCE="a b"
+	@$(DLTPOD) lock $(flags) $(SOURCE)
+
+.PHONY: doctor
+doctor: setup ## what this machine lacks to run sources
+	@$(DLTPOD) doctor
+
+.PHONY: base-image
+base-image: ## python:<version>-slim from Debian packages, where it can't be pulled: PYTHON=3.13
+	@scripts/base-image $(or $(PYTHON),3.13)
+
+examples/shop.db: examples/make_shop.py
+	@python3 examples/make_shop.py
+
+.PHONY: setup-dev
+setup-dev:
+	@scripts/setup dev
+
+.PHONY: test
+test: lint test-unit test-containers ## everything: linters, unit tests, container tests
+
+.PHONY: lint
+lint: setup-dev ## ruff and mypy
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+.PHONY: test-unit
+test-unit: setup-dev ## the tests that need no container engine
+	@scripts/test-needs unit
+	.venv/bin/pytest tests/unit -n auto -q $(PYTEST_FLAGS)
+
+.PHONY: test-containers
+test-containers: setup-dev examples/shop.db ## the tests on the real container engine
+	@scripts/test-needs containers
+	@scripts/ensure-base-image
+	.venv/bin/pytest tests/containers -n $(J) --dist loadfile -q $(PYTEST_FLAGS)
+
+.PHONY: test-kubernetes
+test-kubernetes: setup-dev ## the tests on the cluster that KUBECONFIG names
+	@scripts/test-needs kubernetes
+	@scripts/ensure-base-image
+	.venv/bin/pytest tests/kubernetes -q $(PYTEST_FLAGS)
+
+.PHONY: bench
+bench: setup-dev examples/shop.db ## the figures of docs/performance.md
+	@scripts/ensure-base-image
+	.venv/bin/python -m bench
+
+.PHONY: pins
+pins: setup-dev ## resolve requirements/*.txt anew
+	.venv/bin/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --no-header $(UPGRADE) \
+	  pyproject.toml requirements/dev.in --extra kubernetes -o requirements/dev.txt
+	.venv/bin/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --no-header $(UPGRADE) \
+	  pyproject.toml -c requirements/dev.txt -o requirements/launcher.txt
+
+.PHONY: schema
+schema: setup ## docs/sources.schema.json anew, from the models
+	@$(DLTPOD) schema > docs/sources.schema.json
