@@ -1,0 +1,309 @@
+"""Turns the plain values of YAML and JSON into what a function's type hints ask for."""
+
+from __future__ import annotations
+
+import collections.abc
+import datetime
+import decimal
+import enum
+import inspect
+import sys
+import types
+import typing
+from pathlib import Path
+
+_NONE = type(None)
+_UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+
+
+class Mismatch(Exception):
+    """A value that a hint refuses: ``wanted`` and ``got`` say which types, never the value."""
+
+    def __init__(self, wanted: str, got: str) -> None:
+        super().__init__(f"{wanted}, not {got}")
+        self.wanted = wanted
+        self.got = got
+
+
+def hints_of(function: typing.Any) -> dict[str, typing.Any]:
+    """A function's type hints, each resolved by itself; one that can't be is left out."""
+    annotations = getattr(function, "__annotations__", {}) or {}
+    names = dict(vars(sys.modules.get(getattr(function, "__module__", ""), types)))
+    names.update(getattr(function, "__globals__", {}))
+    found = {}
+    for name, annotation in annotations.items():
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, names)
+            except Exception:  # noqa: BLE001 - names under TYPE_CHECKING aren't there
+                continue
+        found[name] = annotation
+    return found
+
+
+def coerce(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> typing.Any:
+    """``value`` as ``hint`` wants it; as it stands where the hint says nothing. Raises Mismatch.
+
+    Without a hint the default's type counts, where it is a plain one, and only as far as it fits.
+    """
+    if hint is inspect.Parameter.empty or hint is None:
+        if type(default) in (int, float, bool, datetime.date, datetime.datetime) and isinstance(value, str):
+            return _leniently(value, type(default))
+        return value
+    return _coerce(value, hint)
+
+
+def is_kind_of(hint: typing.Any, cls: type) -> bool:
+    """Whether a hint is ``cls``, a subclass, either with parameters, or a union with one of them."""
+    if isinstance(hint, cls):
+        return True
+    origin = typing.get_origin(hint)
+    if origin in _UNIONS or origin is typing.Annotated:
+        return any(is_kind_of(inner, cls) for inner in typing.get_args(hint))
+    kind = origin or hint
+    return isinstance(kind, type) and issubclass(kind, cls)
+
+
+def _leniently(value: typing.Any, kind: type) -> typing.Any:
+    try:
+        return _coerce(value, kind)
+    except Mismatch:
+        return value
+
+
+def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
+    origin = typing.get_origin(hint)
+    if hint is typing.Any or isinstance(hint, typing.TypeVar):
+        return value
+    if origin is typing.Annotated or origin in (typing.Final, typing.ClassVar):
+        return _coerce(value, typing.get_args(hint)[0])
+    if hasattr(hint, "__supertype__"):  # NewType
+        return _coerce(value, hint.__supertype__)
+    if origin in _UNIONS:
+        return _union(value, hint)
+    if origin is typing.Literal:
+        return _literal(value, typing.get_args(hint))
+    if value is None:
+        if hint in (_NONE, None, object):
+            return None
+        raise Mismatch(shown(hint), "null")
+    if origin is not None:
+        return _generic(value, hint, origin)
+    if isinstance(hint, type):
+        return _plain(value, hint)
+    return value
+
+
+def _union(value: typing.Any, hint: typing.Any) -> typing.Any:
+    options = typing.get_args(hint)
+    if value is None and _NONE in options:
+        return None
+    # As it stands, if any option takes it so; only then by conversion, in the order written.
+    for option in options:
+        kind = typing.get_origin(option) or option
+        if (
+            isinstance(kind, type)
+            and kind is not bool
+            and type(value) is kind
+            and not typing.get_args(option)
+        ):
+            return value
+    mismatch: Mismatch | None = None
+    for option in options:
+        if option is _NONE:
+            continue
+        try:
+            return _coerce(value, option)
+        except Mismatch as exc:
+            mismatch = exc
+    raise Mismatch(shown(hint), _got(value)) from mismatch
+
+
+def _literal(value: typing.Any, options: tuple[typing.Any, ...]) -> typing.Any:
+    for option in options:
+        if value == option and type(value) is type(option):
+            return option
+    for option in options:
+        if isinstance(value, (str, int, float)) and str(value) == str(option):
+            return option
+    raise Mismatch("one of " + ", ".join(repr(option) for option in options), "that")
+
+
+def _generic(value: typing.Any, hint: typing.Any, origin: typing.Any) -> typing.Any:
+    arguments = typing.get_args(hint)
+    if not isinstance(origin, type):
+        return value
+    if issubclass(origin, collections.abc.Mapping):
+        return _mapping(value, hint, arguments)
+    if _is_collection(origin):
+        items = _items(value, hint)
+        if issubclass(origin, tuple) and arguments and arguments[-1] is not Ellipsis:
+            if len(items) != len(arguments):
+                raise Mismatch(f"{len(arguments)} items", f"{len(items)}")
+            return tuple(_coerce(item, inner) for item, inner in zip(items, arguments, strict=True))
+        inner = arguments[0] if arguments else typing.Any
+        return _collected(origin, [_coerce(item, inner) for item in items])
+    return _plain(value, origin)
+
+
+def _is_collection(kind: type) -> bool:
+    return (
+        issubclass(kind, collections.abc.Iterable)
+        and not issubclass(kind, (str, bytes))
+        and kind.__module__
+        in (
+            "builtins",
+            "collections.abc",
+            "collections",
+        )
+    )
+
+
+def _mapping(value: typing.Any, hint: typing.Any, arguments: tuple[typing.Any, ...]) -> typing.Any:
+    if not isinstance(value, dict):
+        raise Mismatch("a mapping", _got(value))
+    if len(arguments) != 2:
+        return value
+    return {_coerce(key, arguments[0]): _coerce(inner, arguments[1]) for key, inner in value.items()}
+
+
+def _items(value: typing.Any, hint: typing.Any) -> list[typing.Any]:
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise Mismatch(shown(hint), _got(value))
+
+
+def _collected(origin: type, items: list[typing.Any]) -> typing.Any:
+    for kind in (tuple, frozenset, set):
+        if issubclass(origin, kind):
+            return kind(items)
+    if issubclass(origin, collections.abc.Set):
+        return set(items)
+    return items
+
+
+def _plain(value: typing.Any, hint: type) -> typing.Any:
+    if hint is object or typing.is_typeddict(hint):
+        return value
+    if issubclass(hint, enum.Enum):
+        return _member(value, hint)
+    if hint is bool:
+        return _boolean(value)
+    if hint in (int, float, decimal.Decimal):
+        return _number(value, hint)
+    if issubclass(hint, datetime.datetime):
+        return _moment(value, hint)
+    if issubclass(hint, datetime.date):
+        return _date(value, hint)
+    if hint is datetime.timedelta:
+        return _span(value)
+    if issubclass(hint, str):
+        return _text(value, hint)
+    if issubclass(hint, Path):
+        return Path(_text(value, str))
+    if issubclass(hint, (dict, collections.abc.Mapping)):
+        return _mapping(value, hint, ()) if hint.__module__ in ("builtins", "collections.abc") else value
+    if hint in (list, tuple, set, frozenset) or hint in (collections.abc.Sequence, collections.abc.Iterable):
+        return _collected(hint, _items(value, hint))
+    return value  # a credentials spec, a cursor, a class of the source's own: dlt or the source reads it
+
+
+def _boolean(value: typing.Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower() if isinstance(value, (str, int)) else ""
+    if word in _TRUE | _FALSE:
+        return word in _TRUE
+    raise Mismatch("true or false", _got(value))
+
+
+def _number(value: typing.Any, kind: type) -> typing.Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise Mismatch(shown(kind), _got(value))
+    if kind is int and isinstance(value, float):
+        if not value.is_integer():
+            raise Mismatch("a whole number", "a fraction")
+        return int(value)
+    try:
+        return kind(str(value).strip().replace("_", "") if isinstance(value, str) else str(value))
+    except (ValueError, ArithmeticError):
+        raise Mismatch(shown(kind), _got(value)) from None
+
+
+def _text(value: typing.Any, kind: type) -> typing.Any:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise Mismatch("text", _got(value))
+
+
+def _moment(value: typing.Any, kind: type) -> typing.Any:
+    moment: typing.Any
+    if isinstance(value, datetime.datetime):
+        moment = value
+    elif isinstance(value, datetime.date):
+        moment = datetime.datetime(value.year, value.month, value.day)
+    else:
+        text = _text_of(value, "a date and time such as 2024-01-31T12:00:00Z")
+        try:
+            # Python 3.10 reads neither Z nor short fractions.
+            moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+        except ValueError:
+            raise Mismatch("a date and time such as 2024-01-31T12:00:00Z", "that") from None
+    if kind is not datetime.datetime and kind.__module__.startswith("pendulum"):
+        import pendulum
+
+        return pendulum.instance(moment)
+    return moment
+
+
+def _date(value: typing.Any, kind: type) -> typing.Any:
+    if isinstance(value, datetime.datetime):
+        day = value.date()
+    elif isinstance(value, datetime.date):
+        day = value
+    else:
+        text = _text_of(value, "a date such as 2024-01-31")
+        try:
+            day = datetime.date.fromisoformat(text)
+        except ValueError:
+            raise Mismatch("a date such as 2024-01-31", "that") from None
+    return day if kind is datetime.date else kind(day.year, day.month, day.day)
+
+
+def _text_of(value: typing.Any, wanted: str) -> str:
+    if not isinstance(value, str):
+        raise Mismatch(wanted, _got(value))
+    return value.strip()
+
+
+def _span(value: typing.Any) -> typing.Any:
+    if isinstance(value, datetime.timedelta):
+        return value
+    return datetime.timedelta(seconds=_number(value, float))
+
+
+def _member(value: typing.Any, kind: type[enum.Enum]) -> enum.Enum:
+    for member in kind:
+        if value == member.value or value == member.name or str(value) == str(member.value):
+            return member
+    raise Mismatch("one of " + ", ".join(repr(member.value) for member in kind), "that")
+
+
+def shown(hint: typing.Any) -> str:
+    """A hint as people write it."""
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return {"str": "text", "int": "a whole number", "float": "a number"}.get(hint.__name__, hint.__name__)
+    return str(hint).replace("typing.", "").replace("NoneType", "None")
+
+
+def _got(value: typing.Any) -> str:
+    if value is None:
+        return "null"
+    names = {"str": "text", "list": "a list", "dict": "a mapping", "bool": "true or false", "int": "a number"}
+    return names.get(type(value).__name__, type(value).__name__)

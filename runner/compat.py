@@ -1,0 +1,124 @@
+"""The few places where the runner leans on dlt's insides, or where its versions differ.
+
+Works with every dlt from 1.18 on; where a name is private, all of 1.18, 1.24 and 1.31 have it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:
+    """The destination's job client for a schema that the pipeline needn't know. Not connected yet."""
+    return pipeline._get_destination_clients(schema)[0]
+
+
+def synchronize(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None:
+    """Syncs with the destination and returns the state that was found there, None for none.
+
+    dlt tells whether it found one by nothing that lasts, so its own query is listened to.
+    """
+    found: list[typing.Any] = []
+    fetch = pipeline._restore_state_from_destination
+
+    def listened() -> typing.Any:
+        state = fetch()
+        found.append(copy.deepcopy(state))
+        return state
+
+    pipeline._restore_state_from_destination = listened
+    try:
+        pipeline.sync_destination()
+    finally:
+        del pipeline._restore_state_from_destination
+    return found[-1] if found else None
+
+
+def storages(pipeline: typing.Any) -> tuple[typing.Any, typing.Any]:
+    """dlt's load storage and its package storage of packages that are ready to be loaded."""
+    load_storage = pipeline._get_load_storage()
+    return load_storage, load_storage.normalized_packages
+
+
+def committed_already(packages: typing.Any, load_id: str, file_name: str) -> bool:
+    """Whether dlt noted that the destination has committed this job.
+
+    1.31 notes it right after the commit (1.24 doesn't), and moves the file without running the job
+    again; a kill before the note still runs it twice.
+    """
+    read = getattr(packages, "load_pending_transition", None)
+    if read is None:
+        return False
+    pending = read(load_id, file_name)
+    return pending is not None and pending[0] == "completed"
+
+
+def stored_files(client: typing.Any, table: str) -> list[dict[str, typing.Any]]:
+    """The rows that a filesystem destination keeps in one of dlt's own tables, a file for each.
+
+    Empty for a destination of another kind. Files that can't be read are left out.
+    """
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    try:
+        files = sorted(client.list_table_files(table))
+    except (AttributeError, FileNotFoundError, DestinationUndefinedEntity):
+        return []
+    rows = []
+    for path in files:
+        try:
+            row = json.loads(client.fs_client.read_text(path, encoding="utf-8"))
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
+
+
+def to_sources(pipeline: typing.Any, items: typing.Sequence[typing.Any]) -> list[typing.Any]:
+    """Sources, and resources each in a source of the pipeline's default schema, as sources.
+
+    That schema is a copy of the pipeline's, so a contract that an earlier job set is taken off it.
+    """
+    from dlt.extract import DltSource
+    from dlt.extract.extract import data_to_sources
+
+    if not items:
+        return []
+    with pipeline._maybe_destination_capabilities():
+        sources: list[typing.Any] = data_to_sources(list(items), pipeline)
+    for source in sources:
+        if not any(source is item for item in items if isinstance(item, DltSource)):
+            source.schema_contract = None
+    return sources
+
+
+def adopt_schema(pipeline: typing.Any, schema: typing.Any) -> None:
+    """Makes the pipeline know a schema that the destination stores."""
+    pipeline._inject_schema(schema)
+
+
+def drop_memory_of(pipeline: typing.Any) -> None:
+    """Deactivates a pipeline whose files are about to go, so that another can take its place."""
+    if pipeline.is_active:
+        pipeline.deactivate()
+
+
+@contextmanager
+def settings(values: typing.Mapping[str, str]) -> Iterator[None]:
+    """Sets dlt configuration for the body. dlt's environment provider comes before its files."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

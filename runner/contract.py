@@ -1,0 +1,269 @@
+"""What the launcher and the runner say to each other.
+
+The launcher imports this module and nothing else of the runner, so it stays free of dlt. Everything
+here is a frozen value that survives a round trip through JSON.
+
+The exchange, in order:
+
+1. The launcher writes one frame on the container's standard input: eight bytes, big-endian, the
+   length of what follows; then a JSON object ``{"job": {...}, "files": {"secrets.toml": "..."}}``.
+   Where ``JOB_FILE`` exists (Kubernetes) or ``JOB_VARIABLE`` is set (Compose) the runner reads
+   that and the mounted ``SECRETS_DIR`` instead, and reads nothing from standard input.
+2. The runner prints events, one JSON object a line, on its private copy of standard output. Each
+   holds the run's own ``token``; a line without it is not an event.
+3. The last event is the result. The same JSON is written to ``JobSpec.result_file``, which is the
+   authority: container logs rotate and streams break.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import typing
+from dataclasses import dataclass, field
+
+VERSION = 1
+
+JOB_FILE = "/run/dltpod/job.json"
+"""Where Kubernetes mounts the job."""
+JOB_VARIABLE = "DLTPOD_JOB"
+"""The environment variable in which Compose hands it over: a Compose file mounts no text of its own."""
+SECRETS_DIR = "/run/secrets/dlt"
+"""An in-memory file system that only the job's user can read."""
+SECRETS_FILE = "secrets.toml"
+CONFIG_FILE = "config.toml"
+VALUES_FILE = "values.json"
+"""In ``SECRETS_DIR``: a JSON object, the values of the ``env:NAME`` references of the job."""
+CUSTOM_SOURCES_DIR = "/opt/custom_sources"
+VERIFIED_SOURCES_DIR = "/opt/verified_sources"
+STATE_DIR = "/state"
+DATA_DIR = "/data"
+WORKSPACE_DIR = "/workspace"
+RUNNER_DIR = "/opt/dltpod"
+
+INPUT_CLOSED = "stopped because standard input closed"
+"""Among ``Result.notes``: the connection to the launcher broke, or the launcher is gone."""
+FRAME_HEADER_BYTES = 8
+ENV_REFERENCE = "env:"
+"""A string in ``kwargs`` that begins so names a key of ``VALUES_FILE``."""
+
+
+class ExitCode(enum.IntEnum):
+    """The runner's exit codes, after BSD's sysexits.h."""
+
+    OK = 0
+    FAILED = 1
+    INTERNAL = 70
+    TRANSIENT = 75
+    CONFIGURATION = 78
+    STOPPED = 143
+
+
+class FailureKind(str, enum.Enum):
+    """The closed list of what can go wrong with a run, whoever finds it."""
+
+    # found by the runner
+    MODULE_NOT_FOUND = "module_not_found"
+    IMPORT_FAILED = "import_failed"
+    FUNCTION_NOT_FOUND = "function_not_found"
+    ARGUMENTS = "arguments"
+    SECRETS_MISSING = "secrets_missing"
+    CONFIGURATION = "configuration"
+    EXTRACT = "extract"
+    NORMALIZE = "normalize"
+    SCHEMA_CONTRACT = "schema_contract"
+    LOAD = "load"
+    DESTINATION_UNREACHABLE = "destination_unreachable"
+    STATE = "state"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+    # found by the launcher, from what the engine says
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    DISK_FULL = "disk_full"
+    KILLED = "killed"
+    ENGINE_GONE = "engine_gone"
+    IMAGE_GONE = "image_gone"
+    RESULT_TORN = "result_torn"
+    ALREADY_RUNNING = "already_running"
+    ENVIRONMENT = "environment"
+    EVICTED = "evicted"
+    UNSCHEDULABLE = "unschedulable"
+    QUOTA = "quota"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed: one sentence what, one hint what to do next. Neither holds a secret."""
+
+    kind: FailureKind
+    message: str
+    hint: str = ""
+    transient: bool = False
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where rows go.
+
+    ``type`` is dlt's destination type, ``name`` the configured name where it differs.
+    ``file`` is the DuckDB file or the directory of a ``filesystem`` destination as the container
+    sees it (below ``DATA_DIR``), None for a destination that is reached by network. ``lock`` is
+    the file whose flock is held around restore and load, None where none is needed.
+    """
+
+    type: str
+    name: str = ""
+    file: str | None = None
+    lock: str | None = None
+    shown: str = ""
+    """How people are told where the data is: a path of the host, or the destination's name."""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One run of one source, as the runner is told. It holds no secret: those are in the slice."""
+
+    run_id: str
+    token: str
+    project: str
+    source: str
+    module: str
+    function: str
+    destination: Destination
+    pipeline_name: str
+    dataset_name: str
+    action: str = "sync"
+    """``sync``, or ``check``: resolve all, extract nothing."""
+    kwargs: dict[str, typing.Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    """Names of ``kwargs`` that came by ``--set``, for error texts."""
+    resources: tuple[str, ...] = ()
+    write_disposition: str | dict[str, typing.Any] | None = None
+    schema_contract: typing.Any = None
+    full_refresh: bool = False
+    limit: int | None = None
+    """At most so many yields per resource, into a throw-away dataset; state is never saved."""
+    env: dict[str, str] = field(default_factory=dict)
+    """``container.env``: set in the process before the source is imported; not secret."""
+    other_sources: tuple[str, ...] = ()
+    """Names of the other entries: a configuration section named so is never a fallback."""
+    secret_names: tuple[str, ...] = ()
+    """Dotted keys that the slice holds, for near misses in messages about missing secrets."""
+    stop_on_eof: bool = True
+    """End when standard input closes: its writer, the launcher, is gone."""
+    result_file: str = f"{STATE_DIR}/result.json"
+    result_bytes: int | None = None
+    """The largest result that ``result_file`` takes (Kubernetes' termination message: 4096)."""
+    stop_seconds: float = 15.0
+    """How long a gentle stop may take before the run is ended hard; below the engine's own grace."""
+    contract_version: int = VERSION
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What ``check`` found of one thing: module, function, arguments, secrets."""
+
+    what: str
+    ok: bool
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to. ``rows`` are this run's, by table, without dlt's own tables."""
+
+    status: str
+    """``ok`` or ``failed``."""
+    exit_code: int
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By step, in order: start, restore, extract, normalize, load."""
+    load_ids: tuple[str, ...] = ()
+    resumed_load_ids: tuple[str, ...] = ()
+    """Loads of a killed run that this run finished first."""
+    bytes: int = 0
+    """Bytes of the load files written."""
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()
+    """What the run wants people to know, what it can't promise among them."""
+    cursors: dict[str, str] = field(default_factory=dict)
+    """The incremental cursors after the run: ``resource.path`` and the last value as text."""
+    first_run: bool = False
+    """Nothing of this pipeline was in the destination before."""
+    dataset: str = ""
+    location: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    """``python``, ``dlt`` and the destination's driver."""
+    verdicts: tuple[Verdict, ...] = ()
+    run_id: str = ""
+    """The job's: a file with another run's result is not this run's."""
+
+
+class Event(str, enum.Enum):
+    """The kinds of event lines. Each line: ``{"token": ..., "event": ..., "time": ..., ...}``."""
+
+    PHASE = "phase"
+    """``phase``: start, restore, wait (for the file's lock), extract, normalize, load."""
+    PROGRESS = "progress"
+    """``rows``: rows so far by resource; at most two a second."""
+    NOTE = "note"
+    """``text``."""
+    TRACEBACK = "traceback"
+    """``text``: for the run's log file; people are told the result's one sentence."""
+    RESULT = "result"
+    """``result``: a ``Result``."""
+
+
+def to_json(value: typing.Any) -> str:
+    """One line of JSON of a value of this module."""
+    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), sort_keys=False)
+
+
+def _plain(value: typing.Any) -> typing.Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _known(cls: typing.Any, data: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Only the fields that this version knows, so that a newer peer may send more."""
+    names = {f.name for f in dataclasses.fields(cls)}
+    return {key: value for key, value in data.items() if key in names}
+
+
+def job_from(data: dict[str, typing.Any]) -> JobSpec:
+    """A JobSpec from its JSON object. Raises TypeError or KeyError where a field is missing."""
+    known = _known(JobSpec, data)
+    known["destination"] = Destination(**_known(Destination, data["destination"]))
+    for name in ("overrides", "resources", "other_sources", "secret_names"):
+        known[name] = tuple(known.get(name) or ())
+    return JobSpec(**known)
+
+
+def result_from(data: dict[str, typing.Any]) -> Result:
+    """A Result from its JSON object. Raises TypeError or ValueError on anything else."""
+    known = _known(Result, data)
+    failure = known.get("failure")
+    if failure is not None:
+        fields = _known(Failure, failure)
+        fields["kind"] = FailureKind(fields["kind"])
+        known["failure"] = Failure(**fields)
+    for name in ("load_ids", "resumed_load_ids", "notes"):
+        known[name] = tuple(known.get(name) or ())
+    known["verdicts"] = tuple(Verdict(**_known(Verdict, v)) for v in known.get("verdicts") or ())
+    return Result(**known)
+
+
+def frame(job: JobSpec, files: dict[str, str]) -> bytes:
+    """The first frame on standard input: length, then bytes."""
+    body = json.dumps({"job": _plain(job), "files": files}, ensure_ascii=False).encode()
+    return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body

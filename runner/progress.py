@@ -1,0 +1,106 @@
+"""What a run tells while it goes on: its phases, their seconds, rows so far, notes."""
+
+from __future__ import annotations
+
+import time
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from runner.contract import Event
+
+Emit = Callable[[str, dict[str, typing.Any]], None]
+"""Sends one event: its kind (see ``contract.Event``) and its fields."""
+
+PERIOD = 0.5
+"""Seconds between two progress events: at most two a second."""
+NOT_ROWS = frozenset({"Resources", "Files", "Items", "Jobs"})
+"""Counters that dlt keeps of its own work, beside those named after tables."""
+
+
+class Steps:
+    """The steps of one run: which it is in, and the seconds that each took.
+
+    A step within another (waiting for a file's lock while loading) stops the outer one's clock.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self.current = "start"
+        self.seconds: dict[str, float] = {}
+        self.notes: list[str] = []
+        self._since = time.monotonic()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Runs its body as step ``name``. After an exception ``current`` keeps naming that step."""
+        outer = self.current
+        self._count()
+        self.current = name
+        self.seconds.setdefault(name, 0.0)
+        self.emit(Event.PHASE.value, {"phase": name})
+        yield
+        self._count()
+        self.current = outer
+
+    def stop(self) -> None:
+        """Counts the seconds up to now; called once, when the run is over."""
+        self._count()
+
+    def note(self, text: str) -> None:
+        """Tells people what they should know of this run, once each."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.emit(Event.NOTE.value, {"text": text})
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        self.seconds[self.current] = self.seconds.get(self.current, 0.0) + now - self._since
+        self._since = now
+
+
+def collector(emit: Emit) -> typing.Any:
+    """A dlt progress collector that sends rows so far by table, at most twice a second.
+
+    dlt calls it once for each page that is written, so counting costs an addition and a look at
+    the clock; nothing is sent from within a table's own loop more often than ``PERIOD``.
+    """
+    from dlt.common.runtime.collector import Collector
+
+    class RowCollector(Collector):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rows: dict[str, int] = {}
+            self.step = ""
+            self._last = time.monotonic()
+            self._sent: dict[str, int] = {}
+
+        def update(
+            self,
+            name: str,
+            inc: int = 1,
+            total: int | None = None,
+            inc_total: int | None = None,
+            message: str | None = None,
+            label: str | None = None,
+        ) -> None:
+            if name in NOT_ROWS or label or name.startswith("_dlt"):
+                return
+            self.rows[name] = self.rows.get(name, 0) + inc
+            now = time.monotonic()
+            if now - self._last >= PERIOD:
+                self._last = now
+                self._send()
+
+        def _start(self, step: str) -> None:
+            self.step = step
+
+        def _stop(self) -> None:
+            if self.step.startswith("Extract"):
+                self._send()
+
+        def _send(self) -> None:
+            if self.rows != self._sent:
+                self._sent = dict(self.rows)
+                emit(Event.PROGRESS.value, {"rows": dict(self.rows)})
+
+    return RowCollector()

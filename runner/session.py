@@ -1,0 +1,56 @@
+"""What the parts of a run share: the job, its pipeline, its folders, its steps."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from runner import compat
+from runner.contract import JobSpec
+from runner.destination import patiently
+from runner.locks import file_lock
+from runner.progress import Steps
+from runner.workdir import Workdir
+
+T = typing.TypeVar("T")
+
+
+@dataclass
+class Session:
+    """One run of one pipeline. ``pipeline`` changes where the working directory is started anew."""
+
+    job: JobSpec
+    steps: Steps
+    work: Workdir
+    open_pipeline: Callable[[], typing.Any]
+    pipeline: typing.Any = None
+    resumed: list[str] = field(default_factory=list)
+    """Loads of a killed run that this one finished."""
+    counted: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Rows by table of the packages that this run normalized, by load id."""
+    rows: dict[str, int] = field(default_factory=dict)
+    load_ids: list[str] = field(default_factory=list)
+    bytes: int = 0
+
+    @contextmanager
+    def at_destination(self, step: str) -> Iterator[None]:
+        """A step that opens the destination, under the destination's lock where it has one."""
+        with self.steps.step(step), file_lock(self.job.destination.lock, self.steps):
+            yield
+
+    def patiently(self, action: Callable[[], T]) -> T:
+        """See ``destination.patiently``."""
+        return patiently(self.steps, self.job.destination, action)
+
+    def start_anew(self) -> None:
+        """Empties the working directory and opens the pipeline again, without any state."""
+        if self.pipeline is not None:
+            compat.drop_memory_of(self.pipeline)
+        self.work.empty()
+        self.pipeline = self.open_pipeline()
+
+    def known_schemas(self) -> list[typing.Any]:
+        """The schemas that the pipeline knows."""
+        return [self.pipeline.schemas[name] for name in self.pipeline.schema_names]

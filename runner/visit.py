@@ -1,0 +1,104 @@
+"""``python -m runner.visit``: looks around in a container that ``runner.hold`` keeps.
+
+``visit run COMMAND...`` runs a command as the source would find the process: variables, folder.
+``visit show JSON`` prints rows of the destination as JSON.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import os
+import sys
+import typing
+from collections.abc import Sequence
+
+from runner import contract
+from runner.hold import JOB_NAME
+from runner.process import Paths, environment_for
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Does what the first argument says; the exit code."""
+    paths = Paths.current()
+    job = contract.job_from(json.loads((paths.scratch / JOB_NAME).read_text(encoding="utf-8")))
+    os.environ.update(environment_for(job, paths, os.environ))
+    os.chdir(paths.workspace if paths.workspace.is_dir() else paths.scratch)
+    if arguments[0] == "run":
+        folders = (str(paths.custom_sources), os.environ.get("PYTHONPATH", ""))
+        os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
+        os.execvp(arguments[1], list(arguments[1:]))
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints is no data
+    try:
+        answer = show(job, paths, **json.loads(arguments[1]))
+    except Exception as exc:  # noqa: BLE001 - the launcher tells people
+        answer = {"error": " ".join(f"{type(exc).__name__}: {exc}".split())[:500]}
+    with output:
+        json.dump(answer, output, ensure_ascii=False, default=_plain)
+    return 0
+
+
+def show(
+    job: contract.JobSpec, paths: Paths, *, table: str | None, sql: str | None, limit: int
+) -> dict[str, typing.Any]:
+    """Rows of a table or of a query, else the tables: ``columns``, ``rows``, and ``tables`` with row counts.
+
+    Raises whatever dlt and the destination raise.
+    """
+    import dlt
+
+    from runner import destination
+    from runner.locks import file_lock
+    from runner.progress import Steps
+
+    steps = Steps(lambda event, fields: None)
+    try:
+        with file_lock(job.destination.lock, steps):
+            pipeline = dlt.pipeline(
+                pipeline_name=job.pipeline_name,
+                pipelines_dir=str(paths.scratch / "show"),
+                destination=destination.build(job.destination),
+                dataset_name=job.dataset_name,
+            )
+            pipeline.sync_destination()
+            if not pipeline.default_schema_name:
+                return {"columns": [], "rows": [], "tables": {}}
+            names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
+            with pipeline.sql_client() as client:
+                if sql is None and table is None:
+                    counts = {}
+                    for name in names:
+                        quoted = client.make_qualified_table_name(name)
+                        counts[name] = client.execute_sql(f"SELECT count(*) FROM {quoted}")[0][0]
+                    return {"columns": [], "rows": [], "tables": counts}
+                if sql is None:
+                    if table not in names:
+                        return {
+                            "columns": [],
+                            "rows": [],
+                            "tables": dict.fromkeys(names, 0),
+                            "missing": table,
+                        }
+                    sql = f"SELECT * FROM {client.make_qualified_table_name(str(table))}"
+                with client.execute_query(sql) as cursor:
+                    columns = [str(column[0]) for column in cursor.description or ()]
+                    rows = cursor.fetchmany(limit) if columns else []
+                return {"columns": columns, "rows": [list(row) for row in rows], "tables": {}}
+    finally:
+        steps.stop()
+
+
+def _plain(value: typing.Any) -> typing.Any:
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).hex()
+    return str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""The pipeline's working directory, and what the runner remembers beside it.
+
+dlt's own folder is ``<state>/pipelines/<name>``. Beside it, in ``<state>/runner/``, lie a few lines
+of memory and, while an extract goes on, a copy of what it may change. Every step here may be
+killed at any point: files appear by rename, and what is half done is undone at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+STATE_FILE = "state.json"
+_COPIED = ("schemas", STATE_FILE)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the runner knows of a working directory from one run to the next."""
+
+    destination: str = ""
+    """Where its state belongs: another destination or dataset has other cursors."""
+    swept: bool = False
+    """Rows of loads that were never completed have been looked for since the last restore."""
+    loaded: bool = False
+    """At least one load went through, so the destination must know this pipeline."""
+    loading: tuple[str, ...] = ()
+    """Packages handed to dlt's loader. Old dlt drops a package whose job fails, and its rows with it."""
+
+
+class Workdir:
+    """The folders of one pipeline below the state directory."""
+
+    def __init__(self, state: Path, pipeline_name: str) -> None:
+        self.pipelines = state / "pipelines"
+        self.path = self.pipelines / pipeline_name
+        self._memory = state / "runner" / f"{pipeline_name}.json"
+        self._before = state / "runner" / f"{pipeline_name}.before"
+        for folder in (self.pipelines, self._memory.parent):
+            if folder.is_file():
+                folder.unlink()
+
+    @property
+    def exists(self) -> bool:
+        """Whether a pipeline's state is here, readable or not."""
+        return self.path.is_file() or (self.path / STATE_FILE).exists()
+
+    def empty(self) -> None:
+        """Forgets all that is local. What the destination holds is restored from there."""
+        self.remember(Memory())
+        _remove(self._before)
+        _remove(self.path)
+
+    def memory(self) -> Memory:
+        """What was remembered; nothing where that can't be read."""
+        try:
+            data = json.loads(self._memory.read_text(encoding="utf-8"))
+            known = {f.name: data[f.name] for f in fields(Memory) if f.name in data}
+            known["loading"] = tuple(known.get("loading") or ())
+            return Memory(**known)
+        except (OSError, ValueError, TypeError):
+            return Memory()
+
+    def remember(self, memory: Memory) -> None:
+        """Writes the memory whole or not at all."""
+        write_whole(self._memory, json.dumps(asdict(memory)))
+
+    @contextmanager
+    def extracting(self) -> Iterator[None]:
+        """All or nothing: an extract that ends in any other way than well leaves nothing behind.
+
+        dlt commits a package of rows and the cursor that belongs to it one after the other, and
+        sources with several schemas package by package; a kill in between would lose or double
+        rows. So state and schemas are copied first, and a copy that is still there at the next
+        start means that the extract was cut off.
+        """
+        draft = self._before.with_suffix(".draft")
+        _remove(draft)
+        draft.mkdir(parents=True)
+        for name in _COPIED:
+            source = self.path / name
+            if source.is_dir():
+                shutil.copytree(source, draft / name)
+            elif source.exists():
+                shutil.copy2(source, draft / name)
+        draft.rename(self._before)
+        try:
+            yield
+        except BaseException:
+            self.undo_extract()
+            raise
+        self._forget_copy()
+
+    def undo_extract(self) -> bool:
+        """Takes back an extract that was cut off. Returns whether there was one."""
+        if not self._before.exists():
+            return False
+        self.path.mkdir(parents=True, exist_ok=True)
+        _remove(self.path / "normalize")
+        for name in _COPIED:
+            _remove(self.path / name)
+            source = self._before / name
+            if source.is_dir():
+                shutil.copytree(source, self.path / name)
+            elif source.exists():
+                # last of _COPIED, by rename: killed before, all of this is done again
+                copy = self.path / f"{name}.draft"
+                shutil.copy2(source, copy)
+                copy.rename(self.path / name)
+        self._forget_copy()
+        return True
+
+    def _forget_copy(self) -> None:
+        # renamed first: a copy that is half deleted must not count as one
+        rubbish = self._before.with_suffix(".rubbish")
+        _remove(rubbish)
+        self._before.rename(rubbish)
+        _remove(rubbish)
+
+    def prune(self) -> None:
+        """Deletes what dlt keeps of finished loads; nothing reads it, and it grows with every run."""
+        for folder in (self.path / "load" / "loaded").glob("*"):
+            _remove(folder)
+
+    def drop_normalized_twice(
+        self, extracted: typing.Sequence[str], normalized: typing.Sequence[str]
+    ) -> None:
+        """Deletes extracted packages that were normalized whole before a kill.
+
+        dlt moves the normalized package in place and then deletes the extracted one; a kill in
+        between leaves both, and the rows would be normalized again.
+        """
+        for load_id in set(extracted) & set(normalized):
+            _remove(self.path / "normalize" / "extracted" / load_id)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file by rename, so that a reader or a kill sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.draft")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.rename(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.exists() or path.is_symlink():
+        path.unlink()
