@@ -1,0 +1,59 @@
+# Every image of dltpod, from one file; the launcher says which stage, and which image a stage stands on.
+#
+#   default      Python, uv and the default dlt: made once per Python version, shared by all
+#   environment  what one source's environment adds to it: one layer, and none where it adds nothing
+#   packages     what an environment holds, as a file for the launcher
+#   source       the runner, last and thin, so that a new dltpod rebuilds no environment
+#   deploy       the project's custom_sources baked in, for registries
+#
+# It needs no newer builder than Docker Engine 20.10's. The mounts lie below /dev, which is in memory during a
+# build, so that no layer keeps even their empty mount points: index addresses, credentials and certificates
+# come and go with the step that uses them.
+ARG BASE_IMAGE=python:3.13-slim
+ARG DEFAULT=default
+ARG ENVIRONMENT=environment
+ARG SOURCE=source
+
+FROM ${BASE_IMAGE} AS default
+ARG PYTHON=3.13
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
+    --mount=type=secret,id=settings,target=/dev/dltpod/settings \
+    --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
+    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
+    --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
+    sh /dev/dltpod/assets/default.sh
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/dltpod PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /opt/dltpod
+
+FROM ${DEFAULT} AS environment
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
+    --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
+    --mount=type=cache,id=dltpod-apt,target=/dev/dltpod/apt \
+    --mount=type=secret,id=settings,target=/dev/dltpod/settings \
+    --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
+    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
+    --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
+    sh /dev/dltpod/assets/environment.sh
+
+FROM scratch AS packages
+COPY --from=environment /opt/dltpod/packages.json /
+
+FROM ${ENVIRONMENT} AS source
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,source=runner,target=/dev/dltpod/runner \
+    sh /dev/dltpod/assets/code.sh /dev/dltpod/runner /opt/dltpod/runner
+USER 65532:65532
+CMD ["/opt/venv/bin/python", "-m", "runner"]
+
+FROM ${SOURCE} AS deploy
+ARG SOURCE_DATE_EPOCH=0
+USER 0:0
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,source=custom_sources,target=/dev/dltpod/custom_sources \
+    sh /dev/dltpod/assets/code.sh /dev/dltpod/custom_sources /opt/custom_sources
+USER 65532:65532

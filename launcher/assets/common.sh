@@ -1,0 +1,28 @@
+# What the steps of the Dockerfile share. Sourced.
+umask 022
+export PYC_INVALIDATION_MODE=UNCHECKED_HASH
+
+# Certificates, proxies and index settings of the host: they reach this step and stay in no layer.
+if [ -s /dev/dltpod/settings ]; then set -a; . /dev/dltpod/settings; set +a; fi
+if [ -s /dev/dltpod/ca.pem ]; then
+  export SSL_CERT_FILE=/dev/dltpod/ca.pem PIP_CERT=/dev/dltpod/ca.pem REQUESTS_CA_BUNDLE=/dev/dltpod/ca.pem \
+    CURL_CA_BUNDLE=/dev/dltpod/ca.pem GIT_SSL_CAINFO=/dev/dltpod/ca.pem
+fi
+if [ -s /dev/dltpod/netrc ]; then export NETRC=/dev/dltpod/netrc; ln -s /dev/dltpod/netrc /dev/shm/.netrc; fi
+[ ! -s /dev/dltpod/uv.toml ] || export UV_CONFIG_FILE=/dev/dltpod/uv.toml
+export UV_CACHE_DIR=/dev/dltpod/cache/uv PIP_CACHE_DIR=/dev/dltpod/cache/pip UV_LINK_MODE=copy UV_NO_PROGRESS=1 \
+  UV_PYTHON_DOWNLOADS=never HOME=/dev/shm VIRTUAL_ENV=/opt/venv
+
+# Neither the layer's /tmp (its times would differ) nor memory (nothing there may be executed): the cache's own disk.
+find /dev/dltpod/cache -maxdepth 1 -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
+TMPDIR=$(mktemp -d /dev/dltpod/cache/tmp.XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
+# fixed_times PATH...: what this step made (ctime can't be forged) gets one time, so that equal inputs make equal
+# layers. Bytecode here is unchecked-hash, so no source's time matters to it.
+fixed_times() {
+  epoch=${SOURCE_DATE_EPOCH:-0}
+  find "$@" -xdev -cnewer /dev/dltpod-started -newermt "@$epoch" -exec touch -h -d "@$epoch" {} +
+}
+: >/dev/dltpod-started

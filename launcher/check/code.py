@@ -1,0 +1,178 @@
+"""What a custom source's code says of its function and arguments, read and never run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from launcher.check.rows import Level, Row
+from launcher.config.faults import shown_path
+from launcher.config.models import Project, Source
+from launcher.config.toml_files import SECRETS
+from launcher.errors import near_miss
+from launcher.plan import Slice
+from launcher.slices import code
+
+_KNOWN_DECORATORS = ("source", "resource", "transformer", "defer")
+"""dlt's own: they keep the signature. What another does to it can't be told by reading."""
+_INJECTED = ("secrets", "config")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The parameters that can be given by name."""
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    open_ended: bool
+    injected: dict[str, str]
+    """Parameter to ``secrets`` or ``config``: what dlt looks up where it is not given."""
+    optional: frozenset[str]
+    """Parameters of ``injected`` that may stay without a value, or have other places to come from."""
+
+
+def function(project: Project, source: Source, module: code.Module) -> Iterator[Row]:
+    """Verdicts on the function and its arguments."""
+    if module.tree is None:
+        return
+    wanted = source.dlt_native.source_function
+    names = code.names_of(module.tree)
+    first = wanted.split(".")[0]
+    place = shown_path(module.file)
+    if first in names.functions:
+        node = names.functions[first]
+        yield Row(source.name, "function", Level.OK, f"{place}:{node.lineno}: {wanted}")
+        if wanted == first:
+            yield from _arguments(source, node)
+    elif first in names.classes:
+        hint = _offers(names)
+        yield Row(source.name, "function", Level.WRONG, f"{place}: '{wanted}' is a class, not a source", hint)
+    elif first in names.assigned or first in names.imported:
+        yield Row(source.name, "function", Level.OK, f"{place}: {wanted}")
+    elif names.dynamic or module.file.is_dir():
+        text = f"{place}: whether it has '{wanted}' can't be told by reading"
+        yield Row(source.name, "function", Level.NOTE, text, "`dltpod check --deep` will tell.")
+    else:
+        close = near_miss(wanted, {*names.functions, *names.assigned})
+        text = f"{place} has no '{wanted}'{close}"
+        yield Row(source.name, "function", Level.WRONG, text, _offers(names))
+
+
+def _offers(names: code.Names) -> str:
+    """The functions that may be meant, decorated ones first."""
+    decorated = [name for name, node in names.functions.items() if _dlt_decorators(node)]
+    plain = [name for name in names.functions if not name.startswith("_") and name not in decorated]
+    found = decorated or plain
+    return f"It has: {', '.join(found[:10])}" if found else ""
+
+
+def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    found = []
+    for decorator in node.decorator_list:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        found.append(target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", ""))
+    return found
+
+
+def _dlt_decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(name in _KNOWN_DECORATORS for name in _decorators(node))
+
+
+def signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
+    """The function's parameters; None where a decorator may have changed them."""
+    decorators = _decorators(node)
+    if any(name not in _KNOWN_DECORATORS for name in decorators):
+        return None
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    both = list(zip(positional, [*defaults, *arguments.defaults], strict=True))
+    if "transformer" in decorators:
+        both = both[1:]  # the item, which comes from the resource that it is bound to
+    by_position = {argument.arg for argument in arguments.posonlyargs}
+    both = [pair for pair in both if pair[0].arg not in by_position]
+    both += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    injected = {argument.arg: kind for argument, default in both if (kind := _injected(default))}
+    return Signature(
+        names=tuple(argument.arg for argument, _ in both),
+        required=tuple(a.arg for a, default in both if default is None and not _incremental(a.annotation)),
+        open_ended=arguments.kwarg is not None,
+        injected=injected,
+        optional=frozenset(a.arg for a, _ in both if a.arg in injected and _may_be_empty(a)),
+    )
+
+
+def _injected(default: ast.expr | None) -> str:
+    """``secrets`` of ``dlt.secrets.value``, ``config`` of ``dlt.config.value``."""
+    if (
+        isinstance(default, ast.Attribute)
+        and default.attr == "value"
+        and isinstance(default.value, ast.Attribute)
+    ):
+        return default.value.attr if default.value.attr in _INJECTED else ""
+    return ""
+
+
+def _incremental(annotation: ast.expr | None) -> bool:
+    return annotation is not None and "incremental" in ast.unparse(annotation)
+
+
+def _may_be_empty(argument: ast.arg) -> bool:
+    """Optional ones, and credentials that dlt can find elsewhere: a cloud's own default, say."""
+    hint = ast.unparse(argument.annotation) if argument.annotation is not None else ""
+    return "Optional" in hint or "None" in hint or "Credentials" in hint
+
+
+def _arguments(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Row]:
+    known = signature(node)
+    if known is None:
+        return
+    given = source.dlt_native.function_kwargs
+    faults = []
+    for name in given:
+        if name not in known.names and not known.open_ended:
+            takes = near_miss(name, known.names) or f"; it takes {_listed(known.names)}"
+            faults.append(f"{node.name} has no argument '{name}'{takes}")
+    missing = [name for name in known.required if name not in given]
+    if missing:
+        faults.append(f"{node.name} needs {_listed(missing)}")
+    for fault in faults:
+        hint = f"its signature: {node.name}({', '.join(known.names)})"
+        yield Row(source.name, "arguments", Level.WRONG, fault, hint)
+    if not faults:
+        yield Row(source.name, "arguments", Level.OK, _listed(list(given)))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "none"
+
+
+def missing_secrets(
+    project: Project, source: Source, module: code.Module | None, sliced: Slice | None
+) -> Iterator[Row]:
+    """Parameters that dlt would look up, where nothing of that name is in the slice."""
+    if sliced is None or module is None or module.tree is None:
+        return
+    node = code.names_of(module.tree).functions.get(source.dlt_native.source_function)
+    known = signature(node) if node is not None else None
+    if known is None:
+        return
+    parts = {p for name in sliced.names if not name.startswith("destination.") for p in name.split(".")}
+    file = shown_path(project.root / SECRETS)
+    complete = True
+    for name, kind in known.injected.items():
+        if name in source.dlt_native.function_kwargs or name in known.optional or name in parts:
+            continue
+        complete = False
+        leaves = {n.rpartition(".")[2] for n in sliced.names if n.startswith("sources.")}
+        place = file if kind == "secrets" else file.replace("secrets.toml", "config.toml")
+        yield Row(
+            source.name,
+            "secrets",
+            Level.WRONG,
+            f"'{name}' has no value{near_miss(name, leaves)}",
+            f'In {place}: [sources.{source.name}] and below it {name} = "..."',
+        )
+    if complete and known.injected:
+        yield Row(source.name, "secrets", Level.OK, _listed(list(known.injected)))

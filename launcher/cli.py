@@ -1,0 +1,174 @@
+"""The command line: which commands there are, and the one place where errors become text.
+
+A command's module is imported when that command runs, so that ``--help`` and ``list`` stay quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from launcher.errors import DltpodError, Exit, near_miss
+
+COMMANDS = {
+    "sync": ("launcher.commands.sync", "Run sources and load their rows."),
+    "check": ("launcher.commands.check", "Verdicts on sources, without running them."),
+    "list": ("launcher.commands.list", "The sources of sources.yml."),
+    "runs": ("launcher.commands.runs", "What ran, and what came of it."),
+    "logs": ("launcher.commands.logs", "The log of a run."),
+    "ps": ("launcher.commands.ps", "What runs now."),
+    "stop": ("launcher.commands.stop", "Stop running sources, gently."),
+    "show": ("launcher.commands.show", "Look at the rows that a source has loaded."),
+    "build": ("launcher.commands.build", "Make the images of sources."),
+    "lock": ("launcher.commands.lock", "Pin what sources install, hashed, in locks/."),
+    "render": ("launcher.commands.render", "Kubernetes manifests, a Compose file, a CI workflow, a crontab."),
+    "secrets": ("launcher.commands.secrets", "Write the secrets of one source to .dltpod/secrets/."),
+    "shell": ("launcher.commands.shell", "A shell in a source's container, as a run would find it."),
+    "schema": ("launcher.commands.schema", "The JSON Schema of sources.yml."),
+    "report": ("launcher.commands.report", "One HTML page of what ran."),
+    "doctor": ("launcher.commands.doctor", "What this machine lacks to run sources."),
+    "gc": ("launcher.commands.gc", "Remove images and caches that no source uses any more."),
+}
+"""Command to its module, which holds ``command``, and to its line in ``--help``."""
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands' names and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise DltpodError(
+                f"there is no command '{args[0]}'{near_miss(args[0], COMMANDS)}",
+                "`dltpod --help` lists the commands",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from launcher import __version__
+
+        click.echo(f"dltpod {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=_Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option(
+    "-f", "--file", metavar="PATH", help="sources.yml; else DLTPOD_FILE, else looked for from here upward."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks (or DLTPOD_DEBUG=1).")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
+@click.pass_context
+def cli(ctx: click.Context, file: str | None, debug: bool) -> None:
+    """Runs any dlt source in a container of its own.
+
+    sources.yml lists the sources; `dltpod sync NAME` runs one and loads its rows.
+    """
+    ctx.obj = {"file": file}
+    if debug:
+        os.environ["DLTPOD_DEBUG"] = "1"
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code (``launcher.errors.Exit``); never raises."""
+    try:
+        code = cli.main(list(arguments) if arguments is not None else None, "dltpod", standalone_mode=False)
+        _flush()
+        return int(code or 0)
+    except DltpodError as error:
+        return _explain(error, error.message, error.hint, error.exit_code)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "dltpod"
+        return _explain(error, error.format_message(), f"`{path} --help` shows what it takes", Exit.USAGE)
+    except click.ClickException as error:
+        return _explain(error, error.format_message(), "", Exit.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return int(Exit.INTERRUPTED)
+    except (BrokenPipeError, SystemExit):  # click turns the one into the other
+        return _hang_up()
+    except PermissionError as error:
+        return _explain(error, f"no permission for {error.filename}", _permission_hint(error), Exit.USAGE)
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            return _crash(error)
+        return _explain(error, f"{error.strerror}: {error.filename or ''}".rstrip(": "), "", Exit.USAGE)
+    except Exception as error:  # noqa: BLE001 - the one catcher
+        return _crash(error)
+
+
+def _debugging() -> bool:
+    return os.environ.get("DLTPOD_DEBUG", "") not in ("", "0")
+
+
+def _explain(error: BaseException, message: str, hint: str, code: Exit) -> int:
+    """Print an error for people: ``error: what``, then why, then ``hint:``."""
+    if _debugging():
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__)
+    with contextlib.suppress(BrokenPipeError):
+        first, *rest = message.strip().splitlines() or [type(error).__name__]
+        lines = [f"error: {first}", *(f"  {line}" for line in rest)]
+        lines += [
+            f"  hint: {line}" if i == 0 else f"  {line}" for i, line in enumerate(hint.strip().splitlines())
+        ]
+        for line in lines:
+            click.echo(line, err=True)
+    return int(code)
+
+
+def _permission_hint(error: PermissionError) -> str:
+    return f"ls -ld {Path(error.filename).parent}" if error.filename else ""
+
+
+def _crash(error: BaseException) -> int:
+    """A bug of ours: the traceback goes to a file, or to the terminal if asked."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="dltpod-crash-", suffix=".log", delete=False) as file:
+        traceback.print_exception(type(error), error, error.__traceback__, file=file)
+    text = str(error).strip().splitlines()
+    message = f"a bug of dltpod's: {type(error).__name__}{': ' + text[0][:200] if text else ''}"
+    return _explain(error, message, f"please report it, with {file.name}", Exit.INTERNAL)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _hang_up() -> int:
+    """Whoever read the output is gone: end without a word, as any filter does."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(Exit.OK)

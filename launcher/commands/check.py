@@ -1,0 +1,160 @@
+"""``dltpod check``: verdicts on sources, without running them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.commands.common import choose, echo_json, load_project, with_engine, with_file, with_json
+from launcher.console.text import style
+from launcher.errors import DltpodError, Exit
+
+if TYPE_CHECKING:
+    from launcher.check.rows import Row
+    from launcher.config.models import Project, Source
+    from launcher.environment.verified import Repository
+    from launcher.history import RunRecord
+
+_COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
+
+
+@click.command("check")
+@click.argument("names", nargs=-1)
+@click.option("--tag", "tags", multiple=True, help="Sources with this tag.")
+@click.option(
+    "--deep", is_flag=True, help="In each source's container: import, signature, secrets. Extracts nothing."
+)
+@click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="With --deep: so many at once.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what is well, too.")
+@with_engine
+@with_json
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    deep: bool,
+    jobs: int | None,
+    verbose: bool,
+    engine: str,
+    as_json: bool,
+) -> None:
+    """Verdicts on one or all sources: module, function, arguments, environment, destination, secrets.
+
+    Extracts nothing, loads nothing. Exit code 2 where a verdict is `wrong`.
+    """
+    from launcher.check import check_project, check_source, worst
+    from launcher.check.rows import Level
+    from launcher.secrets import read_environment
+
+    project = load_project(ctx)
+    sources = choose(project, names, tags=tags, everything=not names and not tags)
+    environ = read_environment(project, os.environ)
+    rows = list(check_project(project))
+    for source in sources:
+        rows += check_source(project, source, environ, _verified(project, source))
+    interrupted: Exit | None = None
+    if deep:
+        hopeless = {row.source for row in rows if row.level is Level.WRONG}
+        found, interrupted = _deep(
+            project, [s for s in sources if s.name not in hopeless], jobs, engine, as_json
+        )
+        rows += found
+    verdict = worst(rows)
+    if as_json:
+        keys = ("source", "what", "level", "text", "hint")
+        echo_json([{key: getattr(row, key) for key in keys} for row in rows])
+    else:
+        _print(rows, [source.name for source in sources], verbose=verbose)
+    ctx.exit(int(interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)))
+
+
+def _verified(project: Project, source: Source) -> Repository | None:
+    """dltpod's copy of the verified sources, where this source may be one: looking may fetch it."""
+    from launcher.check import CORE_MODULES
+    from launcher.environment import DEFAULT_DLT
+    from launcher.environment.dlt_versions import choose as choose_release
+    from launcher.environment.dlt_versions import is_extra
+    from launcher.environment.verified import Repository
+    from launcher.slices.code import custom_file
+
+    module, container = source.dlt_native.source_module, source.container
+    elsewhere = (
+        custom_file(project, module) is None and module.removeprefix("dlt.sources.") not in CORE_MODULES
+    )
+    if not elsewhere:
+        try:
+            release = choose_release(container.dlt or DEFAULT_DLT, container.python, source=source.name)
+        except DltpodError:
+            return None  # a row of its own says so
+        if all(is_extra(release, name) for name in container.extras):
+            return None
+    return Repository(
+        project.verified_sources,
+        root=project.root,
+        environ=os.environ,
+        say=lambda text: click.echo(text, err=True),
+    )
+
+
+def _deep(
+    project: Project, sources: Sequence[Source], jobs: int | None, engine: str, as_json: bool
+) -> tuple[list[Row], Exit | None]:
+    """What each source's own container says, and the exit code where a signal ended it."""
+    from launcher.audience import Silent
+    from launcher.console import watching
+    from launcher.options import SyncOptions
+    from launcher.sync import sync
+
+    if not sources:
+        return [], None
+    options = SyncOptions(action="check", jobs=jobs or os.cpu_count() or 1, engine=engine)
+    if as_json:
+        outcome = sync(project, sources, options, Silent())
+    else:
+        with watching([source.name for source in sources]) as view:
+            outcome = sync(project, sources, options, view)
+    stopped = outcome.exit_code if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED) else None
+    return [row for record in outcome.records for row in _rows(record)], stopped
+
+
+def _rows(record: RunRecord) -> list[Row]:
+    from launcher.check.rows import Level, Row
+    from launcher.history import OK
+
+    rows = [
+        Row(record.source, str(v["what"]), Level.OK if v["ok"] else Level.WRONG, str(v.get("text", "")))
+        for v in record.verdicts
+    ]
+    if record.status == OK:
+        return rows
+    if rows and rows[-1].level is Level.WRONG:
+        last = rows.pop()
+        return [*rows, Row(last.source, last.what, last.level, record.message or last.text, record.hint)]
+    what = record.failure_kind.value.replace("_", " ") if record.failure_kind else "container"
+    return [*rows, Row(record.source, what, Level.WRONG, record.message, record.hint)]
+
+
+def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
+    """A line a source, and below it what is worth knowing."""
+    from launcher.check import worst
+    from launcher.check.rows import Level
+
+    for name in ("", *names):
+        own = [row for row in rows if row.source == name]
+        if not own or (name == "" and worst(own) is Level.OK and not verbose):
+            continue
+        level = worst(own)
+        click.echo(
+            f"{style(level.value.ljust(5), _COLOURS[level.value])}  {style(name or 'project', 'bold')}"
+        )
+        shown = own if verbose else [row for row in own if row.level is not Level.OK]
+        for row in shown:
+            text = "\n".join(f"{'':<29}{line}" for line in row.text.splitlines()).strip()
+            click.echo(f"       {row.level.value:<6}{row.what:<15} {text}")
+            for line in row.hint.splitlines():
+                click.echo(f"{'':<29}{line}")

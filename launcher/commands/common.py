@@ -1,0 +1,119 @@
+"""What several commands share: finding the project, choosing sources, asking an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from launcher.errors import ConfigurationError, near_miss
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+    from launcher.engines.protocol import Engine
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ENGINES = ("docker", "kubernetes")
+
+
+def _remember_file(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    root = ctx.find_root()
+    root.ensure_object(dict)
+    if value is not None:
+        root.obj["file"] = value
+    return value
+
+
+def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["DLTPOD_DEBUG"] = "1"
+
+
+def with_file(command: F) -> F:
+    """``-f/--file`` and ``--debug`` after the command's name too, where people write them."""
+    command = click.option("--debug", is_flag=True, expose_value=False, callback=_debug, hidden=True)(command)
+    return click.option(
+        "-f",
+        "--file",
+        metavar="PATH",
+        expose_value=False,
+        callback=_remember_file,
+        help="sources.yml; else DLTPOD_FILE, else looked for from here upward.",
+    )(command)
+
+
+def with_json(command: F) -> F:
+    """``--json``: the parameter ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")(command)
+
+
+def with_engine(command: F) -> F:
+    """``--engine``: the parameter ``engine``."""
+    return click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="docker",
+        show_default=True,
+        help="What runs the jobs.",
+    )(command)
+
+
+def given_file(ctx: click.Context) -> str | None:
+    """What ``--file`` says, None where it isn't given."""
+    found: str | None = (ctx.find_root().obj or {}).get("file")
+    return found
+
+
+def load_project(ctx: click.Context) -> Project:
+    """The project that ``--file``, DLTPOD_FILE or the folder name. Raises ConfigurationError."""
+    from launcher import config
+
+    return config.load(config.find_file(Path.cwd(), given_file(ctx), os.environ))
+
+
+def choose(
+    project: Project, names: Sequence[str], *, tags: Sequence[str] = (), everything: bool = False
+) -> tuple[Source, ...]:
+    """The sources that are asked for. Raises ConfigurationError: unknown, disabled, none."""
+    from launcher import config
+
+    return tuple(config.select(project, names=tuple(names), tags=tuple(tags), all=everything))
+
+
+def known_name(project: Project, name: str) -> str:
+    """``name``, if a source is called so. Raises ConfigurationError with the near miss."""
+    names = [source.name for source in project.sources]
+    if name not in names:
+        raise ConfigurationError(
+            f"there is no source '{name}' in {project.file.name}{near_miss(name, names)}",
+            "`dltpod list` shows them",
+        )
+    return name
+
+
+def engine_for(name: str, project: Project) -> Engine:
+    """The engine of that name, connected. Raises EngineError."""
+    from launcher import engines
+    from launcher.presence import Presence
+
+    return engines.make_engine(name, project, alive=Presence(project.private).alive, environ=os.environ)
+
+
+def duration(option: str, text: str) -> float:
+    """Seconds of ``30m`` and the like. Raises ConfigurationError that names the option."""
+    from launcher.config.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{option}: '{text}' {error}") from None
+
+
+def echo_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

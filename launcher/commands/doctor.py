@@ -1,0 +1,37 @@
+"""``dltpod doctor``: what this machine lacks to run sources."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import click
+
+from launcher.commands.common import echo_json, load_project, with_file, with_json
+from launcher.console.text import style
+from launcher.errors import Exit
+
+_COLOURS = {"ok": "ok", "warning": "warn", "wrong": "failed"}
+
+
+@click.command("doctor")
+@with_json
+@with_file
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """What this machine lacks to run sources; exit code 2 where something is wrong."""
+    from launcher.doctor import FAIL, examine
+
+    wrong = False
+    findings = []
+    for finding in examine(lambda: load_project(ctx), os.environ):
+        wrong = wrong or finding.status == FAIL
+        findings.append(finding)
+        if not as_json:
+            status = style(finding.status.ljust(7), _COLOURS[finding.status])
+            click.echo(f"{status}  {finding.what:<13} {finding.text}")
+            if finding.hint:
+                click.echo(f"{'':<23} {finding.hint}")
+    if as_json:
+        echo_json([dataclasses.asdict(finding) for finding in findings])
+    ctx.exit(int(Exit.USAGE if wrong else Exit.OK))

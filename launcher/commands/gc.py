@@ -1,0 +1,77 @@
+"""``dltpod gc``: remove what no source uses any more."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.commands.common import duration, echo_json, load_project, with_file, with_json
+from launcher.console.text import size, table
+from launcher.errors import ConfigurationError, DltpodError, Exit
+
+if TYPE_CHECKING:
+    from launcher.engines.docker import DockerEngine
+
+
+@click.command("gc")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and what that would free; remove nothing.")
+@click.option(
+    "--older-than",
+    default="30d",
+    show_default=True,
+    metavar="DURATION",
+    help="Only what was unused for so long.",
+)
+@with_json
+@with_file
+@click.pass_context
+def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -> None:
+    """Remove images, volumes and caches that no source uses any more; nothing that isn't dltpod's.
+
+    Images are shared by the projects of a host, so what was used lately stays, whoever used it.
+    """
+    from launcher.engines.docker import DockerEngine
+    from launcher.images import gc
+
+    age = duration("--older-than", older_than)
+    engine = DockerEngine(environ=os.environ)
+    client = engine.client
+    found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(ctx, engine))
+    failed: tuple[tuple[gc.Item, str], ...] = ()
+    items, freed = found.items, found.bytes
+    if not dry_run:
+        removed = gc.execute(client, found)
+        items, failed, freed = removed.items, removed.failed, removed.bytes
+    if as_json:
+        rows = [{"kind": i.kind, "name": i.name, "bytes": i.bytes, "reason": i.reason} for i in items]
+        echo_json({"dry_run": dry_run, "bytes": freed, "items": rows, "failed": [i.name for i, _ in failed]})
+    else:
+        if items:
+            lines = [[i.kind, i.name, size(i.bytes), i.reason] for i in items]
+            click.echo(table(["kind", "name", "frees", "why"], lines, right=[2]))
+        click.echo(f"{'would free' if dry_run else 'freed'} {size(freed)}")
+        for item, why in failed:
+            click.echo(f"warning: {item.kind} {item.name} stays: {why}", err=True)
+    ctx.exit(int(Exit.FAILED if failed else Exit.OK))
+
+
+def _in_use(ctx: click.Context, engine: DockerEngine) -> frozenset[str]:
+    """The images of this project's sources, where there is a project here."""
+    from launcher.images import DockerImages, ImageOptions, environment_tag, source_tag
+
+    try:
+        project = load_project(ctx)
+    except ConfigurationError:
+        return frozenset()
+    images = DockerImages(ImageOptions(engine.client, project, os.environ))
+    platform = engine.facts().platform
+    used: set[str] = set()
+    for source in project.sources:
+        try:
+            environment = images.describe(source, platform=platform)
+        except DltpodError:
+            continue  # a source that can't be described uses no image
+        used |= {source_tag(environment), environment_tag(environment)}
+    return frozenset(used)

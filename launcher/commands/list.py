@@ -1,0 +1,82 @@
+"""``dltpod list``: the sources, for people and for CI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from launcher.commands.common import echo_json, known_name, load_project, with_file, with_json
+from launcher.console.text import table
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+
+
+@click.command("list")
+@click.argument("names", nargs=-1)
+@click.option("--tag", "tags", multiple=True, help="Only those with this tag.")
+@click.option("--changed-since", metavar="REF", help="Only those that a change since this git ref touches.")
+@with_json
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    changed_since: str | None,
+    as_json: bool,
+) -> None:
+    """The sources of sources.yml.
+
+    With --changed-since, those whose entry, code, lock or mounted files changed since a git ref: the
+    matrix of a CI job.
+    """
+    project = load_project(ctx)
+    for name in names:
+        known_name(project, name)
+    sources = [
+        s for s in project.sources if (not tags or set(tags) & set(s.tags)) and (not names or s.name in names)
+    ]
+    if changed_since is not None:
+        from launcher.changes import changed_sources
+
+        touched = changed_sources(project, changed_since)
+        sources = [s for s in sources if s.name in touched]
+    if as_json:
+        echo_json([_plain(project, s) for s in sources])
+        return
+    rows = [
+        [
+            s.name,
+            f"{s.dlt_native.source_module}.{s.dlt_native.source_function}",
+            s.destination,
+            s.schedule or "",
+            ",".join(s.tags),
+            "" if s.enabled else "disabled",
+            s.description,
+        ]
+        for s in sources
+    ]
+    if rows:
+        click.echo(table(["source", "function", "destination", "schedule", "tags", "", "description"], rows))
+    for foreign in project.foreign:
+        click.echo(f"{foreign.name}: type {foreign.type}, not dlt_native, left alone", err=True)
+
+
+def _plain(project: Project, source: Source) -> dict[str, Any]:
+    native = source.dlt_native
+    return {
+        "name": source.name,
+        "enabled": source.enabled,
+        "description": source.description,
+        "tags": list(source.tags),
+        "schedule": source.schedule,
+        "destination": source.destination,
+        "module": native.source_module,
+        "function": native.source_function,
+        "pipeline": source.pipeline_name,
+        "dataset": source.dataset_name,
+        "python": source.container.python,
+        "base_image": project.base_image.replace("{python}", source.container.python),
+    }

@@ -1,0 +1,108 @@
+"""``dltpod lock``: pin what sources install."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.commands.common import choose, echo_json, load_project, with_file, with_json
+from launcher.errors import Exit
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+    from launcher.environment.locks import Locked
+    from launcher.environment.verified import Repository
+
+
+@click.command("lock")
+@click.argument("names", nargs=-1)
+@click.option("--tag", "tags", multiple=True, help="Sources with this tag.")
+@click.option(
+    "--upgrade", is_flag=True, help="Take the newest of everything; else pins that still fit are kept."
+)
+@click.option("--exclude-newer", metavar="DATE", help="Let no release after this date or time count.")
+@with_json
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    upgrade: bool,
+    exclude_newer: str | None,
+    as_json: bool,
+) -> None:
+    """Pin what sources install, in locks/<name>.txt: hashed, for all platforms, without addresses.
+
+    Commit the files; build and sync use them, and --locked refuses a stale one.
+    """
+    from launcher.environment import locks
+
+    project = load_project(ctx)
+    sources = choose(project, names, tags=tags, everything=not names and not tags)
+    done = locks.lock(
+        project,
+        sources,
+        environ=os.environ,
+        verified=_repository(project),
+        exclude_newer=exclude_newer,
+        upgrade=upgrade,
+        say=lambda text: click.echo(text, err=True),
+    )
+    if as_json:
+        echo_json([{**_plain(item), "written": item.written} for item in done])
+        return
+    for item in done:
+        state = "written" if item.written else "unchanged"
+        click.echo(f"{item.path.relative_to(project.root)}: {state}, {len(item.pins)} packages")
+        if len(item.changes) < len(item.pins):
+            for change in item.changes:
+                click.echo(f"  {change}")
+
+
+def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool) -> Exit:
+    """``build --outdated``: which locks are behind what resolves today. FAILED where one is."""
+    from launcher.environment import locks
+
+    found = locks.outdated(
+        project,
+        sources,
+        environ=os.environ,
+        verified=_repository(project),
+    )
+    behind = [item for item in found if item.changes]
+    if as_json:
+        echo_json([_plain(item) for item in found])
+    else:
+        for item in behind:
+            click.echo(f"{item.path.relative_to(project.root)}: behind")
+            for change in item.changes:
+                click.echo(f"  {change}")
+        if not found:
+            click.echo("no source has a lock: `dltpod lock` writes them", err=True)
+        elif not behind:
+            click.echo("all locks are up to date", err=True)
+    return Exit.FAILED if behind else Exit.OK
+
+
+def _plain(item: Locked) -> dict[str, object]:
+    return {
+        "source": item.source,
+        "path": str(item.path),
+        "pins": dict(item.pins),
+        "changes": list(item.changes),
+    }
+
+
+def _repository(project: Project) -> Repository:
+    from launcher.environment.verified import Repository
+
+    return Repository(
+        project.verified_sources,
+        root=project.root,
+        environ=os.environ,
+        say=lambda text: click.echo(text, err=True),
+    )

@@ -1,0 +1,28 @@
+"""``dltpod ps``: what runs now."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from launcher.commands.common import echo_json, engine_for, load_project, with_engine, with_file, with_json
+from launcher.console.text import ago, size, table
+
+
+@click.command("ps")
+@with_engine
+@with_json
+@with_file
+@click.pass_context
+def command(ctx: click.Context, engine: str, as_json: bool) -> None:
+    """What runs now, as the engine knows it."""
+    project = load_project(ctx)
+    found = engine_for(engine, project).running(project.name)
+    if as_json:
+        echo_json([dataclasses.asdict(running) for running in found])
+    elif found:
+        rows = [[r.source, r.state, r.run_id, r.container, ago(r.started), size(r.memory)] for r in found]
+        click.echo(table(["source", "state", "run", "container", "started", "memory"], rows, right=[5]))
+    else:
+        click.echo("nothing runs", err=True)

@@ -1,0 +1,143 @@
+"""``dltpod render``: the sources for something else to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.commands.common import choose, load_project, with_file
+from launcher.errors import ConfigurationError, DltpodError, Exit
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+    from launcher.plan import JobPlan
+    from launcher.rendering import Planned
+
+KINDS = ("kubernetes", "compose", "ci", "cron")
+
+
+@click.command("render")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("names", nargs=-1)
+@click.option("--tag", "tags", multiple=True, help="Sources with this tag; may be given several times.")
+@click.option(
+    "-o", "--output", metavar="PATH", help="A folder for kubernetes, a file for the others; default stdout."
+)
+@click.option(
+    "--with-secrets", is_flag=True, help="kubernetes: Secrets with their values too. Keep them out of git."
+)
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context,
+    kind: str,
+    names: tuple[str, ...],
+    tags: tuple[str, ...],
+    output: str | None,
+    with_secrets: bool,
+) -> None:
+    """Kubernetes manifests, a Compose file, a GitHub Actions workflow, a crontab.
+
+    Of all enabled sources, or of those that are named. Where some of all can't be rendered, the others
+    are, and the exit code is 2.
+    """
+    if with_secrets and kind != "kubernetes":
+        raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
+    project = load_project(ctx)
+    sources = choose(project, names, tags=tags, everything=not names and not tags)
+    place = None if output is None else Path(output).absolute()
+    if kind in ("ci", "cron"):
+        _put_file(_text(kind, project, sources), place)
+        return
+    planned = _plan(project, sources, kind)
+    if planned.faults and (names or not planned.plans):
+        raise planned.faults[0]
+    for fault in planned.faults:
+        _say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
+    if kind == "kubernetes":
+        from launcher.render import kubernetes
+
+        _put_files(kubernetes.render(planned.plans, with_secrets=with_secrets), place)
+    else:
+        _put_file(_compose(project, planned.plans, place), place)
+    if planned.faults:
+        ctx.exit(int(Exit.USAGE))
+
+
+def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> str:
+    from launcher import host
+    from launcher.render import compose
+
+    if place is None:
+        return compose.render(plans, root=project.root)
+    for plan in plans:
+        # An engine would make a folder that is missing for root.
+        host.prepare(plan, project.data)
+    return compose.render(plans, root=project.root, folder=place.parent, file=place.name)
+
+
+def _text(kind: str, project: Project, sources: Sequence[Source]) -> str:
+    if kind == "ci":
+        from launcher.render import ci
+
+        return ci.render(project, sources, folder=_folder_in_repository(project.root))
+    from launcher.render import cron
+
+    return cron.render(project, sources, command=Path(sys.argv[0]).absolute())
+
+
+def _plan(project: Project, sources: Sequence[Source], kind: str) -> Planned:
+    """A plan for each source, as a sync would make it; images are named, not built."""
+    from launcher.options import SyncOptions
+    from launcher.rendering import plans
+
+    return plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, _say)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _put_file(text: str, place: Path | None) -> None:
+    if place is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DltpodError(f"{place} can't be written: {error.strerror}") from None
+    click.echo(place)
+
+
+def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
+    if folder is None:
+        click.echo(
+            "---\n".join(text for name, text in files.items() if name != "kustomization.yaml"), nl=False
+        )
+        return
+    secret = any("stringData:" in text for text in files.values())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            file = folder / name
+            if secret:
+                file.touch(mode=0o600)
+                file.chmod(0o600)
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DltpodError(f"{folder} can't be written: {error.strerror}") from None
+    click.echo(folder)
+
+
+def _folder_in_repository(root: Path) -> PurePosixPath:
+    """Where the project lies in its git repository; the top where there is none."""
+    for parent in (root, *root.parents):
+        if (parent / ".git").exists():
+            return PurePosixPath(root.relative_to(parent).as_posix())
+    return PurePosixPath(".")

@@ -1,0 +1,36 @@
+"""``dltpod report``: one HTML page of what ran."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from launcher.commands.common import load_project, with_file
+from launcher.history import History
+
+_RUNS = 2000
+
+
+@click.command("report")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Default: .dltpod/report.html; - is stdout."
+)
+@with_file
+@click.pass_context
+def command(ctx: click.Context, output: Path | None) -> None:
+    """One self-contained HTML page: status by source, durations and rows over time, failures."""
+    from launcher.report import ReportSource, page
+
+    project = load_project(ctx)
+    sources = [ReportSource(s.name, s.description, s.enabled, s.schedule) for s in project.sources]
+    runs = History(project.private).runs(limit=_RUNS)
+    text = page(project.name, sources, runs, datetime.now(timezone.utc))
+    if output is not None and str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    target = output or project.private / "report.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    click.echo(target)

@@ -1,0 +1,69 @@
+"""``dltpod runs``: what ran, and what came of it."""
+
+from __future__ import annotations
+
+import click
+
+from launcher.commands.common import (
+    echo_json,
+    engine_for,
+    known_name,
+    load_project,
+    with_engine,
+    with_file,
+    with_json,
+)
+from launcher.console.text import ago, number, seconds, size, table
+from launcher.history import RUNNING, History, RunRecord
+
+
+@click.command("runs")
+@click.argument("name", required=False)
+@click.option(
+    "-n", "--number", "count", type=click.IntRange(1), default=20, show_default=True, help="How many."
+)
+@click.option("--failed", is_flag=True, help="Only those that failed.")
+@with_engine
+@with_json
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context, name: str | None, count: int, failed: bool, engine: str, as_json: bool
+) -> None:
+    """What ran, and what came of it; the newest first."""
+    project = load_project(ctx)
+    if name is not None:
+        known_name(project, name)
+    history = History(project.private)
+    if engine != "docker":
+        from launcher.adoption import look_again
+
+        look_again(engine_for(engine, project), project, history)
+    records = history.runs(name, limit=count, status="failed" if failed else None)
+    if as_json:
+        from launcher.console.stream import plain
+
+        echo_json([plain(record) for record in records])
+        return
+    if not records:
+        click.echo("nothing ran yet", err=True)
+        return
+    header = ["run", "source", "status", "rows", "time", "memory", "started", "why"]
+    click.echo(table(header, [_row(r) for r in records], right=[3, 4, 5]))
+
+
+def _row(record: RunRecord) -> list[str]:
+    why = record.message.strip().splitlines()[0] if record.message.strip() else ""
+    kind = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
+    if record.action != "sync":
+        kind = f"{record.action}: {kind}"
+    return [
+        record.run_id,
+        record.source,
+        kind,
+        number(record.total_rows) if record.status == "ok" and record.action == "sync" else "",
+        seconds(record.seconds) if record.status != RUNNING else "",
+        size(record.peak_memory),
+        ago(record.started),
+        why if len(why) <= 60 else why[:59] + "…",
+    ]

@@ -1,0 +1,70 @@
+"""``dltpod secrets``: the slice of one source, as files, for those who ask."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+from launcher.commands.common import choose, load_project, with_file
+
+
+@click.command("secrets")
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Remove what an earlier call wrote.")
+@click.option(
+    "--names", "only_names", is_flag=True, help="Write nothing: print the keys that the source is given."
+)
+@with_file
+@click.pass_context
+def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> None:
+    """Write the secrets of one source to .dltpod/secrets/NAME, readable by you alone.
+
+    It is what a run of the source finds at /run/secrets/dlt, and what Kubernetes and Compose mount.
+    """
+    from launcher.secrets import read_environment, slice_for
+
+    project = load_project(ctx)
+    (source,) = choose(project, (name,))
+    folder = project.private / "secrets" / name
+    if remove:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    cut = slice_for(project, source, read_environment(project, os.environ), {})
+    for warning in cut.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if only_names:
+        for key in cut.names:
+            click.echo(key)
+        return
+    if not cut.files:
+        click.echo(f"{name} is given no secrets and no configuration", err=True)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    folder.parent.chmod(0o700)
+    for file, text in cut.files.items():
+        descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    _give_to_job(project.root, folder)
+    click.echo(folder)
+
+
+def _give_to_job(root: Path, folder: Path) -> None:
+    """When root asks, the files are for the user that a job of this project runs as: Compose mounts them."""
+    from launcher import caller
+
+    owner = root.stat()
+    user = caller.decide(
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        owner=(owner.st_uid, owner.st_gid),
+        environ=os.environ,
+        rootless=False,
+    )
+    if not user.owns_files:
+        for path in (folder.parent, folder, *folder.iterdir()):
+            os.chown(path, user.uid, user.gid)

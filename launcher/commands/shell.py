@@ -1,0 +1,30 @@
+"""``dltpod shell``: look around where a source runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from launcher.commands.common import load_project, with_file
+
+
+@click.command("shell", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@with_file
+@click.pass_context
+def command(ctx: click.Context, name: str, arguments: tuple[str, ...]) -> None:
+    """A shell in a source's container, as a run would find it; or a command: shell NAME python -V.
+
+    The same image, user, walls, mounts and secrets as a run; its state can be read, not written.
+    """
+    from launcher.commands.visiting import plan_visit
+    from launcher.engines.docker_visit import shell
+    from launcher.images.buildkit import find_cli
+
+    client, plan = plan_visit(load_project(ctx), name)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    shell_command = arguments or ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
+    ctx.exit(shell(client, plan, find_cli(os.environ).path, shell_command, terminal=terminal))

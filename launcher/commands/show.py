@@ -1,0 +1,61 @@
+"""``dltpod show``: look at what a source has loaded, with the driver of its own image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from launcher.commands.common import echo_json, load_project, with_file, with_json
+from launcher.console.text import number, safe, table
+from launcher.errors import DltpodError, near_miss
+
+_WIDEST = 40
+"""Characters of a value that the table shows; --json shows all."""
+
+
+@click.command("show")
+@click.argument("name")
+@click.argument("table_name", metavar="[TABLE]", required=False)
+@click.option("--sql", help="A query instead; tables stand in the source's dataset.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="So many rows at most."
+)
+@with_json
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context, name: str, table_name: str | None, sql: str | None, limit: int, as_json: bool
+) -> None:
+    """Look at the rows that a source has loaded: its tables, a table, or a query.
+
+    It runs in the source's own image, so no database client is needed here.
+    """
+    from launcher.commands.visiting import plan_visit
+    from launcher.engines.docker_visit import show
+
+    client, plan = plan_visit(load_project(ctx), name)
+    answer = show(client, plan, {"table": table_name, "sql": sql, "limit": limit})
+    if "error" in answer:
+        raise DltpodError(f"{name}: {answer['error']}", f"`dltpod show {name}` lists its tables")
+    if "missing" in answer:
+        missing = str(answer["missing"])
+        raise DltpodError(
+            f"{name} has no table '{missing}'{near_miss(missing, answer['tables'])}",
+            f"`dltpod show {name}` lists its tables",
+        )
+    if as_json:
+        found = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+        echo_json(answer["tables"] if table_name is None and sql is None else found)
+    elif table_name is None and sql is None:
+        if not answer["tables"]:
+            raise DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it")
+        click.echo(table(["table", "rows"], [[t, number(n)] for t, n in answer["tables"].items()], right=[1]))
+        click.echo(f"\nin {plan.job.destination.shown}, dataset {plan.job.dataset_name}", err=True)
+    else:
+        click.echo(table(answer["columns"], [[_cell(value) for value in row] for row in answer["rows"]]))
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else safe(" ".join(str(value).split()))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -1,0 +1,35 @@
+"""``dltpod stop``: end running sources, gently."""
+
+from __future__ import annotations
+
+import click
+
+from launcher.commands.common import engine_for, known_name, load_project, with_engine, with_file
+from launcher.errors import ConfigurationError, Exit
+
+
+@click.command("stop")
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that run.")
+@click.option(
+    "--grace", type=click.FloatRange(0), default=20.0, show_default=True, help="Seconds to end by itself."
+)
+@with_engine
+@with_file
+@click.pass_context
+def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace: float, engine: str) -> None:
+    """Stop running sources: a run finishes what can't be left half done, then ends."""
+    project = load_project(ctx)
+    if bool(names) == everything:
+        raise ConfigurationError("name the sources to stop, or --all", "`dltpod ps` shows what runs")
+    for name in names:
+        known_name(project, name)
+    connected = engine_for(engine, project)
+    wanted = names or tuple(running.source for running in connected.running(project.name))
+    missing = False
+    for name in wanted:
+        stopped = connected.stop(project.name, name, grace=grace)
+        click.echo(f"{name}: {'stopped, run ' + stopped.run_id if stopped else 'does not run'}")
+        missing = missing or stopped is None
+    if missing and names:
+        ctx.exit(int(Exit.FAILED))

@@ -1,0 +1,186 @@
+"""``dltpod sync``: run sources and load their rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from launcher.audience import All, Audience
+from launcher.commands.common import (
+    choose,
+    duration,
+    given_file,
+    load_project,
+    with_engine,
+    with_file,
+    with_json,
+)
+from launcher.console.stream import Stream
+from launcher.errors import ConfigurationError
+from launcher.history import OK, PLANNED
+from launcher.signals import Stopper
+from runner.contract import FailureKind
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+    from launcher.notify import Notifier
+    from launcher.options import SyncOptions
+
+
+@click.command("sync")
+@click.argument("names", nargs=-1)
+@click.option("--source", "more", multiple=True, metavar="NAME", help="A source, as an option.")
+@click.option("--all", "everything", is_flag=True, help="All enabled sources.")
+@click.option("--tag", "tags", multiple=True, help="Sources with this tag; may be given several times.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=None, help="So many at once; default: the processors."
+)
+@click.option(
+    "--full-refresh", is_flag=True, help="Start over: tables and cursors of these sources, nothing else."
+)
+@click.option(
+    "--resource", "resources", multiple=True, help="Only this resource; may be given several times."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), help="A taste: so many yields a resource, into a throw-away dataset."
+)
+@click.option(
+    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A keyword argument for this run only."
+)
+@click.option("--timeout", metavar="DURATION", help="Stop a source after this long: 90s, 30m, 2h.")
+@click.option("--locked", is_flag=True, help="Refuse a source whose lock is missing or stale.")
+@click.option("--fail-fast", is_flag=True, help="Stop the others after the first failure.")
+@click.option("--wait", is_flag=True, help="Where a source runs already, wait for that run to end.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and in which container; start nothing.")
+@with_engine
+@with_json
+@with_file
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    more: tuple[str, ...],
+    everything: bool,
+    tags: tuple[str, ...],
+    jobs: int | None,
+    full_refresh: bool,
+    resources: tuple[str, ...],
+    limit: int | None,
+    pairs: tuple[str, ...],
+    timeout: str | None,
+    locked: bool,
+    fail_fast: bool,
+    wait: bool,
+    dry_run: bool,
+    engine: str,
+    as_json: bool,
+) -> None:
+    """Run sources, each in a container of its own, and load their rows.
+
+    Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 it runs already.
+    """
+    from launcher.options import SyncOptions
+
+    project = load_project(ctx)
+    sources = choose(project, (*names, *more), tags=tags, everything=everything)
+    options = SyncOptions(
+        full_refresh=full_refresh,
+        resources=resources,
+        limit=limit,
+        set=dict(_pair(pair) for pair in pairs),
+        timeout=None if timeout is None else duration("--timeout", timeout),
+        locked=locked,
+        dry_run=dry_run,
+        engine=engine,
+        jobs=jobs or _processors(),
+        fail_fast=fail_fast,
+        wait=wait,
+        json=as_json,
+    )
+    run(ctx, project, sources, options)
+
+
+def run(ctx: click.Context, project: Project, sources: Sequence[Source], options: SyncOptions) -> None:
+    """Sync, show it, notify, and leave with the exit code."""
+    from launcher.console import watching
+    from launcher.console.dry import Plans
+    from launcher.console.summary import failure, summary
+    from launcher.sync import cancel_builds, sync
+
+    notifier = _notifier(project, options)
+    plans = Plans()
+    try:
+        with watching([source.name for source in sources], json=options.json) as view:
+            others: list[Audience] = [notifier] if notifier else []
+            if options.dry_run and not options.json:
+                others.append(plans)
+            stopper = _Told(view.announce, cancel_builds)
+            outcome = sync(project, sources, options, All([view, *others]), stopper=stopper)
+    finally:
+        if notifier:
+            notifier.close()
+    if isinstance(view, Stream):
+        view.summary(outcome.records, outcome.exit_code)
+    else:
+        out, err = summary(outcome.records, file=given_file(ctx))
+        if options.dry_run:
+            wrong = [record for record in outcome.records if record.status not in (OK, PLANNED)]
+            out, err = plans.text(), "\n\n".join(failure(record) for record in wrong)
+        if out:
+            click.echo(out)
+        if err:
+            click.echo(f"\n{err}" if out else err, err=True)
+    ctx.exit(int(outcome.exit_code))
+
+
+class _Told(Stopper):
+    """Tells people that their Ctrl-C was heard, and what a second one does."""
+
+    def __init__(self, announce: Callable[[str], None], also: Callable[[], None]) -> None:
+        super().__init__(also)
+        self._announce = announce
+
+    def ask(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
+        again = self.gentle.is_set()
+        super().ask(reason)
+        if self.signal is not None:
+            self._announce("stopping at once" if again else "stopping gently; once more, and it is at once")
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """``key=value``; a value that is JSON (5, true, [1,2]) is taken as that, any other as text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise ConfigurationError(
+            f"--set takes KEY=VALUE, not '{text.partition('=')[0]}'", "--set since=2024-01-01"
+        )
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _processors() -> int:
+    import os
+
+    return max(os.cpu_count() or 1, 1)
+
+
+def _notifier(project: Project, options: SyncOptions) -> Notifier | None:
+    if project.notify is None or options.dry_run:
+        return None
+    import os
+
+    from launcher.history import History
+    from launcher.notify import Notifier, webhook_url
+    from launcher.secrets import read_environment
+
+    url = webhook_url(project.notify.webhook, read_environment(project, os.environ))
+
+    def warn(text: str) -> None:
+        click.echo(f"warning: {text}", err=True)
+
+    return Notifier(url, project.name, History(project.private), warn)

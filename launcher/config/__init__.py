@@ -1,0 +1,10 @@
+"""Reading and checking ``sources.yml``."""
+
+from __future__ import annotations
+
+from launcher.config.locate import find_file, select
+from launcher.config.models import Project, Source
+from launcher.config.reading import load
+from launcher.config.schema import schema
+
+__all__ = ["Project", "Source", "find_file", "load", "schema", "select"]

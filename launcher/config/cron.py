@@ -1,0 +1,62 @@
+"""Cron expressions: the five fields and the words that Kubernetes and crontab both take. Pure.
+
+Stricter than either reader: no seconds, no time zone, and Sunday is 0 (crontab knows 7, Kubernetes doesn't).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from launcher.errors import near_miss
+
+WORDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 6, _DAYS),
+)
+_PART = re.compile(r"(?P<first>\*|[a-z0-9]+)(-(?P<last>[a-z0-9]+))?(/(?P<step>[0-9]+))?\Z")
+
+
+@lru_cache(maxsize=256)
+def fault(expression: str) -> str:
+    """Why this is no cron expression; empty where it is one."""
+    text = " ".join(expression.split())
+    if text.startswith("@"):
+        return "" if text in WORDS else f"'{text}' is none of {', '.join(WORDS)}{near_miss(text, WORDS)}"
+    fields = text.split(" ") if text else []
+    if len(fields) != 5:
+        return f"it has {len(fields)} fields, not 5"
+    for value, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
+        for part in value.lower().split(","):
+            found = _fault(part, low, high, words)
+            if found:
+                return f"{name} '{value}': {found}"
+    return ""
+
+
+def _fault(part: str, low: int, high: int, words: tuple[str, ...]) -> str:
+    match = _PART.match(part)
+    if match is None:
+        return f"'{part}' is no number, range or step"
+    first, last, step = match["first"], match["last"], match["step"]
+    if first == "*" and last is not None:
+        return f"'{part}' is no range"
+    if step is not None and int(step) == 0:
+        return "a step of 0 never comes"
+    numbers = []
+    for text in (first, last):
+        if text is None or text == "*":
+            continue
+        number = low + words.index(text) if text in words else int(text) if text.isdigit() else None
+        if number is None or not low <= number <= high:
+            return f"'{text}' is not from {low} to {high}"
+        numbers.append(number)
+    if len(numbers) == 2 and numbers[0] > numbers[1]:
+        return f"'{part}' ends before it begins"
+    return ""

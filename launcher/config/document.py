@@ -1,0 +1,328 @@
+"""A YAML file as plain data that remembers its lines.
+
+YAML 1.1, which PyYAML reads, turns ``no`` into false, ``12:30:00`` into 45000 and ``0777`` into 511. Here a
+value means what YAML 1.2 makes of it, and where the two differ in a way that nobody can guess, it is a fault.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from launcher.config.faults import Fault, report, shown_path
+from launcher.errors import ConfigurationError
+
+LARGEST_FILE = 8 << 20
+DEEPEST = 60
+"""Levels of nesting; PyYAML's C parser overruns its stack at some ten thousand."""
+MOST_NODES = 200_000
+"""After aliases are expanded: a small file of aliases can stand for billions of values."""
+
+_TAG = "tag:yaml.org,2002:"
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TRUE_FALSE = ("true", "false")
+
+PathKey = tuple[str | int, ...]
+
+
+class _Refused(Exception):
+    """Reading can't go on: too deep, too large, an alias of itself."""
+
+    def __init__(self, node: yaml.Node, text: str) -> None:
+        super().__init__(text)
+        self.fault = Fault(_line(node), "", text)
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def read_text(file: Path) -> str:
+    """The file's text. Raises ConfigurationError: not there, not readable, a folder, too large, not UTF-8."""
+    name = shown_path(file)
+    try:
+        if file.is_dir():
+            raise ConfigurationError(f"{name} is a folder.", "Give the file itself: --file PATH/sources.yml")
+        if file.exists() and not file.is_file():
+            raise ConfigurationError(f"{name} is not a regular file.")
+        with file.open("rb") as stream:
+            raw = stream.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{name} is not there.", "Write one, or give its place: --file PATH"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigurationError(f"{name} can't be read: {reason}.") from None
+    if len(raw) > LARGEST_FILE:
+        raise ConfigurationError(f"{name} is larger than {LARGEST_FILE >> 20} MiB.")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigurationError(f"{name} is UTF-16.", "Save it as UTF-8.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{name}:{line}: not UTF-8 text.", "Save the file as UTF-8.") from None
+
+
+class Document:
+    """A YAML file: ``data`` (dicts, lists and scalars that JSON knows), ``faults``, and lines by path.
+
+    Raises ConfigurationError where the text is no YAML at all.
+    """
+
+    def __init__(self, file: Path, text: str) -> None:
+        self.file = file
+        self.faults: list[Fault] = []
+        self._pairs: dict[int, list[tuple[str, yaml.Node, yaml.Node]]] = {}
+        self._left = MOST_NODES
+        self._active: set[int] = set()
+        self.root = self._compose(text)
+        try:
+            self.data: Any = None if self.root is None else self._plain(self.root, ())
+        except _Refused as refused:
+            raise report(file, [refused.fault]) from None
+
+    def _compose(self, text: str) -> yaml.Node | None:
+        try:
+            depth = 0
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+                    depth += 1
+                    if depth > DEEPEST:
+                        mark: Any = event.start_mark
+                        raise report(
+                            self.file, [Fault(mark.line + 1, "", f"more than {DEEPEST} levels deep")]
+                        )
+                elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+                    depth -= 1
+            node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
+            return node
+        except yaml.reader.ReaderError as error:
+            position: Any = error.position
+            line = text.count("\n", 0, max(0, position)) + 1
+            fault = Fault(line, "", "a control character that YAML does not allow")
+            raise report(self.file, [fault], "Remove the character, or write it as an escape.") from None
+        except yaml.MarkedYAMLError as error:
+            raise report(self.file, [_syntax_fault(text, error)]) from None
+        except (yaml.YAMLError, ValueError):
+            raise report(self.file, [Fault(1, "", "is not YAML")]) from None
+
+    def _fault(self, node: yaml.Node, path: PathKey, text: str) -> None:
+        self.faults.append(Fault(_line(node), dotted(path, self.root_name), text))
+
+    def root_name(self, index: int) -> str | None:
+        """The ``name`` of the entry of ``sources`` at ``index``, for paths in messages."""
+        entry = self.node(("sources", index))
+        for key, value in entry.value if isinstance(entry, yaml.MappingNode) else ():
+            if isinstance(value, yaml.ScalarNode) and key.value == "name":
+                return value.value or None
+        return None
+
+    def _plain(self, node: yaml.Node, path: PathKey) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise _Refused(node, f"more than {MOST_NODES} values once aliases are expanded")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if id(node) in self._active:
+            raise _Refused(node, "an alias that holds itself")
+        if len(path) > DEEPEST:
+            raise _Refused(node, f"more than {DEEPEST} levels deep")
+        self._active.add(id(node))
+        try:
+            if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
+                self._fault(
+                    node, path, f"the tag {node.tag.replace(_TAG, '!!')} is not supported; write plain YAML"
+                )
+                return None
+            if not isinstance(node, yaml.MappingNode):
+                return [self._plain(item, (*path, i)) for i, item in enumerate(node.value)]
+            return {key: self._plain(value, (*path, key)) for key, _, value in self._mapping(node, path)}
+        finally:
+            self._active.discard(id(node))
+
+    def _mapping(self, node: yaml.MappingNode, path: PathKey) -> list[tuple[str, yaml.Node, yaml.Node]]:
+        """A mapping's keys and values, merge keys (``<<``) taken in, the mapping's own keys first."""
+        known = self._pairs.get(id(node))
+        if known is not None:
+            return known
+        self._pairs[id(node)] = []
+        own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == f"{_TAG}merge":
+                many = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for one in many:
+                    if not isinstance(one, yaml.MappingNode):
+                        self._fault(key_node, path, "<< takes an alias of a mapping, or a list of them")
+                        continue
+                    for key, k, v in self._mapping(one, path):
+                        self._left -= 1
+                        if self._left < 0:
+                            raise _Refused(
+                                key_node, f"more than {MOST_NODES} values once aliases are expanded"
+                            )
+                        merged.setdefault(key, (k, v))
+                continue
+            name = self._key(key_node, path)
+            if name is None:
+                continue
+            if name in own:
+                first = _line(own[name][0])
+                self._fault(key_node, (*path, name), f"stands here twice; first on line {first}")
+                continue
+            own[name] = (key_node, value_node)
+        pairs = [(name, k, v) for name, (k, v) in {**merged, **own}.items()]
+        self._pairs[id(node)] = pairs
+        return pairs
+
+    def _key(self, node: yaml.Node, path: PathKey) -> str | None:
+        if not isinstance(node, yaml.ScalarNode):
+            self._fault(node, path, "a key must be text, not a list or a mapping")
+            return None
+        value = node.value
+        yaml_11_word = node.tag == f"{_TAG}bool" and value.lower() not in _TRUE_FALSE
+        if node.tag not in (f"{_TAG}str", f"{_TAG}value") and not yaml_11_word:
+            self._fault(node, path, f"a key must be text: write it in quotes{_quoted(value)}")
+            return None
+        return str(value)
+
+    def _scalar(self, node: yaml.ScalarNode, path: PathKey) -> Any:
+        value: str = node.value
+        kind = node.tag.removeprefix(_TAG)
+        try:
+            if kind in ("str", "value", "merge"):
+                return value
+            if kind == "null":
+                return None
+            if kind == "bool":
+                return _truth(value, path)
+            if kind == "int":
+                return _integer(value)
+            if kind == "float":
+                return _real(value)
+            if kind == "timestamp":
+                return _timestamp(node)
+        except _Ambiguous as fault:
+            self._fault(node, path, str(fault))
+            return None
+        except (ValueError, OverflowError):
+            self._fault(node, path, "can't be read as the value that it looks like; write it in quotes")
+            return None
+        self._fault(node, path, f"the tag {node.tag.replace(_TAG, '!!')} is not supported; write plain YAML")
+        return None
+
+    def node(self, path: PathKey) -> yaml.Node | None:
+        """The node at ``path``, or None."""
+        node = self.root
+        for step in path:
+            node = self._child(node, step)
+            if node is None:
+                return None
+        return node
+
+    def _child(self, node: yaml.Node | None, step: str | int) -> yaml.Node | None:
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            item: yaml.Node | None = node.value[step] if step < len(node.value) else None
+            return item
+        if isinstance(node, yaml.MappingNode):
+            return next((v for name, _, v in self._pairs.get(id(node), ()) if name == step), None)
+        return None
+
+    def line(self, path: PathKey) -> int:
+        """The line of the key at ``path``, or of the nearest thing around it that the file holds."""
+        node, line = self.root, 1
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                key = next((k for name, k, _ in self._pairs.get(id(node), ()) if name == step), None)
+                child = self._child(node, step)
+                line = _line(key) if key is not None else line
+            else:
+                child = self._child(node, step)
+                line = _line(child) if child is not None else line
+            if child is None:
+                break
+            node = child
+        return line
+
+
+class _Ambiguous(Exception):
+    """A scalar whose meaning depends on who reads it."""
+
+
+def _quoted(value: str) -> str:
+    """``: "3.11"`` where the text is plainly no secret."""
+    return f': "{value}"' if re.fullmatch(r"[\w.:+-]{1,12}", value) else ""
+
+
+def _truth(value: str, path: PathKey) -> bool:
+    word = value.lower()
+    if word in _TRUE_FALSE or path[-1:] == ("enabled",):
+        return word in ("true", "yes", "on")
+    meant = "true" if word in ("yes", "on") else "false"
+    raise _Ambiguous(
+        f'{value} is {meant} to YAML 1.1 and text to YAML 1.2: write {meant}, or "{value}" in quotes'
+    )
+
+
+def _integer(value: str) -> int | str:
+    if ":" in value:
+        return value  # base 60 to YAML 1.1; a time or a pair of ports to everyone else
+    digits = value.replace("_", "").lstrip("+-")
+    if len(digits) > 1 and digits[0] == "0" and digits.isdigit():
+        raise _Ambiguous(f"{value} is octal to YAML 1.1: write it in quotes, or without the leading zero")
+    return int(value.replace("_", ""), 0)
+
+
+def _real(value: str) -> float | str:
+    if ":" in value:
+        return value
+    number = (
+        float(value.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+        if _finite(value)
+        else math.nan
+    )
+    if not math.isfinite(number):
+        raise _Ambiguous("must be a finite number")
+    return number
+
+
+def _finite(value: str) -> bool:
+    return value.lower().lstrip("+-") not in (".inf", ".nan")
+
+
+def _timestamp(node: yaml.ScalarNode) -> str:
+    value = yaml.constructor.SafeConstructor().construct_yaml_timestamp(node)
+    return str(node.value) if _DATE.fullmatch(node.value) else str(value.isoformat())
+
+
+def _syntax_fault(text: str, error: yaml.MarkedYAMLError) -> Fault:
+    mark: Any = error.problem_mark or error.context_mark
+    line = (mark.line if mark else 0) + 1
+    problem = error.problem or error.context or "is not YAML"
+    lines = text.splitlines()
+    at = lines[line - 1] if 0 < line <= len(lines) else ""
+    if "cannot start any token" in problem and "\t" in at[: (mark.column if mark else 0) + 1]:
+        return Fault(line, "", "a tab where YAML wants spaces")
+    if error.context and error.context != problem and "another document" not in problem:
+        problem = f"{problem} ({error.context})"
+    if "another document" in problem:
+        problem = "a second document (---); one file is one document"
+    return Fault(line, "", problem)
+
+
+def dotted(path: PathKey, name_of: Any = None) -> str:
+    """``sources.jira.container.memory``: an entry of ``sources`` by its name, other items as ``[n]``."""
+    text = ""
+    for i, step in enumerate(path):
+        if isinstance(step, int):
+            name = name_of(step) if name_of and i == 1 and path[0] == "sources" else None
+            text += f".{name}" if name else f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    return text

@@ -1,0 +1,309 @@
+"""What the values of ``sources.yml`` must look like, one check for each form.
+
+Each check takes the value and returns what is wrong with it, or None; ``form`` makes an annotation of it.
+Only a value's own form: what needs the disk or the other entries stands in ``launcher.config.rules``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from launcher.config import cron, units
+from launcher.errors import near_miss
+
+Check = Callable[[Any], "str | None"]
+
+IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+OWN_TARGETS = (
+    "/state",
+    "/data",
+    "/run",
+    "/tmp",
+    "/opt/custom_sources",
+    "/opt/verified_sources",
+    "/opt/venv",
+    "/opt/dltpod",
+)
+OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "DLT_PROJECT_DIR", "DLT_CONFIG_FOLDER")
+SYSTEM_TARGETS = ("/proc", "/sys", "/dev", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var/run")
+DISPOSITIONS = ("append", "replace", "merge", "skip")
+CONTRACT_MODES = ("evolve", "discard_value", "discard_row", "freeze")
+CONTRACT_ENTITIES = ("tables", "columns", "data_type")
+RESERVED_NAMES = frozenset(
+    (
+        "sources",
+        "destination",
+        "runtime",
+        "extract",
+        "normalize",
+        "load",
+        "data_writer",
+        "schema",
+        "credentials",
+    )
+)
+"""Tables of dlt's own configuration: a pipeline of such a name would read them as its section."""
+
+
+def _refuse(check: Check, value: Any) -> Any:
+    wrong = check(value)
+    if wrong is not None:
+        raise PydanticCustomError("form", "{wrong}", {"wrong": wrong})
+    return value
+
+
+@dataclass(frozen=True)
+class Form:
+    """An annotation: what ``check`` finds wrong is a fault, and ``pattern`` tells editors the same."""
+
+    check: Check
+    pattern: str = ""
+    longest: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(refusing(self.check), handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        made = dict(handler(schema))
+        if self.pattern:
+            made["pattern"] = f"^({self.pattern})$"
+        if self.longest is not None:
+            made["maxLength"] = self.longest
+        return made
+
+
+def form(check: Check, pattern: str = "") -> Form:
+    """An annotation for a value whose type pydantic has checked already."""
+    return Form(check, pattern)
+
+
+def refusing(check: Check) -> Callable[[Any], Any]:
+    """A validator that raises what ``check`` finds wrong."""
+    return lambda value: _refuse(check, value)
+
+
+def matches(pattern: str, legal: str, longest: int = 200) -> Form:
+    """Text of a regular expression; ``legal`` ends the sentence 'must be ...'."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str | None:
+        if len(text) > longest:
+            return f"must be at most {longest} characters"
+        return None if compiled.fullmatch(text) else f"must be {legal}"
+
+    return Form(check, pattern, longest)
+
+
+NAME = matches(rf"{IDENTIFIER}(-[A-Za-z0-9_]+)*", "letters, digits and underscores", 100)
+"""Of a pipeline or a dataset: a name of files and of tables' schemas."""
+
+
+def size(text: str) -> str | None:
+    try:
+        return None if units.parse_size(text) >= 6 << 20 else "must be at least 6m, Docker's least"
+    except ValueError as error:
+        return str(error)
+
+
+def duration(text: str) -> str | None:
+    try:
+        units.parse_duration(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def schedule(text: str) -> str | None:
+    why = cron.fault(text)
+    return f"is no cron expression: {why}" if why else None
+
+
+def split_mount(text: str) -> tuple[str, str, bool]:
+    """Host path, path in the container and read-only, of ``HOST:TARGET[:ro|rw]``. Raises ValueError."""
+    parts = text.split(":")
+    if (
+        len(parts) not in (2, 3)
+        or not parts[0]
+        or not parts[1]
+        or (len(parts) == 3 and parts[2] not in ("ro", "rw"))
+    ):
+        raise ValueError("must be HOST:TARGET, HOST:TARGET:ro or HOST:TARGET:rw (ro is the default)")
+    return parts[0], parts[1], parts[2:] != ["rw"]
+
+
+def _at_or_around(path: str, other: str) -> bool:
+    return path == other or path.startswith(other + "/") or other.startswith(path + "/")
+
+
+def mount(text: str) -> str | None:
+    try:
+        host, target, _ = split_mount(text)
+    except ValueError as error:
+        return str(error)
+    if any(not c.isprintable() for c in text):
+        return "holds a character that can't be printed"
+    if (
+        not target.startswith("/")
+        or posixpath.normpath(target) != target
+        or target.startswith("//")
+        or target == "/"
+    ):
+        return "must end in an absolute path of the container, such as /workspace/data"
+    for own in OWN_TARGETS:
+        if _at_or_around(target, own):
+            return f"must not cover {own}, which dltpod keeps for itself; /workspace/... is free"
+    for system in (*SYSTEM_TARGETS, "/etc/passwd", "/etc/group"):
+        if _at_or_around(target, system):
+            return f"must not cover {system} of the container; /workspace/... is free"
+    if "$" in host:
+        return "variables are not expanded here; write the path"
+    return None
+
+
+def network(text: str) -> str | None:
+    if text == "host":
+        return "must not be host, which removes a wall; this host is reachable as host.docker.internal anyway"
+    if text.startswith(("container:", "ns:")) or text == "default":
+        return "must be bridge, none or the name of a network of the engine"
+    known = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text)
+    return None if known else "must be bridge, none or the name of a network of the engine"
+
+
+def split_egress(text: str) -> tuple[str, int]:
+    """Host (an IPv6 address without its brackets) and port. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("must be HOST:PORT, such as api.atlassian.com:443")
+    if host.startswith("[") and host.endswith("]"):
+        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+    if re.fullmatch(r"[\d.]+", host):
+        return str(ipaddress.IPv4Address(host)), int(port)
+    label = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+    if len(host) > 253 or not re.fullmatch(rf"{label}(\.{label})*", host):
+        raise ValueError(
+            "must be HOST:PORT: a host name or address without scheme, path or wildcard, and a port"
+        )
+    return host.lower(), int(port)
+
+
+def egress(text: str) -> str | None:
+    try:
+        split_egress(text)
+    except ValueError as error:
+        wrong = str(error)
+        return wrong if wrong.startswith("must") else "must be HOST:PORT, and the address is none"
+    return None
+
+
+def python_version(text: str) -> str | None:
+    found = re.fullmatch(r"3\.(\d{1,2})(\.\d{1,2})?", text)
+    if found is None:
+        return 'must be a version of Python, such as "3.13"'
+    return None if int(found[1]) >= 10 else "must be 3.10 or newer"
+
+
+def dlt_specifier(text: str) -> str | None:
+    if re.fullmatch(r"\d+(\.\d+)*([a-z]+\d+)?", text):
+        return f'must be a version specifier: write "=={text}"'
+    one = r"(==|~=|>=|<=|!=|<|>)\s*\d+(\.(\d+|\*))*([abrc.dev]+\d+)?"
+    return (
+        None
+        if re.fullmatch(rf"{one}(\s*,\s*{one})*", text)
+        else 'must be a version specifier, such as "==1.31.0"'
+    )
+
+
+def requirement(text: str) -> str | None:
+    """Only what no tool should be handed; names and versions are looked at when the source is built."""
+    if not text.strip() or any(c in text for c in "\n\r\0"):
+        return "must be one requirement on one line"
+    if text.lstrip().startswith("-"):
+        return "must be a requirement, not an option of pip; an index is set by UV_INDEX_URL or PIP_INDEX_URL"
+    if re.search(r"://[^/@\s]*:[^/@\s]*@", text):
+        return "must not hold a password; give it to git or to the index in the environment"
+    return None
+
+
+def section(text: str) -> str | None:
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", text):
+        return "must be a dotted section, such as sources.acme"
+    if text in ("sources", "destination"):
+        return f"must name one section below [{text}]: the whole would hold the secrets of all others"
+    return None
+
+
+def env_name(text: str) -> str | None:
+    if not re.fullmatch(IDENTIFIER, text):
+        return "must be the name of an environment variable"
+    return "is dltpod's own, which its runner stands on" if text in OWN_VARIABLES else None
+
+
+def env_value(text: str) -> str | None:
+    return "must not hold a null character" if "\0" in text else None
+
+
+def disposition(value: Any) -> str | None:
+    legal = f"must be one of {', '.join(DISPOSITIONS)}, or a mapping with 'disposition' and 'strategy'"
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return None if value in DISPOSITIONS else legal + near_miss(value, DISPOSITIONS)
+    if isinstance(value, dict) and value.get("disposition") in DISPOSITIONS:
+        return None
+    return legal
+
+
+def contract(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        entities = ", ".join(CONTRACT_ENTITIES)
+        legal = f"must be one of {', '.join(CONTRACT_MODES)}, or a mapping of {entities} to them"
+        return None if value in CONTRACT_MODES else legal + near_miss(value, CONTRACT_MODES)
+    if not isinstance(value, dict):
+        return f"must be text or a mapping of {', '.join(CONTRACT_ENTITIES)} to {', '.join(CONTRACT_MODES)}"
+    for key, mode in value.items():
+        if key not in CONTRACT_ENTITIES:
+            return f"'{key}' is none of {', '.join(CONTRACT_ENTITIES)}{near_miss(key, CONTRACT_ENTITIES)}"
+        if mode not in CONTRACT_MODES:
+            close = near_miss(mode, CONTRACT_MODES) if isinstance(mode, str) else ""
+            return f"{key} must be one of {', '.join(CONTRACT_MODES)}{close}"
+    return None
+
+
+def pipeline_name(text: str) -> str | None:
+    wrong = NAME.check(text)
+    if wrong is None and text.lower() in RESERVED_NAMES:
+        return f"must not be '{text}', a table of dlt's own configuration"
+    return wrong
+
+
+def webhook(text: str) -> str | None:
+    if text.startswith("env:"):
+        return env_reference(text)
+    found = re.fullmatch(r"https?://[^\s/?#]+\S*", text)
+    return None if found else 'must be an http(s) address, or "env:NAME" for the variable that holds it'
+
+
+def env_reference(text: str) -> str | None:
+    return (
+        None
+        if re.fullmatch(f"env:{IDENTIFIER}", text)
+        else "must be env: and the name of a variable, such as env:API_KEY"
+    )
+
+
+def base_image(text: str) -> str | None:
+    if "{" in text.replace("{python}", "") or not re.fullmatch(r"[a-z0-9][\w.:/@{}-]*", text, re.ASCII):
+        return "must be an image's name, such as python:{python}-slim; {python} stands for the version"
+    return None

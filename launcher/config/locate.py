@@ -1,0 +1,84 @@
+"""Which ``sources.yml``, and which of its sources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from launcher.config.dango import FOLDER
+from launcher.config.faults import shown_path
+from launcher.config.models import Project, Source
+from launcher.errors import ConfigurationError, near_miss
+
+NAME = "sources.yml"
+VARIABLE = "DLTPOD_FILE"
+
+
+def find_file(start: Path, given: str | None, environ: Mapping[str, str]) -> Path:
+    """The file: ``given`` (``--file``), else ``DLTPOD_FILE``, else ``sources.yml`` from ``start`` upward.
+
+    Raises ConfigurationError where there is none.
+    """
+    asked = given or environ.get(VARIABLE)
+    if asked:
+        path = Path(os.path.expanduser(asked))  # noqa: PTH111 - a name without a home stays as it is
+        path = path if path.is_absolute() else start / path
+        if path.is_dir():
+            path = path / NAME
+        if not path.exists():
+            raise ConfigurationError(
+                f"{shown_path(path)} is not there.", f"Look at {'--file' if given else VARIABLE}."
+            )
+        return path
+    folder = start.absolute()
+    for place in (folder, *folder.parents):
+        if (place / NAME).is_file():
+            return place / NAME
+    hint = "Write one (`dltpod schema` tells editors how), or give its place: --file PATH"
+    if (folder / FOLDER / NAME).is_file():
+        hint = f"This is a Dango project: --file {FOLDER}/{NAME}"
+    elif (folder / "sources.yaml").is_file():
+        hint = "sources.yaml is there: rename it, or give it by --file sources.yaml"
+    raise ConfigurationError(f"There is no {NAME} in {folder}, nor in a folder above it.", hint)
+
+
+def select(
+    project: Project, names: Collection[str] = (), tags: Collection[str] = (), all: bool = False
+) -> tuple[Source, ...]:
+    """The sources that are named, carry one of ``tags``, or are enabled (``all``), in the file's order.
+
+    Raises ConfigurationError: an unknown or disabled name, a tag that no source carries, nothing left.
+    """
+    by_name = {source.name: source for source in project.sources}
+    faults = [fault for name in dict.fromkeys(names) if (fault := _name_fault(project, by_name, name))]
+    carried = {tag for source in project.sources for tag in source.tags}
+    faults += [
+        f"no source has the tag '{tag}'{near_miss(tag, carried)}" for tag in tags if tag not in carried
+    ]
+    if faults:
+        more = f", and {len(by_name) - 12} more" if len(by_name) > 12 else ""
+        raise ConfigurationError("\n".join(faults), f"Sources: {', '.join(list(by_name)[:12])}{more}")
+    chosen = tuple(
+        source
+        for source in project.sources
+        if source.name in names or (source.enabled and (all or not set(tags).isdisjoint(source.tags)))
+    )
+    if not chosen and not (names or tags or all):
+        raise ConfigurationError("Which source?", "Give names, --tag TAG or --all; `dltpod list` shows them.")
+    if not chosen:
+        raise ConfigurationError(
+            "All sources that were asked for are disabled.", "Set `enabled: true` in one."
+        )
+    return chosen
+
+
+def _name_fault(project: Project, by_name: Mapping[str, Source], name: str) -> str | None:
+    source = by_name.get(name)
+    if source is not None:
+        line = f"{shown_path(project.file)}:{project.lines.get(name, 1)}"
+        return None if source.enabled else f"'{name}' is disabled ({line}: enabled: false)"
+    other = next((f for f in project.foreign if f.name == name), None)
+    if other is not None:
+        return f"'{name}' is of type {other.type}, not dlt_native (line {other.line}): left to Dango"
+    return f"there is no source '{name}'{near_miss(name, by_name)}"

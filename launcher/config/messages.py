@@ -1,0 +1,121 @@
+"""What pydantic finds, in words that say what is legal. A value is shown only where it can't be a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from launcher.config.document import PathKey
+from launcher.config.models import File
+from launcher.errors import near_miss
+
+_MAY_BE_SECRET = ("function_kwargs", "env", "webhook", "annotations")
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+TYPES = ("dlt_native",)
+
+
+def without_twins(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """``details`` without keys that are missing because they stand there misspelt: one slip, one fault."""
+    meant = {
+        (*detail["loc"][:-1], key)
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+        for key in known_keys(detail["loc"][:-1])
+        if f"'{key}'" in near_miss(str(detail["loc"][-1]), known_keys(detail["loc"][:-1]))
+    }
+    return [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+
+
+def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
+    """The message of one of pydantic's errors at ``path``; ``node`` is what the file holds there."""
+    kind = detail["type"]
+    raw = node.value if isinstance(node, yaml.ScalarNode) else None
+    if kind == "missing":
+        return _missing(path, node)
+    if kind == "extra_forbidden":
+        known = known_keys(path[:-1])
+        return f"unknown key{near_miss(str(path[-1]), known)}; known: {', '.join(known)}"
+    if kind == "literal_error" and path[-1:] == ("type",):
+        return f"must be dlt_native{near_miss(str(raw), TYPES) if raw else ''}"
+    if kind == "literal_error" and path == ("version",):
+        return "must be 1: this dltpod reads no other version of the format"
+    if kind == "string_type":
+        return "must be text" + _in_quotes(node, path)
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}{_instead(kind, node, path)}"
+    wrong = (detail.get("ctx") or {}).get("wrong")
+    if isinstance(wrong, str):
+        return _with_value(wrong, raw, path)
+    return detail["msg"]
+
+
+def _missing(path: PathKey, node: yaml.Node | None) -> str:
+    if node is not None:
+        return "is empty"
+    if path[-1] == "dlt_native":
+        return "is missing: a mapping with source_module and source_function"
+    return "is missing"
+
+
+def _in_quotes(node: yaml.Node | None, path: PathKey) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        return ", not a list or a mapping" if node is not None else ""
+    shown = re.fullmatch(r"[\w.:+-]{1,40}", node.value) and not _may_be_secret(path)
+    return f': write it in quotes: "{node.value}"' if shown else ": write it in quotes"
+
+
+def _instead(kind: str, node: yaml.Node | None, path: PathKey) -> str:
+    if not isinstance(node, yaml.ScalarNode) or not node.value or _may_be_secret(path):
+        return ""
+    if kind == "tuple_type" and re.fullmatch(r"[\w.<>=~!-]{1,60}", node.value):
+        return f": [{node.value}]"
+    if kind in ("int_type", "float_type") and re.fullmatch(r"\d+(\.\d+)?", node.value):
+        return f", without quotes: {node.value}"
+    return ""
+
+
+def _with_value(wrong: str, raw: str | None, path: PathKey) -> str:
+    """``wrong`` after the value it speaks of, where that is short and can't be a secret."""
+    if raw is None or _may_be_secret(path) or not re.fullmatch(r"[\x20-\x7e]{1,80}", raw) or "://" in raw:
+        return wrong
+    return f"'{raw}' {wrong}"
+
+
+def _may_be_secret(path: PathKey) -> bool:
+    return any(step in _MAY_BE_SECRET for step in path)
+
+
+def known_keys(path: PathKey) -> list[str]:
+    """The keys that the model at ``path`` knows, in the order of the reference."""
+    model: Any = File
+    for step in path:
+        if isinstance(step, int):
+            continue
+        fields = model.model_fields if _is_model(model) else {}
+        model = _model_in(fields[step].annotation) if step in fields else None
+    return list(model.model_fields) if _is_model(model) else []
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model in ``Model``, ``Model | None`` or ``tuple[Model, ...]``; None if there is none."""
+    if _is_model(annotation):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)

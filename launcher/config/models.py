@@ -1,0 +1,374 @@
+"""The models of ``sources.yml``: what may stand there, and what stands there if nothing does.
+
+They are strict and frozen, and their errors never show input, for input may hold a secret.
+``launcher.config`` turns a file into a ``Project`` of these, with ``defaults`` merged in. Every field's
+description is also what the JSON Schema, and so an editor, says of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from launcher.config import forms
+from launcher.config.forms import IDENTIFIER, form, matches
+
+SourceName = Annotated[
+    str,
+    matches(
+        r"[a-z]([a-z0-9_]*[a-z0-9])?",
+        "lower-case letters, digits and underscores, a letter first, no underscore last",
+        40,
+    ),
+]
+PipelineName = Annotated[str, form(forms.pipeline_name)]
+DatasetName = Annotated[
+    str, matches(rf"{IDENTIFIER}(-[A-Za-z0-9_]+)*", "letters, digits and underscores", 100)
+]
+Text = Annotated[str, matches(r"\S(.*\S)?", "text without blanks at its ends")]
+Section = Annotated[str, form(forms.section, r"[\w-]+(\.[\w-]+)*")]
+Size = Annotated[str, form(forms.size, r"\d+(\.\d+)?([kmgtKMGT]i?)?[bB]?")]
+Duration = Annotated[str, form(forms.duration, r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?")]
+Schedule = Annotated[str, form(forms.schedule, r"@[a-z]+|\S+( +\S+){4}")]
+Extra = Annotated[
+    str,
+    matches(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of a dlt extra or of a verified source"),
+]
+Requirement = Annotated[str, form(forms.requirement)]
+SystemPackage = Annotated[
+    str, matches(r"[a-z0-9][a-z0-9+.-]+(=[\w.+:~-]+)?", "the name of a Debian package, such as libpq5")
+]
+EnvName = Annotated[str, form(forms.env_name, IDENTIFIER)]
+EnvValue = Annotated[str, form(forms.env_value)]
+Mount = Annotated[str, form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
+Egress = Annotated[str, form(forms.egress, r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")]
+Tag = Annotated[str, matches(r"[\w.-]+", "letters, digits, dots, hyphens and underscores", 60)]
+KubernetesName = Annotated[
+    str,
+    matches(
+        r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
+        "a Kubernetes name: lower-case letters, digits and hyphens",
+        253,
+    ),
+]
+Cpus = Annotated[float, form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
+Retries = Annotated[int, form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
+
+Disposition = Annotated[
+    str | dict[str, Any],
+    BeforeValidator(forms.refusing(forms.disposition)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(forms.DISPOSITIONS)},
+                {
+                    "type": "object",
+                    "required": ["disposition"],
+                    "properties": {"disposition": {"enum": list(forms.DISPOSITIONS)}},
+                },
+            ]
+        }
+    ),
+]
+Contract = Annotated[
+    str | dict[str, str],
+    BeforeValidator(forms.refusing(forms.contract)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(forms.CONTRACT_MODES)},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {e: {"enum": list(forms.CONTRACT_MODES)} for e in forms.CONTRACT_ENTITIES},
+                },
+            ]
+        }
+    ),
+]
+
+
+class Model(BaseModel):
+    """Strict, frozen, no unknown keys, no input in errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class DltNative(Model):
+    """Which Python yields the data, and how dlt runs it."""
+
+    source_module: str = Field(
+        description="The Python module: custom_sources/<module>.py or a package there, dlt.sources.<module>, "
+        "a dlt verified source, or any importable module."
+    )
+    source_function: str = Field(
+        description="What to call in it: a source, a resource, a bound transformer or a plain function."
+    )
+    function_kwargs: dict[str, Any] = Field(
+        default={},
+        description='Its keyword arguments, any nesting; "env:NAME" anywhere is the value of that variable.',
+    )
+    pipeline_name: PipelineName | None = Field(
+        default=None, description="dlt's pipeline; default: the source's name."
+    )
+    dataset_name: DatasetName | None = Field(
+        default=None, description="Where tables go; default: raw_<name>."
+    )
+    resources: tuple[Text, ...] = Field(
+        default=(), description="Only these resources of the source; default: all."
+    )
+    write_disposition: Disposition | None = Field(
+        default=None,
+        description="Instead of what each resource says: append, replace, merge, skip, or dlt's mapping.",
+    )
+    schema_contract: Contract | None = Field(
+        default=None, description="What may change in the schema, in dlt's own words."
+    )
+    secret_sections: tuple[Section, ...] = Field(
+        default=(), description="Further sections of secrets.toml and config.toml that its code asks for."
+    )
+
+
+class Container(Model):
+    """What the source's container holds, and what it may use."""
+
+    extras: tuple[Extra, ...] = Field(default=(), description="dlt extras, or dlt verified sources, by name.")
+    requirements: tuple[Requirement, ...] = Field(
+        default=(), description="pip requirements; ./folder and git+https://... too."
+    )
+    system_packages: tuple[SystemPackage, ...] = Field(default=(), description="Debian packages.")
+    python: Annotated[str, form(forms.python_version, r"3\.\d{1,2}(\.\d{1,2})?")] = Field(
+        default="3.13", description="The version of Python, in quotes."
+    )
+    dlt: Annotated[str, form(forms.dlt_specifier)] | None = Field(
+        default=None,
+        description='The version of dlt, "==1.31.0" say; default: the one that this dltpod brings.',
+    )
+    env: dict[EnvName, EnvValue] = Field(default={}, description="Environment variables that are no secrets.")
+    memory: Size = Field(default="2g", description="The most memory it may use: 512m, 2g or 2Gi.")
+    cpus: Cpus | None = Field(
+        default=None, description="The most CPUs it may use, such as 1.5; default: no limit."
+    )
+    timeout: Duration | None = Field(
+        default=None, description="How long a run may take: 90s, 30m, 1h30m; default: no limit."
+    )
+    retries: Retries = Field(
+        default=2, description="How often a run that failed for a passing reason is tried again."
+    )
+    mounts: tuple[Mount, ...] = Field(
+        default=(), description="HOST:TARGET[:ro|rw], HOST from the project's folder."
+    )
+    network: Annotated[str, form(forms.network)] = Field(
+        default="bridge", description="bridge, none, or a network of the engine."
+    )
+    egress: tuple[Egress, ...] = Field(
+        default=(), description="HOST:PORT: with any, only these and the destination can be reached."
+    )
+
+
+class KubernetesState(Model):
+    """A volume claim for the pipeline's working directory."""
+
+    size: Size = Field(default="1Gi", description="Its size.")
+    storage_class: KubernetesName | None = Field(
+        default=None, description="Its storage class; default: the cluster's."
+    )
+
+
+class Kubernetes(Model):
+    """What a cluster needs to know beyond the container."""
+
+    namespace: KubernetesName | None = Field(
+        default=None, description="The namespace; default: the context's."
+    )
+    service_account: KubernetesName | None = Field(
+        default=None, description="A service account that is there already."
+    )
+    node_selector: dict[str, str] = Field(default={}, description="Labels that a node must have.")
+    tolerations: tuple[dict[str, Any], ...] = Field(default=(), description="Taints that its pods tolerate.")
+    image_pull_secrets: tuple[KubernetesName, ...] = Field(
+        default=(), description="Secrets for the registry."
+    )
+    annotations: dict[str, str] = Field(default={}, description="Annotations of its pods.")
+    secret: KubernetesName | None = Field(
+        default=None,
+        description="The name of a Secret that something else keeps, instead of one that dltpod makes.",
+    )
+    state: KubernetesState | None = Field(
+        default=None, description="Keep the working directory on a volume claim."
+    )
+    scratch: Size = Field(
+        default="10Gi",
+        description="What a pod may write to its node's disk where its state is not on a volume claim.",
+    )
+    start_timeout: Duration = Field(
+        default="5m",
+        description="How long a run waits for a node, a quota or an image before it is given up.",
+    )
+    keep: Duration | None = Field(
+        default=None,
+        description="How long a finished Job stays in the cluster; default: it is removed at once.",
+    )
+
+
+class VerifiedSources(Model):
+    """Where dlt's verified sources come from."""
+
+    location: Annotated[str, matches(r"[^\s-]\S*", "a git URL or a folder")] = Field(
+        default="https://github.com/dlt-hub/verified-sources.git",
+        description="A git URL, or a work tree's folder.",
+    )
+    ref: Annotated[str, matches(r"[\w][\w./-]*", "a branch, a tag or a commit")] = Field(
+        default="master", description="A branch, a tag or a commit."
+    )
+
+
+class Notify(Model):
+    """Who hears of failure and recovery."""
+
+    webhook: Annotated[str, form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] = Field(
+        description='An address, or "env:NAME".'
+    )
+
+
+# shared, for they are frozen; pydantic would copy a plain default for each entry
+_CONTAINER = Container()
+_KUBERNETES = Kubernetes()
+
+
+class Source(Model):
+    """One entry, with ``defaults`` merged in: what everything after the configuration works with."""
+
+    name: SourceName = Field(
+        description="Its name: lower-case letters, digits and underscores, up to 40, unique."
+    )
+    type: Literal["dlt_native"] = Field(default="dlt_native", description="dlt_native, the only type.")
+    enabled: bool = Field(default=True, description="false: left out, and refused by name.")
+    description: str = Field(default="", description="For people.")
+    tags: tuple[Tag, ...] = Field(default=(), description="For `--tag`.")
+    schedule: Schedule | None = Field(
+        default=None, description='Cron: "0 * * * *"; for the Kubernetes and cron renderings.'
+    )
+    destination: Annotated[
+        str,
+        matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination, or of one that .dlt/ configures"),
+    ] = Field(
+        default="duckdb",
+        description="A dlt destination, or the name of one in .dlt/ that has a destination_type.",
+    )
+    dlt_native: DltNative = Field(description="Which Python yields the data, and how dlt runs it.")
+    container: Container = Field(
+        default=Container(), description="What its container holds, and what it may use."
+    )
+    kubernetes: Kubernetes = Field(
+        default=Kubernetes(), description="What a cluster needs to know beyond the container."
+    )
+
+    @property
+    def pipeline_name(self) -> str:
+        return self.dlt_native.pipeline_name or self.name
+
+    @property
+    def dataset_name(self) -> str:
+        return self.dlt_native.dataset_name or f"raw_{self.name}"
+
+
+class Defaults(Model):
+    """What every entry has unless it says otherwise; mappings are merged key by key, all else is replaced."""
+
+    destination: Annotated[str, matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination")] = Field(
+        default="duckdb",
+        description="A dlt destination, or the name of one in .dlt/ that has a destination_type.",
+    )
+    container: Container = Field(
+        default_factory=lambda: _CONTAINER, description="Any key of an entry's container."
+    )
+    kubernetes: Kubernetes = Field(
+        default_factory=lambda: _KUBERNETES, description="Any key of an entry's kubernetes."
+    )
+
+
+ProjectName = Annotated[
+    str,
+    matches(
+        r"[a-z0-9][a-z0-9_-]*",
+        "lower-case letters, digits, hyphens and underscores, a letter or digit first",
+        63,
+    ),
+]
+Registry = Annotated[
+    str,
+    matches(
+        r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*",
+        "a registry and a path, such as ghcr.io/acme, without scheme or tag",
+    ),
+]
+BaseImage = Annotated[str, form(forms.base_image)]
+
+
+class File(Model):
+    """``sources.yml``: the sources of one project, each run by dltpod in a container of its own."""
+
+    version: Literal[1] = Field(default=1, description="The version of this format.")
+    project: ProjectName | None = Field(
+        default=None, description="The project's name; default: the folder's name."
+    )
+    registry: Registry | None = Field(
+        default=None, description="Where images are pushed to and looked for before a build."
+    )
+    base_image: BaseImage = Field(
+        default="python:{python}-slim", description="The image to start from; a mirror's, say."
+    )
+    verified_sources: VerifiedSources = Field(
+        default=VerifiedSources(), description="Where verified sources come from."
+    )
+    notify: Notify | None = Field(default=None, description="Who hears of failure and recovery.")
+    defaults: Defaults = Field(
+        default=Defaults(), description="What every entry has unless it says otherwise."
+    )
+    sources: Annotated[
+        tuple[Source, ...], form(lambda value: None if value else "must hold one source at least")
+    ] = Field(description="The sources.", json_schema_extra={"minItems": 1})
+
+
+class Foreign(Model):
+    """An entry of another type (in a Dango project): left alone."""
+
+    name: str
+    type: str
+    line: int
+
+
+class Project(Model):
+    """A whole ``sources.yml``, read and checked."""
+
+    root: Path
+    """The folder that custom_sources/, .dlt/, .env, data/, locks/ and .dltpod/ lie in. Absolute."""
+    file: Path
+    name: str
+    """The project's name: ``project:``, or the root folder's name made fit as Compose does it."""
+    registry: str | None = None
+    base_image: str = "python:{python}-slim"
+    verified_sources: VerifiedSources = VerifiedSources()
+    notify: Notify | None = None
+    sources: tuple[Source, ...]
+    foreign: tuple[Foreign, ...] = ()
+    warehouse: str = "data/warehouse.duckdb"
+    """The DuckDB file of sources that name no other: Dango's own, in a Dango project. From the root."""
+    lines: dict[str, int] = {}
+    """Line by source name, for messages about one source."""
+
+    @property
+    def custom_sources(self) -> Path:
+        return self.root / "custom_sources"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def private(self) -> Path:
+        """``.dltpod``: state, history, logs, rendered secrets."""
+        return self.root / ".dltpod"

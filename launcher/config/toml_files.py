@@ -1,0 +1,114 @@
+"""``.dlt/secrets.toml`` and ``.dlt/config.toml``, read without ever showing what they hold."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from launcher.config.faults import shown_path
+from launcher.errors import ConfigurationError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SECRETS = ".dlt/secrets.toml"
+CONFIG = ".dlt/config.toml"
+LARGEST_FILE = 4 << 20
+_TYPE_KEY = "destination_type"
+
+
+def read_toml(file: Path) -> Mapping[str, Any]:
+    """The file's tables; empty where there is no such file. Don't change what comes back: it is kept.
+
+    Raises ConfigurationError with file and line where it can't be read, and never with its content.
+    """
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    return _read(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed: int, size: int) -> Mapping[str, Any]:
+    name = shown_path(file)
+    if size > LARGEST_FILE:
+        raise ConfigurationError(f"{name} is larger than {LARGEST_FILE >> 20} MiB.")
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{name}:{line}: not UTF-8 text.", "Save the file as UTF-8.") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(*_syntax(name, text, str(error))) from None
+    except (RecursionError, ValueError):
+        raise ConfigurationError(
+            f"{name} is nested too deeply, or holds a number that is too large."
+        ) from None
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigurationError:
+    reason = error.strerror or type(error).__name__
+    return ConfigurationError(
+        f"{shown_path(file)} can't be read: {reason}.", "Look at its owner and permissions."
+    )
+
+
+def _syntax(name: str, text: str, message: str) -> tuple[str, str]:
+    """What and where, and no word of the file: tomllib quotes what it trips over."""
+    place = re.search(r"\(at line (\d+), column (\d+)\)", message)
+    line = int(place[1]) if place else text.count("\n") + 1
+    what = "is not TOML"
+    if "Cannot declare" in message or "Cannot overwrite" in message or "Duplicate" in message:
+        what = "a table or a key stands here for the second time"
+    elif "Expected '='" in message:
+        what = "a key without '='"
+    elif "Invalid value" in message:
+        what = "a value that TOML does not know; text stands in quotes"
+    elif any(
+        words in message
+        for words in ("Unterminated string", "Illegal character", "invalid character", 'Expected "\'"')
+    ):
+        what = "text without its closing quotes"
+    elif "after a statement" in message:
+        what = "something after the value; text with quotes in it is written in '''...'''"
+    return (
+        f"{name}:{line}: {what}.",
+        'TOML is: key = "value" below [section]. The file\'s content is never shown.',
+    )
+
+
+def configured_destinations(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Names of destinations that ``.dlt/`` or the environment gives a ``destination_type``, with that type.
+
+    A file that can't be read counts as empty here: whoever needs its secrets says so.
+    """
+    found: dict[str, str] = {}
+    for relative in (CONFIG, SECRETS):
+        try:
+            table = read_toml(root / relative).get("destination")
+        except ConfigurationError:
+            continue
+        for name, value in table.items() if isinstance(table, dict) else ():
+            if isinstance(value, dict) and isinstance(value.get(_TYPE_KEY), str):
+                found[name] = value[_TYPE_KEY]
+    pattern = re.compile(r"DESTINATION__([A-Z0-9_]+?)__DESTINATION_TYPE")
+    for variable, value in environ.items():
+        match = pattern.fullmatch(variable)
+        if match and value:
+            found[match[1].lower()] = value
+    return found

@@ -1,0 +1,54 @@
+"""What a dry run shows: each job as it would start."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from launcher.audience import Silent
+from launcher.console.text import seconds, size
+from launcher.plan import JobPlan
+
+
+class Plans(Silent):
+    """An audience that keeps the plans."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._plans: dict[str, JobPlan] = {}
+
+    def planned(self, source: str, plan: JobPlan) -> None:
+        with self._lock:
+            self._plans[source] = plan
+
+    def text(self) -> str:
+        """All of them."""
+        return "\n\n".join(describe(plan) for plan in self._plans.values())
+
+
+def describe(plan: JobPlan) -> str:
+    """One job: what it runs, in what, within which walls. No secret is among it."""
+    job, container = plan.job, plan.container
+    facts = [
+        ("runs", f"{job.module}.{job.function}"),
+        ("arguments", json.dumps(job.kwargs, ensure_ascii=False) if job.kwargs else ""),
+        ("resources", ", ".join(job.resources)),
+        ("into", f"{job.destination.shown or job.destination.type}, dataset {job.dataset_name}"),
+        ("from scratch", "tables and cursors are reset first" if job.full_refresh else ""),
+        ("image", container.image),
+        ("container", container.name),
+        ("user", f"{container.user.uid}:{container.user.gid}"),
+        ("memory", size(container.memory)),
+        ("cpus", "" if container.cpus is None else f"{container.cpus:g}"),
+        ("timeout", "" if plan.timeout is None else seconds(plan.timeout)),
+        (
+            "network",
+            container.network + (f", only {', '.join(container.egress)}" if container.egress else ""),
+        ),
+        ("secrets", ", ".join(plan.slice.names)),
+    ]
+    facts += [
+        ("mount", f"{m.source} at {m.target}{'' if m.read_only else ', writable'}") for m in container.mounts
+    ]
+    lines = [f"    {name:<12} {value}" for name, value in facts if value]
+    return "\n".join([job.source, *lines])

@@ -1,0 +1,70 @@
+"""Progress as prefixed lines on stderr, for pipes, files and CI."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from launcher.console.text import number, safe, seconds
+from launcher.history import OK, PLANNED, RunRecord
+from launcher.plan import JobPlan
+
+
+class Lines:
+    """An audience that writes a line for all that happens, each with its source's name before it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._width = max((len(name) for name in names), default=0)
+        self._lock = threading.Lock()
+        self._gone = False
+        self._rows: dict[str, int] = {}
+        self._phases: dict[str, str] = {}
+
+    def say(self, source: str, text: str) -> None:
+        for line in text.splitlines():
+            self._write(source, "·", line)
+
+    def planned(self, source: str, plan: JobPlan) -> None:
+        self._write(source, "·", f"run {plan.job.run_id} in {plan.container.image}")
+
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
+        kind = data.get("event")
+        if kind == "phase":
+            if self._phases.get(source) == data.get("phase"):
+                return
+            self._phases[source] = str(data.get("phase"))
+            rows = self._rows.get(source)
+            so_far = f" ({number(rows)} rows so far)" if rows else ""
+            self._write(source, "·", f"{data.get('phase')}{so_far}")
+        elif kind == "progress":
+            self._rows[source] = sum(data.get("rows", {}).values())
+        elif kind == "note":
+            self._write(source, "·", safe(str(data.get("text", ""))))
+
+    def log(self, source: str, line: str) -> None:
+        self._write(source, "|", safe(line))
+
+    def ended(self, record: RunRecord) -> None:
+        if record.status == OK:
+            self._write(
+                record.source, "·", f"ok: {number(record.total_rows)} rows in {seconds(record.seconds)}"
+            )
+        elif record.status != PLANNED:
+            what = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
+            self._write(record.source, "·", f"failed: {what}")
+
+    def announce(self, text: str) -> None:
+        """Say something that is about all sources."""
+        self._write("", "·", text)
+
+    def _write(self, source: str, mark: str, text: str) -> None:
+        with self._lock:
+            if self._gone:
+                return
+            try:
+                sys.stderr.write(f"{source.ljust(self._width)} {mark} {text}\n")
+                sys.stderr.flush()
+            except BrokenPipeError:
+                self._gone = True

@@ -1,0 +1,86 @@
+"""The event stream for machines: one JSON object a line on stdout. docs/events.md is its schema."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from launcher.history import RunRecord
+from launcher.plan import JobPlan
+
+VERSION = 1
+_KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}
+
+
+class Stream:
+    """An audience that writes JSON lines. A reader that goes away ends the writing, not the sync."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gone = False
+
+    def say(self, source: str, text: str) -> None:
+        self._write("say", source, text=text)
+
+    def planned(self, source: str, plan: JobPlan) -> None:
+        self._write(
+            "planned",
+            source,
+            run_id=plan.job.run_id,
+            image=plan.container.image,
+            environment=plan.environment_digest,
+            container=plan.container.name,
+            dataset=plan.job.dataset_name,
+        )
+
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
+        kind = str(data.get("event", ""))
+        if kind in _KNOWN:
+            self._write(kind, source, **{key: data.get(key) for key in _KNOWN[kind]})
+
+    def log(self, source: str, line: str) -> None:
+        self._write("log", source, line=line)
+
+    def ended(self, record: RunRecord) -> None:
+        self._write("ended", record.source, run=plain(record))
+
+    def announce(self, text: str) -> None:
+        """Nothing: a program that sends signals knows of them."""
+
+    def summary(self, records: Sequence[RunRecord], exit_code: int) -> None:
+        """The last line: what it all came to."""
+        self._write(
+            "summary",
+            None,
+            exit_code=int(exit_code),
+            rows=sum(r.total_rows for r in records),
+            sources={r.source: r.status for r in records},
+        )
+
+    def _write(self, event: str, source: str | None, **fields: Any) -> None:
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"version": VERSION, "time": now, "event": event}
+        if source is not None:
+            line["source"] = source
+        with self._lock:
+            if self._gone:
+                return
+            try:
+                sys.stdout.write(json.dumps({**line, **fields}, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            except BrokenPipeError:
+                self._gone = True
+
+
+def plain(record: RunRecord) -> dict[str, Any]:
+    """A record as JSON takes it, with the sum of its rows."""
+    data = dataclasses.asdict(record)
+    data["failure_kind"] = record.failure_kind.value if record.failure_kind else None
+    data["total_rows"] = record.total_rows
+    del data["launcher"]
+    return data

@@ -1,0 +1,120 @@
+"""What is said when a sync has ended: one source in full, several as a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from launcher.console.text import number, seconds, size, style, table
+from launcher.history import FAILED, OK, RunRecord
+from runner.contract import FailureKind
+
+
+def summary(records: Sequence[RunRecord], *, file: str | None = None) -> tuple[str, str]:
+    """The closing text: for standard output, and what went wrong, for standard error.
+
+    ``file`` is what ``--file`` was, for lines to paste.
+    """
+    failed = [failure(record) for record in records if record.status != OK]
+    if len(records) > 1:
+        return several(records), "\n\n".join(failed)
+    return "\n\n".join(one(record, file=file) for record in records if record.status == OK), "\n".join(failed)
+
+
+def one(record: RunRecord, *, file: str | None = None) -> str:
+    """A run that went well: tables, rows, seconds by step, where the data is, how to look at it."""
+    name = style(record.source, "bold")
+    lines = [f"{style('ok', 'ok')}  {name} in {seconds(record.seconds)}{_kind_of_run(record)}"]
+    if record.rows:
+        rows = [[name, number(count)] for name, count in record.rows.items()]
+        lines += ["", table(["table", "rows"], rows, right=[1], indent=4)]
+    lines += ["", *_facts(record)]
+    if record.dataset and record.limit is None:
+        given = f"--file {file} " if file else ""
+        lines.append(f"    look at  {_dltpod()} show {given}{record.source}")
+    lines += [f"    note     {note}" for note in record.notes]
+    return "\n".join(lines)
+
+
+def failure(record: RunRecord) -> str:
+    """A run that failed, in three lines: what, the hint, the log."""
+    kind = record.failure_kind.value if record.failure_kind else record.status
+    message = record.message.strip().removeprefix(f"source '{record.source}': ")
+    first, *rest = message.splitlines() or [kind]
+    lines = [
+        f"{style('error', 'failed', sys.stderr)}: {record.source}: {first}",
+        *(f"  {line}" for line in rest),
+    ]
+    if record.hint:
+        head, *more = record.hint.strip().splitlines()
+        lines += [f"  hint: {head}", *(f"  {line}" for line in more)]
+    if record.log_file and record.failure_kind != FailureKind.ALREADY_RUNNING:
+        lines.append(f"  log:  {_dltpod()} logs {record.source}  ({kind.replace('_', ' ')})")
+    return "\n".join(lines)
+
+
+def several(records: Sequence[RunRecord]) -> str:
+    """One line a source, and what it comes to."""
+    rows = [
+        [
+            r.source,
+            r.status if r.status != FAILED or not r.failure_kind else r.failure_kind.value.replace("_", " "),
+            number(r.total_rows) if r.status == OK else "",
+            seconds(r.seconds),
+            size(r.peak_memory),
+            f"{r.attempts}" if r.attempts > 1 else "",
+        ]
+        for r in records
+    ]
+    text = table(["source", "status", "rows", "time", "memory", "attempts"], rows, right=[2, 3, 4, 5])
+    well = sum(r.status == OK for r in records)
+    total = sum(r.total_rows for r in records)
+    verdict = style(f"{well} ok", "ok")
+    if well < len(records):
+        verdict += ", " + style(f"{len(records) - well} failed", "failed")
+    return f"{text}\n\n{verdict}, {number(total)} rows"
+
+
+def _kind_of_run(record: RunRecord) -> str:
+    if record.limit is not None:
+        return f": a taste of {number(record.total_rows)} rows, in a dataset of its own"
+    if record.full_refresh:
+        return f": started over, {number(record.total_rows)} rows"
+    if record.first_run or not record.cursors:
+        return f": {number(record.total_rows)} rows"
+    if not record.rows:
+        return ": nothing new since the last run"
+    return f": only what is new since the last run, {number(record.total_rows)} rows"
+
+
+def _facts(record: RunRecord) -> list[str]:
+    lines = []
+    if record.phases:
+        lines.append(
+            "    time     " + " · ".join(f"{name} {seconds(took)}" for name, took in record.phases.items())
+        )
+    if record.cursors:
+        lines.append(
+            "    cursor   " + " · ".join(f"{name} = {value}" for name, value in record.cursors.items())
+        )
+    if record.location or record.dataset:
+        where = record.location + (", dataset " if record.location else "dataset ") + record.dataset
+        lines.append(f"    data     {where}")
+    return lines
+
+
+def _dltpod() -> str:
+    """How this dltpod was called, so that a line can be pasted."""
+    import shutil
+    from pathlib import Path
+
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m launcher"
+    found = shutil.which("dltpod")
+    if found and Path(found).resolve() == called.resolve():
+        return "dltpod"
+    try:
+        return str(called.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(called)

@@ -1,0 +1,89 @@
+"""Words, numbers and colours as people see them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STYLES = {"ok": "32", "failed": "31", "running": "36", "warn": "33", "dim": "2", "bold": "1"}
+
+
+def safe(line: str) -> str:
+    """A line of a source's log without what could steer a terminal."""
+    return _CONTROL.sub("", line.replace("\t", "    "))
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether ``stream`` takes colours: a terminal, and neither NO_COLOR nor TERM=dumb."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def style(text: str, name: str, stream: TextIO | None = None) -> str:
+    """``text`` in a named style, where the stream (default: stdout) takes colours."""
+    return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if coloured(stream or sys.stdout) else text
+
+
+def number(value: int) -> str:
+    """1,234,567."""
+    return f"{value:,}"
+
+
+def seconds(value: float) -> str:
+    """0.4 s, 12 s, 3 min 05 s, 2 h 03 min."""
+    if value < 9.95:
+        return f"{value:.1f} s"
+    if value < 59.5:
+        return f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def size(value: int | None) -> str:
+    """512 KiB, 1.4 MiB, 2.0 GiB, as ``memory: 2g`` counts; nothing for None."""
+    if value is None:
+        return ""
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1023.5:
+            whole = unit in ("B", "KiB") or amount >= 99.5
+            return f"{amount:.0f} {unit}" if whole else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: int = 0
+) -> str:
+    """Aligned columns; those numbered in ``right`` are set flush right. Empty columns are left out."""
+    keep = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    lines = [[header[i] for i in keep], *([row[i] for i in keep] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(keep))]
+    flush = {keep.index(i) for i in right if i in keep}
+    out = []
+    for line in lines:
+        cells = [c.rjust(widths[i]) if i in flush else c.ljust(widths[i]) for i, c in enumerate(line)]
+        out.append((" " * indent + "  ".join(cells)).rstrip())
+    return "\n".join(out)
+
+
+def ago(timestamp: str) -> str:
+    """How long ago an RFC 3339 time was: ``just now``, ``5 min ago``, ``3 h ago``, ``2 days ago``."""
+    from datetime import datetime, timezone
+
+    then = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+    passed = (datetime.now(timezone.utc) - then).total_seconds()
+    for limit, unit, word in (
+        (90, 1, ""),
+        (5400, 60, "min"),
+        (129600, 3600, "h"),
+        (float("inf"), 86400, "days"),
+    ):
+        if passed < limit:
+            return "just now" if not word else f"{passed / unit:.0f} {word} ago"
+    raise AssertionError("the last limit is infinite")

@@ -1,0 +1,233 @@
+"""The allow-list of a source's way out, as the gateway's rules. Pure.
+
+The gateway is a container with nftables and dnsmasq from Debian; the source joins its network
+namespace and has no capability there. dnsmasq answers for the listed names alone, and puts each
+address that it answers with into the set that nftables lets through, so a name may change its
+addresses at any time. A listed name stands for its subdomains too: dnsmasq matches domains.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from launcher.config.forms import split_egress
+
+PACKAGES = ("dnsmasq-base", "nftables", "tcpdump")
+"""What the gateway's image holds beyond a base image: Debian's."""
+DNS_UID = 53535
+"""dnsmasq's own: the only user of the namespace that may ask the real name servers."""
+DNS_USER = "dltpod-dns"
+TABLE = "dltpod"
+LOG_GROUP = 5
+
+DEFAULT_PORTS: Mapping[str, int] = {
+    "clickhouse": 9440,
+    "dremio": 32010,
+    "mssql": 1433,
+    "mysql": 3306,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "redshift": 5439,
+    "synapse": 1433,
+    "http": 80,
+    "https": 443,
+}
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    "bigquery": ("bigquery.googleapis.com:443", "oauth2.googleapis.com:443", "storage.googleapis.com:443"),
+    "motherduck": ("api.motherduck.com:443",),
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the gateway is told."""
+
+    nftables: str
+    dnsmasq: str
+    names: tuple[str, ...]
+    ports: tuple[tuple[str, int], ...]
+    """Each name with its port: what /etc/hosts knows of it goes into the sets at the start."""
+
+
+def rules(entries: Iterable[str]) -> Rules:
+    """The rules for ``HOST:PORT`` entries; an IPv6 address stands in brackets. Raises ValueError."""
+    pairs = sorted({split_egress(entry) for entry in entries})
+    ports = sorted({port for _, port in pairs})
+    fixed: dict[str, list[str]] = {}
+    named: dict[str, list[int]] = {}
+    for host, port in pairs:
+        address = _address(host)
+        if address is None:
+            named.setdefault(host, []).append(port)
+        else:
+            fixed.setdefault(f"p{port}_{address.version}", []).append(str(address))
+    return Rules(
+        nftables=_nftables(ports, fixed),
+        dnsmasq=_dnsmasq(named),
+        names=tuple(named),
+        ports=tuple((host, port) for host, owned in named.items() for port in owned),
+    )
+
+
+def _nftables(ports: list[int], fixed: Mapping[str, list[str]]) -> str:
+    sets, accepts = [], []
+    for port in ports:
+        for version, family in ((4, "ip"), (6, "ip6")):
+            name = f"p{port}_{version}"
+            elements = f" elements = {{ {', '.join(fixed[name])} }};" if name in fixed else ""
+            sets.append(f"  set {name} {{ type ipv{version}_addr;{elements} }}")
+            accepts.append(f"    {family} daddr @{name} tcp dport {port} accept")
+    return "\n".join(
+        [
+            f"table inet {TABLE} {{",
+            *sets,
+            "  chain output {",
+            "    type filter hook output priority 0; policy drop;",
+            "    ct state established,related accept",
+            # Docker's own resolver answers for any name: it is for dnsmasq alone.
+            f"    ip daddr 127.0.0.11 meta skuid != {DNS_UID} reject",
+            '    oif "lo" accept',
+            f"    meta skuid {DNS_UID} meta l4proto {{ tcp, udp }} th dport 53 accept",
+            *accepts,
+            # one by one: the kernel would else keep them for a second, and a short run ends before
+            f"    log group {LOG_GROUP} queue-threshold 1",
+            "    meta l4proto tcp reject with tcp reset",
+            "    reject",
+            "  }",
+            "  chain input {",
+            "    type filter hook input priority 0; policy drop;",
+            "    ct state established,related accept",
+            '    iif "lo" accept',
+            "  }",
+            "}",
+        ]
+    )
+
+
+def _dnsmasq(named: Mapping[str, list[int]]) -> str:
+    lines = [
+        "no-resolv",
+        "port=53",
+        "listen-address=127.0.0.1",
+        "bind-interfaces",
+        # An answer from a cache would not be put into the sets again.
+        "cache-size=0",
+        f"user={DNS_USER}",
+        "pid-file=",
+        "log-queries",
+    ]
+    for host, ports in named.items():
+        sets = ",".join(f"{v}#inet#{TABLE}#p{port}_{v}" for port in ports for v in (4, 6))
+        lines.append(f"nftset=/{host}/{sets}")
+    return "\n".join(lines)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def destination_entries(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where a destination of dlt's type ``kind`` is, as entries; empty where that isn't known.
+
+    ``settings`` is its ``[destination.<name>]`` table.
+    """
+    kind = kind.rpartition(".")[2]
+    if kind in _FIXED:
+        return _FIXED[kind]
+    credentials = settings.get("credentials")
+    for text in (settings.get("endpoint_url"), _of(credentials, "endpoint_url"), credentials):
+        if isinstance(text, str) and "://" in text:
+            found = _of_url(text, kind)
+            if found:
+                return found
+    if kind == "snowflake":
+        host = _of(credentials, "host")
+        full = host if isinstance(host, str) and "." in host else f"{host}.snowflakecomputing.com"
+        return (f"{full}:443",) if isinstance(host, str) and host else ()
+    if kind == "databricks":
+        host = _of(credentials, "server_hostname")
+        return (f"{host}:443",) if isinstance(host, str) and host else ()
+    if kind == "filesystem":
+        return _of_bucket(settings)
+    host, port = _of(credentials, "host"), _of(credentials, "port") or DEFAULT_PORTS.get(kind)
+    entries = [f"{_bracketed(host)}:{port}"] if isinstance(host, str) and host and port else []
+    if kind == "clickhouse" and entries:
+        entries.append(f"{_bracketed(str(host))}:{_of(credentials, 'http_port') or 8443}")
+    return tuple(entries)
+
+
+def _of(table: Any, key: str) -> Any:
+    return table.get(key) if isinstance(table, Mapping) else None
+
+
+def _of_url(url: str, kind: str) -> tuple[str, ...]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(re.split(r"[+]", parts.scheme)[0]) or DEFAULT_PORTS.get(kind)
+        return (f"{_bracketed(parts.hostname)}:{port}",) if parts.hostname and port else ()
+    except ValueError:
+        return ()
+
+
+def _of_bucket(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    scheme, _, bucket = str(settings.get("bucket_url") or "").partition("://")
+    name = bucket.split("/", 1)[0]
+    credentials = settings.get("credentials")
+    if scheme in ("gs", "gcs"):
+        return ("storage.googleapis.com:443", "oauth2.googleapis.com:443")
+    if scheme in ("az", "abfs", "abfss", "adl"):
+        account = _of(credentials, "azure_storage_account_name")
+        return tuple(f"{account}.{kind}.core.windows.net:443" for kind in ("blob", "dfs")) if account else ()
+    if scheme in ("s3", "s3a"):
+        region = _of(credentials, "region_name")
+        middle = f"s3.{region}" if region else "s3"
+        return (f"{middle}.amazonaws.com:443", f"{name}.{middle}.amazonaws.com:443")
+    return ()
+
+
+def _bracketed(host: str | None) -> str:
+    return f"[{host}]" if host and ":" in host else str(host)
+
+
+_REFUSED = re.compile(rb"^IP6? \S+ > (?P<to>\S+?): (?P<rest>.*)$")
+_LOOKUP = re.compile(rb"query\[(?P<kind>[^\]]+)\] (?P<name>\S+) from ")
+_UNANSWERED = re.compile(rb"config (?P<name>\S+) is REFUSED")
+
+
+class Reader:
+    """Turns what the gateway prints into lines for people; None for what they needn't know."""
+
+    def __init__(self) -> None:
+        self._asked = ""
+        self._told: set[str] = set()
+
+    def read(self, line: bytes) -> str | None:
+        """One line of tcpdump's or dnsmasq's. Each refusal is told once."""
+        refused = _REFUSED.match(line)
+        if refused is not None:
+            host, _, port = refused["to"].decode("ascii", "replace").rpartition(".")
+            kind = "TCP" if b"Flags [" in refused["rest"] else "UDP or another protocol"
+            return self._once(f"egress: refused {kind} to {host}:{port}, which container.egress doesn't list")
+        lookup = _LOOKUP.search(line)
+        if lookup is not None:
+            self._asked = lookup["name"].decode("ascii", "replace")
+            return None
+        if _UNANSWERED.search(line) is not None and self._asked:
+            return self._once(
+                f"egress: refused to look up {self._asked}, which container.egress doesn't list"
+            )
+        return None
+
+    def _once(self, text: str) -> str | None:
+        if text in self._told:
+            return None
+        self._told.add(text)
+        return text

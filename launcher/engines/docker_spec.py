@@ -1,0 +1,84 @@
+"""From a hardened ContainerSpec to what the Docker API is asked for. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from launcher.plan import Caller, ContainerSpec, Tmpfs
+
+LOG_DRIVER = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
+"""Set on each container: the daemon's default has no limit, and may be a driver that can't be read."""
+_CPU_PERIOD_NANOS = 1_000_000_000
+
+
+def create_arguments(
+    spec: ContainerSpec, *, interactive: bool = False, network: str | None = None, podman: bool = False
+) -> dict[str, Any]:
+    """The body of ``POST /containers/create`` (API 1.41).
+
+    ``interactive`` gives it a terminal instead of a standard input that is read once. ``network`` is
+    the gateway's, which brings its own names of hosts; else the container has its own. ``podman``:
+    it gives a tmpfs to root and takes no owner for one.
+    """
+    user = f"{spec.user.uid}:{spec.user.gid}"
+    host: dict[str, Any] = {
+        "Mounts": [
+            {
+                "Type": "bind",
+                "Source": str(mount.source),
+                "Target": mount.target,
+                "ReadOnly": mount.read_only,
+                # A mount of the host below this one isn't handed on later.
+                "BindOptions": {"Propagation": "rprivate"},
+            }
+            for mount in spec.mounts
+        ],
+        "Tmpfs": {t.target: _tmpfs(t, None if podman else spec.user) for t in spec.tmpfs},
+        "NetworkMode": network or spec.network,
+        "ExtraHosts": [] if network else [f"{name}:{address}" for name, address in spec.extra_hosts.items()],
+        "ReadonlyRootfs": spec.read_only_root,
+        "CapDrop": list(spec.cap_drop),
+        "SecurityOpt": ["no-new-privileges"] if spec.no_new_privileges else [],
+        "Privileged": False,
+        "Init": spec.init,
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "Memory": spec.memory,
+        # The same as Memory: no swap, so that the limit is the limit.
+        "MemorySwap": spec.memory,
+        "PidsLimit": spec.pids,
+        # A core dump would write the secrets to disk.
+        "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+        "ShmSize": 64 << 20,
+        "LogConfig": LOG_DRIVER,
+        "RestartPolicy": {"Name": spec.restart.value},
+        "AutoRemove": False,
+    }
+    if spec.cpus is not None:
+        host["NanoCpus"] = int(spec.cpus * _CPU_PERIOD_NANOS)
+    return {
+        "Image": spec.image,
+        "Cmd": list(spec.command),
+        "Entrypoint": [],
+        "User": user,
+        "WorkingDir": spec.working_dir,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": dict(spec.labels),
+        "Tty": interactive,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        # Never attached: an attached stream that nobody reads stalls the job.
+        "AttachStdout": interactive,
+        "AttachStderr": interactive,
+        "StopTimeout": int(spec.stop_grace),
+        "HostConfig": host,
+    }
+
+
+def _tmpfs(tmpfs: Tmpfs, owner: Caller | None) -> str:
+    flags = ["rw", "nosuid", "nodev", "exec" if tmpfs.exec else "noexec", f"size={tmpfs.size}"]
+    if owner is None:
+        # Root's, so open to all: the one user in there is the job's, and its files are its own.
+        return ",".join([*flags, "mode=1777"])
+    return ",".join([*flags, f"mode={tmpfs.mode:04o}", f"uid={owner.uid}", f"gid={owner.gid}"])

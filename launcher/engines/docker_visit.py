@@ -1,0 +1,106 @@
+"""A source's container, held open to look around in: the same image, walls, mounts and secrets as a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from launcher.engines.docker_client import Input, translated
+from launcher.engines.docker_gateway import gateway_for
+from launcher.engines.docker_spec import create_arguments
+from launcher.errors import EngineError
+from launcher.plan import ContainerSpec, JobPlan
+from runner import contract
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+PYTHON = "/opt/venv/bin/python"
+READY_SECONDS = 60.0
+_READY_FILE = "dltpod-job.json"
+"""What ``runner.hold`` writes to /tmp last."""
+
+
+def spec_of(plan: JobPlan) -> ContainerSpec:
+    """The job's container under a name of its own, running nothing; a visit doesn't hold the source.
+
+    The state can be read, not written: a run may be under way.
+    """
+    spec = plan.container
+    mounts = tuple(replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts)
+    return replace(
+        spec,
+        name=f"{spec.name}-visit-{secrets.token_hex(3)}",
+        command=(PYTHON, "-m", "runner.hold"),
+        mounts=mounts,
+    )
+
+
+@contextlib.contextmanager
+def held(client: DockerClient, plan: JobPlan) -> Iterator[str]:
+    """The id of a container that is ready; it is gone afterwards, and when this process is killed.
+
+    Raises EngineError where it can't be started.
+    """
+    spec = spec_of(plan)
+    api: Any = client.api
+    with translated(), gateway_for(api, spec, plan.job.run_id) as gateway:
+        body = create_arguments(spec, network=gateway.network if gateway else None)
+        container = str(api.create_container_from_config(body, name=spec.name)["Id"])
+        try:
+            if gateway is not None:
+                gateway.open(lambda line: None)
+            stdin = Input(api, container)
+            api.start(container)
+            stdin.connection.sendall(contract.frame(plan.job, dict(plan.slice.files)))
+            _wait(client, container)
+            yield container
+            stdin.close()
+        finally:
+            with contextlib.suppress(Exception):
+                client.api.remove_container(container, force=True, v=True)
+
+
+def _wait(client: DockerClient, container: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    probe = f"import os,sys; sys.exit(not os.path.exists('/tmp/{_READY_FILE}'))"
+    while time.monotonic() < deadline:
+        made = client.api.exec_create(container, [PYTHON, "-S", "-c", probe])
+        client.api.exec_start(made["Id"])
+        if client.api.exec_inspect(made["Id"])["ExitCode"] == 0:
+            return
+        if not client.api.inspect_container(container)["State"]["Running"]:
+            break
+        time.sleep(0.1)
+    text = client.api.logs(container, tail=3).decode(errors="replace").strip()
+    raise EngineError(f"the container did not get ready: {text or 'it ended'}")
+
+
+def show(client: DockerClient, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``runner.visit show`` answers. Raises EngineError where it doesn't."""
+    with held(client, plan) as container, translated():
+        made = client.api.exec_create(
+            container, [PYTHON, "-m", "runner.visit", "show", json.dumps(question)], stdout=True, stderr=True
+        )
+        out, err = client.api.exec_start(made["Id"], demux=True)
+        try:
+            answer: dict[str, Any] = json.loads(out or b"")
+        except ValueError:
+            last = (err or b"").decode(errors="replace").strip().splitlines()[-1:]
+            raise EngineError(f"the container did not answer: {''.join(last)[:300]}") from None
+        return answer
+
+
+def shell(client: DockerClient, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
+    """Run a command in there, with this process' input and output; its exit code."""
+    with held(client, plan) as container:
+        flags = ["-i", *(["-t"] if terminal else [])]
+        call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.visit", "run", *command]
+        return subprocess.run(call, env={**os.environ}, check=False).returncode

@@ -1,0 +1,127 @@
+"""From the engine's own record of a container and the runner's result to how the job ended. Pure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.engines.protocol import Ended
+from runner.contract import FailureKind, Result, result_from
+
+RESULT_BYTES = 8 << 20
+"""The longest result that is read: it is written by a container that isn't trusted."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What the engine says of a container that ended. Sizes in bytes, times in seconds."""
+
+    code: int | None
+    oom: bool = False
+    error: str = ""
+    """The engine's own text where it couldn't start or keep the container."""
+    asked: FailureKind | None = None
+    """Why this launcher asked it to stop, None where it didn't."""
+    timeout: float | None = None
+    memory_limit: int = 0
+    peak_memory: int | None = None
+
+
+def conclude(exit: Exit, result: Result | None) -> Ended:
+    """How a job ended. A result that says ``ok`` is believed: it is written after the last load.
+
+    Everything else is named by its first cause: what this launcher asked for, then memory, then
+    what the runner says, then how the container went.
+    """
+    peak = exit.peak_memory
+    if result is not None and result.status == "ok":
+        return Ended(result, exit.code, peak_memory=peak)
+    kind: FailureKind | None = None
+    message = hint = ""
+    if exit.asked is FailureKind.TIMEOUT:
+        kind = FailureKind.TIMEOUT
+        message = f"stopped: it took longer than its timeout of {_duration(exit.timeout)}"
+        hint = "raise container.timeout, or load less at once; what was loaded before stays loaded"
+    elif exit.asked is FailureKind.CANCELLED:
+        kind, message = FailureKind.CANCELLED, "stopped as asked"
+        hint = "the next sync goes on where this one stopped"
+    elif exit.asked is not None:
+        kind, message = exit.asked, f"stopped: {exit.asked.value.replace('_', ' ')}"
+    elif exit.oom:
+        kind = FailureKind.OUT_OF_MEMORY
+        peak = max(peak or 0, exit.memory_limit)
+        message = f"out of memory: the limit is {size(exit.memory_limit)}, the peak was {size(peak)}"
+        hint = "raise container.memory, or make the source yield smaller pages"
+    elif result is not None:
+        return Ended(result, exit.code, peak_memory=peak)
+    elif exit.error:
+        kind, message = FailureKind.ENVIRONMENT, f"the container could not start: {_short(exit.error)}"
+        hint = "`dltpod doctor` looks at the engine"
+    elif exit.code in (128 + signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+        name = signal.Signals(exit.code - 128).name
+        kind = FailureKind.KILLED
+        message = f"killed from outside ({name}): neither dltpod, a timeout nor the memory limit did it"
+        hint = "sync again: it goes on where this run was cut off"
+    else:
+        kind, message = FailureKind.RESULT_TORN, f"the runner ended ({_code(exit.code)}) and left no result"
+        hint = "the run's log holds its last words; the next sync goes on from what was loaded"
+    return Ended(result, exit.code, kind=kind, message=message, hint=hint, peak_memory=peak)
+
+
+def read_result(file: Path) -> Result | None:
+    """The result that the runner left in ``file``, None where it is missing, torn or no plain file.
+
+    The folder belongs to the container's user, so a link or a device there is not followed.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as stream:
+        return parse_result(stream.read(RESULT_BYTES + 1))
+
+
+def parse_result(text: bytes) -> Result | None:
+    """A result from its JSON, None where that is torn, too long or of another shape."""
+    if len(text) > RESULT_BYTES:
+        return None
+    try:
+        data = json.loads(text)
+        return result_from(data) if isinstance(data, dict) else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``1.5 GiB``, ``512 MiB``."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.2f}".rstrip("0").rstrip(".") + f" {name}"
+    return f"{count} B"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "none"
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)} min" + (f" {rest:g} s" if rest else "") if minutes else f"{rest:g} s"
+
+
+def _code(code: int | None) -> str:
+    if code is not None and code > 128:
+        try:
+            return f"exit code {code}, {signal.Signals(code - 128).name}"
+        except ValueError:
+            pass
+    return f"exit code {code}" if code is not None else "no exit code"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:240]

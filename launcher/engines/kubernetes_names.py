@@ -1,0 +1,113 @@
+"""Names, labels and quantities as Kubernetes wants them. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from launcher.errors import ConfigurationError
+from runner.contract import JobSpec
+
+LABEL_PROJECT = "dltpod.project"
+LABEL_SOURCE = "dltpod.source"
+LABEL_RUN = "dltpod.run"
+LABEL_ACTION = "dltpod.action"
+LABEL_LAUNCHER = "dltpod.launcher"
+LABEL_MANAGED = "app.kubernetes.io/managed-by"
+MANAGED = "dltpod"
+CONTAINER = "runner"
+"""The one container of a pod."""
+
+LONGEST_NAME = 52
+"""Kubernetes' limit for a CronJob: its Jobs' names have eleven characters more, and must be labels."""
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?\Z")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the objects of one source, or of one run of it, are called."""
+
+    job: str
+    config_map: str
+    secret: str
+    claim: str
+    service_account: str
+
+
+def base_name(job: JobSpec) -> str:
+    """The name of a source's Job: who holds it holds the source.
+
+    A source's underscores become hyphens, and no source has a hyphen of its own, so two sources of
+    a project never get one name. A check has a name of its own, for it touches no state. Raises
+    ConfigurationError where Kubernetes could not take the name.
+    """
+    prefix = "dltpod" if job.action == "sync" else f"dltpod{job.action}"
+    name = f"{prefix}-{job.project}-{job.source}".replace("_", "-")
+    if len(name) > LONGEST_NAME:
+        raise ConfigurationError(
+            f"'{name}' has {len(name)} characters, and a name in Kubernetes has at most {LONGEST_NAME}",
+            f"shorten the source's name, or `project:` in sources.yml, by {len(name) - LONGEST_NAME}",
+        )
+    if not _NAME.match(name):
+        raise ConfigurationError(
+            f"'{name}' is no name that Kubernetes takes",
+            "give `project:` lower-case letters, digits and hyphens",
+        )
+    return name
+
+
+def names_of_source(job: JobSpec, *, secret: str | None, service_account: str | None) -> Names:
+    """Names for a rendering: the same for every run of the source."""
+    base = base_name(job)
+    return Names(base, f"{base}-job", secret or f"{base}-secrets", f"{base}-state", service_account or base)
+
+
+def names_of_run(job: JobSpec, *, secret: str | None, service_account: str | None) -> Names:
+    """Names for one run: what belongs to the run alone has the run's id in its name."""
+    base = base_name(job)
+    run = re.sub(r"[^a-z0-9]+", "-", job.run_id.lower()).strip("-")[-40:].strip("-")
+    return Names(
+        base, f"{base}-{run}", secret or f"{base}-{run}", f"{base}-state", service_account or "default"
+    )
+
+
+def labels_of_run(job: JobSpec) -> dict[str, str]:
+    """The labels of what belongs to one run. Raises ConfigurationError."""
+    return {**labels_of_source(job), **_checked({LABEL_RUN: job.run_id})}
+
+
+def labels_of_source(job: JobSpec) -> dict[str, str]:
+    """The labels that mark an object as ours, as on every other engine. Raises ConfigurationError."""
+    return _checked(
+        {
+            LABEL_MANAGED: MANAGED,
+            LABEL_PROJECT: job.project,
+            LABEL_SOURCE: job.source,
+            LABEL_ACTION: job.action,
+        }
+    )
+
+
+def _checked(labels: dict[str, str]) -> dict[str, str]:
+    for key, value in labels.items():
+        if len(value) > 63 or not _LABEL.match(value):
+            raise ConfigurationError(
+                f"'{value}' can't be the label {key} in Kubernetes",
+                "labels there have letters, digits, '.', '_' and '-', up to 63 of them",
+            )
+    return labels
+
+
+def bytes_quantity(size: int) -> str:
+    """Bytes in Kubernetes' units: ``2147483648`` is ``2Gi``, which Docker calls ``2g``."""
+    for unit, name in ((1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")):
+        if size % unit == 0:
+            return f"{size // unit}{name}"
+    return str(size)
+
+
+def cpu_quantity(cpus: float) -> str:
+    """Processors in thousandths: ``1.5`` is ``1500m``."""
+    return f"{max(1, round(cpus * 1000))}m"

@@ -1,0 +1,147 @@
+"""The seam between what is planned and what runs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from launcher.plan import JobPlan
+from runner.contract import FailureKind, Result
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project
+    from launcher.images.imaging import ImageFor
+
+
+@dataclass(frozen=True)
+class Running:
+    """A job that an engine holds, running or left behind."""
+
+    project: str
+    source: str
+    run_id: str
+    container: str
+    started: str
+    """RFC 3339, UTC."""
+    state: str
+    """``running``, ``exited`` or ``created``."""
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended, from the engine's own record and the result file.
+
+    ``result`` is None where it is missing or torn; ``kind`` then says what happened
+    (OUT_OF_MEMORY, TIMEOUT, KILLED, CANCELLED, ENGINE_GONE, IMAGE_GONE, RESULT_TORN, ...).
+    """
+
+    result: Result | None
+    exit_code: int | None = None
+    kind: FailureKind | None = None
+    message: str = ""
+    hint: str = ""
+    transient: bool = False
+    peak_memory: int | None = None
+    """Bytes, where the engine could tell."""
+
+
+class StopRequest:
+    """Asks a running job to stop: gently once, at once the second time. Safe between threads."""
+
+    def __init__(self) -> None:
+        self.gentle = threading.Event()
+        self.hard = threading.Event()
+        self.reason: FailureKind = FailureKind.CANCELLED
+
+    def ask(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
+        if self.gentle.is_set():
+            self.hard.set()
+        else:
+            self.reason = reason
+            self.gentle.set()
+
+
+class Observer(Protocol):
+    """Hears what happens in a job, from the engine's own threads. Must never block."""
+
+    def event(self, data: Mapping[str, Any]) -> None:
+        """One event of the runner (see runner.contract.Event), or ``{"event": "memory", "bytes": n}``."""
+
+    def log(self, line: str) -> None:
+        """One line of the source's log, masked by the runner already."""
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine is and can do, gathered once."""
+
+    name: str
+    version: str = ""
+    rootless: bool = False
+    remote: bool = False
+    """Folders of this host can't be mounted."""
+    podman: bool = False
+    """Podman behind Docker's API: where it differs, it is asked in its own way."""
+    own_hosts: bool = False
+    """Jobs run on hosts of their own: nothing of this one (folders, certificates, proxies) is theirs."""
+    cgroup: str = "2"
+    platform: str = "linux/amd64"
+    enforces: frozenset[str] = field(default_factory=frozenset)
+    """Of ``memory``, ``cpus``, ``pids``, ``egress``, ``storage``."""
+    problems: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Runs jobs. Every method raises ``launcher.errors.EngineError`` where the engine can't be reached."""
+
+    name: str
+
+    def facts(self) -> EngineFacts: ...
+
+    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+        """Run the job to its end and leave nothing behind. Raises AlreadyRunning."""
+
+    def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:
+        """What makes sure of the images of the project's sources, where this engine finds them."""
+
+    def running(self, project: str) -> Sequence[Running]:
+        """The project's jobs that the engine holds."""
+
+    def stop(self, project: str, source: str, *, grace: float) -> Running | None:
+        """Stop a job gently; None where none runs."""
+
+    def close(self) -> None:
+        """Let go of its connections. The next call makes new ones."""
+
+    def sweep(self, project: str) -> Sequence[Running]:
+        """Clear what killed launchers left behind and return it; never touches a job that is still run."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """How a run ended that nobody watched. ``seconds`` by the engine's clock."""
+
+    run_id: str
+    ended: Ended
+    seconds: float
+
+
+@runtime_checkable
+class Adopts(Protocol):
+    """An engine whose jobs outlive a launcher that is killed."""
+
+    def collect(self, project: str, logs: Mapping[str, Path]) -> Sequence[Collected]:
+        """The ends of those of the runs (keys of ``logs``) that are over; their logs go into the files."""
+
+    def logs(
+        self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool
+    ) -> bool:
+        """Hand on the log of a run that the engine holds, by default the newest; False if it holds none."""
+
+
+Say = Callable[[str], None]
+"""Takes a line of progress for people."""

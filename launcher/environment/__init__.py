@@ -1,0 +1,149 @@
+"""What an image must hold for a source, as a value; its digest is the image's tag."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from launcher.environment.requirement import Requirement as Requirement
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+
+DEFAULT_PYTHON = "3.13"
+DEFAULT_DLT = "1.31.0"
+OLDEST_DLT = "1.18.0"
+RECIPE = 4
+"""Counts up when the Dockerfile's steps change what equal inputs give: that rebuilds all environments."""
+
+
+@dataclass(frozen=True)
+class LocalPackage:
+    """A package built from the project's folder; ``digest`` is that of its content."""
+
+    path: str
+    """Relative to the project's root."""
+    digest: str
+
+
+@dataclass(frozen=True)
+class VerifiedSource:
+    """A directory of the verified-sources repository, at a commit or with a content digest."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Every input of an image. Equal environments are one image. ``sources`` and ``notes`` are no input."""
+
+    base_image: str
+    base_identity: str
+    """The base image's own digest or id, as the engine tells it."""
+    python: str
+    dlt: str
+    """A version specifier: ``==1.31.0``."""
+    dlt_extras: tuple[str, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    local_packages: tuple[LocalPackage, ...] = ()
+    verified: tuple[VerifiedSource, ...] = ()
+    system_packages: tuple[str, ...] = ()
+    lock: str | None = None
+    """The text of the hashed requirements file, where there is one."""
+    platform: str = "linux/amd64"
+    sources: tuple[str, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What people should know of how this came about."""
+
+    @property
+    def inputs(self) -> dict[str, object]:
+        """What the digest is of, sorted; origins and order don't count."""
+        inputs = asdict(self)
+        del inputs["sources"], inputs["notes"]
+        # A name may stand for different images on two machines; its identity does not.
+        del inputs["base_image"]
+        inputs["requirements"] = sorted({r.text for r in self.requirements})
+        for name in ("dlt_extras", "system_packages"):
+            inputs[name] = sorted(set(inputs[name]))
+        for name, key in (("local_packages", "path"), ("verified", "name")):
+            inputs[name] = sorted(inputs[name], key=lambda item: item[key])
+        inputs["recipe"] = RECIPE
+        return inputs
+
+    @property
+    def digest(self) -> str:
+        """Twelve bytes of SHA-256, as hex, over every input."""
+        return hashlib.sha256(json.dumps(self.inputs, sort_keys=True).encode()).hexdigest()[:24]
+
+    @property
+    def dlt_requirement(self) -> str:
+        """``dlt[duckdb,parquet]==1.31.0``."""
+        extras = f"[{','.join(sorted(set(self.dlt_extras)))}]" if self.dlt_extras else ""
+        return f"dlt{extras}{self.dlt}"
+
+
+class Verified(Protocol):
+    """A repository of verified sources, as far as a description needs it (see ``verified``)."""
+
+    def names(self) -> Collection[str]:
+        """The sources that it has. Raises ConfigurationError where it can't be had."""
+
+    def commit(self, name: str) -> str:
+        """The commit, or the content digest, of a source's folder."""
+
+    def requirements(self, name: str) -> tuple[Requirement, ...]:
+        """What the source's own requirements.txt asks for."""
+
+    def code(self, name: str) -> Collection[Path]:
+        """The source's Python files."""
+
+
+def describe(
+    project: Project,
+    source: Source,
+    *,
+    base_identity: str,
+    platform: str = "linux/amd64",
+    base_image: str | None = None,
+    dlt_version: str | None = None,
+    destination_type: str | None = None,
+    destination_extras: Sequence[str] | None = None,
+    verified: Verified | None = None,
+    with_lock: bool = True,
+    locked: bool = False,
+) -> Environment:
+    """The environment of one source: what its entry, its code's own files and its destination ask for.
+
+    Reads the project's files and, where a verified source is named, the repository of those; asks no
+    registry. ``dlt_version`` overrides ``container.dlt``; ``destination_type`` is dlt's type where the
+    destination has a name of its own, ``destination_extras`` the dlt extras that it needs where these are
+    more than the type's own.
+    ``locked`` refuses a missing or stale lock.
+    Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
+    dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
+    """
+    from launcher.environment.describing import gather
+
+    return gather(
+        project,
+        source,
+        base_image=base_image or project.base_image.replace("{python}", source.container.python),
+        base_identity=base_identity,
+        platform=platform,
+        dlt_version=dlt_version,
+        destination_type=destination_type or source.destination,
+        destination_extras=destination_extras,
+        verified=verified,
+        with_lock=with_lock,
+        locked=locked,
+    )
+
+
+def repository_root(project: Project) -> Path:
+    """The project's root, with links followed: origins are told relative to it."""
+    return project.root.resolve()

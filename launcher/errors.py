@@ -1,0 +1,68 @@
+"""The one root of errors that people see, and the launcher's exit codes.
+
+Whatever can go wrong with a hint is raised as ``DltpodError``; ``cli.py`` holds the one catcher.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable
+
+
+class Exit(enum.IntEnum):
+    """The launcher's exit codes."""
+
+    OK = 0
+    FAILED = 1
+    """A job failed, whatever of."""
+    USAGE = 2
+    """Wrong configuration or usage, found before any job started."""
+    INTERNAL = 3
+    """A bug of ours."""
+    ALREADY_RUNNING = 4
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class DltpodError(Exception):
+    """What went wrong, and what to do next.
+
+    ``message`` says what and why, ``hint`` what next (with any command ready to paste). Neither
+    may hold a secret. Together they are at most three lines on the terminal.
+    """
+
+    exit_code: Exit = Exit.USAGE
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: Exit | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class ConfigurationError(DltpodError):
+    """``sources.yml``, secrets or arguments are wrong."""
+
+
+class EngineError(DltpodError):
+    """The container engine is not there, not reachable or refuses."""
+
+
+class BuildError(DltpodError):
+    """An image could not be made."""
+
+    exit_code = Exit.FAILED
+
+
+class AlreadyRunning(DltpodError):
+    """Another run holds the source."""
+
+    exit_code = Exit.ALREADY_RUNNING
+
+
+def near_miss(word: str, words: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the closest of ``words``, or an empty string."""
+    found = difflib.get_close_matches(word, sorted(set(words)), n=1, cutoff=0.6)
+    return f"; did you mean '{found[0]}'?" if found else ""

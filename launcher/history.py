@@ -1,0 +1,213 @@
+"""Every run, in SQLite under ``.dltpod/``, safe for several launchers at once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.contract import FailureKind
+
+RUNNING = "running"
+OK = "ok"
+FAILED = "failed"
+PLANNED = "planned"
+"""Of a dry run: nothing was started, and history keeps nothing."""
+INTERRUPTED = "interrupted"
+"""The launcher of this run died before it could say how the run ended."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started TEXT NOT NULL,
+    launcher TEXT NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_by_source ON runs (source, started);
+"""
+_BUSY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as history keeps it. Times are RFC 3339 in UTC, durations seconds, sizes bytes.
+
+    It holds no secret: messages were masked in the container, and no argument is kept.
+    """
+
+    run_id: str
+    source: str
+    status: str
+    """``running``, ``ok``, ``failed`` or ``interrupted``."""
+    started: str
+    ended: str | None = None
+    seconds: float = 0.0
+    environment: str = ""
+    """The environment's digest."""
+    image: str = ""
+    dlt: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """``python``, ``dlt`` and the destination's driver, as the run found them."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    engine: str = "docker"
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by step, in order."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    peak_memory: int | None = None
+    memory_limit: int | None = None
+    exit_code: int | None = None
+    failure_kind: FailureKind | None = None
+    message: str = ""
+    hint: str = ""
+    transient: bool = False
+    attempts: int = 1
+    full_refresh: bool = False
+    limit: int | None = None
+    action: str = "sync"
+    first_run: bool = False
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    load_ids: tuple[str, ...] = ()
+    resumed_load_ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+    """Of ``check --deep``: ``what``, ``ok`` and ``text``."""
+    dataset: str = ""
+    location: str = ""
+    log_file: str = ""
+    launcher: str = ""
+    """The identity of the launcher that runs it (see ``launcher.presence``)."""
+
+    @property
+    def total_rows(self) -> int:
+        return sum(self.rows.values())
+
+
+class History:
+    """The runs of a project. ``folder`` is ``.dltpod``; it is made when the first run is written.
+
+    Raises OSError or sqlite3.Error where the folder or the file can't be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "history.sqlite"
+
+    def write(self, record: RunRecord) -> None:
+        """Insert a run, or replace what is known of it."""
+        with self._open() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO runs (run_id, source, status, started, launcher, record)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    record.run_id,
+                    record.source,
+                    record.status,
+                    record.started,
+                    record.launcher,
+                    _text(record),
+                ),
+            )
+
+    def forget(self, run_id: str) -> None:
+        """Remove a run that never began."""
+        with self._open() as connection:
+            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def reconcile(self, alive: Callable[[str], bool | None]) -> tuple[RunRecord, ...]:
+        """Mark the runs of dead launchers as interrupted, and return them.
+
+        ``alive`` tells whether a launcher lives, None where it can't be known from here.
+        """
+        marked = []
+        for record in self.runs(status=RUNNING, limit=None):
+            if alive(record.launcher) is not False:
+                continue
+            record = dataclasses.replace(
+                record,
+                status=INTERRUPTED,
+                failure_kind=FailureKind.KILLED,
+                message="interrupted: dltpod itself was killed while this ran",
+                hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` learns how it ends"
+                if record.engine == "kubernetes"
+                else "sync again: it goes on where this run was cut off",
+            )
+            # Another launcher may have said so meanwhile, or the run's own one how it ended.
+            with self._open() as connection:
+                changed = connection.execute(
+                    "UPDATE runs SET status = ?, record = ? WHERE run_id = ? AND status = ?",
+                    (INTERRUPTED, _text(record), record.run_id, RUNNING),
+                ).rowcount
+            if changed:
+                marked.append(record)
+        return tuple(marked)
+
+    def runs(
+        self, source: str | None = None, *, limit: int | None = 20, status: str | None = None
+    ) -> tuple[RunRecord, ...]:
+        """The newest runs first; of one source, of one status, at most ``limit``."""
+        if not self.file.exists():
+            return ()
+        clauses = [c for c, v in (("source = ?", source), ("status = ?", status)) if v is not None]
+        values: list[Any] = [v for v in (source, status) if v is not None]
+        query = "SELECT record FROM runs"
+        if clauses:
+            query += " WHERE " + " AND ".join(clauses)
+        query += " ORDER BY started DESC, rowid DESC LIMIT ?"
+        with self._open() as connection:
+            rows = connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
+        return tuple(_record(text) for (text,) in rows)
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run by its id or by the beginning of its id, None where there is none or several."""
+        if not self.file.exists() or not run_id:
+            return None
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT record FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2", (len(run_id), run_id)
+            ).fetchall()
+        return _record(rows[0][0]) if len(rows) == 1 else None
+
+    def last(self, sources: Sequence[str]) -> dict[str, RunRecord]:
+        """The newest finished or running run of each source that has one."""
+        found = {name: self.runs(name, limit=1) for name in sources}
+        return {name: runs[0] for name, runs in found.items() if runs}
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            # WAL lets readers go on while a launcher writes. Two launchers that open a new file
+            # together may find it locked for a moment in spite of the timeout, hence the check.
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                with contextlib.suppress(sqlite3.OperationalError):
+                    connection.execute("PRAGMA journal_mode = wal")
+            connection.execute("PRAGMA synchronous = normal")
+            for statement in _SCHEMA.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _text(record: RunRecord) -> str:
+    return json.dumps(dataclasses.asdict(record), ensure_ascii=False)
+
+
+def _record(text: str) -> RunRecord:
+    data = json.loads(text)
+    names = {f.name for f in dataclasses.fields(RunRecord)}
+    known = {key: value for key, value in data.items() if key in names}
+    kind = known.get("failure_kind")
+    known["failure_kind"] = FailureKind(kind) if kind is not None else None
+    for name in ("load_ids", "resumed_load_ids", "notes", "verdicts"):
+        known[name] = tuple(known.get(name) or ())
+    return RunRecord(**known)

@@ -1,0 +1,137 @@
+"""Gathers what of this host a job may see, and makes the folders that it writes to."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from launcher.egress import DNS_UID, DNS_USER
+from launcher.errors import ConfigurationError
+from launcher.plan import Caller, Host, JobPlan
+from launcher.policy import engine_socket
+from runner.contract import DATA_DIR
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def gather(
+    private: Path, custom_sources: Path, environ: Mapping[str, str], caller: Caller, launcher: str
+) -> Host:
+    """The host's certificates, proxies and folders. Writes the two-line passwd file under ``private``.
+
+    Nothing else of ``environ`` reaches a container. Raises ConfigurationError where a certificate
+    file is named that isn't there, OSError where ``private`` can't be written.
+    """
+    proxies: dict[str, str] = {}
+    for name in PROXY_VARIABLES:
+        value = environ.get(name) or environ.get(name.lower())
+        if value:
+            proxies[name] = proxies[name.lower()] = value
+    return Host(
+        ca_bundle=_ca_bundle(environ),
+        proxies=proxies,
+        passwd=_passwd(private, caller),
+        resolver=_keep(private / "etc" / "resolv.conf", "nameserver 127.0.0.1\n"),
+        custom_sources=custom_sources.resolve() if custom_sources.is_dir() else None,
+        launcher=launcher,
+    )
+
+
+def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
+    for name in _CA_VARIABLES:
+        value = environ.get(name)
+        if value:
+            file = Path(value).expanduser()
+            if not file.is_file():
+                raise ConfigurationError(
+                    f"{name} names {value}, and no such file is there", f"mend or unset {name}"
+                )
+            # The link's target: /etc/ssl/cert.pem is often one into a folder of its own.
+            return file.resolve()
+    return None
+
+
+def _passwd(private: Path, caller: Caller) -> Path:
+    """A passwd file with root and the job's user, so that libpq and getpass find a name for the uid."""
+    file = private / "etc" / f"passwd-{caller.uid}-{caller.gid}"
+    text = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+    if caller.uid != 0:
+        text += f"dltpod:x:{caller.uid}:{caller.gid}:dltpod:/tmp:/usr/sbin/nologin\n"
+    text += f"{DNS_USER}:x:{DNS_UID}:{DNS_UID}::/:/usr/sbin/nologin\n"
+    return _keep(file, text)
+
+
+def _keep(file: Path, text: str) -> Path:
+    """A small file that containers may read, made once, whole."""
+    if not file.exists():
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+        temporary.write_text(text, encoding="ascii")
+        temporary.chmod(0o644)
+        temporary.replace(file)
+    return file.resolve()
+
+
+def prepare(plan: JobPlan, data: Path) -> None:
+    """Make the folders that the job writes to, its user's own; check those that it only mounts.
+
+    When root calls, the data folder and the source's state are given to the job's user, and nothing
+    else is. Raises ConfigurationError where a mount isn't there or the job couldn't write.
+    """
+    user = plan.container.user
+    plan.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    writable = [plan.state_dir]
+    if any(mount.target == DATA_DIR for mount in plan.container.mounts):
+        data.mkdir(parents=True, exist_ok=True)
+        writable.append(data)
+    for folder in writable:
+        if not user.owns_files:
+            give(folder, user.uid, user.gid)
+        _check_writable(folder, user)
+    ours = {plan.state_dir, data}
+    for mount in plan.container.mounts:
+        if mount.source in ours:
+            continue
+        if not mount.source.exists():
+            raise ConfigurationError(
+                f"source '{plan.job.source}': mount {mount.source} is not there",
+                "make it, or mend container.mounts in sources.yml",
+            )
+        socket = engine_socket(mount.source.resolve())
+        if socket is not None or stat.S_ISSOCK(mount.source.stat().st_mode):
+            raise ConfigurationError(
+                f"source '{plan.job.source}': mount {mount.source} would hand over a socket of this host",
+                "no source may have an engine's socket: take the mount out of sources.yml",
+            )
+
+
+def give(folder: Path, uid: int, gid: int) -> None:
+    """Make the folder and what this launcher's user left in it the job's. No link is followed or changed."""
+    os.chown(folder, uid, gid, follow_symlinks=False)
+    for place, folders, files in os.walk(folder, followlinks=False):
+        for name in (*folders, *files):
+            entry = Path(place, name)
+            found = entry.lstat()
+            # A second name of a file may lie anywhere: only what has one is surely ours.
+            single = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+            if found.st_uid == os.geteuid() and single:
+                os.chown(entry, uid, gid, follow_symlinks=False)
+
+
+def _check_writable(folder: Path, user: Caller) -> None:
+    found = folder.stat()
+    if user.uid in (0, found.st_uid):
+        bits = stat.S_IWUSR
+    elif user.gid == found.st_gid:
+        bits = stat.S_IWGRP
+    else:
+        bits = stat.S_IWOTH
+    if user.uid != 0 and not found.st_mode & bits:
+        raise ConfigurationError(
+            f"{folder} belongs to uid {found.st_uid}, and the job runs as uid {user.uid}: it can't write",
+            f"`sudo chown -R {user.uid}:{user.gid} {folder}`",
+        )

@@ -1,0 +1,124 @@
+"""What the host's settings bring to a build: index addresses, credentials, certificates. None of it stays.
+
+Sources: pip's user guide, 'Configuration'; uv's reference, 'Environment variables'.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from launcher.images.buildkit import Secret
+
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+_UV_NAMES = re.compile(
+    r"^UV_(INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS"
+    r"|SYSTEM_CERTS|HTTP_TIMEOUT|HTTP_RETRIES|CONCURRENT_DOWNLOADS|EXCLUDE_NEWER|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))$"
+)
+_PIP_TO_UV = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "timeout": "UV_HTTP_TIMEOUT",
+}
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """The host's settings, as secrets for build steps."""
+
+    secrets: tuple[Secret, ...] = ()
+    notes: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The same settings as environment variables, for a uv on this host."""
+
+
+def read(environ: Mapping[str, str]) -> BuildSettings:
+    """Gather pip's and uv's settings, ~/.netrc and the CA bundle, from ``environ`` and the usual files."""
+    home = Path(environ.get("HOME") or "/nonexistent")
+    pip = _pip(environ, home)
+    values = {
+        _PIP_TO_UV[key]: " ".join(text.split()) for key, text in pip.items() if key in _PIP_TO_UV and text
+    }
+    for name, value in environ.items():
+        if value and _UV_NAMES.match(name):
+            values[name] = value
+    if "UV_INDEX_URL" in environ:
+        values.pop("UV_DEFAULT_INDEX", None) if "UV_DEFAULT_INDEX" not in environ else None
+    if "UV_EXTRA_INDEX_URL" in environ and "UV_INDEX" not in environ:
+        values.pop("UV_INDEX", None)
+    notes = []
+    for key in ("find-links",):
+        local = [item for item in pip.get(key, "").split() if "://" not in item]
+        remote = [item for item in pip.get(key, "").split() if "://" in item]
+        if remote:
+            values["UV_FIND_LINKS"] = ",".join(remote)
+        if local:
+            notes.append(
+                f"{key} {' '.join(local)} is a folder of this host, which a build does not see: left out"
+            )
+    # uv's own first index, by pip's name, is what the pip in the first step reads.
+    in_build = dict(values)
+    first = values.get("UV_DEFAULT_INDEX") or values.get("UV_INDEX_URL")
+    if first:
+        in_build["PIP_INDEX_URL"] = first
+    if values.get("UV_INDEX"):
+        in_build["PIP_EXTRA_INDEX_URL"] = values["UV_INDEX"]
+    if values.get("UV_INSECURE_HOST"):
+        in_build["PIP_TRUSTED_HOST"] = values["UV_INSECURE_HOST"]
+    secrets = []
+    if in_build:
+        lines = [f"{name}={shlex.quote(value)}" for name, value in sorted(in_build.items())]
+        secrets.append(Secret("settings", value="\n".join(lines) + "\n"))
+    bundle = ca_bundle(environ)
+    if bundle is not None:
+        secrets.append(Secret("ca", file=bundle))
+    netrc = Path(environ.get("NETRC") or home / ".netrc")
+    if _readable(netrc):
+        secrets.append(Secret("netrc", file=netrc))
+    uv_toml = Path(environ.get("UV_CONFIG_FILE") or home / ".config/uv/uv.toml")
+    if _readable(uv_toml):
+        secrets.append(Secret("uv_toml", file=uv_toml))
+    return BuildSettings(tuple(secrets), tuple(notes), values)
+
+
+def ca_bundle(environ: Mapping[str, str]) -> Path | None:
+    """The CA bundle that the host's variables name, where the file is there."""
+    for name in _CA_VARIABLES:
+        value = environ.get(name)
+        if value and _readable(Path(value)):
+            return Path(value).resolve()
+    return None
+
+
+def _pip(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """pip's settings: global, user and virtual environment's files, then PIP_CONFIG_FILE, then PIP_*."""
+    config = environ.get("XDG_CONFIG_HOME") or str(home / ".config")
+    files = [Path("/etc/pip.conf"), home / ".pip/pip.conf", Path(config) / "pip/pip.conf"]
+    if environ.get("VIRTUAL_ENV"):
+        files.append(Path(environ["VIRTUAL_ENV"]) / "pip.conf")
+    if environ.get("PIP_CONFIG_FILE"):
+        files = [] if environ["PIP_CONFIG_FILE"] == os.devnull else [*files, Path(environ["PIP_CONFIG_FILE"])]
+    found: dict[str, str] = {}
+    for file in files:
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(file, encoding="utf-8")
+        except (configparser.Error, OSError, UnicodeDecodeError):
+            continue
+        for section in ("global", "install"):
+            if parser.has_section(section):
+                found.update({key.replace("_", "-"): value for key, value in parser.items(section)})
+    for name, value in environ.items():
+        if name.startswith("PIP_") and value:
+            found[name[4:].lower().replace("_", "-")] = value
+    return found
+
+
+def _readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)

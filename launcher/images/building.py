@@ -1,0 +1,245 @@
+"""Builds the stages of the Dockerfile, each on the image of the stage below."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from launcher import images
+from launcher.environment import DEFAULT_DLT, RECIPE, Environment, requirements_duckdb
+from launcher.errors import BuildError
+from launcher.images import build_errors, buildkit, contexts
+from launcher.images.build_settings import BuildSettings, read
+
+_SHOWN = ("Collecting", "Resolved", "Prepared", "Downloading", "Building", "Installed", "Get:", "Setting up")
+"""Beginnings of the lines of pip, uv and apt that say what is going on."""
+
+_said: set[str] = set()
+"""Notes on the host's settings: one telling is enough for all builds of a launcher."""
+
+
+class Builder:
+    """Builds for one project. Raises BuildError, EngineError; leaves no half-made tag."""
+
+    def __init__(self, options: images.ImageOptions, verified: contexts.VerifiedFiles | None = None) -> None:
+        self._options = options
+        self._verified = verified
+        self._settings: BuildSettings | None = None
+        self._cli: buildkit.Cli | None = None
+        self._platform = ""
+
+    def source(self, environment: Environment, tag: str) -> None:
+        """The runnable image: the environment's, which is made where it lacks, and the runner."""
+        below = images.environment_tag(environment)
+        if images.inspect(self._options.client, below) is None or self._options.upgrade:
+            default = self.default(environment)
+            if not adds_nothing(environment):
+                self._environment_and_source(environment, default, tag)
+                return
+            self._options.client.api.tag(default, images.ENVIRONMENT_REPOSITORY, environment.digest)
+        with contexts.make(with_runner=True) as context:
+            self._build(
+                buildkit.Build(
+                    target="source",
+                    tag=tag,
+                    context=context,
+                    dockerfile=contexts.dockerfile(),
+                    arguments={"ENVIRONMENT": below},
+                    labels=_source_labels(environment, self.packages(below)),
+                ),
+                environment,
+            )
+
+    def _environment_and_source(self, environment: Environment, default: str, tag: str) -> None:
+        """Both images of one graph of steps, each done once.
+
+        First the file that says what was installed, for that is a label of the source's image; then that
+        image, whose two layers the engine stores side by side; then the environment's, which is there by now.
+        """
+        started = time.monotonic()
+        self._options.say(
+            f"building the environment of {', '.join(environment.sources) or environment.digest}"
+        )
+        with (
+            contexts.make(
+                environment, root=self._options.project.root, verified=self._verified, with_runner=True
+            ) as context,
+            tempfile.TemporaryDirectory(prefix="dltpod-build-") as name,
+        ):
+            installed = Path(name)
+            steps = buildkit.Build(
+                target="packages",
+                context=context,
+                dockerfile=contexts.dockerfile(),
+                folder=installed,
+                arguments={"DEFAULT": default},
+                refresh=self._options.upgrade,
+            )
+            self._build(steps, environment)
+            packages = json.loads((installed / "packages.json").read_text(encoding="utf-8"))
+            image = replace(steps, folder=None, refresh=False)
+            labels = _source_labels(environment, packages)
+            self._build(replace(image, target="source", tag=tag, labels=labels), environment)
+            labels = _labels("environment", environment)
+            below = images.environment_tag(environment)
+            self._build(replace(image, target="environment", tag=below, labels=labels), environment)
+        self._options.say(f"environment {environment.digest} is built ({time.monotonic() - started:.1f} s)")
+
+    def deploy(
+        self, environment: Environment, below: str, tag: str, labels: Mapping[str, str], epoch: int
+    ) -> None:
+        """The source image ``below``, and the project's code."""
+        with contexts.make(custom_sources=self._options.project.custom_sources) as context:
+            self._build(
+                buildkit.Build(
+                    target="deploy",
+                    tag=tag,
+                    context=context,
+                    dockerfile=contexts.dockerfile(),
+                    arguments={"SOURCE": below, "SOURCE_DATE_EPOCH": str(epoch)},
+                    labels={**_labels("deploy", environment), **labels},
+                ),
+                environment,
+            )
+
+    def default(self, environment: Environment) -> str:
+        """The image that all environments of a Python version stand on: its tag."""
+        python = environment.python
+        digest = contexts.default_digest(environment.base_identity, environment.platform, RECIPE)
+        tag = f"{images.DEFAULT_REPOSITORY}:{python}-{digest}"
+        if images.inspect(self._options.client, tag) is not None:
+            return tag
+        if environment.platform != self._native() and environment.base_image.startswith("dltpod/base:"):
+            raise BuildError(
+                f"base image {environment.base_image} was made here, for {self._native()} alone",
+                f"base_image: in sources.yml names one that can be pulled for {environment.platform} too",
+            )
+        with images.build_lock(f"default-{digest}", self._options.environ, self._options.say):
+            if images.inspect(self._options.client, tag) is not None:
+                return tag
+            base = environment.base_image
+            self._options.say(
+                f"building the default environment: Python {python} on {base}, dlt {DEFAULT_DLT}"
+            )
+            started = time.monotonic()
+            with contexts.make() as context:
+                self._build(
+                    buildkit.Build(
+                        target="default",
+                        tag=tag,
+                        context=context,
+                        dockerfile=contexts.dockerfile(),
+                        arguments={"BASE_IMAGE": environment.base_image, "PYTHON": python},
+                        labels={
+                            images.LABEL_MANAGED: "1",
+                            images.LABEL_KIND: "default",
+                            images.LABEL_PYTHON: python,
+                            images.LABEL_DLT: DEFAULT_DLT,
+                        },
+                    ),
+                    None,
+                    what=f"the default environment of Python {python}",
+                    platform=environment.platform,
+                )
+            self._options.say(f"the default environment is built ({time.monotonic() - started:.1f} s)")
+        return tag
+
+    def packages(self, reference: str) -> Mapping[str, str]:
+        """What an image holds, read from its own file; nothing of it is run."""
+        from docker.errors import APIError, NotFound
+
+        container = self._options.client.api.create_container(
+            reference, ["true"], labels={images.LABEL_MANAGED: "1", images.LABEL_KIND: "look"}
+        )
+        try:
+            chunks, _ = self._options.client.api.get_archive(container["Id"], images.PACKAGES_FILE)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                member = archive.extractfile(archive.getmembers()[0])
+                found: Mapping[str, str] = json.loads(member.read()) if member else {}
+                return found
+        except (NotFound, APIError):
+            return {}
+        finally:
+            self._options.client.api.remove_container(container["Id"], force=True)
+
+    def _build(
+        self, build: buildkit.Build, environment: Environment | None, *, what: str = "", platform: str = ""
+    ) -> None:
+        if self._cli is None:
+            self._cli = buildkit.find_cli(self._options.environ)
+        if self._settings is None:
+            self._settings = read(self._options.environ)
+            for note in self._settings.notes:
+                if note not in _said:
+                    _said.add(note)
+                    self._options.say(note)
+        secrets = self._settings.secrets
+        platform = platform or (environment.platform if environment is not None else "")
+        build = replace(build, secrets=secrets, platform=None if platform == self._native() else platform)
+        try:
+            buildkit.run(self._cli, build, self._progress)
+            return
+        except buildkit.StepFailed as failed:
+            if build.target != "packages" or not build_errors.offline(failed.lines):
+                raise build_errors.interpret(failed.lines, environment, what=what) from None
+        self._options.say("no network: trying with what the wheel cache holds")
+        try:
+            buildkit.run(self._cli, replace(build, secrets=_offline(secrets)), self._progress)
+        except buildkit.StepFailed as failed:
+            raise build_errors.interpret(
+                [*failed.lines, "network was disabled"], environment, what=what
+            ) from None
+
+    def _native(self) -> str:
+        """The engine's own platform: to name it would make old builders ask for an emulator."""
+        if not self._platform:
+            version = self._options.client.version()
+            self._platform = f"{version['Os']}/{version['Arch']}"
+        return self._platform
+
+    def _progress(self, line: str) -> None:
+        if self._options.verbose or line.lstrip().startswith(_SHOWN):
+            self._options.say(line.strip())
+
+
+def adds_nothing(environment: Environment) -> bool:
+    """Whether the default environment is all that this one asks for."""
+    pins = {
+        f"duckdb=={requirements_duckdb.FOR_OLD_PYTHON.get(environment.python, requirements_duckdb.DEFAULT)}"
+    }
+    return (
+        environment.dlt == f"=={DEFAULT_DLT}"
+        and environment.lock is None
+        and not environment.verified
+        and not environment.system_packages
+        and not environment.local_packages
+        and {item.text for item in environment.requirements} <= pins
+        and set(environment.dlt_extras) <= {"duckdb", "parquet"}
+    )
+
+
+def _source_labels(environment: Environment, packages: Mapping[str, str]) -> dict[str, str]:
+    told = json.dumps(packages, separators=(",", ":"))
+    return {**_labels("source", environment), images.LABEL_PACKAGES: told}
+
+
+def _labels(kind: str, environment: Environment) -> dict[str, str]:
+    return {
+        images.LABEL_MANAGED: "1",
+        images.LABEL_KIND: kind,
+        images.LABEL_ENVIRONMENT: environment.digest,
+        images.LABEL_PYTHON: environment.python,
+        images.LABEL_DLT: environment.dlt,
+    }
+
+
+def _offline(secrets: tuple[buildkit.Secret, ...]) -> tuple[buildkit.Secret, ...]:
+    settings = next((item.value or "" for item in secrets if item.name == "settings"), "")
+    rest = tuple(item for item in secrets if item.name != "settings")
+    return (*rest, buildkit.Secret("settings", value=settings + "DLTPOD_OFFLINE=1\n"))

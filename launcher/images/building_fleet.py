@@ -1,0 +1,149 @@
+"""``dltpod build``: the images of many sources, several at once, equal environments once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from launcher.environment import Environment, locks
+from launcher.errors import DltpodError, Exit
+from launcher.images import DockerImages, Image, ImageOptions, distinct
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from launcher.config.models import Project, Source
+
+Heard = Callable[[str, str], None]
+"""Takes the name of an environment (its sources') and a line of progress; called from several threads."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What ``dltpod build`` was asked for."""
+
+    jobs: int = 2
+    upgrade: bool = False
+    """Take a newer base, resolve anew, and write locks anew where there are some."""
+    locked: bool = False
+    deploy: bool = False
+    """Bake custom_sources in."""
+    push: bool = False
+    platform: str | None = None
+    """Of the engine, where it is not given."""
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of one environment."""
+
+    sources: tuple[str, ...]
+    image: Image | None = None
+    pushed: str = ""
+    """The image's name in the registry, with its digest."""
+    error: DltpodError | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+
+def build(
+    project: Project,
+    sources: Sequence[Source],
+    options: BuildOptions,
+    *,
+    client: DockerClient,
+    environ: Mapping[str, str],
+    heard: Heard = lambda name, line: None,
+) -> tuple[Built, ...]:
+    """Make sure of the images of ``sources``. A fault of one is told in its ``Built``, and stops no other.
+
+    A Ctrl-C ends all builds and leaves no half-made image. Raises EngineError where no engine answers.
+    """
+    platform = options.platform or platform_of(client)
+
+    def images(name: str) -> DockerImages:
+        return DockerImages(
+            ImageOptions(
+                client,
+                project,
+                environ,
+                say=lambda line: heard(name, line),
+                upgrade=options.upgrade,
+                locked=options.locked,
+                verbose=options.verbose,
+            )
+        )
+
+    described: list[Environment] = []
+    failed: list[Built] = []
+    gatherer = images("build")
+    for source in sources:
+        try:
+            if options.upgrade and locks.path_of(project, source).is_file():
+                locks.lock(project, [source], environ=environ, verified=gatherer.verified, upgrade=True)
+            described.append(gatherer.describe(source, platform=platform))
+        except DltpodError as error:
+            failed.append(Built((source.name,), error=error))
+
+    def one(environment: Environment) -> Built:
+        started = time.monotonic()
+        name = ", ".join(environment.sources)
+        try:
+            own = images(name)
+            own.share(gatherer)
+            image = own.ensure(environment)
+            pushed = ""
+            if options.deploy:
+                from launcher.images import deploy
+
+                image = deploy.ensure(own, environment)
+            if options.push:
+                from launcher.images.registry import push
+
+                pushed = push(client, project.registry, image.reference, lambda line: heard(name, line))
+            seconds = time.monotonic() - started
+            return Built(environment.sources, image, pushed, seconds=seconds, notes=environment.notes)
+        except DltpodError as error:
+            return Built(environment.sources, error=error, seconds=time.monotonic() - started)
+
+    with ThreadPoolExecutor(max_workers=max(1, options.jobs), thread_name_prefix="build") as pool:
+        work = [pool.submit(one, environment) for environment in distinct(described)]
+        try:
+            done = [item.result() for item in work]
+        except BaseException:
+            for item in work:
+                item.cancel()
+            from launcher.images.buildkit import cancel_all
+
+            cancel_all()
+            raise
+    return (*failed, *done)
+
+
+def exit_code(built: Sequence[Built]) -> Exit:
+    """The launcher's exit code: the gravest of what came of each."""
+    codes = {item.error.exit_code for item in built if item.error is not None}
+    for code in (Exit.INTERNAL, Exit.FAILED, Exit.USAGE):
+        if code in codes:
+            return code
+    return Exit.OK
+
+
+def platform_of(client: DockerClient) -> str:
+    """The engine's own platform: ``linux/amd64``. Raises EngineError."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    from launcher.errors import EngineError
+
+    try:
+        version = client.version()
+    except (DockerException, RequestException) as error:
+        raise EngineError(
+            f"the Docker Engine does not answer ({type(error).__name__})", "start it, or set DOCKER_HOST"
+        ) from None
+    return f"{version['Os']}/{version['Arch']}"

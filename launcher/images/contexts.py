@@ -1,0 +1,143 @@
+"""The folder that a build sees: only what its stage needs, made for it and removed after."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from launcher.environment import Environment, requirements_files, requirements_local
+
+_HERE = Path(__file__).resolve().parent.parent
+_ASSETS = (
+    "common.sh",
+    "default.sh",
+    "environment.sh",
+    "code.sh",
+    "place.py",
+    "packages.py",
+    "default.txt",
+    "uv.txt",
+)
+_DEFAULT_INPUTS = ("default.sh", "default.txt", "uv.txt")
+
+
+class VerifiedFiles(Protocol):
+    """Where verified sources' files come from (see launcher.environment.verified)."""
+
+    def copy(self, name: str, to: Path) -> None:
+        """The source's folder, copied to ``to``."""
+
+
+def dockerfile() -> Path:
+    """The one Dockerfile: beside the package in a clone, inside it where it is installed."""
+    inside = _HERE / "assets" / "Dockerfile"
+    return inside if inside.is_file() else _HERE.parent / "Dockerfile"
+
+
+def runner_folder() -> Path:
+    """The runner's source code, which travels with the launcher."""
+    import runner.contract
+
+    return Path(runner.contract.__file__).resolve().parent
+
+
+def runner_digest() -> str:
+    """Six bytes of SHA-256, as hex, of the runner's code: part of a source image's tag."""
+    digest = hashlib.sha256((_HERE / "assets" / "code.sh").read_bytes())
+    for file in sorted(runner_folder().rglob("*.py")):
+        digest.update(str(file.relative_to(runner_folder())).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def default_digest(base_identity: str, platform: str, recipe: int) -> str:
+    """Six bytes of SHA-256, as hex, of what the shared ``default`` stage is made of."""
+    digest = hashlib.sha256(f"{base_identity}\0{platform}\0{recipe}\0".encode())
+    for name in _DEFAULT_INPUTS:
+        digest.update((_HERE / "assets" / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def make(
+    environment: Environment | None = None,
+    *,
+    root: Path | None = None,
+    verified: VerifiedFiles | None = None,
+    with_runner: bool = False,
+    custom_sources: Path | None = None,
+) -> Iterator[Path]:
+    """A build context; removed at the end, whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="dltpod-build-") as name:
+        folder = Path(name)
+        (folder / "assets").mkdir()
+        for asset in _ASSETS:
+            shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)
+        if environment is not None:
+            _write_environment(environment, folder / "environment", root, verified)
+        if with_runner:
+            shutil.copytree(runner_folder(), folder / "runner", ignore=shutil.ignore_patterns("__pycache__"))
+        if custom_sources is not None:
+            (folder / "custom_sources").mkdir()
+            if custom_sources.is_dir():
+                requirements_local.copy(custom_sources, folder / "custom_sources")
+        yield folder
+
+
+def requirement_lines(environment: Environment) -> list[str]:
+    """What uv is asked for, as it stands in the context's requirements.txt."""
+    lines = [environment.dlt_requirement]
+    lines += [in_context(item.text) for item in environment.requirements]
+    return list(dict.fromkeys(lines))
+
+
+def in_context(text: str) -> str:
+    """A requirement as the build sees it: local packages lie below ``./local``."""
+    if not requirements_files.is_path(text):
+        return text
+    path, extras = requirements_local.split_extras(text)
+    return f"./local/{path.removeprefix('./').strip('/')}{extras}"
+
+
+def _write_environment(
+    environment: Environment, folder: Path, root: Path | None, verified: VerifiedFiles | None
+) -> None:
+    folder.mkdir()
+    if environment.system_packages:
+        (folder / "system.txt").write_text("\n".join(environment.system_packages) + "\n")
+    if environment.lock is not None:
+        hashed, unhashed = split_lock(environment.lock)
+        (folder / "lock.txt").write_text(hashed)
+        if unhashed:
+            (folder / "unhashed.txt").write_text(unhashed)
+    else:
+        (folder / "requirements.txt").write_text("\n".join(requirement_lines(environment)) + "\n")
+    for package in environment.local_packages:
+        assert root is not None
+        requirements_local.copy(root / package.path, folder / "local" / package.path)
+    for source in environment.verified:
+        assert verified is not None
+        verified.copy(source.name, folder / "verified" / source.name)
+
+
+def split_lock(text: str) -> tuple[str, str]:
+    """A lock's hashed lines, and those that can't have a hash: folders and git commits."""
+    hashed: list[str] = []
+    unhashed: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        if (
+            requirements_files.is_path(line)
+            or " @ git+" in line
+            or line.startswith("git+")
+            or " @ ./" in line
+        ):
+            unhashed.append(in_context(line))
+        else:
+            hashed.append(line)
+    return "\n".join(hashed) + "\n", ("\n".join(unhashed) + "\n") if unhashed else ""

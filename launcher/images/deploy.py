@@ -1,0 +1,149 @@
+"""Images with the project's code baked in, for engines that can mount none of this host's folders."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from launcher import images
+from launcher.environment import requirements_local
+from launcher.errors import BuildError
+from launcher.images import DockerImages, Image, build_lock, contexts
+from launcher.images.building import Builder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from launcher.config.models import Project
+    from launcher.environment import Environment
+
+REPOSITORY = "dltpod/deploy"
+
+
+def tag(project: Project, environment: Environment) -> str:
+    """``dltpod/deploy:<environment>-<runner>-<custom_sources>``: the code is part of the tag."""
+    folder = project.custom_sources
+    code = requirements_local.content_digest(folder)[:12] if folder.is_dir() else "0" * 12
+    return f"{REPOSITORY}:{environment.digest}-{contexts.runner_digest()}-{code}"
+
+
+def ensure(source_images: DockerImages, environment: Environment) -> Image:
+    """The deploy image of an environment and the project's code: there, pulled or built.
+
+    The same inputs give the same image, bit for bit: times are SOURCE_DATE_EPOCH's (0 where it is not set).
+    Raises BuildError, EngineError, ConfigurationError.
+    """
+    from launcher.images.registry import try_pull
+
+    started = time.monotonic()
+    options = source_images.options
+    client, project, environ, say = options.client, options.project, options.environ, options.say
+    reference = tag(project, environment)
+    found = images.inspect(client, reference)
+    if found is None and project.registry and try_pull(client, project.registry, reference, say):
+        found = images.inspect(client, reference)
+    images.note_use(reference, environ)
+    if found is not None:
+        return _image(reference, environment, found)
+    below = source_images.ensure(environment)
+    epoch = int(environ.get("SOURCE_DATE_EPOCH") or 0)
+    with build_lock(reference.rpartition(":")[2], environ, say):
+        builder = Builder(options)
+        builder.deploy(environment, below.reference, reference, _oci_labels(project, environment), epoch)
+        _fix_times(client, reference, epoch)
+    found = images.inspect(client, reference)
+    if found is None:
+        raise BuildError(
+            f"the engine built {reference} and does not have it", "docker info; is its disk full?"
+        )
+    return replace(_image(reference, environment, found), built=True, seconds=time.monotonic() - started)
+
+
+def _image(reference: str, environment: Environment, found: Mapping[str, Any]) -> Image:
+    packages = json.loads(images.labels_of(found).get(images.LABEL_PACKAGES, "{}"))
+    return Image(reference, environment.digest, packages)
+
+
+def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:
+    """The OCI image specification's annotations that can be known; none holds a credential."""
+    import re
+
+    labels = {
+        "org.opencontainers.image.title": project.name,
+        "org.opencontainers.image.version": environment.digest,
+    }
+    revision = _git(project, "rev-parse", "HEAD")
+    if revision:
+        labels["org.opencontainers.image.revision"] = revision
+    origin = _git(project, "remote", "get-url", "origin")
+    if origin:
+        labels["org.opencontainers.image.source"] = re.sub(r"(\w+://)[^/@\s]+@", r"\1", origin)
+    return labels
+
+
+def _git(project: Project, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project.root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _fix_times(client: DockerClient, reference: str, epoch: int) -> None:
+    """Gives an image's configuration the one time that its layers have already.
+
+    A builder of Docker 23 or later does so by itself, told by the build argument; 20.10's writes the
+    clock's. The engine knows the layers, so only the configuration is loaded again.
+    """
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+    found = images.inspect(client, reference)
+    if found is None or str(found.get("Created", ""))[:19] == moment[:19]:
+        return
+    manifest, configuration = _saved(client, reference)
+    configuration["created"] = moment
+    for entry in configuration.get("history", ()):
+        entry["created"] = moment
+    text = json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
+    import hashlib
+
+    name = hashlib.sha256(text).hexdigest() + ".json"
+    manifest["Config"] = name
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path, content in ((name, text), ("manifest.json", json.dumps([manifest]).encode())):
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    for answer in client.api.load_image(packed.getvalue()):  # type: ignore[no-untyped-call]
+        if "error" in answer:
+            raise BuildError(f"{reference} could not be given its time: {answer['error']}", "docker info")
+
+
+def _saved(client: DockerClient, reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An image's manifest and configuration, word by word as the engine holds them."""
+    import tempfile
+
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryFile() as file:
+        for chunk in client.api.get_image(reference):
+            file.write(chunk)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            for member in archive:
+                if member.isfile() and member.name.endswith(".json") and "/" not in member.name:
+                    content = archive.extractfile(member)
+                    found[member.name] = json.loads(content.read()) if content else None
+    manifest: dict[str, Any] = found["manifest.json"][0]
+    return manifest, found[manifest["Config"]]

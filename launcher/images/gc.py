@@ -1,0 +1,245 @@
+"""``dltpod gc``: removes what is of dltpod and used by nothing any more: images, volumes, caches."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher.errors import EngineError
+from launcher.images import (
+    LABEL_KIND,
+    LABEL_MANAGED,
+    cache_folder,
+    labels_of,
+    last_use,
+)
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+KEEP_SECONDS = 30 * 24 * 3600.0
+"""Images are shared by the projects of a host: those unused for 30 days go, unless told otherwise."""
+_KINDS = ("source", "deploy", "environment", "default")
+"""A base image made from Debian packages (kind ``base``) stays: it can't be pulled again."""
+_CACHES = ("/dev/dltpod/",)
+"""Where the Dockerfile mounts its caches: how the engine describes those that are ours."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to remove. ``bytes`` is what that frees, as far as the engine tells."""
+
+    kind: str
+    """``image``, ``volume``, ``build cache`` or ``folder``."""
+    name: str
+    bytes: int
+    reason: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be removed, and what it would free. Layers that several images share count once."""
+
+    items: tuple[Item, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.bytes for item in self.items)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed, and what could not be, with the reason."""
+
+    items: tuple[Item, ...] = ()
+    failed: tuple[tuple[Item, str], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.bytes for item in self.items)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """One image of the engine, ours or not."""
+
+    id: str
+    tags: tuple[str, ...]
+    kind: str
+    created: float
+    layers: tuple[str, ...]
+    """Each layer's name with those below it, so that equal ones are one."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+def plan(
+    client: DockerClient,
+    *,
+    environ: Mapping[str, str],
+    older_than: float = KEEP_SECONDS,
+    in_use: Collection[str] = (),
+    build_cache: bool = True,
+    now: float | None = None,
+) -> Plan:
+    """What can go: unused for ``older_than`` seconds, in no container, not among the references ``in_use``.
+
+    Looks, and removes nothing. To ask for the ``build_cache`` takes an old engine many seconds, for it sizes
+    every container on the way. Raises EngineError.
+    """
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    now = time.time() if now is None else now
+    try:
+        known = [_known(client, row["Id"]) for row in client.api.images()]
+        running = {row["ImageID"] for row in client.api.containers(all=True)}
+        volumes = client.api.volumes(filters={"label": f"{LABEL_MANAGED}=1", "dangling": True})
+        disk = _disk(client) if build_cache else {}
+    except (DockerException, RequestException) as error:
+        raise EngineError(
+            f"the Docker Engine does not answer ({type(error).__name__})", "docker info"
+        ) from None
+
+    def idle(image: _Known) -> float:
+        used = [last_use(tag, environ) or 0.0 for tag in image.tags]
+        return now - max(image.created, *used, 0.0)
+
+    def kept(image: _Known) -> bool:
+        ours = image.kind in _KINDS
+        return (
+            not ours
+            or image.id in running
+            or not set(image.tags).isdisjoint(in_use)
+            or idle(image) < older_than
+        )
+
+    staying = [image for image in known if kept(image)]
+    # What a kept image stands on is in use too, whatever its own record says.
+    below = {image.layers[: len(candidate.layers)] for image in staying for candidate in known}
+    going = [image for image in known if not kept(image) and image.layers not in below]
+    shared = {layer for image in known if image not in going for layer in image.layers}
+    items: list[Item] = []
+    counted: set[str] = set()
+    for image in sorted(going, key=lambda item: len(item.layers), reverse=True):
+        freed = [layer for layer in image.layers if layer not in shared and layer not in counted]
+        counted.update(freed)
+        size = sum(image.sizes.get(layer, 0) for layer in freed)
+        reason = f"unused for {idle(image) / 86400:.0f} days"
+        for number, tag in enumerate(image.tags or (image.id[:19],)):
+            items.append(
+                Item("image", tag, size if number == 0 else 0, reason, tag if image.tags else image.id)
+            )
+    for row in volumes.get("Volumes") or ():
+        age = now - _time(row.get("CreatedAt", ""))
+        if age >= older_than:
+            size = int((row.get("UsageData") or {}).get("Size") or 0)
+            items.append(Item("volume", row["Name"], max(size, 0), "no container holds it", row["Name"]))
+    for row in disk.get("BuildCache") or ():
+        mine = any(mark in str(row.get("Description", "")) for mark in _CACHES)
+        age = now - max(_time(row.get("LastUsedAt") or ""), _time(row.get("CreatedAt") or ""))
+        if mine and not row.get("InUse") and age >= older_than:
+            size = 0 if row.get("Shared") else int(row.get("Size") or 0)
+            kind = "wheels and packages" if "cachemount" in str(row.get("Type", "")) else "layer"
+            items.append(Item("build cache", kind, size, f"unused for {age / 86400:.0f} days", row["ID"]))
+    items.extend(_folders(cache_folder(environ), now, older_than))
+    return Plan(tuple(items))
+
+
+def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = lambda line: None) -> Removed:
+    """Remove what was planned. What came into use since stays, and is told with the reason."""
+    from docker.errors import APIError, ImageNotFound, NotFound
+
+    done: list[Item] = []
+    failed: list[tuple[Item, str]] = []
+    for item in plan.items:
+        try:
+            if item.kind == "image":
+                client.api.remove_image(item.id, noprune=False)
+            elif item.kind == "volume":
+                client.api.remove_volume(item.id)
+            elif item.kind == "build cache":
+                client.api.prune_builds(filters={"id": [item.id]}, all=True)  # type: ignore[arg-type]
+            else:
+                _remove(Path(item.id))
+        except (ImageNotFound, NotFound, FileNotFoundError):
+            continue
+        except (APIError, OSError) as error:
+            failed.append((item, str(getattr(error, "explanation", None) or error)))
+            continue
+        say(f"removed {item.kind} {item.name}")
+        done.append(item)
+    return Removed(tuple(done), tuple(failed))
+
+
+def _known(client: DockerClient, identity: str) -> _Known:
+    found: Mapping[str, Any] = client.api.inspect_image(identity)  # type: ignore[no-untyped-call]
+    labels = labels_of(found)
+    ours = labels.get(LABEL_MANAGED) == "1"
+    chain: list[str] = []
+    for layer in found.get("RootFS", {}).get("Layers") or ():
+        chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
+    sizes: dict[str, int] = {}
+    if ours and labels.get(LABEL_KIND) in _KINDS:
+        rows = client.api.history(identity)  # type: ignore[no-untyped-call]
+        # History is newest first and has entries without a layer; those have no size.
+        steps = [int(row["Size"]) for row in rows if row["Size"]][::-1]
+        sizes = dict(zip(reversed(chain), reversed(steps), strict=False))
+    return _Known(
+        found["Id"],
+        tuple(found.get("RepoTags") or ()),
+        labels.get(LABEL_KIND, "") if ours else "",
+        _time(found.get("Created", "")),
+        tuple(chain),
+        sizes,
+    )
+
+
+def _disk(client: DockerClient) -> Mapping[str, Any]:
+    """What the engine tells of its disk; nothing where that takes it longer than a call may."""
+    from requests.exceptions import ReadTimeout
+
+    try:
+        found: Mapping[str, Any] = client.api.df()
+    except ReadTimeout:
+        return {}
+    return found
+
+
+def _folders(cache: Path, now: float, older_than: float) -> list[Item]:
+    """This host's own caches: verified sources that no project asked for lately, locks and records."""
+    items = []
+    for folder, what in (
+        ("verified", "verified sources"),
+        ("builds", "build locks"),
+        ("used", "records of use"),
+    ):
+        for entry in sorted((cache / folder).glob("*")):
+            stamp = entry / "commit" if folder == "verified" else entry
+            moment = (stamp if stamp.exists() else entry).stat().st_mtime
+            if now - moment >= older_than:
+                size = sum(file.lstat().st_size for file in entry.rglob("*")) if entry.is_dir() else 0
+                items.append(Item("folder", f"{what} {entry.name}", size, "unused", str(entry)))
+    return items
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _time(text: str) -> float:
+    """Seconds since the epoch of the engine's RFC 3339 times (nine-digit fractions); 0 where none."""
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?", text or "")
+    if match is None:
+        return 0.0
+    moment = datetime.fromisoformat(match[1] + ("+00:00" if match[2] in (None, "Z") else match[2]))
+    return moment.astimezone(timezone.utc).timestamp()

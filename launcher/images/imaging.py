@@ -1,0 +1,80 @@
+"""The image of a source for a sync, on the engine that runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from launcher.config.models import Container, DltNative, Source
+from launcher.egress import PACKAGES
+from launcher.images import DockerImages, Image, ImageOptions, source_tag
+
+if TYPE_CHECKING:
+    import docker
+
+    from launcher.config.models import Project
+    from launcher.engines.protocol import Say
+    from launcher.options import SyncOptions
+    from runner.contract import Destination
+
+ImageFor = Callable[[Source, "Destination", "SyncOptions", "Say"], Image]
+"""Makes sure of a source's image; in a dry run only says which it would be.
+
+Raises BuildError, EngineError, ConfigurationError.
+"""
+
+
+def docker_images(
+    client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
+) -> ImageFor:
+    """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
+
+    def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+        common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
+        images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked))
+        environment = images.describe(source, platform=platform)
+        gateway = ""
+        if source.container.egress:
+            # Without the project's locks: they are of its sources.
+            gateway = _gateway(DockerImages(common), platform, dry_run=options.dry_run)
+        if options.dry_run:
+            return Image(source_tag(environment), environment.digest, gateway=gateway)
+        return replace(images.ensure(environment), gateway=gateway)
+
+    return image_for
+
+
+def _gateway(images: DockerImages, platform: str, *, dry_run: bool) -> str:
+    """The egress gateway's image: an environment like any other, of Debian packages alone."""
+    entry = Source(
+        name="egress_gateway",
+        destination="dummy",
+        dlt_native=DltNative(source_module="dlt", source_function="resource"),
+        container=Container(system_packages=PACKAGES),
+    )
+    environment = images.describe(entry, platform=platform)
+    return source_tag(environment) if dry_run else images.ensure(environment).reference
+
+
+def deployed_images(
+    client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
+) -> ImageFor:
+    """The deploy images that a cluster pulls, by their names in ``registry:``. Nothing is built here.
+
+    Without a registry the name is the local one, for nodes that were handed the image.
+    """
+
+    def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+        from launcher.images import LABEL_PACKAGES, deploy, inspect, labels_of, registry
+
+        images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked))
+        environment = images.describe(source, platform=platform)
+        tag = deploy.tag(project, environment)
+        found = inspect(client, tag)
+        packages = json.loads(labels_of(found).get(LABEL_PACKAGES, "{}")) if found is not None else {}
+        name = tag if project.registry is None else registry.remote(project.registry, tag)
+        return Image(name, environment.digest, packages)
+
+    return image_for

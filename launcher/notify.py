@@ -1,0 +1,148 @@
+"""The webhook: told when a source fails and when it is well again."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from launcher.audience import Silent
+from launcher.errors import ConfigurationError
+from launcher.history import FAILED, INTERRUPTED, OK, RUNNING, History, RunRecord
+from runner.contract import ENV_REFERENCE, FailureKind
+
+ATTEMPTS = 4
+FIRST_PAUSE = 1.0
+"""Seconds before the second attempt; each further pause is twice as long."""
+TIMEOUT = 10.0
+CLOSE_TIMEOUT = 60.0
+"""Seconds that the end of a sync waits at most for calls under way."""
+_UNTOLD = (FailureKind.ALREADY_RUNNING, FailureKind.CANCELLED)
+"""Ends that somebody at a keyboard asked for and knows of."""
+
+
+def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
+    """The address that ``notify.webhook`` means. Raises ConfigurationError; its text shows no address."""
+    url = setting
+    if setting.startswith(ENV_REFERENCE):
+        name = setting[len(ENV_REFERENCE) :]
+        url = environment.get(name, "")
+        if not url:
+            raise ConfigurationError(
+                f"notify.webhook asks for {name}, which is not set",
+                f"add {name}=https://… to .env or the environment",
+            )
+    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        raise ConfigurationError("notify.webhook is no http or https address", 'webhook: "env:HOOK_URL"')
+    return url
+
+
+def occasion(record: RunRecord, previous: RunRecord | None) -> str | None:
+    """``failure``, ``recovery``, or None where there is nothing to tell."""
+    if record.action != "sync" or record.limit is not None or record.failure_kind in _UNTOLD:
+        return None
+    if record.status in (FAILED, INTERRUPTED):
+        return "failure"
+    recovered = record.status == OK and previous is not None and previous.status in (FAILED, INTERRUPTED)
+    return "recovery" if recovered else None
+
+
+def payload(project: str, event: str, record: RunRecord) -> dict[str, Any]:
+    """The body: ``text`` is what chat systems show, the rest is for programs."""
+    kind = record.failure_kind.value if record.failure_kind else None
+    if event == "failure":
+        what = (kind or record.status).replace("_", " ")
+        text = f"{project}: {record.source} failed ({what}): {record.message}"
+    else:
+        text = (
+            f"{project}: {record.source} is well again: {record.total_rows:,} rows in {record.seconds:.0f} s"
+        )
+    return {
+        "text": text,
+        "event": event,
+        "project": project,
+        "source": record.source,
+        "run_id": record.run_id,
+        "status": record.status,
+        "failure_kind": kind,
+        "message": record.message,
+        "hint": record.hint,
+        "rows": record.total_rows,
+        "seconds": round(record.seconds, 3),
+        "started": record.started,
+        "ended": record.ended,
+        "attempts": record.attempts,
+    }
+
+
+def post(url: str, body: Mapping[str, Any], *, pause: Callable[[float], None] = time.sleep) -> str | None:
+    """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not."""
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body, ensure_ascii=False).encode(),
+        headers={"Content-Type": "application/json", "User-Agent": "dltpod"},
+        method="POST",
+    )
+    why = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            pause(FIRST_PAUSE * 2 ** (attempt - 1))
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT):
+                return None
+        except urllib.error.HTTPError as error:
+            why = f"it answered {error.code}"
+            error.close()
+            if error.code != 429 and error.code < 500:
+                return why
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            why = f"it can't be reached ({type(reason).__name__})"
+    return f"{why}, {ATTEMPTS} times"
+
+
+class Notifier(Silent):
+    """An audience that calls the webhook, in a thread of its own, so that no run waits for it."""
+
+    def __init__(self, url: str, project: str, history: History, warn: Callable[[str], None]) -> None:
+        self._url = url
+        self._project = project
+        self._history = history
+        self._warn = warn
+        self._queue: queue.Queue[RunRecord | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+        self._thread.start()
+
+    def ended(self, record: RunRecord) -> None:
+        self._queue.put(record)
+
+    def close(self) -> None:
+        """Wait for the calls under way, for a minute at most."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_TIMEOUT)
+        if self._thread.is_alive():
+            self._warn("the webhook did not answer in time; some of its calls are lost")
+
+    def _work(self) -> None:
+        while (record := self._queue.get()) is not None:
+            event = occasion(record, self._before(record))
+            if event is not None:
+                why = post(self._url, payload(self._project, event, record))
+                if why is not None:
+                    self._warn(f"{record.source}: the webhook was not told of the {event}: {why}")
+
+    def _before(self, record: RunRecord) -> RunRecord | None:
+        """The run before this one that counts: a sync, whole, and not refused."""
+        for earlier in self._history.runs(record.source, limit=50):
+            counts = (
+                earlier.action == "sync" and earlier.limit is None and earlier.failure_kind not in _UNTOLD
+            )
+            if earlier.run_id != record.run_id and earlier.status != RUNNING and counts:
+                return earlier
+        return None

@@ -1,0 +1,36 @@
+"""What a caller may ask of one sync, beside which sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SyncOptions:
+    """The options of ``sync`` and of ``check --deep``."""
+
+    action: str = "sync"
+    """``sync``, or ``check``: resolve everything in the container, extract nothing."""
+    full_refresh: bool = False
+    resources: tuple[str, ...] = ()
+    limit: int | None = None
+    """At most so many yields per resource, into a throw-away dataset."""
+    set: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of this run only."""
+    timeout: float | None = None
+    """Seconds, over ``container.timeout``; None leaves that."""
+    locked: bool = False
+    """Refuse an environment whose lock is missing or stale."""
+    upgrade: bool = False
+    dry_run: bool = False
+    engine: str = "docker"
+    jobs: int = 1
+    """How many sources at once, at least 1."""
+    fail_fast: bool = False
+    """Stop the others gently after the first failure."""
+    wait: bool = False
+    """Where another run holds a source, wait for it to end instead of refusing."""
+    json: bool = False
+    """For the command line alone: nothing here looks at it."""

@@ -1,0 +1,131 @@
+"""Frozen values that say what will be done; nothing here does any of it.
+
+Dry run, renderers and engines all use these same values. ``launcher.policy`` hardens a container
+last, so that no setting can undo it silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from launcher.config.models import Kubernetes
+from runner.contract import JobSpec
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One job's own secrets and configuration: file name below SECRETS_DIR to its text."""
+
+    files: Mapping[str, str] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Dotted keys that the files hold, for near misses in messages about missing secrets."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder or file of the host in the container."""
+
+    source: Path
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class Tmpfs:
+    """Scratch in memory. ``size`` in bytes, ``mode`` as in chmod; owned by the job's user."""
+
+    target: str
+    size: int
+    mode: int = 0o700
+    exec: bool = False
+
+
+class Restart(Enum):
+    """Whether an engine may start the container again by itself. dltpod counts its own retries."""
+
+    NEVER = "no"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who the container runs as. ``uid`` is never 0, save under rootless Docker (0 is the caller)."""
+
+    uid: int
+    gid: int
+    owns_files: bool
+    """False where files made by this uid must be given to it first (root called)."""
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What any engine is told of the container. Sizes in bytes, times in seconds."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    user: Caller
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Never a secret."""
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = "/tmp"
+    network: str = "bridge"
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    egress: tuple[str, ...] = ()
+    """HOST:PORT; with any, the container reaches these and nothing else, through ``gateway``."""
+    gateway: str = ""
+    """The image of the gateway that enforces ``egress`` on a Docker engine."""
+    memory: int = 2 << 30
+    cpus: float | None = None
+    pids: int = 512
+    stop_grace: float = 20.0
+    # set by launcher.policy.harden, and by nothing else
+    read_only_root: bool = True
+    cap_drop: tuple[str, ...] = ("ALL",)
+    no_new_privileges: bool = True
+    init: bool = True
+    restart: Restart = Restart.NEVER
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """One run of one source, whole: the runner's part, its secrets, its container."""
+
+    job: JobSpec
+    slice: Slice = field(repr=False)
+    container: ContainerSpec
+    state_dir: Path
+    """The host's folder behind STATE_DIR."""
+    log_file: Path
+    environment_digest: str
+    timeout: float | None = None
+    retries: int = 2
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """What the image holds, distribution to version, from its labels."""
+    kubernetes: Kubernetes = field(default_factory=Kubernetes)
+    """The source's ``kubernetes:`` block, for the engine and the rendering of that name."""
+    schedule: str | None = None
+    """The source's cron expression, for the renderings that keep time."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What of this host a job may see, and who runs it. Gathered once, before planning."""
+
+    ca_bundle: Path | None = None
+    """A bundle of certificates that the user set for this host."""
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Proxy variables as they are set here; those that hold a password travel in the slice."""
+    resolver: Path | None = None
+    """A file for /etc/resolv.conf that names the egress gateway's own resolver."""
+    passwd: Path | None = None
+    """A file for /etc/passwd that knows the job's uid (psycopg2 asks for its name)."""
+    custom_sources: Path | None = None
+    """The folder of custom sources, where there is one."""
+    launcher: str = ""
+    """This launcher's identity (see ``launcher.presence``)."""

@@ -1,0 +1,213 @@
+"""From everything that was gathered to the plan of one job. Pure: dry run, renderers and engines share it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher.config.forms import split_mount
+from launcher.config.rules import mount_source
+from launcher.config.units import parse_duration, parse_size
+from launcher.egress import destination_entries
+from launcher.plan import Caller, ContainerSpec, Host, JobPlan, Mount, Slice, Tmpfs
+from launcher.policy import harden
+from launcher.slices import destinations
+from runner.contract import (
+    CONFIG_FILE,
+    CUSTOM_SOURCES_DIR,
+    DATA_DIR,
+    ENV_REFERENCE,
+    RUNNER_DIR,
+    SECRETS_DIR,
+    SECRETS_FILE,
+    STATE_DIR,
+    VALUES_FILE,
+    Destination,
+    JobSpec,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+    from launcher.engines.protocol import EngineFacts
+    from launcher.images import Image
+    from launcher.options import SyncOptions
+
+LABEL_MANAGED = "dltpod.managed"
+LABEL_PROJECT = "dltpod.project"
+LABEL_SOURCE = "dltpod.source"
+LABEL_RUN = "dltpod.run"
+LABEL_LAUNCHER = "dltpod.launcher"
+CA_BUNDLE_TARGET = "/etc/dltpod/ca.crt"
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+COMMAND = ("/opt/venv/bin/python", "-m", "runner")
+SECRETS_BYTES = 8 << 20
+STOP_GRACE = 20.0
+"""Seconds between asking a job to stop and killing it: dlt finishes the load jobs it has begun."""
+
+
+def container_name(project: str, source: str, action: str = "sync") -> str:
+    """The one name of a source's container: whoever holds it, holds the source.
+
+    A deep check has a name of its own, for it touches no state.
+    """
+    return f"dltpod-{project}-{source}" + ("" if action == "sync" else f"-{action}")
+
+
+def state_folder(project: Project, source: str, action: str = "sync") -> Path:
+    """The host's folder behind STATE_DIR. A deep check has one of its own, for its result."""
+    return project.private / ("state" if action == "sync" else action) / source
+
+
+def plan_job(
+    project: Project,
+    source: Source,
+    *,
+    image: Image,
+    slice: Slice,
+    destination: Destination,
+    kwargs: Mapping[str, Any],
+    options: SyncOptions,
+    caller: Caller,
+    facts: EngineFacts,
+    host: Host,
+    run_id: str,
+    token: str,
+) -> JobPlan:
+    """One run of one source, from everything that was gathered. Pure.
+
+    Raises ConfigurationError where the container as asked for can't be walled in, or where the
+    engine can't do what the source asks for.
+    """
+    native = source.dlt_native
+    container = source.container
+    memory = parse_size(container.memory)
+    secret_proxies = {name: url for name, url in host.proxies.items() if "@" in url}
+    # A reference's value is a secret's business: the runner puts it in from the slice.
+    environment = {name: text for name, text in container.env.items() if not text.startswith(ENV_REFERENCE)}
+    egress = _egress(source, slice, destination)
+    if egress:
+        # A proxy would lead anywhere, and can't be reached unless it is listed.
+        secret_proxies, proxies = {}, {}
+    else:
+        proxies = {name: url for name, url in host.proxies.items() if name not in secret_proxies}
+    environment.update(proxies)
+    if host.ca_bundle is not None:
+        environment.update(dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET))
+    job = JobSpec(
+        run_id=run_id,
+        token=token,
+        project=project.name,
+        source=source.name,
+        module=native.source_module,
+        function=native.source_function,
+        destination=destination,
+        pipeline_name=source.pipeline_name,
+        dataset_name=source.dataset_name,
+        action=options.action,
+        kwargs=dict(kwargs),
+        overrides=tuple(options.set),
+        resources=options.resources or native.resources,
+        write_disposition=native.write_disposition,
+        schema_contract=native.schema_contract,
+        full_refresh=options.full_refresh,
+        limit=options.limit,
+        env={
+            **container.env,
+            **environment,
+            **{name: ENV_REFERENCE + _proxy_value(name) for name in secret_proxies},
+        },
+        other_sources=tuple(other.name for other in project.sources if other.name != source.name),
+        secret_names=slice.names,
+    )
+    state = state_folder(project, source.name, options.action)
+    mounts = [Mount(state, STATE_DIR, read_only=False)]
+    if destination.file is not None:
+        mounts.append(Mount(project.data, DATA_DIR, read_only=False))
+    if host.custom_sources is not None:
+        mounts.append(Mount(host.custom_sources, CUSTOM_SOURCES_DIR))
+    if host.passwd is not None:
+        mounts.append(Mount(host.passwd, "/etc/passwd"))
+    if egress and host.resolver is not None:
+        mounts.append(Mount(host.resolver, "/etc/resolv.conf"))
+    if host.ca_bundle is not None:
+        mounts.append(Mount(host.ca_bundle, CA_BUNDLE_TARGET))
+    mounts.extend(user_mounts(project.root, container.mounts))
+    spec = ContainerSpec(
+        name=container_name(project.name, source.name, options.action),
+        image=image.reference,
+        command=COMMAND,
+        user=caller,
+        environment=environment,
+        mounts=tuple(mounts),
+        tmpfs=(
+            Tmpfs("/tmp", size=max(memory // 2, 64 << 20), mode=0o1777),
+            Tmpfs(SECRETS_DIR, size=SECRETS_BYTES),
+        ),
+        labels={
+            LABEL_MANAGED: "1",
+            LABEL_PROJECT: project.name,
+            LABEL_SOURCE: source.name,
+            LABEL_RUN: run_id,
+            LABEL_LAUNCHER: host.launcher,
+        },
+        working_dir=RUNNER_DIR,
+        network=container.network,
+        extra_hosts={"host.docker.internal": "host-gateway"} if container.network != "none" else {},
+        egress=egress,
+        gateway=image.gateway,
+        memory=memory,
+        cpus=container.cpus,
+        stop_grace=STOP_GRACE,
+    )
+    timeout = options.timeout
+    if timeout is None and container.timeout is not None:
+        timeout = parse_duration(container.timeout)
+    return JobPlan(
+        job=job,
+        slice=_with_values(slice, {_proxy_value(name): url for name, url in secret_proxies.items()}),
+        container=harden(spec, rootless=facts.rootless),
+        state_dir=state,
+        log_file=project.private / "logs" / source.name / f"{run_id}.log",
+        environment_digest=image.digest,
+        timeout=timeout,
+        retries=container.retries if options.action == "sync" else 0,
+        packages=image.packages,
+        kubernetes=source.kubernetes,
+        schedule=source.schedule,
+    )
+
+
+def user_mounts(root: Path, mounts: tuple[str, ...]) -> tuple[Mount, ...]:
+    """``container.mounts``, whose form the configuration has checked, as values."""
+    split = [(mount_source(root, text), *split_mount(text)) for text in mounts]
+    return tuple(Mount(place, target, read_only) for place, _, target, read_only in split)
+
+
+def _egress(source: Source, slice: Slice, destination: Destination) -> tuple[str, ...]:
+    """What the source may reach: what it lists and its destination; empty for everything."""
+    listed = source.container.egress
+    if not listed or destination.file is not None:
+        return listed
+    tables = [tomllib.loads(slice.files.get(name, "")) for name in (SECRETS_FILE, CONFIG_FILE)]
+    found = destinations.settings(source.destination, source.pipeline_name, *tables)
+    return (*listed, *destination_entries(found.type, found.table))
+
+
+def _proxy_value(name: str) -> str:
+    return f"DLTPOD_{name}"
+
+
+def _with_values(slice: Slice, values: Mapping[str, str]) -> Slice:
+    if not values:
+        return slice
+    merged = {**json.loads(slice.files.get(VALUES_FILE, "{}")), **values}
+    return replace(slice, files={**slice.files, VALUES_FILE: json.dumps(merged)})

@@ -1,0 +1,72 @@
+"""The hardening of every container: one definition, applied last, with no setting that undoes it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from launcher.errors import ConfigurationError
+from launcher.plan import ContainerSpec, Restart
+
+SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock")
+"""Whoever can write to one of these owns the host."""
+_SOCKET_FOLDERS = tuple(
+    Path(text)
+    for text in (
+        "/var/run/docker.sock",
+        "/run/docker.sock",
+        "/run/podman/podman.sock",
+        "/run/containerd/containerd.sock",
+        "/run/crio/crio.sock",
+        "/run/buildkit/buildkitd.sock",
+    )
+)
+
+
+def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
+    """The same container with every wall up.
+
+    ``rootless`` says that uid 0 in the container is an ordinary user of the host. Raises
+    ConfigurationError where the container as asked for can't be walled in: root, a network
+    namespace of others, an engine's socket, no memory limit.
+    """
+    if spec.user.uid == 0 and not rootless:
+        raise ConfigurationError(
+            f"{spec.name} would run as root", "run dltpod as an ordinary user, or under rootless Docker"
+        )
+    if spec.network == "host" or spec.network.startswith("container:"):
+        raise ConfigurationError(
+            f"network '{spec.network}' would take the container's walls away",
+            "use bridge, none, or the name of a network of yours",
+        )
+    if spec.memory <= 0 or spec.pids <= 0:
+        raise ConfigurationError(f"{spec.name} has no limit of memory or processes", "set container.memory")
+    for mount in spec.mounts:
+        socket = engine_socket(mount.source)
+        if socket is not None:
+            raise ConfigurationError(
+                f"mount {mount.source} would hand over the engine ({socket})",
+                "no source may have an engine's socket: take the mount out of sources.yml",
+            )
+    return dataclasses.replace(
+        spec,
+        read_only_root=True,
+        cap_drop=("ALL",),
+        no_new_privileges=True,
+        init=True,
+        restart=Restart.NEVER,
+    )
+
+
+def engine_socket(path: Path) -> str | None:
+    """The engine's socket that a mount of ``path`` would show, None where there is none.
+
+    Looks at the path alone, so that it may be used in planning; a caller with a disk at hand
+    passes the resolved path too.
+    """
+    if path.name in SOCKETS:
+        return path.name
+    for socket in _SOCKET_FOLDERS:
+        if socket.is_relative_to(path):
+            return str(socket)
+    return None

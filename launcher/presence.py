@@ -1,0 +1,72 @@
+"""Which launchers are alive: each holds the lock of a file of its own, which dies with it.
+
+A process id would do on one machine until it is used again; a held lock can't lie. A launcher of
+another machine, or of another copy of the project, can't be asked, and the answer is None.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+import socket
+from pathlib import Path
+from types import TracebackType
+
+
+class Presence:
+    """This launcher's identity, and the test whether another one is alive.
+
+    ``folder`` is ``.dltpod``. Use it as a context manager: inside, ``id`` is held.
+    Raises OSError where the folder can't be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "launchers"
+        place = f"{socket.gethostname()}:{folder.resolve()}"
+        self._place = hashlib.sha256(place.encode()).hexdigest()[:10]
+        self.id = f"{self._place}-{secrets.token_hex(6)}"
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Presence:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._descriptor = os.open(self._folder / self.id, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            (self._folder / self.id).unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def alive(self, identity: str) -> bool | None:
+        """Whether that launcher lives; None where it can't be known from here."""
+        if identity == self.id:
+            return self._descriptor is not None
+        if identity.partition("-")[0] != self._place or "/" in identity:
+            return None
+        try:
+            descriptor = os.open(self._folder / identity, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def clear(self) -> None:
+        """Remove the files of launchers that died."""
+        if not self._folder.is_dir():
+            return
+        for file in self._folder.iterdir():
+            if self.alive(file.name) is False:
+                with contextlib.suppress(OSError):
+                    file.unlink()

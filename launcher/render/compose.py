@@ -1,0 +1,147 @@
+"""Sources as services of one Compose file. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from launcher.errors import ConfigurationError
+from launcher.plan import JobPlan, Mount, Tmpfs
+from launcher.render.documents import dump
+from runner.contract import JOB_VARIABLE, SECRETS_DIR, to_json
+
+PROFILE = "dltpod"
+"""Of all services: `up` starts none, `--profile dltpod up` starts all, `run --rm NAME` one."""
+_SECRETS_PARENT = "/run/secrets/"
+_COMMENT = """\
+The sources of {project} as Compose services: made by `dltpod render compose`, to be made again, not edited.
+  dltpod build --all                  the images, where this engine lacks them
+  dltpod secrets NAME                 the secrets of a source, for this file to mount
+  docker compose -f {file} run --rm NAME"""
+
+
+def render(
+    plans: Sequence[JobPlan], *, root: Path, folder: Path | None = None, file: str = "compose.yml"
+) -> str:
+    """The text of a Compose file that is to lie in ``folder`` (default: the project's ``root``).
+
+    Secrets are files below ``.dltpod/secrets``, mounted one by one; no value of one is in the text.
+    Raises ConfigurationError for what Compose can't do.
+    """
+    place = folder or root
+    services = {plan.job.source: _service(plan, root, place) for plan in plans}
+    secrets: dict[str, Any] = {}
+    for plan in plans:
+        for name in plan.slice.files:
+            path = root / ".dltpod" / "secrets" / plan.job.source / name
+            secrets[_secret_name(plan, name)] = {"file": _path(path, root, place)}
+    networks = sorted({plan.container.network for plan in plans} - {"bridge", "none"})
+    document: dict[str, Any] = {"services": services}
+    if networks:
+        document["networks"] = {name: {"external": True} for name in networks}
+    if secrets:
+        document["secrets"] = secrets
+    project = plans[0].job.project if plans else root.name
+    comment = "".join(f"# {line}\n" for line in _COMMENT.format(project=project, file=file).splitlines())
+    return comment + dump(_escaped(document))
+
+
+def _service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
+    spec, job = plan.container, plan.job
+    if spec.egress:
+        raise ConfigurationError(
+            f"{job.source}: container.egress can't be enforced by a Compose file",
+            "run it with `dltpod sync`, which puts a gateway before it, or give it a network of yours",
+        )
+    service: dict[str, Any] = {
+        "profiles": [PROFILE],
+        "image": spec.image,
+        "command": list(spec.command),
+        "working_dir": spec.working_dir,
+        "user": f"{spec.user.uid}:{spec.user.gid}",
+        "environment": {**spec.environment, JOB_VARIABLE: to_json(_job(plan))},
+        "read_only": spec.read_only_root,
+        "cap_drop": list(spec.cap_drop),
+        "security_opt": ["no-new-privileges:true"] if spec.no_new_privileges else [],
+        "init": spec.init,
+        "ipc": "private",
+        "restart": spec.restart.value,
+        "stop_grace_period": f"{spec.stop_grace:g}s",
+        "mem_limit": spec.memory,
+        "memswap_limit": spec.memory,
+        "pids_limit": spec.pids,
+    }
+    if spec.cpus is not None:
+        service["cpus"] = spec.cpus
+    service |= {
+        "ulimits": {"core": 0},
+        "shm_size": 64 << 20,
+        "tmpfs": [_tmpfs(plan, tmpfs) for tmpfs in spec.tmpfs if tmpfs.target != SECRETS_DIR],
+        "volumes": [_volume(mount, root, place) for mount in spec.mounts],
+    }
+    if plan.slice.files:
+        service["secrets"] = [
+            {
+                "source": _secret_name(plan, name),
+                "target": f"{SECRETS_DIR.removeprefix(_SECRETS_PARENT)}/{name}",
+            }
+            for name in plan.slice.files
+        ]
+    if spec.network in ("bridge", "none"):
+        service["network_mode"] = spec.network
+    else:
+        service["networks"] = [spec.network]
+    if spec.extra_hosts:
+        service["extra_hosts"] = [f"{name}:{address}" for name, address in spec.extra_hosts.items()]
+    service["logging"] = {"driver": "json-file", "options": {"max-size": "16m", "max-file": "2"}}
+    service["labels"] = {"dltpod.rendered": "compose", "dltpod.source": job.source}
+    return service
+
+
+def _job(plan: JobPlan) -> Any:
+    """The job as the runner finds it in its environment. It holds no secret.
+
+    The token only tells events from what a source prints, so it may be known and always the same.
+    """
+    token = hashlib.sha256(f"{plan.job.project}/{plan.job.source}".encode()).hexdigest()[:32]
+    return dataclasses.replace(plan.job, run_id="compose", token=token, stop_on_eof=False)
+
+
+def _secret_name(plan: JobPlan, file: str) -> str:
+    return f"{plan.job.source}_{file.replace('.', '_')}"
+
+
+def _tmpfs(plan: JobPlan, tmpfs: Tmpfs) -> str:
+    user = plan.container.user
+    flags = f"rw,nosuid,nodev,{'exec' if tmpfs.exec else 'noexec'}"
+    return f"{tmpfs.target}:{flags},size={tmpfs.size},mode={tmpfs.mode:04o},uid={user.uid},gid={user.gid}"
+
+
+def _volume(mount: Mount, root: Path, place: Path) -> dict[str, Any]:
+    return {
+        "type": "bind",
+        "source": _path(mount.source, root, place),
+        "target": mount.target,
+        "read_only": mount.read_only,
+    }
+
+
+def _path(path: Path, root: Path, place: Path) -> str:
+    """A path of the project relative to the file, so that the project may move; any other as it is."""
+    if not path.is_relative_to(root):
+        return str(path)
+    relative = os.path.relpath(path, place)
+    return relative if relative.startswith("..") else f"./{relative}"
+
+
+def _escaped(value: Any) -> Any:
+    """Compose replaces ``$NAME`` in every text; ``$$`` stands for one dollar."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, Mapping):
+        return {key: _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list) else value

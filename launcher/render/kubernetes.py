@@ -1,0 +1,129 @@
+"""Sources as Kubernetes objects, one file each and a kustomization that names them. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from launcher.config.units import parse_duration
+from launcher.engines import kubernetes_manifests as manifests
+from launcher.engines.kubernetes_names import (
+    LABEL_ACTION,
+    LABEL_PROJECT,
+    LABEL_SOURCE,
+    Names,
+    labels_of_source,
+    names_of_source,
+)
+from launcher.engines.kubernetes_network import egress_rules, network_policy
+from launcher.plan import JobPlan
+from launcher.render.documents import dump, dump_all
+from launcher.render.schedule import checked
+
+KEEP_FINISHED = 86_400.0
+"""Seconds that a finished Job stays, for its log, where ``kubernetes.keep`` says nothing."""
+
+
+def render(plans: Sequence[JobPlan], *, with_secrets: bool = False) -> dict[str, str]:
+    """File name to text: one file a source, and ``kustomization.yaml``.
+
+    A source with a schedule is a CronJob, one without a Job. No value of a secret is in there
+    unless ``with_secrets``; each file begins with the line that makes its Secret. Raises
+    ConfigurationError for what Kubernetes can't do.
+    """
+    files = {}
+    for plan in plans:
+        name, text = _file(plan, with_secrets)
+        files[name] = text
+    kustomization: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+    }
+    namespaces = {plan.kubernetes.namespace for plan in plans}
+    if len(namespaces) == 1 and None not in namespaces:
+        kustomization["namespace"] = namespaces.pop()
+    kustomization["resources"] = sorted(files)
+    files["kustomization.yaml"] = dump(kustomization)
+    return files
+
+
+def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, Any]]:
+    """The objects of one source, in the order in which they can be created."""
+    plan = as_rendered(plan)
+    manifests.check_plan(plan)
+    settings = plan.kubernetes
+    names = _names(plan)
+    labels = labels_of_source(plan.job)
+    selector = {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
+    container = plan.container
+    made: list[dict[str, Any] | None] = [
+        None if settings.service_account else manifests.service_account(names, labels),
+        network_policy(
+            {"name": names.job, "labels": labels},
+            selector,
+            egress_rules(plan.job.source, container.network, container.egress),
+        ),
+        manifests.config_map(plan, names, labels),
+        manifests.secret(plan, names, labels) if with_secrets and not settings.secret else None,
+        manifests.claim(plan, names, labels),
+    ]
+    keep = KEEP_FINISHED if settings.keep is None else parse_duration(settings.keep)
+    if plan.schedule is None:
+        made.append(manifests.job(plan, names, labels, retries=plan.retries, keep=keep, policy=True))
+    else:
+        schedule = checked(plan.job.source, plan.schedule)
+        made.append(
+            manifests.cron_job(plan, names, labels, schedule=schedule, retries=plan.retries, keep=keep)
+        )
+    found = [document for document in made if document is not None]
+    if settings.namespace is not None:
+        for document in found:
+            document["metadata"] = {"namespace": settings.namespace, **document["metadata"]}
+    return found
+
+
+def as_rendered(plan: JobPlan) -> JobPlan:
+    """The plan with nothing in it of the moment at which it was made, so that renderings can be compared.
+
+    The token only tells events from what a source prints, so it may be known.
+    """
+    job = plan.job
+    token = hashlib.sha256(f"{job.project}/{job.source}".encode()).hexdigest()[:32]
+    run_id = "once" if plan.schedule is None else "scheduled"
+    return dataclasses.replace(plan, job=dataclasses.replace(job, run_id=run_id, token=token))
+
+
+def _names(plan: JobPlan) -> Names:
+    settings = plan.kubernetes
+    return names_of_source(plan.job, secret=settings.secret, service_account=settings.service_account)
+
+
+def _file(plan: JobPlan, with_secrets: bool) -> tuple[str, str]:
+    names = _names(plan)
+    found = documents(plan, with_secrets=with_secrets)
+    return f"{plan.job.source.replace('_', '-')}.yaml", dump_all(
+        found, comment=_comment(plan, names, with_secrets)
+    )
+
+
+def _comment(plan: JobPlan, names: Names, with_secrets: bool) -> str:
+    source = plan.job.source
+    lines = [f"Source {source}: made by `dltpod render kubernetes {source}`, to be made again, not edited."]
+    if plan.kubernetes.secret:
+        lines.append(f"Its secrets are in the Secret {names.secret}, which something else keeps.")
+    elif with_secrets:
+        lines.append("It holds secret values: keep it out of version control.")
+    else:
+        namespace = (
+            f" --namespace {shlex.quote(plan.kubernetes.namespace)}" if plan.kubernetes.namespace else ""
+        )
+        folder = shlex.quote(f".dltpod/secrets/{source}")
+        lines.append("Its secrets, first and whenever they change:")
+        lines.append(
+            f"  dltpod secrets {source} && kubectl create secret generic {names.secret}{namespace}"
+            f" --from-file={folder} --dry-run=client -o yaml | kubectl apply -f -"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,109 @@
+"""Ctrl-C and SIGTERM: the first asks every job to stop gently, the second stops them at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from launcher.engines.protocol import StopRequest
+from launcher.errors import Exit
+from runner.contract import FailureKind
+
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Stopper:
+    """One stop request for a whole fleet, and one for each of its jobs.
+
+    ``also`` is called at each request: it ends what is no job, builds of images say.
+    """
+
+    def __init__(self, also: Callable[[], None] = lambda: None) -> None:
+        self._also = also
+        self._lock = threading.Lock()
+        self._jobs: set[StopRequest] = set()
+        self._asked = 0
+        self._reason = FailureKind.CANCELLED
+        self.gentle = threading.Event()
+        self.hard = threading.Event()
+        self.signal: int | None = None
+        """The first signal that asked, None where none did."""
+
+    def ask(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
+        """Stop all jobs, and those that come later: gently, and at once the second time."""
+        with self._lock:
+            self._asked += 1
+            self._reason = reason if self._asked == 1 else self._reason
+            jobs = list(self._jobs)
+        (self.hard if self.gentle.is_set() else self.gentle).set()
+        for job in jobs:
+            job.ask(reason)
+        self._also()
+
+    @contextlib.contextmanager
+    def job(self) -> Iterator[StopRequest]:
+        """The stop request of one job; it has been asked already if the fleet has."""
+        request = StopRequest()
+        with self._lock:
+            self._jobs.add(request)
+            for _ in range(min(self._asked, 2)):
+                request.ask(self._reason)
+        try:
+            yield request
+        finally:
+            with self._lock:
+                self._jobs.discard(request)
+
+    @property
+    def exit_code(self) -> Exit | None:
+        """The launcher's exit code for the signal that came, None where none did."""
+        if self.signal is None:
+            return None
+        return Exit.INTERRUPTED if self.signal == signal.SIGINT else Exit.TERMINATED
+
+
+@contextlib.contextmanager
+def watched(stopper: Stopper) -> Iterator[None]:
+    """While inside, signals ask the stopper. Only the main thread can have signals; others pass.
+
+    The handler does no more than write to a pipe: it may interrupt its own thread anywhere, inside
+    of a lock too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):
+            os.write(writer, bytes([number]))
+
+    def listen() -> None:
+        while True:
+            number = os.read(reader, 1)
+            if not number or number == b"\0":
+                return
+            stopper.signal = stopper.signal or number[0]
+            stopper.ask()
+
+    listener = threading.Thread(target=listen, daemon=True, name="signals")
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    listener.start()
+    try:
+        for number in _SIGNALS:
+            # What was told to ignore a signal (nohup, a shell's background job) goes on ignoring it.
+            if before[number] is not signal.SIG_IGN:
+                signal.signal(number, handler)
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous if previous is not None else signal.SIG_DFL)
+        os.write(writer, b"\0")
+        listener.join()
+        os.close(reader)
+        os.close(writer)

@@ -1,0 +1,250 @@
+"""Cuts one entry's part out of ``secrets.toml`` and ``config.toml``, and lays it where dlt looks first.
+
+Facts, of dlt 1.5 to 1.31 (``dlt.common.configuration.resolve``): a key is looked for at
+``<pipeline>.sources.<section>.<name>``, then with fewer and fewer sections down to ``<pipeline>``, then the
+same without the pipeline. So an entry's own keys, put at ``[<pipeline>.sources]``, win over every native
+place that is left. Nested tables are merged key by key across places, hence a key that the entry gives is
+taken out of them.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from launcher.config.forms import RESERVED_NAMES
+from launcher.errors import ConfigurationError
+
+Table = dict[str, Any]
+
+OWN_SECTIONS = tuple(sorted(RESERVED_NAMES - {"sources", "destination", "credentials"}))
+"""dlt's own tables: runtime, extract, normalize, load, data_writer, schema."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Who asks: what of the files is this entry's."""
+
+    name: str
+    pipeline: str
+    sections: tuple[str, ...]
+    """What dlt calls its module, the likeliest first."""
+    function: str
+    destination: str
+    others: frozenset[str]
+    """Names of all other entries: a section named so is never a fallback."""
+    more: tuple[str, ...] = ()
+    """``secret_sections``: dotted paths."""
+
+    @property
+    def natives(self) -> frozenset[str]:
+        """Names below ``[sources]`` that are native fallbacks."""
+        return frozenset((*self.sections, self.function)) - self.others - {self.name}
+
+
+def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]) -> Table:
+    """The variables that dlt would read for this entry (``SOURCES__JIRA__TOKEN``) as tables.
+
+    Names are lower case, save where ``spellings`` hold the same name otherwise.
+    """
+    heads = {"sources", "destination", scope.pipeline.lower(), *OWN_SECTIONS}
+    heads |= {path.split(".")[0].lower() for path in scope.more}
+    known: Table = {"sources": {name: {} for name in (*scope.sections, scope.function, scope.name)}}
+    known[scope.pipeline] = {"sources": copy.deepcopy(known["sources"])}
+    known["destination"] = {scope.destination: {}}
+    folded: Table = {}
+    for variable in sorted(environ, key=lambda name: (name.count("__"), name)):
+        parts = variable.lower().split("__")
+        if (
+            len(parts) < 2
+            or parts[0] not in heads
+            or not re.fullmatch(r"[A-Z0-9_]+", variable)
+            or not all(parts)
+        ):
+            continue
+        if environ[variable] == "":
+            continue
+        require_text(variable, environ[variable])
+        _put(folded, _spelt(parts, (known, *spellings)), environ[variable])
+    return folded
+
+
+def require_text(variable: str, value: str) -> None:
+    """Raises ConfigurationError where a variable holds bytes that are no UTF-8."""
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise ConfigurationError(f"The variable {variable} is not UTF-8 text.", "Set it anew, as UTF-8.")
+
+
+def _spelt(parts: list[str], tables: Iterable[Mapping[str, Any]]) -> list[str]:
+    here = list(tables)
+    spelt = []
+    for part in parts:
+        found = next((key for table in here for key in table if key.lower() == part), part)
+        spelt.append(found)
+        here = [table[found] for table in here if isinstance(table.get(found), Mapping)]
+    return spelt
+
+
+def _put(table: Table, path: list[str], value: Any) -> None:
+    for step in path[:-1]:
+        below = table.get(step)
+        if not isinstance(below, dict):
+            below = table[step] = {}
+        table = below
+    table[path[-1]] = value
+
+
+def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
+    """``above`` over ``below``, table by table; a copy."""
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            merged[key] = laid_over(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def select(table: Mapping[str, Any], scope: Scope) -> Table:
+    """The part of a file that this entry may see, as it stands in the file."""
+    chosen: Table = {key: value for key, value in table.items() if not _is_table(value)}
+    chosen |= {key: table[key] for key in (*OWN_SECTIONS, "credentials") if key in table}
+    chosen.pop(scope.pipeline, None)
+    if isinstance(table.get("sources"), Mapping):
+        chosen["sources"] = _sources(table["sources"], scope, {scope.name, *scope.natives})
+    else:
+        chosen.pop("sources", None)
+    if isinstance(table.get("destination"), Mapping):
+        chosen["destination"] = _destination(table["destination"], scope)
+    own = table.get(scope.pipeline)
+    if isinstance(own, Mapping):
+        kept = dict(own)
+        if isinstance(kept.get("sources"), Mapping):
+            kept["sources"] = _sources(kept["sources"], scope, set(kept["sources"]) - scope.others)
+        if isinstance(kept.get("destination"), Mapping):
+            kept["destination"] = _destination(kept["destination"], scope)
+        chosen[scope.pipeline] = kept
+    chosen = copy.deepcopy(chosen)
+    for path in scope.more:
+        steps = path.split(".")
+        found: Any = table
+        for step in steps:
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if found is not None:
+            _put(chosen, steps, copy.deepcopy(found))
+    return chosen
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(_is_table(item) for item in value))
+
+
+def _sources(table: Mapping[str, Any], scope: Scope, wanted: set[str]) -> Table:
+    plain = {key for key, value in table.items() if not _is_table(value)} | {"credentials"}
+    return {
+        key: value
+        for key, value in table.items()
+        if key in wanted or (key in plain and key not in scope.others)
+    }
+
+
+def _destination(table: Mapping[str, Any], scope: Scope) -> Table:
+    plain = {key for key, value in table.items() if not _is_table(value)} | {"credentials", scope.destination}
+    return {key: value for key, value in table.items() if key in plain}
+
+
+def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
+    """The two selected files with the entry's own keys where dlt looks first, and no other value of them."""
+    entries = [_entry(table, scope) for table in (secrets, config)]
+    for key in [
+        k for k in entries[0] if isinstance(entries[0][k], Mapping) != isinstance(entries[1].get(k), Mapping)
+    ]:
+        entries[1].pop(key, None)
+    flat = [dict(entry) for entry in entries]
+    given = {*entries[0], *entries[1]}
+    for entry, target in zip(entries, flat, strict=True):
+        credentials = entry.get("credentials")
+        for key, value in credentials.items() if isinstance(credentials, Mapping) else ():
+            if key not in given and not _is_table(value):
+                target[key] = value
+    keys = {*flat[0], *flat[1]}
+    return (
+        _arranged(secrets, entries[0], flat[0], keys, scope),
+        _arranged(config, entries[1], flat[1], keys, scope),
+    )
+
+
+def _entry(table: Table, scope: Scope) -> Table:
+    sources = table.get("sources")
+    entry = sources.get(scope.name) if isinstance(sources, dict) else None
+    return copy.deepcopy(entry) if isinstance(entry, dict) else {}
+
+
+def _arranged(table: Table, entry: Table, flat: Table, keys: set[str], scope: Scope) -> Table:
+    _hand_root_credentials_to_destination(table, keys)
+    pipeline = table.get(scope.pipeline)
+    for place in (table, pipeline):
+        sources = place.get("sources") if isinstance(place, dict) else None
+        if isinstance(sources, dict):
+            named = {name for name, value in sources.items() if isinstance(value, dict)} - {"credentials"}
+            _replace(sources, flat, keys - named, depth=0)
+            for name in named - ({scope.name} if place is table else set()):
+                _replace(sources[name], flat, keys, depth=2)
+    if isinstance(pipeline, dict):
+        _replace(pipeline, flat, keys - {"sources", "destination"}, depth=0)
+    if not entry:
+        return table
+    first = table.setdefault(scope.pipeline, {})
+    if not isinstance(first.get("sources"), dict):
+        first["sources"] = {}
+    first["sources"].update(copy.deepcopy(flat))
+    places = [(table["sources"], name) for name in scope.sections[:1]]
+    if any(isinstance(value, dict) for value in entry.values()):
+        places += [(first["sources"], name) for name in scope.sections]
+    for sources, name in places:
+        if isinstance(sources.get(name, {}), dict):
+            sources[name] = laid_over(_without(sources.get(name, {}), entry), entry)
+    return table
+
+
+def _without(table: Mapping[str, Any], entry: Mapping[str, Any]) -> Table:
+    """``table`` without what the entry gives whole; its subsections are merged."""
+    return {k: v for k, v in table.items() if k not in entry or (k != "credentials" and isinstance(v, dict))}
+
+
+def _replace(table: Table, flat: Mapping[str, Any], keys: set[str], depth: int) -> None:
+    """Each of ``keys`` in ``table``, and ``depth`` levels below, becomes the entry's value, whole."""
+    for key in list(table):
+        if key in keys:
+            if key in flat:
+                table[key] = copy.deepcopy(flat[key])
+            else:
+                del table[key]
+        elif depth and isinstance(table[key], dict):
+            _replace(table[key], flat, keys, depth - 1)
+
+
+def _hand_root_credentials_to_destination(table: Table, keys: set[str]) -> None:
+    """Root ``credentials`` serve source and destination; where the entry has its own, only the latter."""
+    if "credentials" not in keys or "credentials" not in table:
+        return
+    shared = table.pop("credentials")
+    destination = table.setdefault("destination", {})
+    if isinstance(destination, dict):
+        own = destination.get("credentials")
+        if own is None:
+            destination["credentials"] = shared
+        elif isinstance(own, dict) and isinstance(shared, dict):
+            destination["credentials"] = laid_over(shared, own)
+
+
+def dotted_keys(table: Mapping[str, Any], above: str = "") -> list[str]:
+    """Every key that holds a value, as ``sources.jira.token``."""
+    found: list[str] = []
+    for key, value in table.items():
+        path = f"{above}.{key}" if above else key
+        found += dotted_keys(value, path) if isinstance(value, Mapping) else [path]
+    return found

@@ -1,0 +1,200 @@
+"""Destinations that are files of this host: which, and what dlt must be told of them in the container.
+
+The facts about dlt are those of 1.18 to 1.31: without a place of their own these destinations write to the
+working directory, which in a container is gone with it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from launcher.config.faults import shown_path
+from launcher.errors import ConfigurationError
+from runner.contract import DATA_DIR
+
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Who asks, and where files may lie."""
+
+    root: Path
+    data: Path
+    warehouse: str
+    """The DuckDB file of a plain ``duckdb``, from the root."""
+    where: str
+    """``sources.yml:12: jira``, for messages."""
+    name: str
+    plain: bool
+    """The destination has dlt's own name, not one of the user's."""
+
+    def default(self, plain: str, suffix: str) -> str:
+        return f"{plain if self.plain else self.name}{suffix}"
+
+
+@dataclass(frozen=True)
+class Local:
+    """A file or folder below ``data/``, and ``[destination.<name>]``'s keys as the container needs them.
+
+    A key whose value is None is taken out: the job itself tells the place.
+    """
+
+    file: Path
+    inside: str
+    lock: str | None = None
+    settings: Mapping[KeyPath, Any] = field(default_factory=dict)
+
+
+def local_of(kind: str, table: Mapping[str, Any], place: Place) -> Local | None:
+    """The file behind a destination of this kind; None where it is reached by network.
+
+    Raises ConfigurationError for a file outside ``data/``, and for none that would outlive the container.
+    """
+    finder = _FINDERS.get(kind)
+    return finder(table, place) if finder is not None else None
+
+
+def _duckdb(table: Mapping[str, Any], place: Place) -> Local:
+    credentials = table.get("credentials")
+    within = isinstance(credentials, Mapping)
+    text = credentials.get("database") if isinstance(credentials, Mapping) else credentials
+    path = _duckdb_path(text, place) or (place.warehouse if place.plain else None)
+    return _made(
+        _below_data(path, place.default("warehouse", ".duckdb"), place),
+        place,
+        {("credentials", "database") if within else ("credentials",): None},
+        locked=True,
+    )
+
+
+def _duckdb_path(text: Any, place: Place) -> str | None:
+    if not isinstance(text, str) or not text.strip():
+        return None
+    path = re.sub(r"^duckdb:(///)?", "", text.strip()).partition("?")[0]
+    if path.startswith(("md:", "motherduck:")):
+        raise ConfigurationError(
+            f"{place.where}: '{place.name}' is a duckdb destination; these are MotherDuck's.",
+            "Say `destination: motherduck` and put them below [destination.motherduck].",
+        )
+    if path.startswith(":"):
+        raise ConfigurationError(
+            f"{place.where}: the destination '{place.name}' keeps no file, so its rows "
+            "would vanish with the container.",
+            f"Leave its credentials out ({place.warehouse}), or name a file below data/.",
+        )
+    return path or None
+
+
+def _filesystem(table: Mapping[str, Any], place: Place) -> Local | None:
+    return _folder(table.get("bucket_url"), ("bucket_url",), place.default("files", ""), place)
+
+
+def _lance(table: Mapping[str, Any], place: Place) -> Local | None:
+    storage = table.get("storage")
+    url = storage.get("bucket_url") if isinstance(storage, Mapping) else storage
+    return _folder(url, ("storage", "bucket_url"), place.default("lance", ""), place)
+
+
+def _folder(url: Any, key: KeyPath, default: str, place: Place) -> Local | None:
+    if is_remote(url):
+        return None
+    path = url.removeprefix("file://") if isinstance(url, str) else None
+    file = _below_data(path, default, place)
+    return _made(file, place, {key: _inside(file, place)})
+
+
+def _lancedb(table: Mapping[str, Any], place: Place) -> Local | None:
+    credentials = table.get("credentials")
+    uri = table.get("lance_uri") or (credentials.get("uri") if isinstance(credentials, Mapping) else None)
+    if is_remote(uri):
+        return None
+    file = _below_data(uri if isinstance(uri, str) else None, place.default("lancedb", ".lancedb"), place)
+    return _made(file, place, {("lance_uri",): _inside(file, place), ("credentials", "uri"): None})
+
+
+def _sqlalchemy(table: Mapping[str, Any], place: Place) -> Local | None:
+    path = file_of(table.get("credentials"), "sqlite")
+    if path is None:
+        return None
+    file = _below_data(path, "", place)
+    return _made(file, place, {("credentials",): f"sqlite:///{_inside(file, place)}"}, locked=True)
+
+
+def _ducklake(table: Mapping[str, Any], place: Place) -> Local | None:
+    credentials = table.get("credentials")
+    given = credentials if isinstance(credentials, Mapping) else {}
+    catalog, storage = given.get("catalog"), given.get("storage")
+    url = storage.get("bucket_url") if isinstance(storage, Mapping) else storage
+    settings: dict[KeyPath, Any] = {}
+    files: Path | None = None
+    if not is_remote(url):
+        path = url.removeprefix("file://") if isinstance(url, str) else None
+        files = _below_data(path, place.default("ducklake", ".files"), place)
+        settings[("credentials", "storage")] = {"bucket_url": _inside(files, place)}
+    for driver in ("sqlite", "duckdb"):
+        path = file_of(catalog, driver)
+        if path is not None or (not catalog and driver == "sqlite"):
+            file = _below_data(path, place.default("ducklake", ".sqlite"), place)
+            settings[("credentials", "catalog")] = f"{driver}:///{_inside(file, place)}"
+            return _made(file, place, settings, locked=True)
+    return _made(files, place, settings) if files is not None else None
+
+
+_FINDERS: Mapping[str, Callable[[Mapping[str, Any], Place], Local | None]] = {
+    "duckdb": _duckdb,
+    "ducklake": _ducklake,
+    "filesystem": _filesystem,
+    "lance": _lance,
+    "lancedb": _lancedb,
+    "sqlalchemy": _sqlalchemy,
+}
+
+
+def is_remote(url: Any) -> bool:
+    """Whether an address has a scheme that is not that of files."""
+    return isinstance(url, str) and "://" in url and not url.startswith("file://")
+
+
+def file_of(credentials: Any, driver: str) -> str | None:
+    """The file of credentials for a database that is one (SQLite, DuckDB); None for any other."""
+    if isinstance(credentials, Mapping):
+        if str(credentials.get("drivername", "")).split("+")[0] != driver:
+            return None
+        return str(credentials.get("database") or "") or None
+    if not isinstance(credentials, str):
+        return None
+    match = re.fullmatch(rf"{driver}(?:\+\w+)?:///([^?]+)(?:\?.*)?", credentials.strip())
+    return match[1] if match else None
+
+
+def _made(file: Path, place: Place, settings: Mapping[KeyPath, Any], *, locked: bool = False) -> Local:
+    inside = _inside(file, place)
+    folder, _, name = inside.rpartition("/")
+    return Local(file, inside, f"{folder}/.{name}.lock" if locked else None, settings)
+
+
+def _inside(file: Path, place: Place) -> str:
+    return f"{DATA_DIR}/{file.relative_to(place.data).as_posix()}"
+
+
+def _below_data(path: str | None, default: str, place: Place) -> Path:
+    """The host's path. One that begins with ``/data/`` is taken as the container's own name for ``data/``."""
+    if path is None or not path.strip():
+        return place.data / default
+    file = Path(os.path.normpath(place.root / path))
+    if path.startswith(f"{DATA_DIR}/"):
+        file = Path(os.path.normpath(place.data / path.removeprefix(DATA_DIR).lstrip("/")))
+    real, data = Path(os.path.realpath(file)), Path(os.path.realpath(place.data))
+    if data not in real.parents or place.data not in file.parents:
+        raise ConfigurationError(
+            f"{place.where}: {shown_path(file)}, the file of destination '{place.name}', is not "
+            f"below {shown_path(place.data)}/, which is all that a source's container can write.",
+            f'Move it there and give its place as "data/{file.name}" in [destination.{place.name}].',
+        )
+    return file

@@ -1,0 +1,331 @@
+"""Gather facts, plan, execute: what ``dltpod sync`` and ``dltpod check --deep`` do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from launcher import caller as callers
+from launcher import host as hosts
+from launcher.adoption import adopt
+from launcher.audience import Audience, Silent
+from launcher.config.models import Project, Source
+from launcher.engines.protocol import Engine, Say, StopRequest
+from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
+from launcher.fleet import run_fleet
+from launcher.history import OK, PLANNED, History, RunRecord
+from launcher.images.imaging import ImageFor
+from launcher.logfiles import prune
+from launcher.options import SyncOptions
+from launcher.plan import Caller, Host, JobPlan
+from launcher.planning import plan_job
+from launcher.presence import Presence
+from launcher.run import begin, refused, run_source
+from launcher.signals import Stopper, watched
+from runner.contract import FailureKind
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sync: a record for each source, in their order, and the launcher's exit code."""
+
+    records: tuple[RunRecord, ...]
+    exit_code: Exit
+
+
+def sync(
+    project: Project,
+    sources: Sequence[Source],
+    options: SyncOptions,
+    audience: Audience | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
+    image_for: ImageFor | None = None,
+    stopper: Stopper | None = None,
+) -> Outcome:
+    """Run sources, each in a container of its own, ``options.jobs`` at once.
+
+    A source's own fault (its configuration, its image, its run) is its record's failure and stops no
+    other. While it runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second
+    time. Raises EngineError where no engine answers, ConfigurationError where nothing can run at all.
+    """
+    from launcher import engines
+
+    audience = audience or Silent()
+    stopper = stopper or Stopper(also=cancel_builds)
+    presence = Presence(project.private)
+    history = History(project.private)
+    given = os.environ if environ is None else environ
+    with _writable(project), presence, watched(stopper), contextlib.ExitStack() as stack:
+        presence.clear()
+        for record in history.reconcile(presence.alive):
+            audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
+        if engine is None:
+            engine = engines.make_engine(options.engine, project, alive=presence.alive, environ=given)
+            stack.callback(engine.close)
+        for record in adopt(engine, project.name, history):
+            audience.say(
+                record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
+            )
+        for left in engine.sweep(project.name):
+            audience.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
+        for source in sources:
+            for problem in engine.facts().problems:
+                audience.say(source.name, f"{engine.facts().name}: {problem}")
+        gathered = gather(project, options, engine, given, launcher=presence.id, image_for=image_for)
+        by_name = {source.name: source for source in sources}
+        work = _Work(gathered, by_name, history, audience, stopper, presence.id)
+        records = run_fleet(
+            list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
+        )
+    return Outcome(records, _exit_code(records, stopper))
+
+
+def gather(
+    project: Project,
+    options: SyncOptions,
+    engine: Engine,
+    environ: Mapping[str, str],
+    *,
+    launcher: str = "",
+    image_for: ImageFor | None = None,
+) -> Gathered:
+    """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
+    from launcher.secrets import read_environment
+
+    if engine.facts().own_hosts:
+        user = Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False)
+        host = Host(launcher=launcher)
+    else:
+        owner = project.root.stat()
+        user = callers.decide(
+            uid=os.geteuid(),
+            gid=os.getegid(),
+            owner=(owner.st_uid, owner.st_gid),
+            environ=environ,
+            rootless=engine.facts().rootless,
+        )
+        host = hosts.gather(project.private, project.custom_sources, environ, user, launcher)
+    return Gathered(
+        project,
+        options,
+        read_environment(project, environ),
+        engine,
+        user,
+        host,
+        image_for or engine.image_for(project, environ),
+    )
+
+
+def plan_source(
+    gathered: Gathered, source: Source, say: Say, *, run_id: str = "", token: str = ""
+) -> JobPlan:
+    """The plan of one job. Raises ConfigurationError, BuildError, EngineError."""
+    from launcher.secrets import destination_for, job_kwargs, slice_for
+
+    project, options = gathered.project, gathered.options
+    kwargs = job_kwargs(source, options.set)
+    slice = slice_for(project, source, gathered.environ, options.set)
+    destination = destination_for(project, source, gathered.environ)
+    for warning in slice.warnings:
+        say(warning)
+    image = gathered.image_for(source, destination, options, say)
+    plan = plan_job(
+        project,
+        source,
+        image=image,
+        slice=slice,
+        destination=destination,
+        kwargs=kwargs,
+        options=options,
+        caller=gathered.user,
+        facts=gathered.engine.facts(),
+        host=gathered.host,
+        run_id=run_id or new_run_id(),
+        token=token or secrets.token_hex(16),
+    )
+    if plan.container.egress == source.container.egress != () and destination.file is None:
+        say(
+            f"where destination '{source.destination}' is can't be told from its settings:"
+            " list it in container.egress, if it is reached by network"
+        )
+    return plan
+
+
+def new_run_id() -> str:
+    """A run's id: texts that sort by time, and that no two launchers make alike."""
+    return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything that planning needs and that is the same for all sources."""
+
+    project: Project
+    options: SyncOptions
+    environ: Mapping[str, str]
+    engine: Engine
+    user: Caller
+    host: Host
+    image_for: ImageFor
+
+
+class _Work:
+    """Runs one source of a fleet to its record; what is wrong with it is in there."""
+
+    def __init__(
+        self,
+        gathered: Gathered,
+        sources: Mapping[str, Source],
+        history: History,
+        audience: Audience,
+        stopper: Stopper,
+        launcher: str,
+    ) -> None:
+        self._gathered, self._sources, self._history = gathered, sources, history
+        self._audience, self._stopper, self._launcher = audience, stopper, launcher
+
+    def __call__(self, name: str) -> RunRecord:
+        with self._stopper.job() as stop:
+            record = self._run(self._sources[name], stop)
+        if record.log_file:
+            prune(Path(record.log_file).parent)
+        self._audience.ended(record)
+        return record
+
+    def _run(self, source: Source, stop: StopRequest) -> RunRecord:
+        run_id = new_run_id()
+        options = self._gathered.options
+
+        def say(text: str) -> None:
+            self._audience.say(source.name, text)
+
+        try:
+            if stop.gentle.is_set():
+                raise _stopped()
+            plan = plan_source(self._gathered, source, say, run_id=run_id)
+            if stop.gentle.is_set():
+                raise _stopped()
+            if options.dry_run:
+                self._audience.planned(source.name, plan)
+                return replace(begin(plan, self._gathered.engine.name, self._launcher), status=PLANNED)
+            if not self._gathered.engine.facts().remote:
+                hosts.prepare(plan, self._gathered.project.data)
+            self._audience.planned(source.name, plan)
+            return run_source(
+                plan,
+                self._gathered.engine,
+                self._history,
+                self._audience,
+                stop,
+                wait=options.wait,
+                launcher=self._launcher,
+            )
+        except (DltpodError, OSError) as caught:
+            error = caught if isinstance(caught, DltpodError) else _of_disk(caught)
+            kind = _kind(error)
+            if stop.gentle.is_set():
+                # A build that a signal broke off failed because of that, whatever it says.
+                kind, error = FailureKind.CANCELLED, _stopped()
+            record = self._refused(source, run_id, kind, error)
+            if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
+                self._history.write(record)
+            return record
+
+    def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
+        return refused(
+            source.name,
+            kind,
+            error,
+            run_id=run_id,
+            action=self._gathered.options.action,
+            engine=self._gathered.engine.name,
+            launcher=self._launcher,
+        )
+
+
+def cancel_builds() -> None:
+    from launcher.images.buildkit import cancel_all
+
+    cancel_all()
+
+
+class _DiskError(DltpodError):
+    """The launcher's own files can't be written."""
+
+    exit_code = Exit.FAILED
+
+
+def _of_disk(error: OSError) -> DltpodError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if error.errno is None:
+        # What HTTP libraries raise is an OSError by name alone.
+        return EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` looks at the engine")
+    where = f" ({error.filename})" if error.filename else ""
+    return _DiskError(
+        f"{'the disk is full' if full else error.strerror or str(error)}{where}",
+        "`dltpod gc` frees what no source uses" if full else "",
+    )
+
+
+def _stopped() -> DltpodError:
+    return DltpodError(
+        "stopped as asked", "the next sync goes on where this one stopped", exit_code=Exit.FAILED
+    )
+
+
+def _kind(error: DltpodError) -> FailureKind:
+    for cls, kind in (
+        (AlreadyRunning, FailureKind.ALREADY_RUNNING),
+        (BuildError, FailureKind.ENVIRONMENT),
+        (ConfigurationError, FailureKind.CONFIGURATION),
+        (EngineError, FailureKind.ENGINE_GONE),
+        (_DiskError, FailureKind.DISK_FULL),
+    ):
+        if isinstance(error, cls):
+            return kind
+    return FailureKind.INTERNAL
+
+
+def _exit_code(records: Sequence[RunRecord], stopper: Stopper) -> Exit:
+    """A signal's code; else 0, 4 where all that failed are held by other runs, 2 where nothing began, 1."""
+    failed = [record for record in records if record.status not in (OK, PLANNED)]
+    if stopper.exit_code is not None:
+        return stopper.exit_code
+    if not failed:
+        return Exit.OK
+    if all(record.failure_kind is FailureKind.ALREADY_RUNNING for record in failed):
+        return Exit.ALREADY_RUNNING
+    if all(record.attempts == 0 and record.exit_code == Exit.USAGE for record in records):
+        return Exit.USAGE
+    return Exit.FAILED
+
+
+@contextlib.contextmanager
+def _writable(project: Project) -> Iterator[None]:
+    """Says in words that ``.dltpod`` can't be made; gives it to the project's owner when root calls."""
+    try:
+        project.private.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{project.private} can't be made: {error.strerror}",
+            "run dltpod as the owner of the project's folder",
+        ) from None
+    if not os.access(project.private, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"{project.private} can't be written", f"`sudo chown -R $USER {project.private}`"
+        )
+    try:
+        yield
+    finally:
+        owner = project.root.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            # Else the owner's own next sync could write neither history nor logs.
+            hosts.give(project.private, owner.st_uid, owner.st_gid)
