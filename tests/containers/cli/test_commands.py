@@ -1,0 +1,226 @@
+"""Commands on the real engine: what they print, and with what they exit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.containers.cli.calls import dltpod
+from tests.containers.folder import Folder, wait_for
+from tests.unit.cli.hook import Hook
+
+NUMBERS = """
+    import dlt
+
+    @dlt.resource(primary_key="n", write_disposition="merge")
+    def numbers(upto: int = 3, n=dlt.sources.incremental("n")):
+        print("counting")
+        yield [{"n": i, "word": f"word {i}"} for i in range(upto)]
+
+    def broken():
+        raise ValueError("the answer was 418")
+        yield
+"""
+FLAKY = """
+    def flaky(well: bool):
+        if not well:
+            raise ValueError("the answer was 418")
+        yield {"n": 1}
+"""
+SLEEPY = """
+    import time
+
+    def sleepy():
+        print("asleep", flush=True)
+        time.sleep(300)
+        yield {"n": 1}
+"""
+
+
+@pytest.fixture
+def counting(project: Folder) -> Folder:
+    project.code("counting", NUMBERS)
+    project.source("numbers", "counting", "numbers")
+    return project
+
+
+def test_the_json_stream_has_each_event_of_a_run_and_ends_with_the_summary(counting: Folder) -> None:
+    said = dltpod(counting, "sync", "numbers", "--json")
+    events = [json.loads(line) for line in said.out.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[-2:] == ["ended", "summary"]
+    phases = [event["phase"] for event in events if event["event"] == "phase"]
+    assert list(dict.fromkeys(phases)) == ["start", "restore", "extract", "normalize", "load"]
+    assert any(event.get("line") == "counting" for event in events)
+    assert events[-2]["run"]["rows"] == {"numbers": 3}
+    assert events[-1]["sources"] == {"numbers": "ok"}
+    assert (said.code, said.err) == (0, "")
+
+
+def test_the_summary_goes_to_stdout_and_the_log_to_stderr(counting: Folder) -> None:
+    said = dltpod(counting, "sync", "numbers")
+    assert said.code == 0
+    assert said.out.startswith("ok  numbers in ")
+    assert "numbers | counting" in said.err.splitlines()
+    assert "counting" not in said.out
+
+
+def test_a_failure_is_at_most_four_lines_and_the_log_holds_the_traceback(counting: Folder) -> None:
+    counting.source("broken", "counting", "broken", container={"retries": 0})
+    said = dltpod(counting, "sync", "broken")
+    assert said.code == 1
+    assert said.out == ""
+    told = [line for line in said.err.splitlines() if not line.startswith("broken ")]
+    assert told[0].startswith("error: broken: ")
+    assert "the answer was 418" in told[0]
+    assert len(told) <= 4
+    assert "Traceback" in dltpod(counting, "logs", "broken").out
+
+
+def test_one_failure_stops_no_other_source(counting: Folder) -> None:
+    counting.source("broken", "counting", "broken", container={"retries": 0})
+    said = dltpod(counting, "sync", "--all", "-j", "2")
+    assert said.code == 1
+    assert "1 ok, 1 failed, 3 rows" in said.out
+
+
+def test_what_was_loaded_can_be_shown_without_a_database_client(counting: Folder) -> None:
+    dltpod(counting, "sync", "numbers")
+    assert dltpod(counting, "show", "numbers").out == "table    rows\nnumbers     3\n"
+    shown = dltpod(counting, "show", "numbers", "numbers", "-n", "2", "--json")
+    assert [row["word"] for row in json.loads(shown.out)] == ["word 0", "word 1"]
+    query = dltpod(counting, "show", "numbers", "--sql", "SELECT sum(n) AS total FROM numbers")
+    assert query.out == "total\n3\n"
+    missing = dltpod(counting, "show", "numbers", "nombers")
+    assert (missing.code, "did you mean 'numbers'?" in missing.err) == (2, True)
+    assert counting.containers() == []
+
+
+def test_a_shell_is_behind_the_same_walls_as_a_run(counting: Folder) -> None:
+    counting.write(
+        ".dlt/secrets.toml", '[sources.numbers]\ntoken = "hush-hush-hush"\n[sources.other]\nx = "not mine"\n'
+    )
+    script = (
+        "id -u; cat /run/secrets/dlt/secrets.toml; touch /usr/x || echo walled; touch /state/x || echo kept"
+    )
+    said = dltpod(counting, "shell", "numbers", "sh", "-c", script)
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0] != "0"
+    assert "hush-hush-hush" in said.out
+    assert "not mine" not in said.out
+    assert lines[-2:] == ["walled", "kept"]
+    assert dltpod(counting, "shell", "numbers", "sh", "-c", "exit 7").code == 7
+    assert counting.containers() == []
+
+
+def test_an_open_shell_holds_up_no_run_and_is_no_run(counting: Folder) -> None:
+    visit = counting.start("shell", "numbers", "sh", "-c", "sleep 100")
+    try:
+        wait_for(counting.containers, 60)
+        assert dltpod(counting, "sync", "numbers").code == 0
+        assert dltpod(counting, "stop", "numbers").out == "numbers: does not run\n"
+        assert dltpod(counting, "ps").err == "nothing runs\n"
+        assert [container.status for container in counting.containers()] == ["running"]
+    finally:
+        visit.kill()
+        visit.communicate()
+    wait_for(lambda: all(c.status != "running" for c in counting.containers()), 30)
+
+
+def test_a_dry_run_says_what_would_run_and_starts_and_writes_nothing(counting: Folder) -> None:
+    said = dltpod(counting, "sync", "numbers", "--dry-run", "--full-refresh")
+    assert said.code == 0
+    assert "counting.numbers" in said.out
+    assert "tables and cursors are reset first" in said.out
+    assert not (counting.root / "data" / "warehouse.duckdb").exists()
+    assert dltpod(counting, "runs").err == "nothing ran yet\n"
+
+
+def test_an_argument_may_be_set_for_one_run(counting: Folder) -> None:
+    said = dltpod(counting, "sync", "numbers", "--set", "upto=5")
+    assert "5 rows" in said.out.splitlines()[0]
+
+
+def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project: Folder) -> None:
+    project.code("sleeping", SLEEPY)
+    project.source("sleepy", "sleeping", "sleepy")
+    first = project.start("sync", "sleepy")
+    try:
+        running = wait_for(lambda: json.loads(dltpod(project, "ps", "--json").out), 60)
+        wait_for(lambda: "asleep" in dltpod(project, "logs", "sleepy").out, 60)
+        assert [row["source"] for row in running] == ["sleepy"]
+        second = dltpod(project, "sync", "sleepy")
+        assert second.code == 4
+        assert running[0]["run_id"] in second.err
+        assert dltpod(project, "stop", "sleepy").out == f"sleepy: stopped, run {running[0]['run_id']}\n"
+        _, err = first.communicate(timeout=60)
+        assert first.returncode == 1
+        assert "\nerror: sleepy: " in err
+    finally:
+        first.kill()
+        first.communicate()
+    assert dltpod(project, "ps").err == "nothing runs\n"
+    assert dltpod(project, "stop", "sleepy").code == 1
+
+
+def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
+    project.code("sleeping", SLEEPY)
+    project.source("sleepy", "sleeping", "sleepy")
+    process = project.start("sync", "sleepy")
+    wait_for(lambda: "asleep" in dltpod(project, "logs", "sleepy").out, 60)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    assert project.containers() == []
+    (record,) = project.history.runs()
+    assert record.failure_kind is not None
+    assert record.failure_kind.value == "cancelled"
+
+
+def test_a_reader_that_goes_away_stops_no_sync(counting: Folder) -> None:
+    process = counting.start("sync", "numbers", "--json")
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(120) == 0
+    assert counting.rows("SELECT count(*) FROM raw_numbers.numbers") == [(3,)]
+
+
+def test_the_webhook_is_told_of_a_failure_and_of_the_recovery(project: Folder) -> None:
+    hook = Hook()
+    try:
+        project.code("flaky", FLAKY)
+        project.source("flaky", "flaky", "flaky", {"well": False}, container={"retries": 0})
+        file = project.root / "sources.yml"
+        document = json.loads(file.read_text()) | {"notify": {"webhook": "env:HOOK_URL"}}
+        file.write_text(json.dumps(document))
+        assert dltpod(project, "sync", "flaky", HOOK_URL=hook.url).code == 1
+        assert dltpod(project, "sync", "flaky", "--set", "well=true", HOOK_URL=hook.url).code == 0
+        assert dltpod(project, "sync", "flaky", "--set", "well=true", HOOK_URL=hook.url).code == 0
+    finally:
+        hook.close()
+    assert [(body["event"], body["source"]) for body in hook.bodies] == [
+        ("failure", "flaky"),
+        ("recovery", "flaky"),
+    ]
+    assert "418" in hook.bodies[0]["message"]
+
+
+def test_doctor_finds_nothing_wrong_where_syncs_work(counting: Folder) -> None:
+    said = dltpod(counting, "doctor")
+    assert said.code == 0, said.out
+    assert "Docker Engine" in said.out
+
+
+def test_the_report_is_written_beside_the_history(counting: Folder) -> None:
+    dltpod(counting, "sync", "numbers")
+    said = dltpod(counting, "report")
+    text = (counting.root / ".dltpod" / "report.html").read_text()
+    assert said.out.strip().endswith(".dltpod/report.html")
+    assert "numbers" in text

@@ -1,0 +1,54 @@
+"""What tests on the real engine stand on. Without an engine they fail, with the line that starts one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from launcher.engines.docker_client import connect
+from launcher.errors import EngineError
+from tests.containers.folder import Folder
+
+if TYPE_CHECKING:
+    import docker
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[docker.DockerClient]:
+    """The engine that the docker CLI would use."""
+    try:
+        found = connect(os.environ)
+    except EngineError as error:
+        pytest.fail(f"these tests need a container engine: {error.message}; {error.hint}", pytrace=False)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def make_folder(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
+    """Makes project folders, each a project of its own name; none of their containers stays."""
+    made: list[Folder] = []
+
+    def make() -> Folder:
+        root = Path(tempfile.mkdtemp(prefix="dltpod-test-"))
+        made.append(Folder(root, f"t{secrets.token_hex(4)}", client))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        for container in folder.containers():
+            container.remove(force=True, v=True)
+        shutil.rmtree(folder.root, ignore_errors=True)
+
+
+@pytest.fixture
+def project(make_folder: Callable[[], Folder]) -> Folder:
+    """One project folder: fill it with sources, sync it, look at what came of it."""
+    return make_folder()

@@ -1,0 +1,195 @@
+"""``container.egress``: only what is listed can be reached, by any TCP protocol."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.containers.folder import AtPhase, Folder, wait_for
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+PROBE = '''
+import json
+import os
+import socket
+
+
+def _try(host, port):
+    try:
+        with socket.create_connection((host, port), 5) as connection:
+            connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+            return "reached" if connection.recv(10) else "closed"
+    except OSError as error:
+        return type(error).__name__
+
+
+def _ask(server):
+    """A name server of the source's own choice."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+        connection.settimeout(2)
+        try:
+            question = bytes.fromhex("1234010000010000000000000765786" "d706c6503636f6d0000010001")
+            connection.sendto(question, (server, 53))
+            connection.recv(512)
+            return "answered"
+        except OSError as error:
+            return type(error).__name__
+
+
+def probe(places):
+    seen = {f"{host}:{port}": _try(host, port) for host, port in places}
+    seen["dns"] = _ask("8.8.8.8")
+    status = open("/proc/self/status").read()
+    seen["capabilities"] = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff")]
+    yield {"seen": json.dumps(seen)}
+'''
+
+
+@pytest.fixture
+def servers() -> Iterator[list[int]]:
+    """Two servers of this host, their ports."""
+
+    class Hello(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+    made = [http.server.ThreadingHTTPServer(("0.0.0.0", 0), Hello) for _ in range(2)]
+    for server in made:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield [server.server_address[1] for server in made]
+    for server in made:
+        server.shutdown()
+        server.server_close()
+
+
+def run(project: Folder, places: list[tuple[str, int]], egress: list[str]) -> tuple[dict[str, Any], str]:
+    project.code("probe", PROBE)
+    project.source("probe", "probe", "probe", {"places": places}, container={"egress": egress})
+    record = project.must("probe")
+    (row,) = project.rows("SELECT seen FROM raw_probe.probe")
+    assert project.containers() == []
+    return json.loads(row[0]), project.log(record)
+
+
+def test_only_the_listed_port_of_the_listed_host_is_reached_and_the_rest_is_refused_and_logged(
+    project: Folder, servers: list[int]
+) -> None:
+    host = "host.docker.internal"
+    places = [(host, servers[0]), (host, servers[1]), ("192.0.2.1", 443), ("unlisted.example.com", 443)]
+    seen, log = run(project, places, [f"{host}:{servers[0]}"])
+    assert seen[f"{host}:{servers[0]}"] == "reached"
+    assert seen[f"{host}:{servers[1]}"] == "ConnectionRefusedError"
+    assert seen["192.0.2.1:443"] == "ConnectionRefusedError"
+    assert seen["unlisted.example.com:443"] == "gaierror"
+    assert seen["dns"] != "answered"
+    assert seen["capabilities"] == ["0000000000000000"]
+    assert "egress: refused TCP to 192.0.2.1:443" in log
+    assert "egress: refused to look up unlisted.example.com" in log
+
+
+def test_without_a_list_everything_is_open(project: Folder, servers: list[int]) -> None:
+    host = "host.docker.internal"
+    seen, log = run(project, [(host, servers[0]), (host, servers[1])], [])
+    assert {seen[f"{host}:{port}"] for port in servers} == {"reached"}
+    assert "egress:" not in log
+
+
+def test_an_address_may_be_listed_instead_of_a_name(project: Folder, servers: list[int]) -> None:
+    address = socket.gethostbyname(socket.gethostname())
+    if address.startswith("127."):
+        address = project.client.api.inspect_network("bridge")["IPAM"]["Config"][0]["Subnet"].split("/")[0]
+        address = address.rpartition(".")[0] + ".1"
+    seen, _ = run(project, [(address, servers[0]), (address, servers[1])], [f"{address}:{servers[0]}"])
+    assert seen[f"{address}:{servers[0]}"] == "reached"
+    assert seen[f"{address}:{servers[1]}"] == "ConnectionRefusedError"
+
+
+CHANGING = """
+import os
+import socket
+import time
+
+
+def _try(host, port):
+    try:
+        with socket.create_connection((host, port), 5) as connection:
+            return connection.recv(100).decode()
+    except OSError as error:
+        return type(error).__name__
+
+
+def plain():
+    yield {"id": 1}
+
+
+def changing():
+    first = _try("api.test", 7000)
+    other = _try("db.test", 7000)
+    open("/state/first", "w").close()
+    while not os.path.exists("/state/moved"):
+        time.sleep(0.05)
+    deadline = time.monotonic() + 10
+    while (second := _try("api.test", 7000)) != "two" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    yield {"first": first, "other": other, "second": second}
+"""
+SERVER = """
+import socket, sys
+with socket.create_server(("", 7000)) as server:
+    while True:
+        connection, _ = server.accept()
+        connection.sendall(sys.argv[1].encode())
+        connection.close()
+"""
+
+
+def test_a_name_that_changes_its_address_in_mid_run_stays_reachable(project: Folder) -> None:
+    project.code("changing", CHANGING)
+    project.source("plain", "changing", "plain")
+    image = project.must("plain").image
+    label = {"dltpod.project": project.name}
+    network = project.client.networks.create(f"net-{project.name}", labels=label)
+
+    def serve(says: str, name: str) -> Container:
+        made: Container = project.client.containers.create(
+            image, ["/opt/venv/bin/python", "-c", SERVER, says], labels=label, network=network.name
+        )
+        network.disconnect(made)
+        network.connect(made, aliases=[name])
+        made.start()
+        return made
+
+    made = [serve("one", "api.test"), serve("database", "db.test")]
+    egress = {"egress": ["api.test:7000"], "network": network.name}
+    project.source("moves", "changing", "changing", container=egress)
+    state = project.root / ".dltpod/state/moves"
+
+    def move() -> None:
+        wait_for(lambda: (state / "first").exists())
+        made.append(serve("two", "api.test"))
+        made[0].remove(force=True)
+        (state / "moved").touch()
+
+    mover = threading.Thread(target=move)
+    try:
+        record = project.run("moves", AtPhase("extract", mover.start))
+        mover.join()
+        assert record.status == "ok", record.message
+        (row,) = project.rows("SELECT first, other, second FROM raw_moves.changing")
+        assert row == ("one", "gaierror", "two")
+    finally:
+        for container in made[1:]:
+            container.remove(force=True)
+        network.remove()

@@ -1,0 +1,195 @@
+"""Each end of a run is named for what it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.signals import Stopper
+from runner.contract import FailureKind
+from tests.containers.engine.faulty import TROUBLE
+from tests.containers.folder import AtPhase, Folder, wait_for
+
+
+@pytest.fixture
+def trouble(project: Folder) -> Folder:
+    project.code("faulty", TROUBLE)
+    return project
+
+
+def test_out_of_memory_in_the_source_names_the_limit_and_the_peak(trouble: Folder) -> None:
+    trouble.source("hog", "faulty", "hog", container={"memory": "256m"})
+    record = trouble.run("hog")
+    assert record.failure_kind is FailureKind.OUT_OF_MEMORY, record
+    assert "the limit is 256 MiB, the peak was 256 MiB" in record.message
+    assert record.attempts == 1
+
+
+def test_out_of_memory_in_a_child_process_is_out_of_memory_too(trouble: Folder) -> None:
+    trouble.source("hog", "faulty", "hog_child", container={"memory": "256m"})
+    record = trouble.run("hog")
+    assert record.failure_kind is FailureKind.OUT_OF_MEMORY, record
+
+
+def test_a_timeout_stops_the_source_gently_and_says_how_long_it_was(trouble: Folder) -> None:
+    trouble.source("slow", "faulty", "sleeps", container={"timeout": "4s"})
+    record = trouble.run("slow")
+    assert record.failure_kind is FailureKind.TIMEOUT, record
+    assert "4 s" in record.message
+    assert record.seconds < 20
+    assert trouble.containers() == []
+
+
+def test_a_source_that_ignores_signals_is_stopped_by_its_timeout_all_the_same(trouble: Folder) -> None:
+    trouble.source("deaf", "faulty", "ignores_signals", container={"timeout": "3s"})
+    record = trouble.run("deaf")
+    assert record.failure_kind is FailureKind.TIMEOUT, record
+    assert trouble.containers() == []
+
+
+def test_a_source_that_forks_children_and_hangs_is_ended_with_them(trouble: Folder) -> None:
+    trouble.source("forks", "faulty", "forks_and_hangs", container={"timeout": "4s"})
+    record = trouble.run("forks")
+    assert record.failure_kind is FailureKind.TIMEOUT, record
+    assert trouble.containers() == []
+
+
+def test_children_that_a_source_leaves_running_hold_up_nothing(trouble: Folder) -> None:
+    trouble.source("forks", "faulty", "forks_and_ends")
+    record = trouble.must("forks")
+    assert record.seconds < 25
+    assert trouble.rows("SELECT count(*) FROM raw_forks.forks_and_ends") == [(1,)]
+
+
+def test_a_second_request_to_stop_ends_the_run_at_once(trouble: Folder) -> None:
+    trouble.source("deaf", "faulty", "ignores_signals")
+    stopper = Stopper()
+
+    asked: list[float] = []
+
+    def stop_twice() -> None:
+        asked.append(time.monotonic())
+        stopper.ask()
+        stopper.ask()
+
+    outcome = trouble.sync("deaf", audience=AtPhase("extract", stop_twice, 0.3), stopper=stopper)
+    assert outcome.records[0].failure_kind is FailureKind.CANCELLED
+    assert time.monotonic() - asked[0] < 12
+    assert trouble.containers() == []
+
+
+def test_a_second_ctrl_c_ends_the_command_at_once(trouble: Folder) -> None:
+    trouble.source("deaf", "faulty", "ignores_signals")
+    launcher = trouble.start("sync", "deaf", "--json")
+    assert launcher.stdout is not None
+    for line in launcher.stdout:
+        if '"extract"' in line:
+            break
+    began = time.monotonic()
+    launcher.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    launcher.send_signal(signal.SIGINT)
+    launcher.stdout.read()
+    assert launcher.wait(20) == 130
+    assert time.monotonic() - began < 6
+    assert trouble.containers() == []
+
+
+@pytest.mark.parametrize("folder", ["/tmp", "/run/secrets/dlt"])
+def test_a_full_scratch_is_called_a_full_disk(trouble: Folder, folder: str) -> None:
+    trouble.source("fills", "faulty", "fills", {"folder": folder}, container={"memory": "512m"})
+    record = trouble.run("fills")
+    assert record.failure_kind is FailureKind.DISK_FULL, record
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_source_that_ends_the_process_by_itself_is_a_failure(trouble: Folder, code: int) -> None:
+    trouble.source("exits", "faulty", "exits", {"code": code})
+    record = trouble.run("exits")
+    assert record.status == "failed"
+    assert record.failure_kind is not None
+
+
+def test_a_source_that_kills_every_process_around_it_is_called_killed(trouble: Folder) -> None:
+    trouble.source("kills", "faulty", "kills_all")
+    assert trouble.run("kills").failure_kind is FailureKind.KILLED
+
+
+def test_a_source_that_prints_a_result_forges_nothing(trouble: Folder) -> None:
+    trouble.source("forges", "faulty", "forges")
+    record = trouble.run("forges")
+    assert (record.status, record.failure_kind, record.rows) == ("failed", FailureKind.EXTRACT, {})
+    assert '"stolen"' in trouble.log(record)
+
+
+def test_a_result_file_of_an_earlier_run_is_never_this_runs(trouble: Folder) -> None:
+    trouble.source("plain", "faulty", "plain")
+    trouble.must("plain")
+    assert (trouble.root / ".dltpod/state/plain/result.json").exists()
+    trouble.source("plain", "faulty", "kills_all")
+    assert trouble.run("plain").failure_kind is FailureKind.KILLED
+
+
+def test_a_transient_failure_is_tried_again_and_the_record_says_how_often(trouble: Folder) -> None:
+    trouble.source("refuses", "faulty", "refuses", {"times": 1}, container={"retries": 2})
+    record = trouble.must("refuses")
+    assert record.attempts == 2
+
+
+def test_a_failure_that_will_not_pass_is_not_tried_again(trouble: Folder) -> None:
+    trouble.source("fails", "faulty", "fails", container={"retries": 5})
+    record = trouble.run("fails")
+    assert (record.attempts, record.failure_kind) == (1, FailureKind.EXTRACT)
+    assert "the account is closed" in record.message
+
+
+def test_an_image_that_vanishes_before_the_start_is_called_gone(trouble: Folder) -> None:
+    from launcher.images import Image
+    from launcher.options import SyncOptions
+    from launcher.sync import sync
+
+    trouble.source("plain", "faulty", "plain")
+    project = trouble.load()
+    outcome = sync(
+        project,
+        project.sources,
+        SyncOptions(),
+        image_for=lambda source, destination, options, say: Image("dltpod/source:never-built", "x"),
+    )
+    assert outcome.records[0].failure_kind is FailureKind.IMAGE_GONE
+
+
+def test_what_the_source_prints_is_in_the_log_file_line_by_line(trouble: Folder) -> None:
+    trouble.source("noisy", "faulty", "noisy", {"megabytes": 2})
+    record = trouble.must("noisy")
+    lines = trouble.log(record).splitlines()
+    assert sum(line == ("noise " * 170).strip() or line == "noise " * 170 for line in lines) == 2048
+
+
+def test_a_gigabyte_of_log_stalls_nothing_and_leaves_a_bounded_log_file(trouble: Folder) -> None:
+    trouble.source("noisy", "faulty", "noisy", {"megabytes": 1024})
+    record = trouble.must("noisy")
+    logs = list(Path(record.log_file).parent.glob("*.log*"))
+    assert sum(file.stat().st_size for file in logs) < 60 << 20
+
+
+def test_a_terminal_that_nobody_reads_does_not_hold_up_the_run(trouble: Folder) -> None:
+    trouble.source("noisy", "faulty", "noisy", {"megabytes": 8})
+    launcher = trouble.start("sync", "noisy")
+    wait_for(lambda: trouble.history.runs("noisy", status="ok"), 60, "the run waits for its reader")
+    os.killpg(launcher.pid, signal.SIGKILL)
+    launcher.communicate()
+
+
+def test_output_that_is_piped_into_head_does_not_end_the_run(trouble: Folder) -> None:
+    trouble.source("noisy", "faulty", "noisy", {"megabytes": 2})
+    launcher = trouble.start("sync", "noisy", "--json")
+    assert launcher.stdout is not None
+    launcher.stdout.readline()
+    launcher.stdout.close()
+    launcher.wait(60)
+    assert trouble.history.runs("noisy", limit=1)[0].status == "ok"

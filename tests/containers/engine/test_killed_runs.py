@@ -1,0 +1,138 @@
+"""Whatever is killed and whenever: the next sync has every row, and has it once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from runner.contract import FailureKind
+from tests.containers.engine.faulty import EVENTS
+from tests.containers.folder import AtPhase, Folder, wait_for
+
+TOTAL = 4000
+ALL_ONCE = [(TOTAL, TOTAL, TOTAL * 2, 0)]
+COUNTS = """
+    SELECT (SELECT count(*) FROM raw_events.events), (SELECT count(DISTINCT id) FROM raw_events.events),
+           (SELECT count(*) FROM raw_events.events__parts),
+           (SELECT count(*) FROM raw_events.events__parts p
+             WHERE NOT EXISTS (SELECT 1 FROM raw_events.events e WHERE e._dlt_id = p._dlt_parent_id))
+"""
+KILL_EVERYTHING = ["/opt/venv/bin/python", "-c", "import os; os.kill(-1, 9)"]
+
+
+@pytest.fixture
+def events(project: Folder) -> Folder:
+    """A source of TOTAL rows, a quarter of which are loaded already."""
+    project.code("faulty", EVENTS)
+    project.source("events", "faulty", "events", {"total": TOTAL // 4})
+    project.must("events")
+    project.source("events", "faulty", "events", {"total": TOTAL, "pause": 0.02})
+    return project
+
+
+@pytest.mark.parametrize(
+    ("phase", "after"),
+    [
+        *[("start", 0.0), ("extract", 0.0), ("extract", 0.4), ("normalize", 0.0), ("normalize", 0.25)],
+        *[("load", 0.0), ("load", 0.05), ("load", 0.15), ("load", 0.3)],
+    ],
+)
+def test_after_kill_9_of_the_runner_the_next_sync_has_every_row_once(
+    events: Folder, phase: str, after: float
+) -> None:
+    record = events.run(
+        "events", AtPhase(phase, lambda: events.container("events").exec_run(KILL_EVERYTHING), after)
+    )
+    assert record.status == "ok" or record.failure_kind is FailureKind.KILLED, record
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+
+
+@pytest.mark.parametrize(("phase", "after"), [("extract", 0.2), ("normalize", 0.1), ("load", 0.1)])
+def test_after_the_container_was_killed_from_outside_the_next_sync_has_every_row_once(
+    events: Folder, phase: str, after: float
+) -> None:
+    record = events.run("events", AtPhase(phase, lambda: events.container("events").kill(), after))
+    assert record.status == "ok" or record.failure_kind is FailureKind.KILLED, record
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+
+
+def test_a_container_that_someone_removed_was_killed_and_the_next_sync_has_every_row_once(
+    events: Folder,
+) -> None:
+    record = events.run(
+        "events", AtPhase("extract", lambda: events.container("events").remove(force=True), 0.2)
+    )
+    assert record.failure_kind is FailureKind.KILLED
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+
+
+@pytest.mark.parametrize("phase", ["extract", "load"])
+def test_kill_9_of_the_launcher_leaves_no_container_and_the_next_sync_has_every_row_once(
+    events: Folder, phase: str
+) -> None:
+    launcher = events.start("sync", "events", "--json")
+    assert launcher.stdout is not None
+    for line in launcher.stdout:
+        if f'"{phase}"' in line:
+            break
+    os.killpg(launcher.pid, signal.SIGKILL)
+    launcher.wait()
+
+    def gone() -> bool:
+        return all(container.status != "running" for container in events.containers())
+
+    wait_for(gone, 10, "a container of a killed launcher still runs")
+    record = events.must("events")
+    interrupted = events.history.runs("events")[1]
+    assert interrupted.run_id != record.run_id
+    assert interrupted.status == "interrupted"
+    assert events.rows(COUNTS) == ALL_ONCE
+    assert events.containers() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("phase", ["extract", "normalize", "load"])
+def test_a_signal_stops_the_run_gently_and_the_next_sync_has_every_row_once(
+    events: Folder, phase: str, number: signal.Signals
+) -> None:
+    launcher = events.start("sync", "events", "--json")
+    assert launcher.stdout is not None
+    for line in launcher.stdout:
+        if f'"{phase}"' in line:
+            break
+    launcher.send_signal(number)
+    launcher.stdout.read()
+    assert launcher.wait(40) == 128 + number
+    (record,) = events.history.runs("events", limit=1)
+    assert record.status == "ok" or record.failure_kind is FailureKind.CANCELLED, record
+    assert events.containers() == []
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+
+
+def test_a_state_folder_that_is_deleted_between_runs_doubles_nothing(events: Folder) -> None:
+    shutil.rmtree(events.root / ".dltpod" / "state" / "events")
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+
+
+def test_a_state_folder_that_is_deleted_after_a_kill_in_load_doubles_nothing(events: Folder) -> None:
+    events.run("events", AtPhase("load", lambda: events.container("events").kill(), 0.15))
+    shutil.rmtree(events.root / ".dltpod" / "state" / "events")
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+
+
+def test_a_torn_state_folder_is_restored_and_doubles_nothing(events: Folder) -> None:
+    state = events.root / ".dltpod" / "state" / "events"
+    for file in state.rglob("*"):
+        if file.is_file() and file.suffix in (".json", ""):
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE

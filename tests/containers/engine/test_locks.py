@@ -1,0 +1,155 @@
+"""A source runs once at a time, whoever starts it; different sources run side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+from launcher.errors import Exit
+from launcher.history import RunRecord
+from launcher.signals import Stopper
+from runner.contract import FailureKind
+from tests.containers.engine.faulty import EVENTS, TROUBLE
+from tests.containers.folder import AtPhase, Folder, wait_for
+
+
+def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_ten_times_over(
+    project: Folder,
+) -> None:
+    project.code("faulty", EVENTS)
+    for round in range(1, 11):
+        project.source("events", "faulty", "events", {"total": round * 100, "pause": 0.3})
+        launchers = [project.start("sync", "events", "--json") for _ in range(2)]
+        texts = [launcher.communicate(timeout=120) for launcher in launchers]
+        codes = sorted(launcher.returncode for launcher in launchers)
+        assert codes == [Exit.OK, Exit.ALREADY_RUNNING], texts
+        runs = project.history.runs("events", limit=None)
+        assert len(runs) == round
+        refused = next(t for t, made in zip(texts, launchers, strict=True) if made.returncode == 4)
+        assert runs[0].run_id in "".join(refused)
+    assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(1000, 1000)]
+
+
+def test_with_wait_the_second_run_begins_when_the_first_has_ended(project: Folder) -> None:
+    project.code("faulty", EVENTS)
+    project.source("events", "faulty", "events", {"total": 300, "pause": 0.5})
+    records: list[RunRecord] = []
+
+    def second() -> None:
+        records.append(project.run("events", wait=True))
+
+    thread = threading.Thread(target=second)
+    first = project.run("events", AtPhase("extract", thread.start))
+    thread.join()
+    assert [first.status, records[0].status] == ["ok", "ok"]
+    assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(300, 300)]
+
+
+def test_the_copy_of_a_project_elsewhere_is_held_off_by_the_engine_too(
+    make_folder: Callable[[], Folder],
+) -> None:
+    one, two = make_folder(), make_folder()
+    two.name = one.name
+    for folder in (one, two):
+        folder.code("faulty", TROUBLE)
+        folder.source("slow", "faulty", "sleeps", {"seconds": 8})
+    seen: list[RunRecord] = []
+    one.run("slow", AtPhase("extract", lambda: seen.append(two.run("slow"))))
+    assert seen[0].failure_kind is FailureKind.ALREADY_RUNNING
+    assert two.history.runs() == ()
+
+
+def test_the_sync_of_another_source_leaves_a_running_one_alone(project: Folder) -> None:
+    project.code("faulty", TROUBLE)
+    project.source("plain", "faulty", "plain")
+    project.source("slow", "faulty", "sleeps")
+    stopper = Stopper()
+    seen: list[str] = []
+
+    def sync_another() -> None:
+        try:
+            project.must("plain")
+            seen.append(project.container("slow").status)
+        finally:
+            stopper.ask()
+
+    project.sync("slow", audience=AtPhase("extract", sync_another), stopper=stopper)
+    assert seen == ["running"]
+
+
+def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(project: Folder) -> None:
+    project.code("faulty", TROUBLE)
+    project.source("slow", "faulty", "sleeps")
+    project.source("plain", "faulty", "plain")
+    launcher = project.start("sync", "slow", "--json")
+    wait_for(lambda: project.container("slow").status == "running")
+    os.killpg(launcher.pid, signal.SIGKILL)
+    launcher.communicate()
+    wait_for(lambda: project.container("slow").status != "running", 10)
+    project.must("plain")
+    assert project.containers() == []
+    assert project.history.runs("slow")[0].status == "interrupted"
+
+
+def test_stop_from_another_terminal_ends_the_run_gently(project: Folder) -> None:
+    project.code("faulty", TROUBLE)
+    project.source("slow", "faulty", "sleeps")
+    launcher = project.start("sync", "slow", "--json")
+    wait_for(lambda: project.container("slow").status == "running")
+    shown = project.start("ps", "--json").communicate(timeout=30)[0]
+    assert [row["source"] for row in json.loads(shown)] == ["slow"]
+    stopping = project.start("stop", "slow")
+    stopping.communicate(timeout=60)
+    assert stopping.returncode == 0
+    launcher.communicate(timeout=30)
+    assert launcher.returncode == Exit.FAILED
+    assert project.history.runs("slow")[0].failure_kind is FailureKind.CANCELLED
+
+
+def test_thirty_sources_eight_at_once_share_one_duckdb_file_without_a_lock_error(project: Folder) -> None:
+    project.code("faulty", EVENTS)
+    for number in range(30):
+        project.source(
+            f"s{number}", "faulty", "events", {"total": 100 + number}, container={"memory": "512m"}
+        )
+    outcome = project.sync(jobs=8)
+    assert {record.status for record in outcome.records} == {"ok"}, [
+        (record.source, record.message) for record in outcome.records if record.status != "ok"
+    ]
+    assert all(record.attempts == 1 for record in outcome.records)
+    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(30)]
+    assert counts == [100 + n for n in range(30)]
+    assert project.containers() == []
+
+
+def test_one_failure_stops_no_other_and_fail_fast_stops_all(project: Folder) -> None:
+    project.code("faulty", TROUBLE)
+    project.source("fails", "faulty", "fails")
+    project.source("slow", "faulty", "sleeps", {"seconds": 12})
+    project.source("late", "faulty", "plain")
+    outcome = project.sync(jobs=2)
+    assert [record.status for record in outcome.records] == ["failed", "ok", "ok"]
+    assert outcome.exit_code == Exit.FAILED
+    outcome = project.sync(jobs=2, fail_fast=True)
+    kinds = [record.failure_kind for record in outcome.records]
+    assert kinds[:2] == [FailureKind.EXTRACT, FailureKind.CANCELLED]
+    assert project.containers() == []
+
+
+def test_a_container_of_somebody_else_under_our_name_is_left_alone_and_named(project: Folder) -> None:
+    project.code("faulty", TROUBLE)
+    project.source("plain", "faulty", "plain")
+    image = project.must("plain").image
+    name = f"dltpod-{project.name}-plain"
+    foreign = project.client.containers.create(image, ["true"], name=name)
+    try:
+        record = project.run("plain")
+        assert record.failure_kind is FailureKind.CONFIGURATION
+        assert name in record.message
+        assert record.attempts == 0
+        foreign.reload()
+    finally:
+        foreign.remove(force=True)

@@ -1,0 +1,173 @@
+"""A project folder for tests: sources, syncs, and a look at what came of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher import config
+from launcher.audience import Silent
+from launcher.config.models import Project
+from launcher.history import History, RunRecord
+from launcher.options import SyncOptions
+from launcher.planning import container_name
+from launcher.signals import Stopper
+from launcher.sync import Outcome, sync
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Folder:
+    """A project's folder. ``name`` is the project's, unlike any other's on this engine."""
+
+    def __init__(self, root: Path, name: str, client: docker.DockerClient) -> None:
+        self.root, self.name, self.client = root, name, client
+        self._entries: dict[str, dict[str, Any]] = {}
+        (root / "custom_sources").mkdir(exist_ok=True)
+
+    # What it is made of
+
+    def code(self, module: str, text: str) -> None:
+        """A module in ``custom_sources/``."""
+        (self.root / "custom_sources" / f"{module}.py").write_text(textwrap.dedent(text))
+
+    def write(self, path: str, text: str) -> Path:
+        """A file below the root."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+        return file
+
+    def source(
+        self,
+        name: str,
+        module: str,
+        function: str,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        container: Mapping[str, Any] | None = None,
+        native: Mapping[str, Any] | None = None,
+        **entry: Any,
+    ) -> None:
+        """An entry of ``sources.yml``, added or replaced."""
+        self._entries[name] = {
+            "name": name,
+            "type": "dlt_native",
+            "dlt_native": {
+                "source_module": module,
+                "source_function": function,
+                "function_kwargs": dict(kwargs or {}),
+                **(native or {}),
+            },
+            **({"container": dict(container)} if container else {}),
+            **entry,
+        }
+        # JSON is YAML.
+        text = json.dumps({"version": 1, "project": self.name, "sources": list(self._entries.values())})
+        (self.root / "sources.yml").write_text(text)
+
+    def load(self) -> Project:
+        return config.load(self.root / "sources.yml")
+
+    # What is done with it
+
+    def sync(
+        self, *names: str, audience: Silent | None = None, stopper: Stopper | None = None, **options: Any
+    ) -> Outcome:
+        """Sync sources (all without a name) in this process."""
+        project = self.load()
+        sources = config.select(project, names=names, all=not names)
+        return sync(project, sources, SyncOptions(**options), audience, stopper=stopper)
+
+    def run(self, name: str, audience: Silent | None = None, **options: Any) -> RunRecord:
+        """Sync one source; its record."""
+        return self.sync(name, audience=audience, **options).records[0]
+
+    def must(self, name: str, **options: Any) -> RunRecord:
+        """Sync one source, which has to go well."""
+        record = self.run(name, **options)
+        assert record.status == "ok", f"{record.failure_kind}: {record.message}\n{self.log(record)}"
+        return record
+
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+        """``dltpod`` in a process of its own, with this folder as its project."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "launcher", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    # What came of it
+
+    @property
+    def history(self) -> History:
+        return History(self.root / ".dltpod")
+
+    def log(self, record: RunRecord) -> str:
+        """What stands in a run's log file."""
+        file = Path(record.log_file)
+        return file.read_text(errors="replace") if record.log_file and file.exists() else ""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the DuckDB warehouse answers."""
+        import duckdb
+
+        with duckdb.connect(str(self.root / "data" / "warehouse.duckdb"), read_only=True) as connection:
+            found: list[tuple[Any, ...]] = connection.execute(query).fetchall()
+            return found
+
+    def container(self, name: str) -> Container:
+        """The container that runs a source now."""
+        found: Container = self.client.containers.get(container_name(self.name, name))
+        return found
+
+    def containers(self) -> Sequence[Container]:
+        """Every container of this project that the engine has."""
+        found: list[Container] = self.client.containers.list(
+            all=True, filters={"label": f"dltpod.project={self.name}"}, ignore_removed=True
+        )
+        return found
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: str = "") -> Any:
+    """What ``what`` returns as soon as that is true; fails when it isn't in time. Errors count as not yet."""
+    deadline = time.monotonic() + seconds
+    error: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            found = what()
+            if found:
+                return found
+        except Exception as caught:  # noqa: BLE001 - of whatever kind, it may pass
+            error = caught
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds:g} s{': ' + text if text else ''} (last error: {error!r})")
+
+
+class AtPhase(Silent):
+    """Does something once, so many seconds after a run has come to a phase."""
+
+    def __init__(self, phase: str, act: Callable[[], Any], after: float = 0.0) -> None:
+        self._phase, self._act, self._after = phase, act, after
+        self.done = False
+
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
+        if not self.done and data.get("event") == "phase" and data.get("phase") == self._phase:
+            self.done = True
+            time.sleep(self._after)
+            self._act()

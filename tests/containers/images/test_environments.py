@@ -1,0 +1,200 @@
+"""An environment's image: made once, of what was asked for, and told from all others."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import BuildError
+from launcher.images import contexts, environment_tag, source_tag
+from tests.containers.images.conftest import Workshop
+from tests.unit.images.projects import committed, verified_tree
+
+HOLDER = """\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "holder"
+version = "1"
+[tool.setuptools]
+packages = []
+"""
+
+
+def test_what_a_source_asks_for_is_there_and_stands_on_the_label(workshop: Workshop) -> None:
+    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
+    image = workshop.images(source).ensure(workshop.describe(source))
+    assert image.built
+    assert image.packages[workshop.mark] == "1.0"
+    assert image.packages["six"] == "1.16.0"
+    assert image.packages["dlt"] == "1.31.0"
+    code = f"import dlt, six, {workshop.mark} as own; print(dlt.__version__, six.__version__, own.VALUE)"
+    assert workshop.run(image.reference, code) == "1.31.0 1.16.0 1"
+
+
+def test_an_image_that_is_there_needs_no_builder_and_no_network(workshop: Workshop) -> None:
+    source = workshop.source(requirements=(workshop.package(),))
+    environment = workshop.describe(source)
+    first = workshop.images(source).ensure(environment)
+    nothing = {**workshop.environ, "PATH": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    again = workshop.images(source, environ=nothing).ensure(environment)
+    assert again.reference == first.reference
+    assert again.packages == first.packages
+    assert not again.built
+
+
+def test_a_new_runner_rebuilds_no_environment(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = workshop.source(requirements=(workshop.package(),))
+    environment = workshop.describe(source)
+    first = workshop.images(source).ensure(environment)
+    identity = workshop.client.images.get(environment_tag(environment)).id
+    newer = tmp_path / "newer/runner"
+    newer.mkdir(parents=True)
+    for file in contexts.runner_folder().glob("*.py"):
+        (newer / file.name).write_bytes(file.read_bytes())
+    (newer / "__init__.py").write_text("NEWER = 1\n")
+    monkeypatch.setattr(contexts, "runner_folder", lambda: newer)
+    second = workshop.images(source).ensure(environment)
+    assert second.reference != first.reference
+    assert second.packages == first.packages
+    assert workshop.client.images.get(environment_tag(environment)).id == identity
+    assert workshop.run(second.reference, "import runner; print(runner.NEWER)") == "1"
+    assert [line for line in workshop.said if line.startswith("building the environment")] == [
+        "building the environment of one"
+    ]
+
+
+def test_a_source_that_asks_for_nothing_adds_no_layer_but_the_runners(workshop: Workshop) -> None:
+    source = workshop.source()
+    environment = workshop.describe(source)
+    image = workshop.images(source).ensure(environment)
+    layers = workshop.client.images.get(image.reference).attrs["RootFS"]["Layers"]
+    below = workshop.client.images.get(environment_tag(environment)).attrs["RootFS"]["Layers"]
+    assert layers[:-1] == below
+    tags = workshop.client.images.get(environment_tag(environment)).tags
+    assert any(tag.startswith("dltpod/default:3.13-") for tag in tags)
+
+
+def test_the_layer_of_a_source_holds_only_what_the_default_lacks(workshop: Workshop) -> None:
+    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
+    environment = workshop.describe(source)
+    workshop.images(source).ensure(environment)
+    newest = workshop.client.images.get(environment_tag(environment)).history()[0]
+    assert newest["Size"] < 200_000
+
+
+def test_everything_is_compiled_already(workshop: Workshop) -> None:
+    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
+    image = workshop.images(source).ensure(workshop.describe(source))
+    code = (
+        "import dlt, six, runner.contract, importlib.util as u, pathlib as p;"
+        "print([p.Path(u.cache_from_source(m.__file__)).exists() for m in (dlt, six, runner.contract)])"
+    )
+    assert workshop.run(image.reference, code) == "[True, True, True]"
+
+
+def test_an_installation_tells_of_itself_where_it_lies_and_its_files_are_what_it_says(
+    workshop: Workshop,
+) -> None:
+    source = workshop.source(requirements=(workshop.package(), "pyjwt==2.9.0", "jsonschema==4.23.0"))
+    image = workshop.images(source).ensure(workshop.describe(source))
+    wrong = """
+import base64, hashlib, importlib.metadata, jwt, pathlib
+print(jwt.decode.__code__.co_filename)
+for one in importlib.metadata.distributions():
+    for file in one.files:
+        there = pathlib.Path(one.locate_file(file))
+        if not there.exists() and there.suffix != ".pyc":
+            print("lacks", there)
+        elif file.hash:
+            made = base64.urlsafe_b64encode(hashlib.sha256(there.read_bytes()).digest()).rstrip(b"=").decode()
+            print("differs", there) if made != file.hash.value else None
+print(pathlib.Path("/opt/venv/bin/jsonschema").read_text().splitlines()[0])
+"""
+    assert workshop.run(image.reference, wrong).splitlines() == [
+        "/opt/venv/lib/python3.13/site-packages/jwt/api_jwt.py",
+        "#!/opt/venv/bin/python",
+    ]
+
+
+def test_another_version_leaves_nothing_of_the_one_that_it_takes_the_place_of(workshop: Workshop) -> None:
+    source = workshop.source(requirements=(workshop.package(), "duckdb==1.3.2"), destination="dummy")
+    image = workshop.images(source).ensure(workshop.describe(source))
+    listed = "import glob; print(sorted(glob.glob('/opt/venv/lib/*/site-packages/duckdb*')))"
+    folder = "/opt/venv/lib/python3.13/site-packages"
+    assert workshop.run(image.reference, listed) == str(
+        [f"{folder}/{name}" for name in ("duckdb", "duckdb-1.3.2.dist-info", "duckdb-stubs")]
+    )
+    code = "import duckdb, os; print(duckdb.__version__, os.path.exists(os.path.join("
+    code += "os.path.dirname(duckdb.__file__), '..', '_duckdb')))"
+    assert workshop.run(image.reference, code) == "1.3.2 False"
+
+
+def test_the_image_runs_as_nobody_and_starts_the_runner(workshop: Workshop) -> None:
+    source = workshop.source()
+    image = workshop.images(source).ensure(workshop.describe(source))
+    config = workshop.client.images.get(image.reference).attrs["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Cmd"] == ["/opt/venv/bin/python", "-m", "runner"]
+    assert config["WorkingDir"] == "/opt/dltpod"
+
+
+def test_several_dlt_versions_stand_side_by_side(workshop: Workshop) -> None:
+    package = workshop.package()
+    found = {}
+    for version in ("1.18.2", "1.31.0"):
+        source = workshop.source(dlt=f"=={version}", requirements=(package,))
+        image = workshop.images(source).ensure(workshop.describe(source))
+        assert image.packages["duckdb"] == "2.0.0"
+        found[version] = workshop.run(image.reference, "import dlt; print(dlt.__version__)")
+    assert found == {"1.18.2": "1.18.2", "1.31.0": "1.31.0"}
+
+
+def test_system_packages_and_a_git_requirement_are_installed(workshop: Workshop) -> None:
+    workshop.package()
+    tree = workshop.root / "packages" / workshop.mark
+    committed(tree)
+    subprocess.run(["git", "clone", "-q", "--bare", str(tree), str(tree / "bare")], check=True)
+    (tree / "bare/refs/heads/keep").touch()
+    # The build sees a local package's whole folder: here with a bare repository in it, to fetch from.
+    (workshop.root / "packages/holder").mkdir()
+    (workshop.root / "packages/holder/pyproject.toml").write_text(HOLDER)
+    (tree / "bare").rename(workshop.root / "packages/holder/bare")
+    inside = "file:///dev/dltpod/environment/local/packages/holder/bare"
+    source = workshop.source(
+        system_packages=("sqlite3",),
+        requirements=("./packages/holder", f"{workshop.mark} @ git+{inside}@master"),
+    )
+    environment = workshop.describe(source)
+    assert environment.system_packages == ("git", "sqlite3")
+    image = workshop.images(source).ensure(environment)
+    assert re.fullmatch(r"1\.0@[0-9a-f]{40}", image.packages[workshop.mark])
+    assert (
+        workshop.run(image.reference, "import shutil; print(shutil.which('sqlite3'))") == "/usr/bin/sqlite3"
+    )
+
+
+def test_a_verified_source_is_placed_where_the_runner_looks(workshop: Workshop, tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "verified")
+    workshop.verified = workshop.verified.model_copy(update={"location": str(tree)})
+    source = workshop.source(module="zoo", extras=("zoo",), requirements=(workshop.package(),))
+    image = workshop.images(source).ensure(workshop.describe(source))
+    assert image.packages["six"].startswith("1.")
+    code = "import sys; sys.path.append('/opt/verified_sources'); import zoo;"
+    code += "print(list(zoo.rows()), zoo.__file__)"
+    assert workshop.run(image.reference, code) == "[{'a': 1}] /opt/verified_sources/zoo/__init__.py"
+
+
+def test_a_base_image_that_cannot_be_had_is_told_with_the_way_out(workshop: Workshop) -> None:
+    source = workshop.source(python="3.12")
+    with pytest.raises(BuildError) as error:
+        workshop.describe(source)
+    assert error.value.message.startswith("base image python:3.12-slim is not there and can't be pulled")
+    assert error.value.hint == "container.python: '3.13' or '3.11' can be made from Debian packages"
+    assert source_tag(workshop.describe(workshop.source())).startswith("dltpod/source:")

@@ -1,0 +1,74 @@
+"""Locks made by the real resolver, and what is built of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from launcher.environment import locks
+from launcher.errors import BuildError, ConfigurationError
+from tests.containers.images.conftest import Workshop
+
+
+def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_says(
+    workshop: Workshop,
+) -> None:
+    source = workshop.source(requirements=(workshop.package(), "six<1.17"))
+    project = workshop.project(source)
+    (written,) = locks.lock(project, [source], environ=workshop.environ)
+    assert written.written
+    assert written.pins["six"] == "1.16.0"
+    text = written.path.read_text()
+    assert "://" not in text
+    assert "pywin32" in text
+    assert f"./packages/{workshop.mark}\n" in text
+    names = re.findall(r"^[a-z][\w.-]*==", text, re.MULTILINE)
+    assert len(names) == len(re.findall(r"^[a-z][\w.-]*==.*\\\n    --hash=sha256:", text, re.MULTILINE))
+
+    images = workshop.images(source, locked=True)
+    environment = images.describe(source)
+    assert environment.lock is not None
+    image = images.ensure(environment)
+    assert image.packages["six"] == "1.16.0"
+    assert image.packages[workshop.mark] == "1.0"
+    for name, version in written.pins.items():
+        assert image.packages.get(name, version) == version
+
+    (again,) = locks.lock(project, [source], environ=workshop.environ)
+    assert (again.written, again.changes) == (False, ())
+
+    package = workshop.root / "packages" / workshop.mark / f"{workshop.mark}.py"
+    package.write_text("VALUE = 2\n")
+    with pytest.raises(ConfigurationError, match=r"locks/one.txt is stale"):
+        images.describe(source)
+
+
+def test_at_a_cutoff_date_nothing_newer_is_taken_and_what_is_behind_is_told(workshop: Workshop) -> None:
+    source = workshop.source(destination="dummy", requirements=("idna",), dlt="<1.22")
+    project = workshop.project(source)
+    (old,) = locks.lock(project, [source], environ=workshop.environ, exclude_newer="2026-01-01", upgrade=True)
+    assert "# exclude-newer: 2026-01-01\n" in old.path.read_text()
+    (kept,) = locks.lock(project, [source], environ=workshop.environ)
+    assert kept.pins == old.pins
+    (behind,) = locks.outdated(project, [source], environ=workshop.environ)
+    assert behind.changes != ()
+    assert old.path.read_text() == kept.path.read_text()
+    (newest,) = locks.lock(project, [source], environ=workshop.environ, upgrade=True)
+    assert set(newest.changes) == set(behind.changes)
+    assert locks.outdated(project, [source], environ=workshop.environ)[0].changes == ()
+
+
+def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Workshop) -> None:
+    source = workshop.source(requirements=("six<1.16", "six>1.16"))
+    with pytest.raises(BuildError) as error:
+        locks.lock(workshop.project(source), [source], environ=workshop.environ)
+    assert "six<1.16" in error.value.message
+    assert "sources.yml:10 (one)" in error.value.hint
+    assert not (workshop.root / "locks").exists()
+
+
+def test_a_cutoff_that_is_no_date_is_refused(workshop: Workshop) -> None:
+    source = workshop.source()
+    with pytest.raises(ConfigurationError, match="'last week' is no date"):
+        locks.lock(workshop.project(source), [source], environ=workshop.environ, exclude_newer="last week")

@@ -1,0 +1,238 @@
+"""Images in a registry (Debian's docker-registry, with a login), and images with the code baked in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from launcher.engines.docker_client import connect
+from launcher.errors import BuildError, ConfigurationError, Exit
+from launcher.images import deploy, environment_tag, source_tag
+from launcher.images.building_fleet import BuildOptions, build, exit_code
+from launcher.images.registry import push, remote
+from tests.containers.images.conftest import Workshop
+
+CONFIG = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {root}/images}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+auth: {{htpasswd: {{realm: test, path: {root}/htpasswd}}}}
+"""
+USER, PASSWORD = "pusher", "hunter2-of-the-registry"
+
+
+@dataclass
+class Registry:
+    address: str
+    login: Path
+    """A folder with the config.json that `docker login` writes."""
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    if shutil.which("docker-registry") is None:
+        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "docker-registry"]
+        if subprocess.run(install, capture_output=True, check=False).returncode != 0:
+            pytest.fail("this test needs a registry: apt-get install docker-registry", pytrace=False)
+    root = tmp_path_factory.mktemp("registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    crypt = ["perl", "-e", 'print crypt($ARGV[0], q($2y$05$) . "a" x 22)', PASSWORD]
+    hashed = subprocess.run(crypt, capture_output=True, text=True, check=True).stdout
+    (root / "htpasswd").write_text(f"{USER}:{hashed}\n")
+    (root / "config.yml").write_text(CONFIG.format(root=root, port=port))
+    login = root / "login"
+    login.mkdir()
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    (login / "config.json").write_text(json.dumps({"auths": {f"localhost:{port}": {"auth": auth}}}))
+    with (root / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["docker-registry", "serve", str(root / "config.yml")], stdout=log, stderr=log
+        )
+        try:
+            for _ in range(100):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            else:
+                pytest.fail((root / "log").read_text())
+            yield Registry(f"localhost:{port}", login)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@pytest.fixture
+def shop(workshop: Workshop, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """A project with that registry, and the user's login to it."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(registry.login))
+    workshop.registry = registry.address
+    before = workshop.client
+    workshop.client = connect({**workshop.environ, "DOCKER_CONFIG": str(registry.login)})
+    yield workshop
+    for tag in workshop.tags(registry.address):
+        workshop.client.images.remove(tag, force=True)
+    workshop.client.close()
+    workshop.client = before
+
+
+def forget(workshop: Workshop, *references: str) -> None:
+    """The machine is cold again: no tag of those here."""
+    for reference in references:
+        for tag in workshop.tags(reference):
+            workshop.client.images.remove(tag, force=True)
+
+
+def test_what_the_registry_has_is_pulled_and_not_built(shop: Workshop) -> None:
+    source = shop.source(requirements=(shop.package(),))
+    environment = shop.describe(source)
+    first = shop.images(source).ensure(environment)
+    there = push(shop.client, shop.registry, first.reference, shop.said.append)
+    assert there.startswith(f"{shop.registry}/dltpod/source@sha256:")
+    forget(shop, source_tag(environment), environment_tag(environment))
+    shop.said.clear()
+    nothing = {**shop.environ, "PATH": "/nonexistent"}
+    again = shop.images(source, environ=nothing).ensure(environment)
+    assert (again.reference, again.packages, again.built) == (first.reference, first.packages, False)
+    assert shop.said == [f"pulled {remote(shop.registry or '', first.reference)}"]
+
+
+def test_a_cold_machine_asks_for_the_bases_digest_and_takes_its_layers_only_to_build(shop: Workshop) -> None:
+    base = f"{shop.registry}/python"
+    shop.client.api.tag(shop.images().base("3.13").reference, base, tag="3.13")
+    list(shop.client.api.push(base, tag="3.13", stream=True))
+    shop.base_image = f"{base}:{{python}}"
+    source = shop.source(requirements=(shop.package(),))
+    warm = shop.describe(source)
+    first = shop.images(source).ensure(warm)
+    push(shop.client, shop.registry, first.reference, shop.said.append)
+    forget(shop, source_tag(warm), environment_tag(warm), base)
+    cold = shop.describe(source)
+    assert cold.digest == warm.digest
+    assert shop.images(source).ensure(cold).built is False
+    assert shop.tags(base) == []
+    forget(shop, source_tag(warm), environment_tag(warm))
+    shop.registry = None
+    (shop.root / "packages" / shop.mark / f"{shop.mark}.py").write_text("VALUE = 2\n")
+    again = shop.images(source)
+    assert again.ensure(again.describe(source)).built
+
+
+def test_without_pulling_a_base_image_that_is_not_there_is_known_by_its_digest(shop: Workshop) -> None:
+    """What ``sync --dry-run`` goes by."""
+    base = f"{shop.registry}/python"
+    shop.client.api.tag(shop.images().base("3.13").reference, base, tag="3.13")
+    list(shop.client.api.push(base, tag="3.13", stream=True))
+    shop.registry, shop.base_image = None, f"{base}:{{python}}"
+    forget(shop, base)
+    source = shop.source(requirements=(shop.package(),))
+    dry = shop.images(source, pull=False).describe(source)
+    assert shop.tags(base) == []
+    assert shop.describe(source).digest == dry.digest
+    assert shop.tags(base) == [f"{base}:3.13"]
+
+
+def test_what_the_registry_lacks_is_built_and_that_is_said(shop: Workshop) -> None:
+    source = shop.source(requirements=(shop.package(),))
+    image = shop.images(source).ensure(shop.describe(source))
+    assert image.built
+    assert shop.said[0].endswith("is not to be had: the registry has no such tag")
+
+
+def test_a_push_without_a_login_is_told(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shop.source(requirements=(shop.package(),))
+    project_registry, shop.registry = shop.registry, None
+    image = shop.images(source).ensure(shop.describe(source))
+    with pytest.raises(ConfigurationError, match="there is no registry to push to"):
+        push(shop.client, None, image.reference, shop.said.append)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-login"))
+    stranger = connect({**shop.environ, "DOCKER_CONFIG": str(tmp_path / "no-login")})
+    with pytest.raises(BuildError) as error:
+        push(stranger, project_registry, image.reference, shop.said.append)
+    stranger.close()
+    assert error.value.message.endswith("could not be pushed: not logged in")
+    assert error.value.hint.startswith(f"docker login {project_registry}")
+
+
+def test_a_deploy_image_holds_the_code_and_nobodys_secrets(shop: Workshop) -> None:
+    (shop.root / "custom_sources/.env").write_text("TOKEN=hunter2\n")
+    source = shop.source(requirements=(shop.package(),))
+    options = BuildOptions(deploy=True, push=True)
+    (built,) = build(shop.project(source), [source], options, client=shop.client, environ=shop.environ)
+    assert built.error is None
+    assert built.image is not None
+    assert built.pushed.startswith(f"{shop.registry}/dltpod/deploy@sha256:")
+    code = "import sys; sys.path.append('/opt/custom_sources'); import os, demo;"
+    code += "print(sorted(os.listdir('/opt/custom_sources')), os.getuid())"
+    assert shop.run(built.image.reference, code) == "['__pycache__', 'demo.py'] 65532"
+    labels = shop.client.images.get(built.image.reference).labels
+    assert labels["org.opencontainers.image.version"] == built.image.digest
+    assert labels["org.opencontainers.image.title"] == "acme"
+    assert labels["dltpod.dlt"] == "==1.31.0"
+
+
+def test_a_deploy_image_of_the_same_inputs_is_the_same_bit_for_bit(shop: Workshop) -> None:
+    shop.registry = None
+    source = shop.source(requirements=(shop.package(),))
+    identities: set[str | None] = set()
+    for _ in range(2):
+        # The second time, --upgrade keeps the builder from taking the environment's layer from its cache.
+        (built,) = build(
+            shop.project(source),
+            [source],
+            BuildOptions(deploy=True, upgrade=bool(identities)),
+            client=shop.client,
+            environ=shop.environ,
+        )
+        assert built.image is not None
+        assert built.image.built
+        found = shop.client.images.get(built.image.reference)
+        assert found.attrs["Created"] == "1970-01-01T00:00:00Z"
+        identities.add(found.id)
+        forget(shop, built.image.reference)
+    assert len(identities) == 1
+
+
+def test_changed_code_is_another_deploy_image_on_the_same_environment(shop: Workshop) -> None:
+    source = shop.source(requirements=(shop.package(),))
+    project, environment = shop.project(source), shop.describe(source)
+    before = deploy.tag(project, environment)
+    (shop.root / "custom_sources/demo.py").write_text("X = 2\n")
+    after = deploy.tag(project, shop.describe(source))
+    assert before.rpartition("-")[0] == after.rpartition("-")[0]
+    assert before != after
+
+
+def test_one_environments_fault_stops_no_other(shop: Workshop) -> None:
+    shop.registry = None
+    package = shop.package()
+    good = shop.source(requirements=(package,))
+    twin = shop.source("twin", requirements=(package,))
+    bad = shop.source("bad", requirements=("six<1.16", "six>1.16"))
+    worse = shop.source("worse", extras=("nowhere",), destination="dummy")
+    shop.verified = shop.verified.model_copy(update={"location": "custom_sources"})
+    (shop.root / "custom_sources/sources").mkdir()
+    sources = [good, twin, bad, worse]
+    built = build(
+        shop.project(*sources), sources, BuildOptions(jobs=2), client=shop.client, environ=shop.environ
+    )
+    told = {item.sources: item.error.message if item.error else "" for item in built}
+    assert set(told) == {("worse",), ("one", "twin"), ("bad",)}
+    assert told["one", "twin"] == ""
+    assert "six<1.16" in told[("bad",)]
+    assert "'nowhere' is neither an extra of dlt" in told[("worse",)]
+    assert exit_code(built) is Exit.USAGE

@@ -1,0 +1,119 @@
+"""A private index, a proxy and a CA bundle reach the build and stay in no layer, argument or history."""
+
+from __future__ import annotations
+
+import base64
+import io
+import ipaddress
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import BuildError
+from launcher.images import environment_tag
+from tests.containers.images.conftest import Workshop
+
+USER, PASSWORD = "reader", "hunter2-of-the-index"
+
+
+def wheel(name: str) -> bytes:
+    """The smallest wheel."""
+    packed = io.BytesIO()
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(f"{name}.py", "VALUE = 'from the private index'\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return packed.getvalue()
+
+
+@pytest.fixture
+def index(workshop: Workshop) -> Iterator[str]:
+    """An index that asks for a password and has the test's package, where builds can reach it."""
+    content = wheel(workshop.mark)
+    file = f"{workshop.mark}-1.0-py3-none-any.whl"
+    expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = {
+                f"/simple/{workshop.mark}/": f'<a href="/{file}">it</a>'.encode(),
+                f"/{file}": content,
+            }
+            if self.headers.get("Authorization") != expected:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic")
+                self.end_headers()
+                return
+            body = known.get(self.path)
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/zip")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body or b"")
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    subnet = workshop.client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
+    gateway = str(next(ipaddress.ip_network(subnet).hosts()))
+    with ThreadingHTTPServer((gateway, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{USER}:{PASSWORD}@{gateway}:{server.server_address[1]}/simple"
+        server.shutdown()
+
+
+def test_nothing_of_them_stays_in_the_saved_image(workshop: Workshop, index: str, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    system = Path(workshop.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    bundle.write_text(f"# mark-of-the-bundle-{workshop.mark}\n{system.read_text()}")
+    environ = {
+        **workshop.environ,
+        "UV_INDEX": index,
+        "SSL_CERT_FILE": str(bundle),
+        "FTP_PROXY": "http://someone:hunter2-of-the-proxy@127.0.0.1:9",
+    }
+    source = workshop.source(requirements=(workshop.mark,))
+    environment = workshop.describe(source)
+    image = workshop.images(source, environ=environ).ensure(environment)
+    assert (
+        workshop.run(image.reference, f"import {workshop.mark} as m; print(m.VALUE)")
+        == "from the private index"
+    )
+
+    saved = tmp_path / "saved.tar"
+    with saved.open("wb") as file:
+        for chunk in workshop.client.api.get_image(image.reference):
+            file.write(chunk)
+    content = saved.read_bytes()
+    told = json.dumps(
+        [
+            workshop.client.images.get(image.reference).attrs,
+            workshop.client.images.get(image.reference).history(),
+            workshop.client.images.get(environment_tag(environment)).history(),
+        ]
+    )
+    for secret in (PASSWORD, "hunter2-of-the-proxy", f"mark-of-the-bundle-{workshop.mark}", index):
+        assert secret.encode() not in content
+        assert secret not in told
+        assert not any(secret in line for line in workshop.said)
+    assert workshop.mark.encode() in content
+
+
+def test_an_index_that_refuses_is_told_without_the_password(workshop: Workshop, index: str) -> None:
+    wrong = index.replace(PASSWORD, "wrong-hunter2")
+    source = workshop.source(requirements=(workshop.mark,))
+    with pytest.raises(BuildError) as error:
+        workshop.images(source, environ={**workshop.environ, "UV_INDEX": wrong}).ensure(
+            workshop.describe(source)
+        )
+    assert workshop.mark in error.value.message
+    assert "hunter2" not in error.value.message + error.value.hint

@@ -1,0 +1,44 @@
+"""The runner's promises hold with the oldest dlt that it serves and with one in between.
+
+The newest one is what the unit tests themselves run with.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+UV = Path(sys.executable).with_name("uv")
+SUITES = ("killed", "refresh", "state", "selection", "stopped")
+
+
+def interpreter(version: str) -> Path:
+    """A virtual environment with that dlt, made once and kept beside the tests' own."""
+    folder = Path(sys.prefix) / f"dlt-{version}"
+    python = folder / "bin" / "python"
+    done = folder / "ready"
+    if not done.exists():
+        subprocess.run([UV, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
+        needs = [f"dlt[duckdb,parquet,postgres]=={version}", "pytest", "pytest-xdist", "hypothesis"]
+        subprocess.run([UV, "pip", "install", "-q", "-p", python, *needs], check=True)
+        done.touch()
+    return python
+
+
+@pytest.mark.parametrize("version", ["1.18.2", "1.24.0"])
+def test_the_runner_loses_and_doubles_nothing_with_this_dlt(version: str) -> None:
+    python = interpreter(version)
+    suites = [f"tests/unit/pipeline/test_{name}.py" for name in SUITES]
+    ran = subprocess.run(
+        [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *suites],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    assert " passed" in ran.stdout

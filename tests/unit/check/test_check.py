@@ -1,0 +1,296 @@
+"""What ``dltpod check`` tells of a source without running it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from launcher.check import Level, Row, check_project, check_source, worst
+from launcher.environment import Requirement
+from launcher.errors import BuildError
+from launcher.secrets import read_environment
+from tests.unit.config.project import write
+from tests.unit.secrets.asking import given, source
+
+CODE = """\
+import dlt
+from typing import Optional
+from helpers import retried
+from .parts import part
+
+
+@dlt.source
+def api(subdomain: str, token: str = dlt.secrets.value, region: Optional[str] = dlt.config.value, *, pages=1):
+    return []
+
+
+@dlt.transformer(data_from=part)
+def bound(item, factor: int): ...
+
+
+@retried
+def wrapped(x): ...
+
+
+@dlt.resource
+def newest(updated: dlt.sources.incremental[str]): ...
+
+
+def open_ended(**options): ...
+
+
+class Api: ...
+
+
+shared = api("x")
+"""
+
+
+class Sources:
+    """Verified sources at hand, named ``jira`` and ``stripe``."""
+
+    def names(self) -> list[str]:
+        return ["jira", "stripe"]
+
+    def commit(self, name: str) -> str:
+        return "c0ffee"
+
+    def requirements(self, name: str) -> tuple[Requirement, ...]:
+        return (Requirement("requests==2.31.0", f"verified source {name}"),)
+
+    def code(self, name: str) -> list[Path]:
+        return []
+
+
+class Unreachable(Sources):
+    def names(self) -> list[str]:
+        raise BuildError("no network")
+
+
+def entry(function: str = "api", more: str = "", module: str = "api") -> str:
+    return (
+        f"sources:\n  - name: acme\n    dlt_native: {{source_module: {module}, source_function: {function}, "
+        f"function_kwargs: {{subdomain: x}}}}\n{more}"
+    )
+
+
+def rows(
+    root: Path, sources: str, secrets: str = '[sources.acme]\ntoken = "long enough"\n'
+) -> dict[str, list[Row]]:
+    project = given(root, sources, secrets, code=CODE)
+    found: dict[str, list[Row]] = {}
+    for row in check_source(project, source(project, "acme"), read_environment(project, {}), Sources()):
+        assert row.source == "acme"
+        found.setdefault(row.what, []).append(row)
+    return found
+
+
+def wrong(found: dict[str, list[Row]]) -> list[str]:
+    return [row.text for what in found.values() for row in what if row.level is Level.WRONG]
+
+
+def test_a_source_that_is_right_has_a_verdict_of_each_kind(tmp_path: Path) -> None:
+    found = rows(tmp_path, entry())
+    assert {
+        what: [(r.level.value, r.text.replace(f"{tmp_path}/", "")) for r in rs] for what, rs in found.items()
+    } == {
+        "module": [("ok", "custom_sources/api.py")],
+        "function": [("ok", "custom_sources/api.py:8: api")],
+        "arguments": [("ok", "'subdomain'")],
+        "destination": [("ok", "data/warehouse.duckdb")],
+        "secrets": [("ok", "'token', 'region'")],
+    }
+    assert worst(row for what in found.values() for row in what) is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "hint"),
+    [
+        ("api.py", "'api.py' is not the name of a Python module", "source_module: api"),
+        ("custom_sources/api.py", "is not the name of a Python module", "source_module: api"),
+        ("apy", "did you mean 'api'?", "requirements"),
+        ("strpe", "did you mean 'stripe'?", "requirements"),
+        ("rest_apy", "did you mean 'rest_api'?", "requirements"),
+    ],
+)
+def test_a_module_that_is_nowhere_is_told_with_what_is_meant(
+    tmp_path: Path, module: str, text: str, hint: str
+) -> None:
+    found = rows(tmp_path, entry(module=module))["module"]
+    assert [row.level for row in found] == [Level.WRONG]
+    assert text in found[0].text
+    assert hint in found[0].hint
+
+
+@pytest.mark.parametrize(
+    ("module", "more", "level", "text"),
+    [
+        ("sql_database", "", Level.OK, "dlt.sources.sql_database"),
+        ("jira", "    container: {extras: [jira]}\n", Level.OK, "dlt's verified source jira"),
+        ("jira", "", Level.NOTE, "taken by itself"),
+        ("my_company.erp", "    container: {requirements: [my-company]}\n", Level.NOTE, "is not in"),
+    ],
+)
+def test_a_module_from_elsewhere_is_told_by_where_it_comes_from(
+    tmp_path: Path, module: str, more: str, level: Level, text: str
+) -> None:
+    found = rows(tmp_path, entry(module=module, more=more))["module"]
+    assert [row.level for row in found] == [level]
+    assert text in found[0].text
+
+
+def test_without_the_verified_sources_at_hand_an_unknown_module_is_no_fault(tmp_path: Path) -> None:
+    project = given(tmp_path, entry(module="jira", more="    container: {extras: [jira]}\n"))
+    for verified in (None, Unreachable()):
+        found = check_source(project, source(project, "acme"), {}, verified)
+        assert worst(found) is not Level.WRONG
+
+
+def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:
+    project = given(tmp_path, entry(), code="import dlt\ndef api(:\n")
+    found = check_source(project, source(project, "acme"), {})
+    assert [(r.what, r.level.value, r.text.replace(f"{tmp_path}/", "")) for r in found[:1]] == [
+        ("module", "wrong", "custom_sources/api.py:2: syntax error: invalid syntax")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "text", "hint"),
+    [
+        ("apy", "has no 'apy'; did you mean 'api'?", "It has: api, bound, newest"),
+        ("Api", "'Api' is a class, not a source", "It has: api, bound, newest"),
+        ("nothing_like_it", "has no 'nothing_like_it'", "It has: api, bound, newest"),
+    ],
+)
+def test_a_function_that_is_not_there_is_told_with_those_that_are(
+    tmp_path: Path, function: str, text: str, hint: str
+) -> None:
+    found = rows(tmp_path, entry(function))["function"]
+    assert [row.level for row in found] == [Level.WRONG]
+    assert text in found[0].text
+    assert found[0].hint == hint
+
+
+@pytest.mark.parametrize("function", ["shared", "part", "retried", "wrapped", "open_ended"])
+def test_a_name_that_may_be_a_source_is_no_fault(tmp_path: Path, function: str) -> None:
+    assert wrong(rows(tmp_path, entry(function))) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "kwargs", "faults"),
+    [
+        (
+            "api",
+            "{subdoman: x}",
+            ["api has no argument 'subdoman'; did you mean 'subdomain'?", "api needs 'subdomain'"],
+        ),
+        (
+            "api",
+            "{subdomain: x, zzz: 1}",
+            ["api has no argument 'zzz'; it takes 'subdomain', 'token', 'region', 'pages'"],
+        ),
+        ("api", "{subdomain: x, pages: 2, token: t}", []),
+        ("bound", "{factor: 2}", []),
+        ("bound", "{item: 2, factor: 2}", ["bound has no argument 'item'; it takes 'factor'"]),
+        ("newest", "{}", []),
+        ("open_ended", "{anything: 1}", []),
+        ("wrapped", "{anything: 1}", []),
+    ],
+)
+def test_arguments_are_held_against_the_signature(
+    tmp_path: Path, function: str, kwargs: str, faults: list[str]
+) -> None:
+    assert wrong(rows(tmp_path, entry(function).replace("{subdomain: x}", kwargs))) == faults
+
+
+def test_a_secret_that_is_not_there_is_told_with_its_place_and_the_near_miss(tmp_path: Path) -> None:
+    found = rows(tmp_path, entry(), '[sources.acme]\ntokn = "x"\n[destination.duckdb]\ntoken = "x"\n')[
+        "secrets"
+    ]
+    missing = [row for row in found if row.level is Level.WRONG]
+    assert [row.text for row in missing] == ["'token' has no value; did you mean 'tokn'?"]
+    assert missing[0].hint == f'In {tmp_path}/.dlt/secrets.toml: [sources.acme] and below it token = "..."'
+
+
+def test_variables_that_are_not_set_are_told(tmp_path: Path) -> None:
+    found = rows(tmp_path, entry().replace("{subdomain: x}", '{subdomain: "env:NOT_SET"}'))["secrets"]
+    assert "NOT_SET is not set" in found[0].text
+
+
+def test_literals_and_short_secrets_and_lost_references_are_worth_a_note(tmp_path: Path) -> None:
+    kwargs = '{subdomain: "Bearer env:TOKEN", token: hunter2}'
+    found = rows(tmp_path, entry().replace("{subdomain: x}", kwargs), '[sources.acme]\napi_key = "abc"\n')[
+        "secrets"
+    ]
+    notes = [row.text for row in found if row.level is Level.NOTE]
+    assert len(notes) == 3
+    assert "function_kwargs.token looks like a secret" in notes[0]
+    assert notes[1].startswith("function_kwargs.subdomain holds env: inside a longer text")
+    assert notes[2] == "sources.acme.api_key: shorter than 8 characters, so masked as a whole word only"
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("container", "text"),
+    [
+        ('{python: "3.99"}', "3.99"),
+        ('{dlt: "==1.5.0"}', "1.5.0"),
+        ('{requirements: ["not a requirement !"]}', "not a requirement"),
+        ("{extras: [jiraa]}", "did you mean 'jira'?"),
+        ("{requirements: [./packages/none]}", "packages/none"),
+        ("{requirements: [stripe==1, stripe==2]}", "stripe==1 (sources.yml:2 (acme)) contradicts stripe==2"),
+        ("{mounts: ['none:/workspace/none']}", "none is not there"),
+    ],
+)
+def test_an_environment_that_can_not_be_is_told(tmp_path: Path, container: str, text: str) -> None:
+    found = rows(tmp_path, entry(more=f"    container: {container}\n"))["environment"]
+    assert [row.level for row in found] == [Level.WRONG]
+    assert text in found[0].text
+
+
+def test_a_destination_outside_of_data_is_one_verdict(tmp_path: Path) -> None:
+    found = rows(
+        tmp_path, entry(), '[sources.acme]\ntoken = "t"\n[destination.duckdb]\ncredentials = "x.duckdb"\n'
+    )
+    assert len(wrong(found)) == 1
+    assert "is not below" in wrong(found)[0]
+
+
+def test_a_section_that_no_source_reads_is_told_with_what_is_meant(tmp_path: Path) -> None:
+    secrets = "[sources.acm]\na = 1\n[sources.api]\na = 1\n[sources.acme]\na = 1\n[sources.shared]\na = 1\n"
+    sources = entry().replace("source_module: api", "secret_sections: [sources.shared], source_module: api")
+    project = given(tmp_path, sources, secrets, "[sources.zzz]\na = 1\n")
+    (tmp_path / ".dlt" / "secrets.toml").chmod(0o600)
+    assert [row.text.replace(f"{tmp_path}/", "") for row in check_project(project)[1:]] == [
+        ".dlt/secrets.toml: no source reads [sources.acm]; did you mean 'acme'?",
+        ".dlt/config.toml: no source reads [sources.zzz]",
+    ]
+
+
+def test_secrets_that_git_keeps_are_told(tmp_path: Path) -> None:
+    project = given(tmp_path, entry(), "[sources.acme]\n", env="A=b\n")
+    for file in (".env", ".dlt/secrets.toml"):
+        (tmp_path / file).chmod(0o600)
+    for command in (["init", "-q"], ["add", ".env"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    found = check_project(project)[1:]
+    assert [(row.level, row.text) for row in found] == [
+        (Level.NOTE, f"{tmp_path}/.env is in git, and so in every clone")
+    ]
+
+
+def test_the_files_that_all_share_are_judged_once(tmp_path: Path) -> None:
+    project = given(tmp_path, entry(), "broken\n", env="A=b\n")
+    write(tmp_path, "", ".dlt/config.toml")
+    (tmp_path / ".env").chmod(0o644)
+    (tmp_path / ".dlt" / "secrets.toml").chmod(0o600)
+    found = check_project(project)
+    assert [(r.what, r.level.value) for r in found] == [
+        ("configuration", "ok"),
+        ("secrets", "wrong"),
+        ("secrets", "note"),
+    ]
+    assert found[1].text.endswith("secrets.toml:1: a key without '='.")
+    assert found[2].hint == f"chmod 600 {tmp_path}/.env"

@@ -1,0 +1,83 @@
+"""What is wrong before anything starts: one message of at most three lines, exit code 2, nothing made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher import cli
+
+FILE = """
+version: 1
+sources:
+  - {name: shop, type: dlt_native, dlt_native: {source_module: shop, source_function: shop}}
+  - {name: old, type: dlt_native, enabled: false, dlt_native: {source_module: old, source_function: old}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sources.yml").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLTPOD_FILE", raising=False)
+    monkeypatch.delenv("DLTPOD_DEBUG", raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sync", "shopp"], "there is no source 'shopp'; did you mean 'shop'?"),
+        (["sync", "old"], "'old' is disabled"),
+        (["sync"], "Which source?"),
+        (["sync", "--tag", "crm"], "no source has the tag 'crm'"),
+        (["sync", "shop", "--set", "since"], "--set takes KEY=VALUE"),
+        (["sync", "shop", "--timeout", "soon"], "--timeout: 'soon' is not a duration"),
+        (["sync", "shop", "--limit", "0"], "--limit"),
+        (["sync", "shop", "--engine", "podman"], "--engine"),
+        (["sync", "shop"], "no Docker engine answers"),
+        (["build", "shop"], "no Docker engine answers"),
+        (["build", "shop", "--push"], "names no registry to push to"),
+        (["ps"], "no Docker engine answers"),
+        (["show", "shop"], "no Docker engine answers"),
+        (["shell", "shop"], "no Docker engine answers"),
+        (["stop"], "name the sources to stop"),
+        (["logs", "shop"], "shop has not run yet"),
+        (["logs", "shp"], "did you mean 'shop'?"),
+        (["runs", "shp"], "did you mean 'shop'?"),
+        (["gc", "--older-than", "soon"], "--older-than: 'soon' is not a duration"),
+        (["list", "--changed-since", "HEAD"], "git knows no 'HEAD'"),
+        (["--file", "elsewhere.yml", "list"], "elsewhere.yml is not there"),
+    ],
+)
+def test_a_wrong_call_is_told_in_three_lines_with_a_way_out(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code = cli.main(arguments)
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert (code, captured.out) == (2, "")
+    assert len(captured.err.splitlines()) <= 3
+    assert not (folder / "data").exists()
+
+
+def test_an_unreadable_file_is_told_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "sources.yml").unlink()
+    (folder / "sources.yml").symlink_to("sources.yml")
+    assert cli.main(["--file", "sources.yml", "list"]) == 2
+    assert "sources.yml" in capsys.readouterr().err
+
+
+def test_every_fault_of_the_file_is_in_the_one_report(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "sources.yml").write_text(
+        FILE.replace("enabled: false", "enabeld: false").replace("version: 1", "version: 9")
+    )
+    assert cli.main(["sync", "shop"]) == 2
+    error = capsys.readouterr().err
+    assert "did you mean 'enabled'?" in error
+    assert "version" in error

@@ -1,0 +1,101 @@
+"""What people see when something is wrong, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from launcher import cli
+from launcher.errors import AlreadyRunning, DltpodError
+
+ROOT = Path(__file__).parents[3]
+
+
+def _run_a_command_that_raises(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    def boom() -> None:
+        raise error
+
+    monkeypatch.setattr(cli._Lazy, "get_command", lambda *_: click.Command("boom", callback=boom))
+    return cli.main(["sync"])
+
+
+def test_an_error_is_what_then_why_then_the_hint(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = _run_a_command_that_raises(
+        DltpodError("no such thing\nbecause it is gone", "make one"), monkeypatch
+    )
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err == "error: no such thing\n  because it is gone\n  hint: make one\n"
+
+
+def test_an_error_has_the_exit_code_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _run_a_command_that_raises(AlreadyRunning("run 1 holds shop"), monkeypatch) == 4
+    assert _run_a_command_that_raises(KeyboardInterrupt(), monkeypatch) == 130
+
+
+def test_a_bug_is_exit_3_with_the_traceback_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DLTPOD_DEBUG", raising=False)
+    code = _run_a_command_that_raises(ZeroDivisionError("oh"), monkeypatch)
+    error = capsys.readouterr().err
+    assert code == 3
+    assert error.startswith("error: a bug of dltpod's: ZeroDivisionError: oh\n")
+    assert "Traceback" not in error
+    file = Path(error.split("with ")[1].strip())
+    assert "Traceback" in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    file.unlink()
+
+
+def test_debugging_shows_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DLTPOD_DEBUG", "1")
+    _run_a_command_that_raises(DltpodError("no such thing"), monkeypatch)
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unknown_command_names_the_near_miss(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["snyc"]) == 2
+    assert "did you mean 'sync'?" in capsys.readouterr().err
+
+
+def test_an_unknown_option_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sync", "--al"]) == 2
+    assert "`dltpod sync --help`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([name, "--help"]) == 0
+    assert f"Usage: dltpod {name}" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m launcher --help | true; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    code = "import sys; from launcher.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ}
+    )
+    loaded = set(done.stderr.split())
+    assert not loaded & {"pydantic", "docker", "rich", "requests", "kubernetes", "yaml", "dlt", "sqlite3"}

@@ -1,0 +1,77 @@
+"""The webhook, against a server on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import ConfigurationError
+from launcher.history import History
+from launcher.notify import ATTEMPTS, Notifier, occasion, payload, post, webhook_url
+from runner.contract import FailureKind
+from tests.unit.cli.hook import Hook
+from tests.unit.cli.records import ILL, REFUSED, WELL
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    found = Hook()
+    yield found
+    found.close()
+
+
+def test_a_call_is_tried_again_after_429_and_5xx(hook: Hook) -> None:
+    hook.codes = [503, 429]
+    pauses: list[float] = []
+    assert post(hook.url, {"n": 1}, pause=pauses.append) is None
+    assert hook.bodies == [{"n": 1}] * 3
+    assert pauses == [1.0, 2.0]
+
+
+def test_a_call_that_is_refused_is_not_tried_again(hook: Hook) -> None:
+    hook.codes = [404]
+    assert post(hook.url, {}, pause=lambda _: None) == "it answered 404"
+    assert len(hook.bodies) == 1
+
+
+def test_a_server_that_is_not_there_is_told_without_its_address(hook: Hook) -> None:
+    hook.close()
+    why = post(hook.url, {}, pause=lambda _: None)
+    assert why == f"it can't be reached (ConnectionRefusedError), {ATTEMPTS} times"
+
+
+def test_failure_and_recovery_are_told_and_nothing_else() -> None:
+    assert occasion(ILL, None) == "failure"
+    assert occasion(WELL, ILL) == "recovery"
+    assert occasion(WELL, WELL) is None
+    assert occasion(WELL, None) is None
+    assert occasion(REFUSED, None) is None
+    assert occasion(replace(ILL, failure_kind=FailureKind.CANCELLED), None) is None
+    assert occasion(replace(ILL, limit=5), None) is None
+    assert occasion(replace(ILL, action="check"), None) is None
+
+
+def test_a_recovery_is_found_behind_runs_that_were_refused(hook: Hook, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.write(replace(ILL, source="shop", run_id="1", started="2026-01-01T00:00:01Z"))
+    history.write(replace(REFUSED, source="shop", run_id="2", started="2026-01-01T00:00:02Z"))
+    well = replace(WELL, run_id="3", started="2026-01-01T00:00:03Z")
+    history.write(well)
+    warnings: list[str] = []
+    notifier = Notifier(hook.url, "acme", history, warnings.append)
+    notifier.ended(well)
+    notifier.close()
+    assert warnings == []
+    assert hook.bodies == [payload("acme", "recovery", well)]
+
+
+def test_the_address_may_be_an_environment_variable() -> None:
+    assert webhook_url("env:HOOK", {"HOOK": "https://hooks.example.com/x"}) == "https://hooks.example.com/x"
+    with pytest.raises(ConfigurationError, match="asks for HOOK, which is not set"):
+        webhook_url("env:HOOK", {})
+    with pytest.raises(ConfigurationError) as error:
+        webhook_url("file:///etc/passwd", {})
+    assert "passwd" not in error.value.message

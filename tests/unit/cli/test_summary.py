@@ -1,0 +1,87 @@
+"""What is said at the end of a sync."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from launcher.console.summary import failure, one, several, summary
+from launcher.console.text import ago, safe, seconds, size
+from tests.unit.cli.records import ILL, WELL
+
+
+@pytest.fixture(autouse=True)
+def _called_as_dltpod(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launcher.console.summary._dltpod", lambda: "dltpod")
+
+
+def test_a_run_that_went_well_shows_tables_rows_time_place_and_the_line_to_look() -> None:
+    assert one(WELL) == (
+        "ok  shop in 7.2 s: 6,963 rows\n"
+        "\n"
+        "    table         rows\n"
+        "    orders       2,000\n"
+        "    order_lines  4,963\n"
+        "\n"
+        "    time     start 0.4 s · extract 5.0 s · load 1.9 s\n"
+        "    cursor   orders.ordered_at = 2026-01-01\n"
+        "    data     data/warehouse.duckdb, dataset raw_shop\n"
+        "    look at  dltpod show shop"
+    )
+
+
+def test_a_later_run_of_an_incremental_source_says_that_only_new_rows_were_loaded() -> None:
+    assert "only what is new since the last run, 6,963 rows" in one(replace(WELL, first_run=False))
+    assert "nothing new since the last run" in one(replace(WELL, first_run=False, rows={}))
+
+
+def test_a_full_refresh_says_that_it_started_over() -> None:
+    assert "started over, 6,963 rows" in one(replace(WELL, first_run=False, full_refresh=True))
+
+
+def test_a_limited_run_says_that_its_rows_are_in_a_dataset_of_their_own() -> None:
+    text = one(replace(WELL, limit=1))
+    assert "a taste" in text
+    assert "look at" not in text
+
+
+def test_a_failure_is_three_lines_and_names_the_log() -> None:
+    assert failure(ILL) == (
+        "error: jira: api_key is missing\n"
+        "  hint: add it to .dlt/secrets.toml\n"
+        "  log:  dltpod logs jira  (secrets missing)"
+    )
+
+
+def test_several_sources_are_a_table_and_what_went_wrong_goes_to_standard_error() -> None:
+    out, err = summary([WELL, ILL])
+    assert out == several([WELL, ILL])
+    assert "1 ok, 1 failed, 6,963 rows" in out
+    assert err == failure(ILL)
+    assert summary([WELL]) == (one(WELL), "")
+    assert summary([ILL]) == ("", failure(ILL))
+
+
+def test_a_source_is_named_once() -> None:
+    told = failure(replace(ILL, message="source 'jira': base image x is not there"))
+    assert told.splitlines()[0] == "error: jira: base image x is not there"
+
+
+def test_what_steers_a_terminal_is_taken_out_of_log_lines() -> None:
+    assert safe("\x1b[2J\x1b]0;title\x07a\tb\r\x9b31mc") == "0;titlea    b31mc"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.04, "0.0 s"), (9.96, "10 s"), (59.7, "1 min 00 s"), (3725, "1 h 02 min")]
+)
+def test_durations_read_naturally(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_sizes_read_naturally() -> None:
+    assert [size(n) for n in (None, 900, 180 << 20, 2 << 30)] == ["", "900 B", "180 MiB", "2.0 GiB"]
+
+
+def test_an_old_time_is_told_in_days() -> None:
+    assert ago("2020-01-01T00:00:00Z").endswith(" days ago")

@@ -1,0 +1,126 @@
+"""The allow-list as the gateway's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.egress import Reader, destination_entries, rules
+from launcher.engines.docker_gateway import arguments
+from launcher.images import Image
+from launcher.options import SyncOptions
+from launcher.plan import Caller, Host, Mount, Slice
+from launcher.planning import plan_job
+from runner.contract import Destination
+from tests.unit.engine.builders import FACTS, project, source
+
+ROOT = Path("/srv/acme")
+
+
+def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
+    made = rules(["api.example.com:443", "10.0.0.5:5432", "[2001:db8::1]:443"])
+    assert made.nftables == (
+        """table inet dltpod {
+  set p443_4 { type ipv4_addr; }
+  set p443_6 { type ipv6_addr; elements = { 2001:db8::1 }; }
+  set p5432_4 { type ipv4_addr; elements = { 10.0.0.5 }; }
+  set p5432_6 { type ipv6_addr; }
+  chain output {
+    type filter hook output priority 0; policy drop;
+    ct state established,related accept
+    ip daddr 127.0.0.11 meta skuid != 53535 reject
+    oif "lo" accept
+    meta skuid 53535 meta l4proto { tcp, udp } th dport 53 accept
+    ip daddr @p443_4 tcp dport 443 accept
+    ip6 daddr @p443_6 tcp dport 443 accept
+    ip daddr @p5432_4 tcp dport 5432 accept
+    ip6 daddr @p5432_6 tcp dport 5432 accept
+    log group 5 queue-threshold 1
+    meta l4proto tcp reject with tcp reset
+    reject
+  }
+  chain input {
+    type filter hook input priority 0; policy drop;
+    ct state established,related accept
+    iif "lo" accept
+  }
+}"""
+    )
+    assert made.names == ("api.example.com",)
+    assert made.ports == (("api.example.com", 443),)
+    last = made.dnsmasq.splitlines()[-1]
+    assert last == "nftset=/api.example.com/4#inet#dltpod#p443_4,6#inet#dltpod#p443_6"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "entries"),
+    [
+        ("postgres", {"credentials": "postgresql://u:p@db.example.com/x"}, ("db.example.com:5432",)),
+        ("postgres", {"credentials": {"host": "db.example.com", "port": 6543}}, ("db.example.com:6543",)),
+        ("postgres", {"credentials": {"host": "::1"}}, ("[::1]:5432",)),
+        ("redshift", {"credentials": {"host": "r.example.com"}}, ("r.example.com:5439",)),
+        ("sqlalchemy", {"credentials": "mysql+pymysql://u@m.example.com/x"}, ("m.example.com:3306",)),
+        ("snowflake", {"credentials": {"host": "ab12.eu"}}, ("ab12.eu:443",)),
+        ("snowflake", {"credentials": {"host": "ab12"}}, ("ab12.snowflakecomputing.com:443",)),
+        (
+            "filesystem",
+            {"bucket_url": "s3://b/x", "credentials": {"endpoint_url": "http://minio:9000"}},
+            ("minio:9000",),
+        ),
+        (
+            "filesystem",
+            {"bucket_url": "s3://b/x"},
+            ("s3.amazonaws.com:443", "b.s3.amazonaws.com:443"),
+        ),
+        ("postgres", {}, ()),
+        ("postgres", {"credentials": "postgresql://[bad/x"}, ()),
+    ],
+)
+def test_the_destination_of_a_walled_source_stays_reachable(
+    kind: str, settings: Mapping[str, Any], entries: tuple[str, ...]
+) -> None:
+    assert destination_entries(kind, settings) == entries
+
+
+def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_proxy() -> None:
+    entry = source(egress=("api.example.com:443",)).model_copy(update={"destination": "postgres"})
+    made = plan_job(
+        project(ROOT, entry),
+        entry,
+        image=Image("dltpod/source:1", "digest", gateway="dltpod/source:2"),
+        slice=Slice({"secrets.toml": '[destination.postgres.credentials]\nhost = "db"\n'}),
+        destination=Destination("postgres"),
+        kwargs={},
+        options=SyncOptions(),
+        caller=Caller(1000, 1000, True),
+        facts=FACTS,
+        host=Host(
+            proxies={"HTTPS_PROXY": "http://u:p@proxy:1"},
+            resolver=Path("/r"),
+            passwd=Path("/p"),
+            launcher="l",
+        ),
+        run_id="r",
+        token="t",
+    )
+    assert made.container.egress == ("api.example.com:443", "db:5432")
+    assert "HTTPS_PROXY" not in made.job.env
+    assert Mount(Path("/r"), "/etc/resolv.conf") in made.container.mounts
+    body = arguments(made.container)
+    assert body["Image"] == "dltpod/source:2"
+    assert body["HostConfig"]["CapAdd"] == ["NET_ADMIN", "NET_BIND_SERVICE", "SETGID", "SETUID"]
+    assert body["Labels"]["dltpod.role"] == "gateway"
+
+
+def test_refusals_are_told_once_in_words() -> None:
+    reader = Reader()
+    refused = b"IP 172.17.0.2.56118 > 1.1.1.1.443: Flags [S], seq 1, length 0"
+    assert reader.read(refused) == "egress: refused TCP to 1.1.1.1:443, which container.egress doesn't list"
+    assert reader.read(refused) is None
+    assert reader.read(b"IP 172.17.0.2.1 > 8.8.8.8.53: domain") is not None
+    assert reader.read(b"dnsmasq[16]: query[A] evil.example.com from 127.0.0.1") is None
+    assert "evil.example.com" in (reader.read(b"dnsmasq[16]: config error is REFUSED (EDE: not ready)") or "")
+    assert reader.read(b"dnsmasq[16]: started, version 2.91 cache disabled") is None

@@ -1,0 +1,96 @@
+"""How a job ended is named by its first cause."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from launcher.engines.ending import Exit, conclude, read_result, size
+from runner.contract import Failure, FailureKind, Result, to_json
+
+OK = Result(status="ok", exit_code=0, rows={"t": 3})
+FAILED = Result(status="failed", exit_code=1, failure=Failure(FailureKind.EXTRACT, "the source failed"))
+GIB = 1 << 30
+
+
+def test_a_result_that_says_ok_is_believed_even_if_the_container_was_killed_after_it() -> None:
+    ended = conclude(Exit(137, oom=True, asked=FailureKind.CANCELLED), OK)
+    assert (ended.kind, ended.result) == (None, OK)
+
+
+def test_the_runners_own_failure_stands_where_nothing_else_explains_the_end() -> None:
+    ended = conclude(Exit(1), FAILED)
+    assert (ended.kind, ended.result) == (None, FAILED)
+
+
+@pytest.mark.parametrize(
+    ("exit", "result", "kind"),
+    [
+        (Exit(143, asked=FailureKind.TIMEOUT, timeout=90), FAILED, FailureKind.TIMEOUT),
+        (Exit(143, asked=FailureKind.CANCELLED), FAILED, FailureKind.CANCELLED),
+        (Exit(1, oom=True, memory_limit=GIB), FAILED, FailureKind.OUT_OF_MEMORY),
+        (Exit(137, oom=True, memory_limit=GIB), None, FailureKind.OUT_OF_MEMORY),
+        (Exit(137, asked=FailureKind.TIMEOUT, oom=True, timeout=1), None, FailureKind.TIMEOUT),
+        (Exit(137), None, FailureKind.KILLED),
+        (Exit(143), None, FailureKind.KILLED),
+        (Exit(0), None, FailureKind.RESULT_TORN),
+        (Exit(139), None, FailureKind.RESULT_TORN),
+        (Exit(None), None, FailureKind.RESULT_TORN),
+        (Exit(127, error="exec failed"), None, FailureKind.ENVIRONMENT),
+    ],
+)
+def test_each_end_has_one_name(exit: Exit, result: Result | None, kind: FailureKind) -> None:
+    ended = conclude(exit, result)
+    assert ended.kind is kind
+    assert ended.message
+    assert ended.hint
+
+
+def test_out_of_memory_names_the_limit_and_the_peak() -> None:
+    ended = conclude(Exit(137, oom=True, memory_limit=GIB, peak_memory=3 << 28), None)
+    assert "the limit is 1 GiB, the peak was 1 GiB" in ended.message
+    assert ended.peak_memory == GIB
+
+
+def test_a_crash_names_its_signal() -> None:
+    assert "SIGSEGV" in conclude(Exit(139), None).message
+
+
+def test_a_timeout_names_its_length() -> None:
+    message = conclude(Exit(143, asked=FailureKind.TIMEOUT, timeout=90), None).message
+    assert "1 min 30 s" in message
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(512, "512 B"), (2048, "2 KiB"), (1536 << 20, "1.5 GiB"), (10 << 20, "10 MiB")]
+)
+def test_sizes_are_told_in_binary_units(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"status": "ok"}', '{"status":"ok","exit_code":0,"failure":3}', "[" * 100_000],
+)
+def test_a_torn_or_strange_result_file_is_no_result(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "result.json"
+    file.write_text(text)
+    assert read_result(file) is None
+
+
+def test_a_whole_result_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    file.write_text(to_json(FAILED))
+    assert read_result(file) == FAILED
+
+
+def test_a_result_that_is_a_link_a_folder_or_a_pipe_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text(json.dumps({"status": "ok", "exit_code": 0}))
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert [read_result(tmp_path / name) for name in ("link", "folder", "pipe", "missing")] == [None] * 4

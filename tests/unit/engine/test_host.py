@@ -1,0 +1,106 @@
+"""What of this host a job may see, and whose its folders are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import ConfigurationError
+from launcher.host import gather, prepare
+from launcher.plan import Caller
+from tests.unit.engine.builders import plan, source
+
+ME = Caller(os.geteuid() or 65532, os.getegid() or 65532, os.geteuid() != 0)
+
+
+def test_of_the_hosts_environment_only_proxies_and_certificates_reach_a_job(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("certificates")
+    environ = {
+        "https_proxy": "http://proxy:1",
+        "NO_PROXY": "localhost",
+        "REQUESTS_CA_BUNDLE": str(bundle),
+        "AWS_SECRET_ACCESS_KEY": "s3cr3t",
+        "PATH": "/bin",
+    }
+    found = gather(tmp_path / ".dltpod", tmp_path / "custom_sources", environ, ME, "here-1")
+    assert found.proxies == {
+        "HTTPS_PROXY": "http://proxy:1",
+        "https_proxy": "http://proxy:1",
+        "NO_PROXY": "localhost",
+        "no_proxy": "localhost",
+    }
+    assert found.ca_bundle == bundle.resolve()
+    assert found.custom_sources is None
+    assert "s3cr3t" not in repr(found)
+
+
+def test_a_certificate_file_that_is_not_there_is_named_with_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE names /no/such\.pem"):
+        gather(tmp_path, tmp_path, {"SSL_CERT_FILE": "/no/such.pem"}, ME, "")
+
+
+def test_the_passwd_file_knows_the_jobs_user_and_may_be_read_by_it(tmp_path: Path) -> None:
+    file = gather(tmp_path, tmp_path, {}, Caller(1234, 99, True), "").passwd
+    assert file is not None
+    assert "dltpod:x:1234:99:" in file.read_text()
+    assert file.stat().st_mode & 0o444 == 0o444
+
+
+def test_the_folders_that_a_job_writes_to_are_made_and_are_its_users(tmp_path: Path) -> None:
+    made = plan(tmp_path, caller=ME)
+    prepare(made, tmp_path / "data")
+    assert made.state_dir.stat().st_mode & 0o777 == 0o700
+    for folder in (made.state_dir, tmp_path / "data"):
+        assert folder.stat().st_uid == ME.uid
+    assert (tmp_path / ".dltpod").stat().st_uid == os.geteuid()
+
+
+def test_a_mount_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    made = plan(tmp_path, source(mounts=("missing:/in",)), caller=ME)
+    with pytest.raises(ConfigurationError, match="missing is not there"):
+        prepare(made, tmp_path / "data")
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_link_to_an_engines_socket_is_refused_as_the_socket_itself(tmp_path: Path) -> None:
+    (tmp_path / "innocent").symlink_to("/var/run")
+    made = plan(tmp_path, source(mounts=("innocent:/in",)), caller=ME)
+    with pytest.raises(ConfigurationError, match="would hand over"):
+        prepare(made, tmp_path / "data")
+
+
+def test_a_folder_that_the_jobs_user_cannot_write_is_refused_with_the_line_that_mends_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    other = Caller(os.geteuid() + 4321, os.getegid() + 4321, owns_files=True)
+    made = plan(tmp_path, caller=other)
+    made.state_dir.mkdir(parents=True)
+    with pytest.raises(ConfigurationError) as caught:
+        prepare(made, tmp_path / "data")
+    assert f"chown -R {other.uid}:{other.gid}" in caught.value.hint
+
+
+def test_only_the_launchers_own_files_below_the_jobs_folders_are_given_to_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("not to be touched")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "warehouse.duckdb").write_text("made by root before")
+    (data / "link").symlink_to(outside)
+    os.link(outside, data / "second-name")
+    given: list[str] = []
+
+    def chown(path: Path, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
+        assert (uid, gid, follow_symlinks) == (65532, 65532, False)
+        given.append(str(path.relative_to(tmp_path)))
+
+    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setattr("launcher.host._check_writable", lambda folder, user: None)
+    prepare(plan(tmp_path, caller=Caller(65532, 65532, owns_files=False)), data)
+    assert sorted(given) == [".dltpod/state/jira", "data", "data/warehouse.duckdb"]

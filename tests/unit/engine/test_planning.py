@@ -1,0 +1,191 @@
+"""What a source's container is, as a value."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from launcher.engines.docker_spec import create_arguments
+from launcher.errors import ConfigurationError
+from launcher.options import SyncOptions
+from launcher.plan import Caller, ContainerSpec, Host, Mount, Slice
+from launcher.policy import harden
+from runner.contract import Destination
+from tests.unit.engine.builders import plan, source
+
+ROOT = Path("/srv/acme")
+SECRET = "s3cr3t-passw0rd"
+
+
+def test_the_whole_container_of_a_plain_source_is_this() -> None:
+    made = plan(
+        ROOT,
+        source(env={"TZ": "UTC"}, cpus=1.5, memory="1g"),
+        host=Host(
+            ca_bundle=Path("/etc/ssl/ca.crt"),
+            proxies={"HTTPS_PROXY": "http://proxy:3128"},
+            passwd=Path("/srv/acme/.dltpod/passwd/1000-1000"),
+            custom_sources=Path("/srv/acme/custom_sources"),
+            launcher="here-1",
+        ),
+    )
+
+    def bind(host: str, target: str, read_only: bool) -> dict[str, object]:
+        return {
+            "Type": "bind",
+            "Source": host,
+            "Target": target,
+            "ReadOnly": read_only,
+            "BindOptions": {"Propagation": "rprivate"},
+        }
+
+    flags = "rw,nosuid,nodev,noexec"
+    assert create_arguments(made.container) == {
+        "Image": "dltpod/source:1",
+        "Cmd": ["/opt/venv/bin/python", "-m", "runner"],
+        "Entrypoint": [],
+        "User": "1000:1000",
+        "WorkingDir": "/opt/dltpod",
+        "Env": [
+            "TZ=UTC",
+            "HTTPS_PROXY=http://proxy:3128",
+            "SSL_CERT_FILE=/etc/dltpod/ca.crt",
+            "REQUESTS_CA_BUNDLE=/etc/dltpod/ca.crt",
+            "CURL_CA_BUNDLE=/etc/dltpod/ca.crt",
+        ],
+        "Labels": {
+            "dltpod.managed": "1",
+            "dltpod.project": "acme",
+            "dltpod.source": "jira",
+            "dltpod.run": "20260101-000000-abcdef",
+            "dltpod.launcher": "here-1",
+        },
+        "Tty": False,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": False,
+        "AttachStderr": False,
+        "StopTimeout": 20,
+        "HostConfig": {
+            "Mounts": [
+                bind("/srv/acme/.dltpod/state/jira", "/state", False),
+                bind("/srv/acme/data", "/data", False),
+                bind("/srv/acme/custom_sources", "/opt/custom_sources", True),
+                bind("/srv/acme/.dltpod/passwd/1000-1000", "/etc/passwd", True),
+                bind("/etc/ssl/ca.crt", "/etc/dltpod/ca.crt", True),
+            ],
+            "Tmpfs": {
+                "/tmp": f"{flags},size=536870912,mode=1777,uid=1000,gid=1000",
+                "/run/secrets/dlt": f"{flags},size=8388608,mode=0700,uid=1000,gid=1000",
+            },
+            "NetworkMode": "bridge",
+            "ExtraHosts": ["host.docker.internal:host-gateway"],
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "Privileged": False,
+            "Init": True,
+            "IpcMode": "private",
+            "CgroupnsMode": "private",
+            "Memory": 1 << 30,
+            "MemorySwap": 1 << 30,
+            "PidsLimit": 512,
+            "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+            "ShmSize": 64 << 20,
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}},
+            "RestartPolicy": {"Name": "no"},
+            "AutoRemove": False,
+            "NanoCpus": 1_500_000_000,
+        },
+    }
+
+
+def test_nothing_of_the_slice_stands_in_what_the_engine_keeps() -> None:
+    made = plan(ROOT, slice=Slice({"secrets.toml": f'password = "{SECRET}"'}))
+    assert SECRET not in json.dumps(create_arguments(made.container))
+    assert SECRET not in repr(made)
+
+
+def test_a_proxys_password_travels_in_the_slice() -> None:
+    proxy = f"http://user:{SECRET}@proxy:3128"
+    made = plan(
+        ROOT,
+        host=Host(proxies={"HTTPS_PROXY": proxy, "NO_PROXY": "localhost"}),
+        slice=Slice({"values.json": '{"TOKEN": "t"}'}),
+    )
+    assert SECRET not in json.dumps(create_arguments(made.container))
+    assert made.container.environment == {"NO_PROXY": "localhost"}
+    assert made.job.env == {"NO_PROXY": "localhost", "HTTPS_PROXY": "env:DLTPOD_HTTPS_PROXY"}
+    assert json.loads(made.slice.files["values.json"]) == {"TOKEN": "t", "DLTPOD_HTTPS_PROXY": proxy}
+
+
+def test_a_source_without_a_file_destination_never_sees_the_data_folder() -> None:
+    made = plan(ROOT, destination=Destination("postgres"))
+    assert "/data" not in [mount.target for mount in made.container.mounts]
+
+
+def test_a_deep_check_takes_neither_the_lock_nor_the_state_of_the_source() -> None:
+    made = plan(ROOT, options=SyncOptions(action="check"))
+    assert made.container.name == "dltpod-acme-jira-check"
+    assert made.state_dir == ROOT / ".dltpod/check/jira"
+    assert made.retries == 0
+
+
+def test_the_option_of_a_timeout_wins_over_the_sources_own() -> None:
+    assert plan(ROOT, source(timeout="30m")).timeout == 1800
+    assert plan(ROOT, source(timeout="30m"), options=SyncOptions(timeout=5.0)).timeout == 5
+
+
+def test_mounts_are_read_only_and_below_the_root_unless_said_otherwise() -> None:
+    made = plan(ROOT, source(mounts=(".git:/workspace/.git:ro", "/mnt/in:/in", "out:/out:rw")))
+    assert made.container.mounts[-3:] == (
+        Mount(ROOT / ".git", "/workspace/.git"),
+        Mount(Path("/mnt/in"), "/in"),
+        Mount(ROOT / "out", "/out", read_only=False),
+    )
+
+
+def spec(**changes: object) -> ContainerSpec:
+    base = ContainerSpec(name="n", image="i", command=("c",), user=Caller(1000, 1000, True))
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_hardening_puts_up_every_wall_whatever_was_asked_for() -> None:
+    weak = spec(read_only_root=False, cap_drop=(), no_new_privileges=False, init=False)
+    assert harden(weak) == spec()
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        spec(user=Caller(0, 0, True)),
+        spec(network="host"),
+        spec(network="container:other"),
+        spec(memory=0),
+        spec(pids=0),
+        spec(mounts=(Mount(Path("/var/run/docker.sock"), "/x"),)),
+        spec(mounts=(Mount(Path("/run/podman/podman.sock"), "/x"),)),
+        spec(mounts=(Mount(Path("/home/me/.colima/docker.sock"), "/x"),)),
+        spec(mounts=(Mount(Path("/var/run"), "/x"),)),
+        spec(mounts=(Mount(Path("/"), "/x"),)),
+    ],
+)
+def test_a_container_that_cannot_be_walled_in_is_refused(weak: ContainerSpec) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        harden(weak)
+    assert caught.value.hint
+
+
+def test_under_rootless_docker_uid_0_is_the_caller_and_may_run() -> None:
+    rootless = spec(user=Caller(0, 0, True))
+    assert harden(rootless, rootless=True) == rootless
+
+
+def test_a_reference_in_the_containers_environment_is_left_to_the_runner() -> None:
+    made = plan(ROOT, source(env={"TOKEN": "env:TOKEN", "TZ": "UTC"}))
+    assert made.container.environment == {"TZ": "UTC"}
+    assert made.job.env == {"TOKEN": "env:TOKEN", "TZ": "UTC"}

@@ -1,0 +1,251 @@
+"""A run, its retries, its history; several runs as a fleet."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.audience import Silent
+from launcher.engines.protocol import Ended, StopRequest
+from launcher.errors import AlreadyRunning, EngineError, Exit
+from launcher.fleet import run_fleet
+from launcher.forward import LOG_LINES, Forwarder
+from launcher.history import History, RunRecord
+from launcher.options import SyncOptions
+from launcher.presence import Presence
+from launcher.retry import LONGEST_SECONDS, delay
+from launcher.run import run_source
+from launcher.signals import Stopper
+from launcher.sync import sync
+from runner.contract import FailureKind
+from tests.unit.engine.builders import FakeEngine, failed, ok, plan, project, source
+
+GONE = Ended(None, kind=FailureKind.ENGINE_GONE, message="gone", transient=True)
+
+
+def no_jitter() -> float:
+    return 0.0
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launcher.run.delay", lambda attempt, random: 0.01)
+
+
+def run(root: Path, *steps: Any, retries: int = 2, stop: StopRequest | None = None) -> RunRecord:
+    entry = source(retries=retries)
+    return run_source(
+        plan(root, entry), FakeEngine({"jira": steps}), History(root), Silent(), stop or StopRequest()
+    )
+
+
+def test_a_run_that_goes_well_is_kept_with_what_it_loaded(tmp_path: Path) -> None:
+    record = run(tmp_path, ok(issues=3))
+    assert (record.status, record.rows, record.attempts, record.dlt) == ("ok", {"issues": 3}, 1, "1.31.0")
+    assert History(tmp_path).runs() == (record,)
+
+
+@pytest.mark.usefixtures("quick")
+def test_only_transient_failures_are_tried_again(tmp_path: Path) -> None:
+    assert run(tmp_path, failed(transient=True), GONE, ok()).attempts == 3
+    assert run(tmp_path, failed(), ok()).attempts == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_retries_end_and_the_last_failure_stands(tmp_path: Path) -> None:
+    record = run(tmp_path, *[failed(transient=True)] * 5, retries=1)
+    assert (record.status, record.attempts, record.failure_kind) == ("failed", 2, FailureKind.EXTRACT)
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_engine_that_breaks_in_the_call_is_a_failure_and_not_an_exception(tmp_path: Path) -> None:
+    record = run(tmp_path, EngineError("no engine", "start it"), retries=0)
+    assert (record.failure_kind, record.hint) == (FailureKind.ENGINE_GONE, "start it")
+
+
+def test_a_request_to_stop_ends_the_waiting_between_two_attempts(tmp_path: Path) -> None:
+    stop = StopRequest()
+    threading.Timer(0.3, stop.ask).start()
+    began = time.monotonic()
+    assert run(tmp_path, failed(transient=True), ok(), stop=stop).attempts == 1 + 1
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_source_that_is_held_leaves_no_trace_in_history(tmp_path: Path) -> None:
+    with pytest.raises(AlreadyRunning):
+        run(tmp_path, AlreadyRunning("held"))
+    assert History(tmp_path).runs() == ()
+
+
+def test_waits_double_up_to_a_limit_and_spread_over_their_upper_half() -> None:
+    assert [delay(n, lambda: 1.0) for n in (1, 2, 3)] == [2.0, 4.0, 8.0]
+    assert [delay(n, lambda: 0.0) for n in (1, 2, 3)] == [1.0, 2.0, 4.0]
+    assert delay(1000, lambda: 1.0) == LONGEST_SECONDS
+
+
+def sync_all(root: Path, engine: FakeEngine, *names: str, **options: Any) -> tuple[Exit, list[str]]:
+    made = project(root, *(source(name) for name in names))
+    outcome = sync(made, made.sources, SyncOptions(**options), environ={}, engine=engine)
+    return outcome.exit_code, [record.status for record in outcome.records]
+
+
+def test_at_most_so_many_sources_run_at_once_as_were_asked_for(tmp_path: Path) -> None:
+    def slow(stop: StopRequest) -> Ended:
+        time.sleep(0.05)
+        return ok()
+
+    names = [f"s{n}" for n in range(12)]
+    engine = FakeEngine({name: [slow] for name in names})
+    assert sync_all(tmp_path, engine, *names, jobs=3) == (Exit.OK, ["ok"] * 12)
+    assert engine.most_at_once == 3
+
+
+def test_one_failure_stops_no_other(tmp_path: Path) -> None:
+    engine = FakeEngine({"a": [failed()], "b": [ok()], "c": [ok()]})
+    assert sync_all(tmp_path, engine, "a", "b", "c") == (Exit.FAILED, ["failed", "ok", "ok"])
+
+
+def test_with_fail_fast_the_rest_is_stopped_or_never_begins(tmp_path: Path) -> None:
+    def until_stopped(stop: StopRequest) -> Ended:
+        assert stop.gentle.wait(10)
+        return Ended(None, kind=stop.reason, message="stopped")
+
+    engine = FakeEngine({"a": [failed()], "b": [until_stopped], "c": [ok()]})
+    assert sync_all(tmp_path, engine, "a", "b", "c", jobs=2, fail_fast=True)[1] == ["failed"] * 3
+    assert "c" not in engine.started
+    kinds = {run.source: run.failure_kind for run in History(tmp_path / ".dltpod").runs()}
+    assert (kinds["b"], kinds["c"]) == (FailureKind.CANCELLED, FailureKind.CANCELLED)
+
+
+def test_a_held_source_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    assert sync_all(tmp_path, FakeEngine({"a": [AlreadyRunning("held")]}), "a")[0] == Exit.ALREADY_RUNNING
+
+
+def test_a_source_that_is_wrong_stops_itself_alone(tmp_path: Path) -> None:
+    wrong = source("wrong", mounts=("missing:/in",))
+    made = project(tmp_path, wrong, source("a"))
+    engine = FakeEngine({"a": [ok()]})
+    outcome = sync(made, made.sources, SyncOptions(), environ={}, engine=engine)
+    assert [record.status for record in outcome.records] == ["failed", "ok"]
+    assert outcome.exit_code == Exit.FAILED
+    alone = sync(made, (wrong,), SyncOptions(), environ={}, engine=engine)
+    assert alone.exit_code == Exit.USAGE
+    assert "missing is not there" in alone.records[0].message
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_dry_run_starts_makes_and_keeps_nothing(tmp_path: Path) -> None:
+    engine = FakeEngine({"a": []})
+    assert sync_all(tmp_path, engine, "a", dry_run=True) == (Exit.OK, ["planned"])
+    assert engine.started == []
+    assert History(tmp_path / ".dltpod").runs() == ()
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_bug_in_one_source_is_raised_after_the_others_have_ended() -> None:
+    done: list[str] = []
+
+    def work(name: str) -> RunRecord:
+        if name == "a":
+            raise RuntimeError("a bug")
+        done.append(name)
+        return RunRecord(run_id=name, source=name, status="ok", started="")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_fleet(["a", "b", "c"], work, jobs=1, fail_fast=False, stopper=Stopper())
+    assert done == ["b", "c"]
+
+
+class Slow(Silent):
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.lines: list[str] = []
+        self.events: list[Mapping[str, Any]] = []
+
+    def log(self, source: str, line: str) -> None:
+        self.go.wait(10)
+        self.lines.append(line)
+
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
+        self.events.append(data)
+
+
+def test_a_slow_audience_holds_up_nothing_misses_no_event_and_is_told_what_it_missed() -> None:
+    audience = Slow()
+    with Forwarder("a", audience) as observer:
+        began = time.monotonic()
+        for number in range(LOG_LINES * 3):
+            observer.log(str(number))
+        for number in range(50):
+            observer.event({"event": "phase", "phase": str(number)})
+        for number in range(1000):
+            observer.event({"event": "progress", "rows": {"a": number}})
+        assert time.monotonic() - began < 2
+        audience.go.set()
+    assert [e["phase"] for e in audience.events if e["event"] == "phase"] == [str(n) for n in range(50)]
+    assert audience.events[-1] == {"event": "progress", "rows": {"a": 999}}
+    assert any("lines not shown here" in line for line in audience.lines)
+    assert len(audience.lines) < LOG_LINES * 2 + 10
+
+
+def test_an_audience_that_breaks_does_not_break_the_run() -> None:
+    class Broken(Silent):
+        def log(self, source: str, line: str) -> None:
+            raise BrokenPipeError
+
+    with Forwarder("a", Broken()) as observer:
+        for _ in range(100):
+            observer.log("line")
+
+
+def test_history_marks_the_runs_of_dead_launchers_and_no_others(tmp_path: Path) -> None:
+    history = History(tmp_path)
+
+    def begun(run_id: str, launcher: str) -> RunRecord:
+        return RunRecord(run_id=run_id, source="a", status="running", started=run_id, launcher=launcher)
+
+    dead = Presence(tmp_path)
+    with dead:
+        pass
+    with Presence(tmp_path) as here:
+        history.write(begun("1", dead.id))
+        history.write(begun("2", here.id))
+        history.write(begun("3", "elsewhere-1"))
+        assert [record.run_id for record in history.reconcile(here.alive)] == ["1"]
+        statuses = {record.run_id: record.status for record in history.runs()}
+    assert statuses == {"1": "interrupted", "2": "running", "3": "running"}
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id_if_that_is_enough(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for run_id in ("20260101-a", "20260101-b"):
+        history.write(RunRecord(run_id=run_id, source="a", status="ok", started="1"))
+    assert history.run("20260101") is None
+    assert history.run("20260101-a") is not None
+    assert history.run("%") is None
+
+
+def test_several_launchers_write_history_at_once(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        history = History(tmp_path)
+        for turn in range(20):
+            history.write(RunRecord(run_id=f"{number}-{turn}", source="a", status="ok", started="1"))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(History(tmp_path).runs(limit=None)) == 160
+
+
+def test_a_record_comes_back_from_history_as_it_went_in(tmp_path: Path) -> None:
+    record = run(tmp_path, failed())
+    assert History(tmp_path).run(record.run_id) == record
+    json.dumps(record.__dict__, default=str)

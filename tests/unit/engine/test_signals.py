@@ -1,0 +1,102 @@
+"""The first signal asks gently, the second at once, whenever they come."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import Exit
+from launcher.signals import Stopper, watched
+from runner.contract import FailureKind
+
+
+def wait(event: threading.Event) -> bool:
+    return event.wait(5)
+
+
+def test_each_job_is_asked_gently_and_then_at_once_and_so_are_those_that_come_later() -> None:
+    stopper = Stopper()
+    with stopper.job() as one:
+        assert not one.gentle.is_set()
+        stopper.ask(FailureKind.TIMEOUT)
+        assert (one.gentle.is_set(), one.hard.is_set(), one.reason) == (True, False, FailureKind.TIMEOUT)
+        stopper.ask()
+        assert one.hard.is_set()
+        with stopper.job() as two:
+            assert two.gentle.is_set()
+            assert two.hard.is_set()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, Exit.INTERRUPTED),
+        (signal.SIGTERM, Exit.TERMINATED),
+        (signal.SIGHUP, Exit.TERMINATED),
+    ],
+)
+def test_signals_ask_and_the_first_one_gives_the_exit_code(number: signal.Signals, code: Exit) -> None:
+    stopper = Stopper()
+    before = signal.getsignal(number)
+    with watched(stopper):
+        os.kill(os.getpid(), number)
+        assert wait(stopper.gentle)
+        assert not stopper.hard.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wait(stopper.hard)
+    assert stopper.exit_code is code
+    assert signal.getsignal(number) is before
+
+
+def test_what_runs_beside_the_jobs_is_told_at_each_request() -> None:
+    told: list[int] = []
+    stopper = Stopper(also=lambda: told.append(1))
+    stopper.ask()
+    stopper.ask()
+    assert told == [1, 1]
+
+
+def test_a_storm_of_signals_into_a_thread_that_holds_locks_hangs_nothing(tmp_path: Path) -> None:
+    script = """
+import threading, time
+from launcher.signals import Stopper, watched
+stopper = Stopper()
+with watched(stopper):
+    print("ready", flush=True)
+    lock = threading.Condition()
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        with lock:
+            stopper.gentle.is_set()
+            lock.wait(0.0001)
+print(stopper.hard.is_set(), stopper.signal)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(300):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.002)
+    assert process.stdout.read() == "True 15\n"
+    assert process.wait(10) == 0
+
+
+def test_signals_that_were_ignored_before_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stopper = Stopper()
+        with watched(stopper):
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.05)
+        assert stopper.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, before)

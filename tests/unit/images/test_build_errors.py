@@ -1,0 +1,124 @@
+"""What a failed build printed, as three lines. The texts are uv's, apt's and gcc's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from launcher.environment import Environment, Requirement
+from launcher.errors import BuildError, Exit
+from launcher.images.build_errors import interpret
+from tests.unit.images.projects import described, source
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    wanted = (
+        Requirement("marshmallow<3", "sources.yml:12 (one)"),
+        Requirement("marshmallow==3.0.0", "custom_sources/demo.py:3"),
+        Requirement("six", "sources.yml:12 (one)"),
+    )
+    return replace(described(tmp_path, source()), requirements=wanted)
+
+
+def told(environment: Environment, *lines: str) -> BuildError:
+    error = interpret(lines, environment)
+    assert "\n" not in error.message + error.hint
+    return error
+
+
+def test_a_conflict_names_the_two_lines_and_where_each_comes_from(environment: Environment) -> None:
+    error = told(
+        environment,
+        "  \u00d7 No solution found when resolving dependencies:",
+        "  ╰─▶ Because you require marshmallow<3 and marshmallow==3.0.0, we can",
+        "      conclude that your requirements are unsatisfiable.",
+        "------",
+        " > [environment 2/2] RUN sh environment.sh:",
+    )
+    assert error.message == (
+        "source 'one': requirements that contradict each other or can't be had:"
+        " Because you require marshmallow<3 and marshmallow==3.0.0, we can conclude that your"
+        " requirements are unsatisfiable."
+    )
+    assert error.hint == (
+        "'marshmallow<3' from sources.yml:12 (one); 'marshmallow==3.0.0' from custom_sources/demo.py:3"
+    )
+    assert error.exit_code is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint", "code"),
+    [
+        (
+            "error: failed to write: No space left on device (os error 28)",
+            "the disk is full",
+            "dltpod gc",
+            Exit.FAILED,
+        ),
+        (
+            "error: Hash mismatch for `six==1.17.0`",
+            "six==1.17.0 is not what the lock file says: its hash differs",
+            "dltpod lock one",
+            Exit.USAGE,
+        ),
+        (
+            "E: Unable to locate package libfoo-dev",
+            "Debian has no package 'libfoo-dev'",
+            "apt-cache search",
+            Exit.USAGE,
+        ),
+        (
+            "E: Failed to fetch http://mirror.example.org/dists/trixie/InRelease  503  Service Unavailable\n"
+            "DLTPOD-NOTE the package lists could not be updated\n"
+            "E: Unable to locate package libfoo-dev",
+            "Debian's package lists could not be fetched, and the ones kept lack 'libfoo-dev' "
+            "(http://mirror.example.org/dists/trixie/InRelease 503 Service Unavailable)",
+            "check the network",
+            Exit.FAILED,
+        ),
+        (
+            "error: Failed to fetch: `https://example.org/simple/six/` dns error: failed to lookup address",
+            "no network, and the wheel cache lacks what is needed (https://example.org/simple/six/)",
+            "HTTPS_PROXY",
+            Exit.FAILED,
+        ),
+        (
+            "DLTPOD-ERROR the base image has Python 3.12, not 3.13",
+            "the base image has Python 3.12, not 3.13",
+            "base_image:",
+            Exit.FAILED,
+        ),
+    ],
+)
+def test_each_end_is_named_for_what_it_was(
+    environment: Environment, line: str, message: str, hint: str, code: Exit
+) -> None:
+    error = told(environment, line)
+    assert message in error.message
+    assert hint in error.hint
+    assert error.exit_code is code
+
+
+@pytest.mark.parametrize(
+    ("lines", "hint"),
+    [
+        (["error: command 'gcc' failed: No such file or directory"], "container.system_packages: [gcc"),
+        (["Error: pg_config executable not found."], "libpq-dev, gcc"),
+        (["src/x.c:1:10: fatal error: Python.h: No such file or directory"], "python3-dev"),
+        (["error: can't find Rust compiler"], "cargo"),
+    ],
+)
+def test_a_missing_compiler_comes_with_the_packages_that_bring_it(
+    environment: Environment, lines: list[str], hint: str
+) -> None:
+    error = told(environment, "  \u00d7 Failed to build `six==1.0`", *lines)
+    assert "six==1.0 ('six' from sources.yml:12 (one)) has no wheel for Python 3.13" in error.message
+    assert hint in error.hint
+
+
+def test_what_nobody_foresaw_is_shown_by_its_own_error_line(environment: Environment) -> None:
+    error = told(environment, "doing this", "error: the moon is full", "------")
+    assert "the moon is full" in error.message

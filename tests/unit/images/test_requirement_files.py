@@ -1,0 +1,97 @@
+"""PEP 723 blocks and requirements.txt, as people write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launcher.environment.requirement import Requirement
+from launcher.environment.requirements_files import of_file, of_module, of_script
+from launcher.errors import ConfigurationError
+
+
+def script(root: Path, text: str) -> tuple[Requirement, ...]:
+    file = root / "demo.py"
+    file.write_text(text)
+    return of_script(file, root=root)
+
+
+def test_a_file_without_a_block_asks_for_nothing(tmp_path: Path) -> None:
+    assert script(tmp_path, "import dlt\n# /// other\n# x = 1\n# ///\n") == ()
+
+
+def test_the_line_of_each_dependency_is_known(tmp_path: Path) -> None:
+    text = '"""A source."""\n\n# /// script\n# requires-python = ">=3.11"\n'
+    text += '# dependencies = [\n#   "six",\n#   "idna",\n# ]\n# ///\n'
+    assert script(tmp_path, text) == (Requirement("six", "demo.py:6"), Requirement("idna", "demo.py:7"))
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("# dependencies = [", "demo.py:1: the '# /// script' block is no TOML"),
+        ('# dependencies = "six"', "demo.py:1: dependencies must be a list of strings"),
+        ('# dependencies = ["six =="]', "demo.py:2: 'six ==' is no requirement"),
+    ],
+)
+def test_a_block_that_cannot_be_read_is_refused_with_its_place(
+    tmp_path: Path, block: str, words: str
+) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        script(tmp_path, f"# /// script\n{block}\n# ///\n")
+    assert words in error.value.message
+
+
+def test_two_blocks_are_refused(tmp_path: Path) -> None:
+    block = '# /// script\n# dependencies = ["six"]\n# ///\n'
+    with pytest.raises(ConfigurationError, match="more than one"):
+        script(tmp_path, f"{block}\nx = 1\n\n{block}")
+
+
+def test_an_included_file_is_followed_and_its_paths_are_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "custom_sources/erp"
+    folder.mkdir(parents=True)
+    (folder / "requirements.txt").write_text("-r more/base.txt\nsix \\\n  <2\n./vendored\n")
+    (folder / "more").mkdir()
+    (folder / "more/base.txt").write_text("idna --hash=sha256:aa\n")
+    assert of_module(tmp_path / "custom_sources", "erp", root=tmp_path) == (
+        Requirement("idna", "custom_sources/erp/more/base.txt:1"),
+        Requirement("six <2", "custom_sources/erp/requirements.txt:2"),
+        Requirement("./custom_sources/erp/vendored", "custom_sources/erp/requirements.txt:4"),
+    )
+
+
+def test_an_address_of_an_index_is_refused_for_it_may_hold_a_password(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("--extra-index-url https://u:hunter2@example.org/simple\n")
+    with pytest.raises(ConfigurationError) as error:
+        of_file(tmp_path / "requirements.txt", root=tmp_path)
+    assert "'--extra-index-url' is not supported here" in error.value.message
+    assert "hunter2" not in error.value.message + error.value.hint
+
+
+def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("-r b.txt\n")
+    (tmp_path / "b.txt").write_text("-r a.txt\n")
+    with pytest.raises(ConfigurationError, match=r"b.txt:1: the file includes itself"):
+        of_file(tmp_path / "a.txt", root=tmp_path)
+
+
+def test_a_missing_included_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("-r b.txt\n")
+    with pytest.raises(ConfigurationError, match=r"b.txt is not there"):
+        of_file(tmp_path / "a.txt", root=tmp_path)
+
+
+@given(st.text())
+def test_any_text_gives_requirements_or_a_report(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    root = tmp_path_factory.mktemp("any")
+    (root / "requirements.txt").write_text(text, encoding="utf-8", errors="surrogatepass")
+    (root / "demo.py").write_text(f"# /// script\n{text}\n# ///\n", encoding="utf-8", errors="surrogatepass")
+    for name, read in (("requirements.txt", of_file), ("demo.py", of_script)):
+        try:
+            assert isinstance(read(root / name, root=root), tuple)
+        except ConfigurationError as error:
+            assert error.message

@@ -1,0 +1,82 @@
+"""Verified sources from a work tree and from git."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.config.models import VerifiedSources
+from launcher.environment.verified import Repository
+from launcher.errors import ConfigurationError
+from tests.unit.images.projects import committed, verified_tree
+
+
+def repository(root: Path, location: str, ref: str = "master", *, refresh: bool = False) -> Repository:
+    environ = {"HOME": str(root / "home"), "PATH": "/usr/bin:/bin"}
+    settings = VerifiedSources(location=location, ref=ref)
+    return Repository(settings, root=root, environ=environ, refresh=refresh)
+
+
+def test_a_work_tree_is_read_as_it_stands(tmp_path: Path) -> None:
+    verified_tree(tmp_path / "tree")
+    found = repository(tmp_path, "tree")
+    assert set(found.names()) == {"jira", "zoo", "weather"}
+    assert found.requirements("weather") == ()
+    found.copy("jira", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["__init__.py", "requirements.txt"]
+
+
+def test_a_git_repository_is_fetched_once_and_read_offline_afterwards(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    commit = committed(tree)
+    assert repository(tmp_path, f"file://{tree}").commit("jira") == commit
+    tree.rename(tmp_path / "gone")
+    again = repository(tmp_path, f"file://{tree}")
+    assert "jira" in again.names()
+    assert again.commit("jira") == commit
+
+
+def test_a_commit_may_be_the_ref(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    first = committed(tree)
+    (tree / "sources/jira/more.py").write_text("X = 1\n")
+    committed(tree)
+    found = repository(tmp_path, f"file://{tree}", first)
+    found.copy("jira", tmp_path / "out")
+    assert not (tmp_path / "out/more.py").exists()
+
+
+def test_a_refresh_takes_the_branchs_new_commit_and_keeps_the_old_where_it_cannot(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    first = committed(tree)
+    assert repository(tmp_path, f"file://{tree}").commit("jira") == first
+    (tree / "sources/jira/more.py").write_text("X = 1\n")
+    second = committed(tree)
+    assert repository(tmp_path, f"file://{tree}").commit("jira") == first
+    assert repository(tmp_path, f"file://{tree}", refresh=True).commit("jira") == second
+    tree.rename(tmp_path / "gone")
+    assert repository(tmp_path, f"file://{tree}", refresh=True).commit("jira") == second
+
+
+def test_a_ref_that_is_not_there_is_told_and_nothing_half_made_stays(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    committed(tree)
+    with pytest.raises(ConfigurationError, match="has no ref 'v9'"):
+        repository(tmp_path, f"file://{tree}", "v9").names()
+    assert [file.name for file in (tmp_path / "home").rglob("*") if "fetch" in file.name] == []
+
+
+def test_a_repository_that_cannot_be_reached_is_told_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        repository(tmp_path, "https://user:hunter2@127.0.0.1:9/repo.git").names()
+    assert "can't be fetched" in error.value.message
+    assert "hunter2" not in error.value.message + error.value.hint
+
+
+def test_a_folder_that_is_no_such_repository_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    with pytest.raises(ConfigurationError, match="has no folder 'sources/'"):
+        repository(tmp_path, "tree").names()
+    with pytest.raises(ConfigurationError, match="'nowhere' is not there"):
+        repository(tmp_path, "nowhere").names()

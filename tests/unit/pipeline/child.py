@@ -1,0 +1,25 @@
+"""Runs one job in a process of its own, so that it may be killed."""
+
+from __future__ import annotations
+
+import os
+import typing
+from pathlib import Path
+
+from runner import pipeline
+from runner.contract import JobSpec
+from runner.failures import JobFailed, StepError, classify
+from tests.unit.pipeline import kills, sources
+
+
+def main(
+    job: JobSpec, state: Path, kill: str, table: str, environment: dict[str, str], answer: typing.Any
+) -> None:
+    """Runs the job with a kill in place and sends its result, or failure and notes, to ``answer``."""
+    os.environ.update(environment)
+    kills.install(kill, table)
+    make = getattr(sources, job.function)
+    try:
+        answer.send(pipeline.run(job, lambda: make(**job.kwargs), lambda _kind, _fields: None, state=state))
+    except (JobFailed, StepError) as exc:
+        answer.send(classify(exc))

@@ -1,0 +1,195 @@
+"""Where a run can be killed: each puts a SIGKILL at one exact point of dlt, in this process only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import typing
+from collections.abc import Callable
+
+from tests.unit.pipeline.sources import die
+
+INTERRUPT = "interrupt:"
+
+
+class Action:
+    """What happens at the point: a kill, or once, a request to stop."""
+
+    run: Callable[[], None] = staticmethod(die)
+
+
+def _interrupt() -> None:
+    Action.run = staticmethod(lambda: None)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def install(kill: str, table: str) -> None:
+    """Puts a kill at a point, or a gentle stop for ``interrupt:<point>``."""
+    if kill.startswith(INTERRUPT):
+        Action.run = staticmethod(_interrupt)
+    POINTS[kill.removeprefix(INTERRUPT)](table)
+
+
+def _wrap(owner: typing.Any, name: str, *, after: bool, when: Callable[..., bool] = lambda *_: True) -> None:
+    original = getattr(owner, name)
+
+    def wrapped(self: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+        if after:
+            result = original(self, *args, **kwargs)
+            if when(self, *args):
+                Action.run()
+            return result
+        if when(self, *args):
+            Action.run()
+        return original(self, *args, **kwargs)
+
+    setattr(owner, name, wrapped)
+
+
+def _of_table(table: str) -> Callable[..., bool]:
+    return lambda job, *_: job.job_file_info().table_name == table
+
+
+def _jobs() -> list[typing.Any]:
+    from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+    from dlt.destinations.insert_job_client import InsertValuesLoadJob
+
+    return [DuckDbCopyJob, InsertValuesLoadJob]
+
+
+def job_committed(table: str) -> None:
+    """The rows are in the table, and dlt doesn't know it yet."""
+    for job in _jobs():
+        _wrap(job, "run", after=True, when=_of_table(table))
+
+
+def job_moving(table: str) -> None:
+    """The rows are in the table, dlt has noted it (if it does), and the file hasn't moved."""
+    from dlt.common.storages.load_package import PackageStorage
+
+    _wrap(
+        PackageStorage,
+        "complete_job",
+        after=False,
+        when=lambda _self, _load_id, name: name.startswith(f"{table}."),
+    )
+
+
+def merge_committed(table: str) -> None:
+    """The merge into the main table is committed, and dlt doesn't know it yet."""
+    from dlt.destinations.job_client_impl import SqlLoadJob
+
+    _wrap(SqlLoadJob, "run", after=True, when=_of_table(table))
+
+
+def _completing(after: bool) -> None:
+    from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
+    from dlt.destinations.job_client_impl import SqlJobClientBase
+
+    for client in (SqlJobClientBase, FilesystemClient):
+        _wrap(client, "complete_load", after=after)
+
+
+def before_complete(_: str) -> None:
+    """All rows and the state are in the tables, and the load isn't completed."""
+    _completing(after=False)
+
+
+def after_complete(_: str) -> None:
+    """The load is completed, and the package is still there."""
+    _completing(after=True)
+
+
+def extract_committed(_: str) -> None:
+    """The packages are committed, and the cursor isn't saved."""
+    from dlt.extract.extract import Extract
+
+    _wrap(Extract, "commit_packages", after=True)
+
+
+def extracting(_: str) -> None:
+    """Rows come in, and none are committed."""
+    from dlt.extract.extractors import Extractor
+
+    _wrap(Extractor, "write_items", after=False)
+
+
+def lost_answer(table: str) -> None:
+    """A job is committed, and the connection breaks before the answer comes; the first time only."""
+    from dlt.destinations.exceptions import DatabaseTransientException
+
+    for job in _jobs():
+        original = job.run
+
+        def run(self: typing.Any, original: typing.Any = original) -> None:
+            original(self)
+            if _of_table(table)(self) and self.job_file_info().retry_count == 0:
+                raise DatabaseTransientException(ConnectionError("the server closed the connection"))
+
+        job.run = run
+
+
+def refused_job(table: str) -> None:
+    """The destination refuses a job for good, before it has taken any of its rows."""
+    from dlt.destinations.exceptions import DatabaseTerminalException
+
+    def refuse(self: typing.Any) -> bool:
+        if _of_table(table)(self):
+            raise DatabaseTerminalException(ValueError("value too long"))
+        return False
+
+    for job in _jobs():
+        _wrap(job, "run", after=False, when=refuse)
+
+
+def between_commits(_: str) -> None:
+    """One of several packages is committed, with another schema's rows and the cursor missing."""
+    from dlt.extract.storage import ExtractStorage
+
+    _wrap(ExtractStorage, "commit_new_load_package", after=True)
+
+
+def before_normalize(_: str) -> None:
+    """All is extracted, nothing is normalized."""
+    from dlt.normalize.normalize import Normalize
+
+    _wrap(Normalize, "run", after=False)
+
+
+def normalize_committed(_: str) -> None:
+    """The normalized package is in place, and the extracted one isn't deleted."""
+    from dlt.common.storages.load_storage import LoadStorage
+
+    _wrap(LoadStorage, "commit_new_load_package", after=True)
+
+
+def before_load(_: str) -> None:
+    """All is normalized, and the destination knows nothing of it."""
+    from dlt.load.load import Load
+
+    _wrap(Load, "run", after=False)
+
+
+def none(_: str) -> None:
+    """An undisturbed run."""
+
+
+POINTS: dict[str, Callable[[str], None]] = {
+    point.__name__: point
+    for point in (
+        job_committed,
+        job_moving,
+        merge_committed,
+        before_complete,
+        after_complete,
+        extracting,
+        extract_committed,
+        lost_answer,
+        refused_job,
+        between_commits,
+        before_normalize,
+        normalize_committed,
+        before_load,
+        none,
+    )
+}

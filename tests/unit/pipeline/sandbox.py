@@ -1,0 +1,208 @@
+"""One project of the tests: a destination, a state directory, and runs into it."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import shutil
+import signal
+import typing
+from pathlib import Path
+
+from runner import pipeline
+from runner.contract import Destination, Failure, JobSpec, Result
+from tests.unit.pipeline import child, sources
+
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Children are forked from a process that has dlt imported and has run nothing, so has no threads."""
+PROCESSES.set_forkserver_preload(["tests.unit.pipeline.preload"])
+
+
+@dataclasses.dataclass
+class Sandbox:
+    """Runs jobs, in this process or in one that gets killed, and looks at what they loaded."""
+
+    root: Path
+    destination: Destination
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    events: list[tuple[str, dict[str, typing.Any]]] = dataclasses.field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    def job(self, function: str = "append", **changes: typing.Any) -> JobSpec:
+        upto = changes.pop("upto", 10)
+        fields: dict[str, typing.Any] = {
+            "run_id": "1",
+            "token": "t",
+            "project": "p",
+            "source": "shop",
+            "module": "sources",
+            "function": function,
+            "destination": self.destination,
+            "pipeline_name": "shop",
+            "dataset_name": "raw_shop",
+            "kwargs": {"upto": upto},
+        }
+        return JobSpec(**{**fields, **changes})
+
+    def run(self, function: str = "append", **changes: typing.Any) -> Result:
+        """An undisturbed run in this process."""
+        job = self.job(function, **changes)
+        make = getattr(sources, job.function)
+        self.events.clear()
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            return pipeline.run(
+                job,
+                lambda: make(**job.kwargs),
+                lambda kind, fields: self.events.append((kind, fields)),
+                state=self.state_of(job),
+            )
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def state_of(self, job: JobSpec) -> Path:
+        return self.state if job.source == "shop" else self.root / f"state-{job.source}"
+
+    def child(
+        self, function: str = "append", kill: str = "none", table: str = "orders", **changes: typing.Any
+    ) -> Result:
+        """A run in a process of its own that must end well."""
+        code, answer = self.end(function, kill, table, **changes)
+        assert isinstance(answer, Result), (code, answer)
+        return answer
+
+    def killed(
+        self, function: str = "append", kill: str = "none", table: str = "orders", **changes: typing.Any
+    ) -> None:
+        """A run that must die by SIGKILL at the point."""
+        code, answer = self.end(function, kill, table, **changes)
+        assert code == -signal.SIGKILL, (code, answer)
+
+    def failing(self, function: str = "append", kill: str = "none", **changes: typing.Any) -> Failure:
+        """A run in a process of its own that must end with a failure."""
+        code, answer = self.end(function, kill, changes.pop("table", "orders"), **changes)
+        assert isinstance(answer, Failure), (code, answer)
+        return answer
+
+    def end(
+        self, function: str, kill: str, table: str = "orders", **changes: typing.Any
+    ) -> tuple[int | None, typing.Any]:
+        """A run in a process of its own: its exit code, and its result or failure."""
+        job = self.job(function, **changes)
+        answer, theirs = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(
+            target=child.main, args=(job, self.state_of(job), kill, table, self.environment, theirs)
+        )
+        process.start()
+        theirs.close()
+        try:
+            said = answer.recv()
+        except EOFError:
+            said = None
+        process.join(60)
+        return process.exitcode, said
+
+    def lose_state(self) -> None:
+        shutil.rmtree(self.state)
+
+    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+        """Rows of a query; ``{d}`` in it stands for the dataset."""
+        raise NotImplementedError
+
+    def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
+        """The ids in a table, doubled ones and all."""
+        return [row[0] for row in self.ask(f"SELECT id FROM {dataset}.{table} ORDER BY id")]
+
+    def whole(self, upto: int, lines: bool = True) -> None:
+        """Asserts that each order up to ``upto`` is there once, with its two lines."""
+        assert self.ids() == list(range(1, upto + 1))
+        if lines:
+            found = self.ask(
+                "SELECT o.id, count(*) FROM raw_shop.orders o JOIN raw_shop.orders__lines l "
+                "ON l._dlt_parent_id = o._dlt_id GROUP BY o.id ORDER BY o.id"
+            )
+            assert found == [(i, 2) for i in range(1, upto + 1)]
+            assert self.ask("SELECT count(*) FROM raw_shop.orders__lines") == [(2 * upto,)]
+
+
+class DuckSandbox(Sandbox):
+    """A sandbox whose destination is a DuckDB file."""
+
+    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+        import duckdb
+
+        assert self.destination.file is not None
+        with duckdb.connect(self.destination.file) as connection:
+            found: list[tuple[typing.Any, ...]] = connection.execute(query).fetchall()
+            return found
+
+
+def duck(root: Path) -> DuckSandbox:
+    file = root / "data" / "warehouse.duckdb"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return DuckSandbox(root, Destination("duckdb", file=str(file), lock=str(file) + ".lock"))
+
+
+class PostgresSandbox(Sandbox):
+    """A sandbox whose destination is a Postgres database."""
+
+    url = ""
+
+    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+        import psycopg2
+
+        connection = psycopg2.connect(self.url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(query)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def clear(self) -> None:
+        """Drops what the test made."""
+        self.ask("DROP SCHEMA IF EXISTS raw_shop CASCADE")
+        self.ask("DROP SCHEMA IF EXISTS raw_shop_staging CASCADE")
+        self.ask("DROP SCHEMA IF EXISTS raw_shop_limited CASCADE")
+
+
+def in_postgres(root: Path, url: str) -> PostgresSandbox:
+    box = PostgresSandbox(root, Destination("postgres", shown="postgres"))
+    box.url = url
+    # as the launcher's slice says it, in a variable that one process's tests share
+    box.environment = {"DESTINATION__POSTGRES__CREDENTIALS": url}
+    return box
+
+
+class FileSandbox(Sandbox):
+    """A sandbox whose destination is a folder of files."""
+
+    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+        raise NotImplementedError
+
+    def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
+        import duckdb
+
+        assert self.destination.file is not None
+        folder = Path(self.destination.file) / dataset / table
+        found: list[int] = []
+        for file in sorted(folder.glob("*")):
+            reader = "read_parquet" if file.name.endswith(".parquet") else "read_json"
+            found += [row[0] for row in duckdb.sql(f"SELECT id FROM {reader}('{file}')").fetchall()]
+        return sorted(found)
+
+    def whole(self, upto: int, lines: bool = True) -> None:
+        assert self.ids() == list(range(1, upto + 1))
+
+
+def files(root: Path, form: str) -> FileSandbox:
+    folder = root / "data" / "lake"
+    box = FileSandbox(root, Destination("filesystem", file=str(folder), lock=str(folder) + ".lock"))
+    box.environment = {"NORMALIZE__LOADER_FILE_FORMAT": form}
+    return box

@@ -1,0 +1,166 @@
+"""The sources that the tests run. Each takes ``upto``: the last id that the far side has by now."""
+# mypy: disable-error-code="untyped-decorator"
+
+from __future__ import annotations
+
+import os
+import signal
+import typing
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+import dlt
+
+
+def rows(first: int, last: int) -> list[dict[str, typing.Any]]:
+    """Orders ``first`` to ``last``, with two lines each and text that is hard to quote."""
+    return [
+        {"id": i, "said": f"it's ({i}), \\ 'E'\nend", "lines": [{"n": 1}, {"n": i}]}
+        for i in range(first, last + 1)
+    ]
+
+
+def die() -> None:
+    """What the kernel does when it must."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _orders(upto: int, disposition: typing.Any, key: str | None, name: str = "orders") -> typing.Any:
+    @dlt.resource(name=name, write_disposition=disposition, primary_key=key)
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        yield rows(at.last_value + 1, upto)
+
+    return orders
+
+
+@dlt.source(name="shop")
+def append(upto: int = 10) -> typing.Any:
+    return _orders(upto, "append", None)
+
+
+@dlt.source(name="shop")
+def merge(upto: int = 10) -> typing.Any:
+    return _orders(upto, "merge", "id")
+
+
+@dlt.source(name="shop")
+def merge_without_key(upto: int = 10) -> typing.Any:
+    return _orders(upto, "merge", None)
+
+
+@dlt.source(name="shop")
+def replace(upto: int = 10) -> typing.Any:
+    @dlt.resource(name="orders", write_disposition="replace")
+    def orders() -> Iterator[typing.Any]:
+        yield rows(1, upto)
+
+    return orders
+
+
+@dlt.source(name="shop")
+def arrow(upto: int = 10) -> typing.Any:
+    import pyarrow
+
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        ids = list(range(at.last_value + 1, upto + 1))
+        yield pyarrow.table({"id": pyarrow.array(ids, pyarrow.int64())})
+
+    return orders
+
+
+@dlt.source(name="shop")
+def two(upto: int = 10) -> typing.Any:
+    return _orders(upto, "append", None), _orders(upto, "append", None, "returns")
+
+
+@dlt.source(name="shop")
+def dies_while_extracting(upto: int = 10) -> typing.Any:
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        yield rows(at.last_value + 1, upto - 1)
+        die()
+
+    return orders
+
+
+@dlt.source(name="shop")
+def fails_while_extracting(upto: int = 10) -> typing.Any:
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        yield rows(at.last_value + 1, upto - 1)
+        raise ValueError("page 2 is broken")
+
+    return orders
+
+
+@dlt.source(name="shop")
+def new_column(upto: int = 10) -> typing.Any:
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        yield [{**row, "added": "x"} for row in rows(at.last_value + 1, upto)]
+
+    return orders
+
+
+@dlt.source(name="shop")
+def pages(upto: int = 10) -> typing.Any:
+    """Newest first, a row a page: what a limited run must not take the cursor from."""
+
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        for i in range(upto, at.last_value, -1):
+            yield rows(i, i)
+
+    return orders
+
+
+@dlt.source(name="shop")
+def dated(upto: int = 10) -> typing.Any:
+    """Cursors and state that JSON has no words for."""
+    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders(at: typing.Any = dlt.sources.incremental("at", initial_value=start)) -> Iterator[typing.Any]:
+        kept = dlt.current.resource_state()
+        kept["price"] = Decimal("1.10")
+        kept["seen"] = [*kept.get("seen", []), upto]
+        yield [
+            {"id": i, "at": start + timedelta(days=i)}
+            for i in range(1, upto + 1)
+            if start + timedelta(days=i) > at.last_value
+        ]
+
+    return orders
+
+
+@dlt.source(name="history")
+def history(upto: int = 10) -> typing.Any:
+    @dlt.resource(name="people", write_disposition={"disposition": "merge", "strategy": "scd2"})
+    def people() -> Iterator[typing.Any]:
+        yield [{"id": 1, "city": f"city {upto}"}]
+
+    return people, _orders(upto, "append", "id")
+
+
+@dlt.source(name="other")
+def other(upto: int = 10) -> typing.Any:
+    return _orders(upto, "append", None, "invoices")
+
+
+@dlt.source(name="other")
+def rival(upto: int = 10) -> typing.Any:
+    """Another source that loads into the same table as ``append``."""
+    return _orders(upto, "append", None)
+
+
+@dlt.resource(name="orders", write_disposition="append")
+def bare(
+    upto: int = 10, at: typing.Any = dlt.sources.incremental("id", initial_value=0)
+) -> Iterator[typing.Any]:
+    yield rows(at.last_value + 1, upto)
+
+
+def several_schemas(upto: int = 10) -> list[typing.Any]:
+    return [append(upto), other(upto)]

@@ -1,0 +1,84 @@
+"""What a run tells while it goes on, and what it comes to."""
+
+from __future__ import annotations
+
+import time
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import dlt
+import pytest
+
+from runner import pipeline
+from runner.failures import StepError
+from runner.progress import Steps, collector
+from tests.unit.pipeline.sandbox import DuckSandbox
+
+
+def test_phases_are_told_in_order(sandbox: DuckSandbox) -> None:
+    sandbox.run("append")
+    phases = [fields["phase"] for kind, fields in sandbox.events if kind == "phase"]
+    assert phases == ["start", "restore", "extract", "normalize", "load"]
+
+
+def test_rows_are_told_at_most_twice_a_second_and_the_last_count_is_whole(sandbox: DuckSandbox) -> None:
+    @dlt.resource(name="ticks")  # type: ignore[untyped-decorator]
+    def ticks() -> Iterator[dict[str, int]]:
+        for number in range(24):
+            time.sleep(0.05)
+            yield {"id": number}
+
+    told: list[tuple[float, dict[str, typing.Any]]] = []
+
+    def emit(kind: str, fields: dict[str, typing.Any]) -> None:
+        if kind == "progress":
+            told.append((time.monotonic(), fields))
+
+    pipeline.run(sandbox.job("append"), ticks, emit, state=sandbox.state)
+    assert 2 <= len(told) <= 4
+    assert told[-1][1] == {"rows": {"ticks": 24}}
+
+
+def test_counting_costs_next_to_nothing_for_each_page() -> None:
+    count = collector(lambda _kind, _fields: None)
+    began = time.perf_counter()
+    for _ in range(100_000):
+        count.update("orders", 1)
+    assert time.perf_counter() - began < 1
+
+
+def test_the_seconds_of_a_step_within_another_count_once() -> None:
+    steps = Steps(lambda _kind, _fields: None)
+    with steps.step("load"):
+        time.sleep(0.05)
+        with steps.step("wait"):
+            time.sleep(0.2)
+        time.sleep(0.05)
+    steps.stop()
+    assert 0.1 <= steps.seconds["load"] < 0.2
+    assert steps.seconds["wait"] >= 0.2
+
+
+def test_a_failure_says_the_step_it_happened_in(sandbox: DuckSandbox) -> None:
+    with pytest.raises(StepError) as caught:
+        sandbox.run("fails_while_extracting")
+    assert caught.value.step == "extract"
+
+
+def test_a_result_tells_rows_loads_bytes_versions_and_place(sandbox: DuckSandbox) -> None:
+    result = sandbox.run("append", upto=4)
+    assert result.status == "ok"
+    assert result.rows == {"orders": 4, "orders__lines": 8}
+    assert len(result.load_ids) == 1
+    assert result.bytes > 0
+    assert set(result.versions) == {"python", "dlt", "duckdb"}
+    assert result.location == sandbox.destination.file
+    assert list(result.seconds) == ["start", "restore", "extract", "normalize", "load"]
+
+
+def test_a_duckdb_load_goes_through_parquet(sandbox: DuckSandbox) -> None:
+    sandbox.killed("append", "before_load")
+    jobs = [path.name for path in Path(sandbox.state).rglob("new_jobs/orders.*")]
+    assert len(jobs) == 1
+    assert jobs[0].endswith(".parquet")

@@ -1,0 +1,67 @@
+"""The restricted Pod Security Standard, as Kubernetes' documentation states it for today's version.
+
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/, baseline and restricted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+
+
+_SECCOMP = ("RuntimeDefault", "Localhost")
+
+
+def violations(pod: Mapping[str, Any]) -> list[str]:
+    """What the pod's spec breaks of the standard; an empty list where it would be admitted."""
+    found = []
+    for field in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.get(field):
+            found.append(f"{field} is on")
+    for volume in pod.get("volumes", []):
+        kinds = set(volume) - {"name"}
+        if not kinds <= _VOLUMES:
+            found.append(f"volume {volume['name']} is of {sorted(kinds - _VOLUMES)}")
+    of_pod = pod.get("securityContext", {})
+    if of_pod.get("sysctls") or of_pod.get("windowsOptions", {}).get("hostProcess"):
+        found.append("sysctls or host processes")
+    for kind in ("initContainers", "containers", "ephemeralContainers"):
+        for container in pod.get(kind, []):
+            found += [f"{container['name']}: {fault}" for fault in _container(container, of_pod)]
+    return found
+
+
+def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[str]:
+    context = container.get("securityContext", {})
+    effective = {**of_pod, **context}
+    capabilities = context.get("capabilities", {})
+    checks = {
+        "privileged": bool(context.get("privileged")),
+        "allowPrivilegeEscalation is not false": context.get("allowPrivilegeEscalation") is not False,
+        "capabilities are not all dropped": "ALL" not in capabilities.get("drop", []),
+        "capabilities are added": not set(capabilities.get("add", [])) <= {"NET_BIND_SERVICE"},
+        "runAsNonRoot is not true": effective.get("runAsNonRoot") is not True,
+        "runs as uid 0": effective.get("runAsUser") == 0,
+        "no seccomp profile": effective.get("seccompProfile", {}).get("type")
+        not in ("RuntimeDefault", "Localhost"),
+        "procMount": context.get("procMount", "Default") != "Default",
+        "host ports": any(port.get("hostPort") for port in container.get("ports", [])),
+        "SELinux user or role": bool(
+            {"user", "role"} & set(effective.get("seLinuxOptions", {}))
+            or effective.get("seLinuxOptions", {}).get("type")
+            not in (None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+        ),
+        "AppArmor unconfined": effective.get("appArmorProfile", {}).get("type") == "Unconfined",
+    }
+    return [name for name, broken in checks.items() if broken]

@@ -1,0 +1,91 @@
+"""What ``render ci`` and ``render cron`` write."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from launcher.config.models import Project
+from launcher.errors import ConfigurationError
+from launcher.render import ci, cron
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+def project(**more: Any) -> Project:
+    def entry(name: str, **keys: Any) -> dict[str, Any]:
+        return {"name": name, "dlt_native": {"source_module": "m", "source_function": "f"}, **keys}
+
+    return Project.model_validate(
+        {
+            "root": Path("/srv/acme"),
+            "file": Path("/srv/acme/sources.yml"),
+            "name": "acme",
+            "registry": "ghcr.io/acme",
+            "sources": (
+                entry("jira_issues", schedule="0  */6 * * *"),
+                entry("shop", schedule="@daily"),
+                entry("by_hand"),
+                entry("off", schedule="@hourly", enabled=False),
+            ),
+            **more,
+        }
+    )
+
+
+def workflow(found: Project) -> Any:
+    return yaml.safe_load(ci.render(found, found.sources))
+
+
+def test_the_workflow_is_the_golden_one_to_the_letter() -> None:
+    found = project()
+    made = ci.render(found, found.sources, folder=PurePosixPath("pipelines"))
+    assert made == (GOLDEN / "ci.yml").read_text()
+
+
+def test_the_word_on_stays_a_word_for_readers_that_take_it_for_true() -> None:
+    assert '"on":' in ci.render(project(), project().sources)
+
+
+def test_each_schedule_of_an_enabled_source_starts_the_workflow_in_the_form_that_github_knows() -> None:
+    assert workflow(project())["on"]["schedule"] == [{"cron": "0 */6 * * *"}, {"cron": "0 0 * * *"}]
+
+
+def test_a_registry_elsewhere_is_signed_in_to_with_secrets_of_its_own() -> None:
+    steps = workflow(project(registry="https://registry.acme.example:5000/data"))["jobs"]["sync"]["steps"]
+    [login] = [step for step in steps if step.get("name") == "Log in to the registry"]
+    assert "docker login registry.acme.example:5000" in login["run"]
+    assert login["env"]["TOKEN"] == "${{ secrets.REGISTRY_TOKEN }}"
+
+
+def test_without_a_registry_nothing_signs_in() -> None:
+    assert "docker login" not in ci.render(project(registry=None), project().sources)
+
+
+def test_no_expression_stands_inside_a_script_where_its_text_would_be_run() -> None:
+    jobs = workflow(project())["jobs"].values()
+    assert [step["run"] for job in jobs for step in job["steps"] if "${{" in step.get("run", "")] == []
+
+
+def test_the_crontab_is_the_golden_one_to_the_letter() -> None:
+    found = project(root=Path("/srv/100% acme"), file=Path("/srv/100% acme/sources.yml"))
+    made = cron.render(found, found.sources, command=Path("/srv/venv/bin/dltpod"))
+    assert made == (GOLDEN / "crontab").read_text()
+
+
+def test_a_crontab_without_a_scheduled_source_is_refused() -> None:
+    found = project()
+    with pytest.raises(ConfigurationError, match="no source has a schedule"):
+        cron.render(found, found.sources[2:], command=Path("dltpod"))
+
+
+def test_a_schedule_that_is_none_is_refused_by_both() -> None:
+    found = project()
+    wrong = [found.sources[0].model_copy(update={"schedule": "0 0 * * 7"})]
+    with pytest.raises(ConfigurationError, match="is no cron expression"):
+        ci.render(found, wrong)
+    with pytest.raises(ConfigurationError, match="is no cron expression"):
+        cron.render(found, wrong, command=Path("dltpod"))

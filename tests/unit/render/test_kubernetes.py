@@ -1,0 +1,214 @@
+"""What ``render kubernetes`` writes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from kubernetes_validate.utils import all_versions
+
+from launcher.errors import ConfigurationError
+from launcher.plan import JobPlan, Mount
+from launcher.render.kubernetes import documents, render
+from tests.unit.render.plans import (
+    SECRET,
+    a_file_destination,
+    plan,
+    with_container,
+    with_job,
+    with_kubernetes,
+)
+from tests.unit.render.restricted import violations
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "kubernetes"
+VERSIONS = ("1.29", "1.33", all_versions()[-1])
+"""A server that people still run, the one that releases are held to, and the newest known."""
+
+
+def scheduled() -> JobPlan:
+    made = dataclasses.replace(plan(), schedule="0  */6 * * *", timeout=1800.0, retries=3)
+    made = with_container(made, cpus=1.5, memory=512 << 20, egress=("203.0.113.0/24:443", "10.1.2.3:5432"))
+    return with_kubernetes(
+        made,
+        namespace="pipelines",
+        service_account="loader",
+        node_selector={"pool": "batch"},
+        tolerations=({"key": "batch", "operator": "Exists", "effect": "NoSchedule"},),
+        image_pull_secrets=("registry",),
+        annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+        secret="jira-from-vault",
+        keep="2h",
+    )
+
+
+def stateful() -> JobPlan:
+    return with_kubernetes(a_file_destination(plan("shop")), state={"size": "5Gi", "storage_class": "fast"})
+
+
+def fleet() -> list[JobPlan]:
+    return [scheduled(), stateful(), plan("repo_commits")]
+
+
+def objects(made: JobPlan) -> dict[str, dict[str, Any]]:
+    return {document["kind"]: document for document in documents(made)}
+
+
+def pod_of(document: dict[str, Any]) -> dict[str, Any] | None:
+    spec = document.get("spec", {})
+    if document["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    template = spec.get("template", {})
+    found = template.get("spec")
+    assert found is None or isinstance(found, dict)
+    return found
+
+
+def each_document() -> Iterator[dict[str, Any]]:
+    for name, text in render(fleet(), with_secrets=True).items():
+        if name != "kustomization.yaml":
+            yield from yaml.safe_load_all(text)
+
+
+def test_the_rendering_is_the_golden_one_to_the_letter() -> None:
+    made = render(fleet())
+    golden = {path.name: path.read_text() for path in GOLDEN.iterdir()}
+    assert made == golden
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_document_is_valid_by_the_strict_schema_of(version: str) -> None:
+    for document in each_document():
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_a_misspelt_field_would_be_found_by_the_strict_schema() -> None:
+    job = objects(plan())["Job"]
+    job["spec"]["podFailurePolice"] = job["spec"].pop("podFailurePolicy")
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(job, VERSIONS[-1], strict=True)
+
+
+def test_every_pod_meets_the_restricted_pod_security_standard() -> None:
+    pods = [pod for document in each_document() if (pod := pod_of(document)) is not None]
+    assert [violations(pod) for pod in pods] == [[], [], []]
+
+
+def test_the_check_of_the_standard_finds_a_pod_that_breaks_it() -> None:
+    pod = pod_of(objects(plan())["Job"])
+    assert pod is not None
+    pod["hostPID"] = True
+    pod["volumes"].append({"name": "host", "hostPath": {"path": "/"}})
+    pod["securityContext"]["runAsUser"] = 0
+    pod["containers"][0]["securityContext"] = {}
+    assert violations(pod) == [
+        "hostPID is on",
+        "volume host is of ['hostPath']",
+        "runner: allowPrivilegeEscalation is not false",
+        "runner: capabilities are not all dropped",
+        "runner: runs as uid 0",
+    ]
+
+
+def test_no_value_of_a_secret_is_rendered_unless_asked_for() -> None:
+    assert SECRET not in "".join(render(fleet()).values())
+    assert SECRET in "".join(render(fleet(), with_secrets=True).values())
+
+
+def test_a_secret_that_something_else_keeps_is_named_and_not_made() -> None:
+    made = [document["kind"] for document in documents(scheduled(), with_secrets=True)]
+    assert "Secret" not in made
+    pod = pod_of(objects(scheduled())["CronJob"])
+    assert pod is not None
+    assert pod["volumes"][1]["secret"]["secretName"] == "jira-from-vault"
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text_for_every_reader() -> None:
+    text = render([with_job(plan(), project="12e4")])["jira-issues.yaml"]
+    assert 'dltpod.project: "12e4"' in text
+
+
+def test_the_runner_is_told_to_watch_no_input_and_to_keep_its_result_to_four_kilobytes() -> None:
+    data = yaml.safe_load(objects(plan())["ConfigMap"]["data"]["job.json"])
+    assert data["stop_on_eof"] is False
+    assert (data["result_file"], data["result_bytes"]) == ("/dev/termination-log", 4096)
+
+
+def test_certificates_of_the_host_are_not_named_in_a_cluster_that_lacks_them() -> None:
+    data = objects(plan())
+    assert "ca.crt" not in data["ConfigMap"]["data"]["job.json"]
+    pod = pod_of(data["Job"])
+    assert pod is not None
+    assert pod["containers"][0]["env"] == [{"name": "TZ", "value": "UTC"}]
+
+
+def test_the_same_source_renders_alike_whenever_it_is_planned() -> None:
+    later = with_job(plan(), run_id="another", token="0" * 32)
+    assert render([plan()]) == render([later])
+
+
+def test_a_file_destination_without_a_volume_is_refused_with_the_line_that_adds_one() -> None:
+    with pytest.raises(ConfigurationError, match=r"'duckdb' is a file") as caught:
+        render([a_file_destination(plan())])
+    assert "kubernetes.state" in caught.value.hint
+
+
+def test_a_folder_of_the_host_is_refused() -> None:
+    made = plan()
+    mounts = (*made.container.mounts, Mount(Path("/srv/acme/.git"), "/workspace/.git"))
+    with pytest.raises(ConfigurationError, match=r"mount /srv/acme/\.git is a folder of this host"):
+        render([with_container(made, mounts=mounts)])
+
+
+def test_a_name_in_the_egress_list_is_refused_for_a_network_policy_knows_only_addresses() -> None:
+    with pytest.raises(ConfigurationError, match=r"'api\.atlassian\.com:443' names a host"):
+        render([with_container(plan(), egress=("api.atlassian.com:443",))])
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="is no port"):
+        render([with_container(plan(), egress=("10.0.0.1:https",))])
+
+
+def test_a_version_6_network_is_an_address_too() -> None:
+    policy = objects(with_container(plan(), egress=("[2001:db8::/32]:443", "2001:db8::1")))["NetworkPolicy"]
+    assert policy["spec"]["egress"][:2] == [
+        {"to": [{"ipBlock": {"cidr": "2001:db8::/32"}}], "ports": [{"protocol": "TCP", "port": 443}]},
+        {"to": [{"ipBlock": {"cidr": "2001:db8::1/128"}}]},
+    ]
+
+
+def test_no_network_is_a_policy_that_lets_nothing_out() -> None:
+    policy = objects(with_container(plan(), network="none"))["NetworkPolicy"]
+    assert policy["spec"]["egress"] == []
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_a_network_of_a_docker_engine_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="network 'warehouse' is a network of one Docker engine"):
+        render([with_container(plan(), network="warehouse")])
+
+
+def test_a_name_too_long_for_kubernetes_is_refused_with_the_number_of_characters_to_lose() -> None:
+    with pytest.raises(ConfigurationError, match="has 55 characters") as caught:
+        render([with_job(plan(), source="a" * 43)])
+    assert "by 3" in caught.value.hint
+
+
+def test_a_project_name_that_is_no_label_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="is no name that Kubernetes takes"):
+        render([with_job(plan(), project="Äcme")])
+
+
+def test_the_kustomization_sets_the_namespace_that_all_sources_share() -> None:
+    made = [with_kubernetes(plan(name), namespace="pipelines") for name in ("one", "two")]
+    assert yaml.safe_load(render(made)["kustomization.yaml"])["namespace"] == "pipelines"
+
+
+def test_a_check_holds_another_name_than_a_run_of_the_same_source() -> None:
+    check = objects(with_job(plan(), action="check"))["Job"]
+    assert check["metadata"]["name"] == "dltpodcheck-acme-jira-issues"

@@ -1,0 +1,43 @@
+"""Cron expressions that both Kubernetes and crontab take."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.errors import ConfigurationError
+from launcher.render.schedule import checked
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["0 * * * *", "*/5 0-6,22 1-15/2 jan-mar MON,FRI", "0 0 29 2 *", "@hourly", "@daily", "59 23 31 12 6"],
+)
+def test_an_expression_of_five_fields_or_a_known_word_is_taken(expression: str) -> None:
+    assert checked("x", expression) == expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("", "it has 0 fields, not 5"),
+        ("0 0 * * * *", "it has 6 fields, not 5"),
+        ("every hour", "it has 2 fields, not 5"),
+        ("60 * * * *", "minute '60': '60' is not from 0 to 59"),
+        ("* 24 * * *", "hour '24'"),
+        ("* * 0 * *", "day of the month '0'"),
+        ("* * * 13 *", "month '13'"),
+        ("* * * * 7", "day of the week '7': '7' is not from 0 to 6"),
+        ("* * * * fry", "'fry' is not from 0 to 6"),
+        ("5-1 * * * *", "'5-1' ends before it begins"),
+        ("*/0 * * * *", "a step of 0 never comes"),
+        ("*-5 * * * *", "'*-5' is no range"),
+        ("1,,2 * * * *", "'' is no number, range or step"),
+        ("@hourli", "did you mean '@hourly'"),
+        ("TZ=UTC 0 * * * *", "it has 6 fields, not 5"),
+    ],
+)
+def test_what_is_no_cron_expression_is_refused_with_the_reason(expression: str, why: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked("jira", expression)
+    assert why in caught.value.message
+    assert caught.value.message.startswith("jira: schedule")

@@ -1,0 +1,174 @@
+"""Arguments are checked against the signature before the source runs, and all faults told at once."""
+
+from __future__ import annotations
+
+import json
+import typing
+
+import pytest
+
+from runner.contract import ExitCode, FailureKind
+from tests.unit.runner.box import Box
+
+SHOP = """
+    import datetime, json
+    from typing import Literal, Optional
+    import dlt
+
+    def show(**arguments):
+        print(json.dumps(arguments, default=repr))
+        return [{"id": 1}]
+
+    @dlt.source
+    def orders(
+        since: datetime.date,
+        limit: int = 10,
+        kinds: list[str] = None,
+        mode: Literal["full", "delta"] = "delta",
+        nested: Optional[dict] = None,
+        key: str = dlt.secrets.value,
+    ):
+        data = show(since=since, limit=limit, kinds=kinds, mode=mode, nested=nested, key=key)
+        return dlt.resource(data, name="orders")
+
+    @dlt.resource
+    def resource(since: datetime.date, key: str = dlt.secrets.value):
+        yield show(since=since, key=key)
+
+    def plain(since: datetime.date, key=dlt.secrets.value):
+        return show(since=since, key=key)
+
+    def mutable(since: datetime.date, kinds=["a"], key=dlt.secrets.value):
+        return show(since=since, kinds=kinds, key=key)
+
+    def mutable_generator(since: datetime.date, kinds=["a"], key=dlt.secrets.value):
+        yield show(since=since, kinds=kinds, key=key)
+
+    def open_ended(a: int, **more):
+        return show(a=a, **more)
+
+    parent = dlt.resource([1], name="parent")
+
+    @dlt.transformer(data_from=parent)
+    def transformer(item, since: datetime.date):
+        yield show(since=since)
+
+    instance = dlt.resource([1], name="instance")
+"""
+SECRET = '[shop.sources]\nkey = "from-the-secrets"\n'
+
+
+def given(box: Box, function: str = "orders", **kwargs: typing.Any) -> typing.Any:
+    """The arguments as the function got them."""
+    box.write("shop.py", SHOP)
+    outcome = box.run(SECRET, function=function, kwargs=kwargs)
+    assert outcome.code == 0, outcome.log
+    return json.loads(next(line for line in outcome.log.splitlines() if line.startswith("{")))
+
+
+def refused(box: Box, function: str = "orders", **changes: typing.Any) -> str:
+    box.write("shop.py", SHOP)
+    outcome = box.run(SECRET, function=function, **changes)
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.CONFIGURATION, FailureKind.ARGUMENTS), (
+        outcome.log
+    )
+    assert "extract" not in [event.get("phase") for event in outcome.events]
+    return f"{outcome.failure.message} | {outcome.failure.hint}"
+
+
+def test_arguments_are_coerced_by_the_type_hints(box: Box) -> None:
+    got = given(box, since="2024-01-31", limit="5", kinds=["x"], mode="full", nested={"a": [1]})
+    assert got["since"] == "datetime.date(2024, 1, 31)"
+    assert (got["limit"], got["kinds"], got["mode"], got["nested"]) == (5, ["x"], "full", {"a": [1]})
+
+
+@pytest.mark.parametrize("function", ["resource", "plain", "transformer"])
+def test_resources_transformers_and_plain_functions_are_coerced_alike(box: Box, function: str) -> None:
+    assert given(box, function, since="2024-01-31")["since"] == "datetime.date(2024, 1, 31)"
+
+
+def test_references_are_resolved_at_any_depth_and_the_values_stay_secret(box: Box) -> None:
+    box.write("shop.py", SHOP.replace("json.dumps(", "arguments['nested']['a'][1]['b'][::-1], json.dumps("))
+    values = {"ONE": "v4lue-one", "TWO": "2024-01-31"}
+    outcome = box.run(SECRET, values, kwargs={"since": "env:TWO", "nested": {"a": [0, {"b": "env:ONE"}]}})
+    assert outcome.code == 0, outcome.log
+    assert "v4lue-one"[::-1] in outcome.log
+    assert "v4lue-one" not in outcome.everything
+
+
+def test_references_without_a_value_are_told_all_at_once(box: Box) -> None:
+    text = refused(box, kwargs={"since": "env:B", "nested": {"x": ["env:A", "env:B"]}})
+    assert "A, B" in text
+
+
+def test_an_explicit_argument_overrides_the_secret_of_its_name(box: Box) -> None:
+    got = given(box, since="2024-01-31", key="explicit")
+    assert got["key"] == "explicit"
+
+
+def test_unknown_missing_and_ill_typed_arguments_are_told_at_once_with_the_functions_name(box: Box) -> None:
+    text = refused(box, kwargs={"limt": 5, "limit": "many-of-them", "mode": "ful"})
+    assert "function 'orders'" in text
+    assert "has no argument 'limt' (did you mean 'limit'" in text
+    assert "wants a whole number for 'limit'" in text
+    assert "wants one of 'full', 'delta' for 'mode'" in text
+    assert "needs 'since'" in text
+    assert "orders(since, limit=…, kinds=…, mode=…, nested=…, key=…)" in text
+    assert "many-of-them" not in text
+
+
+@pytest.mark.parametrize("function", ["resource", "plain", "transformer"])
+def test_a_missing_argument_of_any_kind_of_function_is_told_and_a_secret_is_no_argument(
+    box: Box, function: str
+) -> None:
+    text = refused(box, function)
+    assert f"function '{function}' needs 'since'" in text
+    assert "'key'" not in text.partition("|")[0]
+
+
+def test_a_transformers_item_is_no_argument(box: Box) -> None:
+    assert "has no argument 'item'" in refused(box, "transformer", kwargs={"item": 1, "since": "2024-01-31"})
+
+
+def test_a_function_with_open_keywords_takes_any_and_still_checks_those_it_names(box: Box) -> None:
+    assert given(box, "open_ended", a="1", b="two") == {"a": 1, "b": "two"}
+    assert "wants a whole number for 'a'" in refused(box, "open_ended", kwargs={"a": "x", "b": 1})
+
+
+def test_an_instance_takes_no_arguments(box: Box) -> None:
+    assert "takes no arguments" in refused(box, "instance", kwargs={"since": 1})
+
+
+def test_an_argument_given_for_this_run_only_is_named_so(box: Box) -> None:
+    assert "(by --set)" in refused(box, kwargs={"since": "yesterday"}, overrides=("since",))
+
+
+@pytest.mark.parametrize("function", ["mutable", "mutable_generator"])
+def test_a_plain_function_may_have_the_mutable_defaults_that_dlt_refuses(box: Box, function: str) -> None:
+    assert given(box, function, since="2024-01-31")["kinds"] == ["a"]
+    got = given(box, function, since="2024-01-31", kinds=["b"])
+    assert (got["kinds"], got["since"], got["key"]) == (["b"], "datetime.date(2024, 1, 31)", "***")
+
+
+NAMED = """
+import dlt
+
+@dlt.resource(name=lambda args: args["stream"])
+def orders(stream: str = dlt.config.value, other: str = "x"):
+    yield [{"id": stream}]
+"""
+
+
+def test_an_argument_that_names_the_resource_must_be_given_for_dlt_reads_configuration_later(
+    box: Box,
+) -> None:
+    box.write("shop.py", NAMED)
+    outcome = box.run(config="[sources.shop]\nstream = 'a'")
+    assert outcome.failure.kind is FailureKind.ARGUMENTS
+    assert "function 'orders' needs 'stream'" in outcome.failure.message
+    assert box.run(kwargs={"stream": "a"}).code == 0
+
+
+def test_a_key_error_of_the_sources_own_is_no_missing_argument(box: Box) -> None:
+    box.write("shop.py", 'def orders(stream: str = ""):\n    return [{"id": {}["stream"]}]\n')
+    assert box.run().failure.kind is FailureKind.EXTRACT

@@ -1,0 +1,140 @@
+"""However a run ends, gently, hard or by itself, it ends soon and with a result."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.contract import Event, ExitCode, FailureKind
+from tests.unit.runner.box import Box
+
+
+def waited(condition: object, path: Path, seconds: float = 20) -> str:
+    """The text of a file that the source writes, once it is there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(FileNotFoundError):
+            text = path.read_text(encoding="utf-8")
+            if text.endswith("\n"):
+                return text
+        time.sleep(0.02)
+    raise AssertionError(f"{condition}: {path} never came")
+
+
+@pytest.mark.parametrize(
+    ("deed", "kind", "words"),
+    [
+        ("import os; os._exit(0)", FailureKind.EXTRACT, "ended the process by itself"),
+        ("import sys; sys.exit(0)", FailureKind.EXTRACT, "sys.exit(0)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", FailureKind.EXTRACT, "SIGSEGV"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", FailureKind.KILLED, "was killed"),
+        ("raise BaseException('odd')", FailureKind.EXTRACT, "odd"),
+        ("raise MemoryError", FailureKind.OUT_OF_MEMORY, "out of memory"),
+        ("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()", FailureKind.EXTRACT, "failed"),
+    ],
+)
+def test_however_a_source_ends_there_is_a_result(box: Box, deed: str, kind: FailureKind, words: str) -> None:
+    box.write("shop.py", f"def orders():\n    yield [{{'id': 1}}]\n    {deed}\n")
+    outcome = box.run()
+    assert (outcome.code, outcome.stored.status, outcome.failure.kind) == (ExitCode.FAILED, "failed", kind)
+    assert words in outcome.failure.message
+    assert outcome.events[-1]["event"] == Event.RESULT.value
+
+
+def test_a_source_that_exits_while_imported_is_told_so(box: Box) -> None:
+    box.write("shop.py", "import sys\nsys.exit(3)\n")
+    outcome = box.run()
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.CONFIGURATION, FailureKind.IMPORT_FAILED)
+    assert "sys.exit(3)" in outcome.failure.message
+
+
+def endless(box: Box, body: str, stop_seconds: float = 1.0) -> subprocess.Popen[bytes]:
+    box.write(
+        "shop.py",
+        f"""
+        import re, time
+
+        def orders():
+            open({str(box.root / "began")!r}, "w").write("x\\n")
+            {body}
+            yield [{{"id": 1}}]
+        """,
+    )
+    process = box.start(box.job(stop_seconds=stop_seconds))
+    waited("the source began", box.root / "began")
+    return process
+
+
+HANGS = {
+    "asleep": "time.sleep(300)",
+    "deaf": "exec('while True:\\n try:\\n  time.sleep(300)\\n except BaseException: pass')",
+    "in C code": "re.match(r'(a+)+$', 'a' * 40 + 'b')",
+}
+
+
+@pytest.mark.parametrize("hang", HANGS)
+def test_the_run_ends_within_ten_seconds_of_its_inputs_end(box: Box, hang: str) -> None:
+    process = endless(box, HANGS[hang])
+    assert process.stdin is not None
+    began = time.monotonic()
+    process.stdin.close()
+    process.stdin = None
+    outcome = box.ended(process)
+    assert time.monotonic() - began < 10
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.STOPPED, FailureKind.CANCELLED)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("hang", HANGS)
+def test_a_signal_stops_the_run_gently_and_a_deaf_one_in_the_end(box: Box, hang: str, number: int) -> None:
+    process = endless(box, HANGS[hang])
+    process.send_signal(number)
+    outcome = box.ended(process, timeout=20)
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.STOPPED, FailureKind.CANCELLED)
+
+
+def test_a_source_that_sleeps_while_dlt_waits_for_it_is_woken_long_before_the_stops_last_second(
+    box: Box,
+) -> None:
+    process = endless(box, HANGS["asleep"], stop_seconds=20.0)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    outcome = box.ended(process, timeout=20)
+    assert time.monotonic() - began < 10
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.STOPPED, FailureKind.CANCELLED)
+    assert "during extract" in outcome.failure.message
+    assert "did not end in time" not in outcome.failure.message
+
+
+def test_a_second_signal_ends_the_run_at_once(box: Box) -> None:
+    process = endless(box, HANGS["deaf"])
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert box.ended(process).code == ExitCode.STOPPED
+    assert time.monotonic() - began < 1
+
+
+def test_a_job_that_does_not_ask_for_it_outlives_its_input(box: Box) -> None:
+    box.write("shop.py", "import time\ndef orders():\n    time.sleep(2)\n    yield [{'id': 1}]\n")
+    process = box.start(box.job(stop_on_eof=False))
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+    assert box.ended(process).code == 0
+
+
+def test_two_runs_do_not_share_a_state(box: Box) -> None:
+    process = endless(box, HANGS["asleep"])
+    second = box.run(run_id="run-2")
+    assert (second.code, second.stored.run_id) == (ExitCode.TRANSIENT, "run-2")
+    assert second.failure.transient
+    assert "run run-1 holds" in second.failure.message
+    process.send_signal(signal.SIGTERM)
+    assert box.ended(process).stored.run_id == "run-1"

@@ -1,0 +1,224 @@
+"""Every exception is one of the closed list, with its cause, a hint, and whether to try again."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import threading
+import typing
+import urllib.error
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import requests
+
+from runner.contract import ExitCode, Failure, FailureKind
+from runner.failures import JobFailed, StepError, classify, exit_code_of
+from tests.unit.runner.box import Box
+
+
+def response(status: int) -> requests.HTTPError:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.url = "https://api.example.com/orders"
+    return requests.HTTPError(f"{status} Client Error for url: {answer.url}", response=answer)
+
+
+class Coded(Exception):
+    def __init__(self, **attributes: typing.Any) -> None:
+        super().__init__("the API said no")
+        self.__dict__.update(attributes)
+
+
+TRANSIENT: list[BaseException] = [
+    requests.ConnectionError("x"),
+    requests.Timeout("x"),
+    response(429),
+    response(503),
+    ConnectionResetError("x"),
+    TimeoutError("x"),
+    socket.gaierror(-3, "Temporary failure in name resolution"),
+    urllib.error.HTTPError("http://x", 502, "Bad Gateway", {}, None),  # type: ignore[arg-type]
+    urllib.error.URLError("timed out"),
+    OSError(errno.ENETUNREACH, "x"),
+    Coded(status=503),
+    Coded(response={"ResponseMetadata": {"HTTPStatusCode": 500}}),
+    type("ServiceUnavailable", (Exception,), {})("x"),
+]
+LASTING: list[BaseException] = [
+    ValueError("x"),
+    response(404),
+    response(401),
+    ssl.SSLCertVerificationError("x"),
+    Coded(code=400),
+    PermissionError("x"),
+    KeyError("id"),
+]
+
+
+@pytest.mark.parametrize("exc", TRANSIENT, ids=repr)
+def test_network_trouble_and_busy_servers_are_worth_another_try(exc: BaseException) -> None:
+    for wrapped in (exc, StepError("extract", exc), caused(RuntimeError("page 3 failed"), exc)):
+        failure = classify(wrapped, "extract")
+        assert (failure.kind, failure.transient) == (FailureKind.EXTRACT, True)
+        assert exit_code_of(failure) == ExitCode.TRANSIENT
+
+
+@pytest.mark.parametrize("exc", LASTING, ids=repr)
+def test_what_would_fail_again_is_not(exc: BaseException) -> None:
+    failure = classify(exc, "extract")
+    assert (failure.kind, failure.transient) == (FailureKind.EXTRACT, False)
+    assert exit_code_of(failure) == ExitCode.FAILED
+
+
+def caused(outer: BaseException, cause: BaseException) -> BaseException:
+    outer.__cause__ = cause
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("exc", "step", "kind", "code"),
+    [
+        (KeyboardInterrupt(), "load", FailureKind.CANCELLED, ExitCode.STOPPED),
+        (MemoryError(), "extract", FailureKind.OUT_OF_MEMORY, ExitCode.FAILED),
+        (OSError(errno.ENOSPC, "No space left"), "normalize", FailureKind.DISK_FULL, ExitCode.FAILED),
+        (ValueError("x"), "normalize", FailureKind.NORMALIZE, ExitCode.FAILED),
+        (ValueError("x"), "load", FailureKind.LOAD, ExitCode.FAILED),
+        (ConnectionRefusedError("x"), "restore", FailureKind.DESTINATION_UNREACHABLE, ExitCode.TRANSIENT),
+        (ValueError("x"), None, FailureKind.INTERNAL, ExitCode.INTERNAL),
+        (JobFailed(Failure(FailureKind.STATE, "m", "h"), 3), "load", FailureKind.STATE, ExitCode.FAILED),
+    ],
+)
+def test_the_kind_follows_from_the_exception_and_the_step(
+    exc: BaseException, step: str | None, kind: FailureKind, code: ExitCode
+) -> None:
+    failure = classify(exc, step)
+    assert (failure.kind, exit_code_of(failure)) == (kind, code)
+    assert failure.message and "\n" not in failure.message
+    assert failure.hint
+
+
+def test_a_signal_during_a_step_is_a_stop_whatever_it_was_wrapped_in() -> None:
+    from dlt.common.exceptions import SignalReceivedException
+
+    assert (
+        classify(caused(RuntimeError("x"), SignalReceivedException(15)), "extract").kind
+        is FailureKind.CANCELLED
+    )
+
+
+def test_dlts_own_errors_at_the_destination_are_told_apart() -> None:
+    from dlt.destinations.exceptions import DatabaseTerminalException, DestinationConnectionError
+
+    text = 'connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused'
+    refused = DestinationConnectionError("postgres", "raw_shop", text, Exception(text))
+    failure = classify(refused, "load")
+    assert (failure.kind, failure.transient) == (FailureKind.DESTINATION_UNREACHABLE, True)
+    assert "host.docker.internal" in failure.hint
+    wrong = DatabaseTerminalException(Exception("column does not exist"))
+    assert (classify(wrong, "load").kind, classify(wrong, "load").transient) == (FailureKind.LOAD, False)
+
+
+def test_a_long_message_is_one_line_of_bounded_length() -> None:
+    failure = classify(ValueError("line\n" * 1000), "extract")
+    assert len(failure.message) < 600
+    assert "\n" not in failure.message
+
+
+class Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.strip("/")))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: typing.Any) -> None:
+        return
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    httpd = HTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+
+
+@pytest.fixture
+def api(box: Box, address: str) -> Box:
+    box.write(
+        "shop.py",
+        f"""
+        import dlt, requests
+
+        @dlt.resource
+        def orders(path: str):
+            requests.get({address!r} + path).raise_for_status()
+            yield [{{"id": 1}}]
+
+        @dlt.resource
+        def refused():
+            requests.get("http://localhost:9/")
+            yield [{{"id": 1}}]
+        """,
+    )
+    return box
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [(401, 1, "[sources.shop] in .dlt/secrets.toml"), (429, 75, "later"), (503, 75, ""), (404, 1, "log")],
+)
+def test_a_failing_api_is_told_by_resource_status_and_what_next(
+    api: Box, status: int, code: int, hint: str
+) -> None:
+    outcome = api.run(kwargs={"path": f"/{status}"})
+    assert (outcome.code, outcome.failure.kind) == (code, FailureKind.EXTRACT)
+    assert "resource 'orders' failed: HTTPError" in outcome.failure.message
+    assert str(status) in outcome.failure.message
+    assert outcome.stored.seconds.keys() == {"start", "restore", "extract"}
+    assert hint in outcome.failure.hint
+    assert "Traceback" not in outcome.log
+    traces = [event["text"] for event in outcome.events if event["event"] == "traceback"]
+    assert len(traces) == 1
+    assert "HTTPError" in traces[0]
+
+
+def test_a_refused_connection_to_localhost_gets_the_hosts_name(api: Box) -> None:
+    outcome = api.run(function="refused")
+    assert (outcome.code, outcome.failure.transient) == (ExitCode.TRANSIENT, True)
+    assert "host.docker.internal" in outcome.failure.hint
+
+
+def test_a_broken_schema_contract_names_table_and_column(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
+    assert box.run().code == 0
+    box.write("shop.py", "def orders():\n    yield [{'id': 1, 'extra': 2}]\n")
+    outcome = box.run(schema_contract={"columns": "freeze"})
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.SCHEMA_CONTRACT), outcome.log
+    assert "'orders.extra'" in outcome.failure.message
+    assert "columns: evolve" in outcome.failure.hint
+
+
+def test_an_error_in_a_plain_function_and_in_a_source_function_is_the_sources(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import dlt
+
+        def orders():
+            raise KeyError("id")
+
+        @dlt.source
+        def source():
+            raise KeyError("id")
+
+        def rows():
+            yield {"id": 1}
+            raise KeyError("id")
+        """,
+    )
+    for function in ("orders", "source", "rows"):
+        outcome = box.run(function=function)
+        assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.EXTRACT), outcome.log
+        assert "failed: KeyError: 'id'" in outcome.failure.message

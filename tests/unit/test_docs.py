@@ -1,0 +1,53 @@
+"""What the documents name is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from launcher.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("custom_sources/*.md"),
+        *ROOT.glob("examples/*.md"),
+    ]
+)
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    local = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_command_that_a_page_shows_exists(page: Path) -> None:
+    # Compose's profile has the name of the command
+    code = _code(page.read_text()).replace("--profile dltpod", "--profile")
+    shown = set(re.findall(r"(?:^|[`\s/])dltpod ([a-z]+)\b", code, re.MULTILINE))
+    assert shown <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_make_target_that_a_page_shows_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|[`$\s])make ([a-z-]+)\b", _code(page.read_text()), re.MULTILINE)) <= targets
+
+
+def _code(text: str) -> str:
+    """The code of a page: fenced, indented and inline."""
+    fenced = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    indented = re.findall(r"^ {4}\S.*$", text, re.MULTILINE)
+    inline = re.findall(r"`([^`\n]+)`", text)
+    return "\n".join([*fenced, *indented, *inline])
