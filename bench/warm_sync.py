@@ -1,0 +1,83 @@
+"""A warm `dltpod sync shop` against `docker run` of the same image with a plain dlt script.
+
+Both read the same SQLite file and merge into a DuckDB file that has the rows already. What dltpod adds
+is its own start, the plan, supervision, restore of state, and the summary.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.paired import alternate, seconds
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DLTPOD = str(Path(sys.executable).parent / "dltpod")
+UNPRIVILEGED = 65532
+SOURCES_YML = """\
+version: 1
+project: bench
+sources:
+  - name: shop
+    type: dlt_native
+    dlt_native:
+      source_module: sql_database
+      source_function: sql_database
+      function_kwargs: {credentials: "sqlite:////workspace/shop.db"}
+      write_disposition: merge
+    container:
+      extras: [sql_database]
+      mounts: ["shop.db:/workspace/shop.db:ro"]
+"""
+
+
+def main(runs: int = 7) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        subprocess.run(
+            [sys.executable, str(REPOSITORY / "examples/make_shop.py"), str(root / "shop.db")], check=True
+        )
+        (root / "sources.yml").write_text(SOURCES_YML)
+        sync = [DLTPOD, "sync", "shop"]
+        seconds(sync, root)  # builds the image, loads all rows
+        plain = root / "plain"
+        user = os.getuid() or UNPRIVILEGED  # dltpod does so too; fuse-overlayfs serves root faster
+        root.chmod(0o755)
+        for name in ("state", "data"):
+            (plain / name).mkdir(parents=True)
+            os.chown(plain / name, user, -1)
+        shutil.copy(REPOSITORY / "bench/plain_shop.py", plain)
+        docker = [
+            *("docker", "run", "--rm", "--user", f"{user}:{user}"),
+            *("-e", "HOME=/tmp", "-e", "RUNTIME__DLTHUB_TELEMETRY=false"),
+            *("-v", f"{plain}/state:/state", "-v", f"{plain}/data:/data"),
+            *(
+                "-v",
+                f"{plain}/plain_shop.py:/plain_shop.py:ro",
+                "-v",
+                f"{root}/shop.db:/workspace/shop.db:ro",
+            ),
+            *("--entrypoint", "/opt/venv/bin/python", _image(root), "/plain_shop.py"),
+        ]
+        ours, theirs, ratio = alternate(lambda: seconds(sync, root), lambda: seconds(docker), runs=runs)
+    print(f"dltpod sync shop, warm:           {ours.text()}")
+    print(f"docker run, plain dlt script:     {theirs.text()}")
+    print(f"ratio, pair by pair:              {ratio.text('')}")
+
+
+def _image(root: Path) -> str:
+    """The image that the sync used, as its own plan tells it."""
+    plan = subprocess.run(
+        [DLTPOD, "sync", "shop", "--dry-run", "--json"], cwd=root, capture_output=True, text=True, check=True
+    )
+    events = map(json.loads, plan.stdout.splitlines())
+    return next(str(event["image"]) for event in events if event["event"] == "planned")
+
+
+if __name__ == "__main__":
+    main()
