@@ -93,7 +93,8 @@ def _engine(project: Project | None, environ: Mapping[str, str]) -> Iterator[Fin
         yield _space("images' disk", store)
     if project is None:
         return
-    there = {tag for image in engine.client.images.list() for tag in image.tags}
+    # The names of the listing itself: to inspect each fails where one is removed meanwhile.
+    there = {tag for row in engine.client.api.images() for tag in row.get("RepoTags") or ()}
     for version in sorted({source.container.python for source in project.sources}):
         name = project.base_image.replace("{python}", version)
         own = f"dltpod/base:{version}"

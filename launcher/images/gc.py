@@ -98,7 +98,8 @@ def plan(
 
     now = time.time() if now is None else now
     try:
-        known = [_known(client, row["Id"]) for row in client.api.images()]
+        seen = (_known(client, row["Id"]) for row in client.api.images())
+        known = [image for image in seen if image is not None]
         running = {row["ImageID"] for row in client.api.containers(all=True)}
         volumes = client.api.volumes(filters={"label": f"{LABEL_MANAGED}=1", "dangling": True})
         disk = _disk(client) if build_cache else {}
@@ -178,19 +179,25 @@ def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = la
     return Removed(tuple(done), tuple(failed))
 
 
-def _known(client: DockerClient, identity: str) -> _Known:
-    found: Mapping[str, Any] = client.api.inspect_image(identity)  # type: ignore[no-untyped-call]
-    labels = labels_of(found)
-    ours = labels.get(LABEL_MANAGED) == "1"
-    chain: list[str] = []
-    for layer in found.get("RootFS", {}).get("Layers") or ():
-        chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
+def _known(client: DockerClient, identity: str) -> _Known | None:
+    """What the engine knows of an image; None where someone removed it since it was listed."""
+    from docker.errors import ImageNotFound
+
     sizes: dict[str, int] = {}
-    if ours and labels.get(LABEL_KIND) in _KINDS:
-        rows = client.api.history(identity)  # type: ignore[no-untyped-call]
-        # History is newest first and has entries without a layer; those have no size.
-        steps = [int(row["Size"]) for row in rows if row["Size"]][::-1]
-        sizes = dict(zip(reversed(chain), reversed(steps), strict=False))
+    chain: list[str] = []
+    try:
+        found: Mapping[str, Any] = client.api.inspect_image(identity)  # type: ignore[no-untyped-call]
+        labels = labels_of(found)
+        ours = labels.get(LABEL_MANAGED) == "1"
+        for layer in found.get("RootFS", {}).get("Layers") or ():
+            chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
+        if ours and labels.get(LABEL_KIND) in _KINDS:
+            rows = client.api.history(identity)  # type: ignore[no-untyped-call]
+            # History is newest first and has entries without a layer; those have no size.
+            steps = [int(row["Size"]) for row in rows if row["Size"]][::-1]
+            sizes = dict(zip(reversed(chain), reversed(steps), strict=False))
+    except ImageNotFound:
+        return None
     return _Known(
         found["Id"],
         tuple(found.get("RepoTags") or ()),

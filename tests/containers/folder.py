@@ -144,6 +144,12 @@ class Folder:
         return found
 
 
+def image_tags(client: docker.DockerClient, **filters: str) -> set[str]:
+    """The engine's tags, from the listing itself: other tests make and remove images all the while."""
+    found = client.api.images(filters=filters)
+    return {tag for row in found for tag in row["RepoTags"] or () if tag != "<none>:<none>"}
+
+
 def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: str = "") -> Any:
     """What ``what`` returns as soon as that is true; fails when it isn't in time. Errors count as not yet."""
     deadline = time.monotonic() + seconds

@@ -11,7 +11,7 @@ import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from tests.containers.folder import Folder, wait_for
+from tests.containers.folder import Folder, image_tags, wait_for
 
 IMAGE = "dltpod-test/postgres:debian"
 PASSWORD = "pg-Passw0rd-of-the-test"
@@ -39,7 +39,7 @@ CODE = """
 @pytest.fixture(scope="module")
 def port(client: docker.DockerClient) -> Iterator[int]:
     testcontainers_config.ryuk_disabled = True  # its image can't be had without a registry
-    base = "dltpod/base:3.13" if client.images.list("dltpod/base:3.13") else "python:3.13-slim"
+    base = "dltpod/base:3.13" if "dltpod/base:3.13" in image_tags(client) else "python:3.13-slim"
     client.images.build(fileobj=io.BytesIO(DOCKERFILE.encode()), tag=IMAGE, rm=True, buildargs={"BASE": base})
     with DockerContainer(IMAGE).with_exposed_ports(5432) as server:
         found = int(server.get_exposed_port(5432))

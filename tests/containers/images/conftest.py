@@ -21,6 +21,7 @@ from launcher.environment import Environment
 from launcher.errors import BuildError
 from launcher.images import DockerImages, ImageOptions, contexts
 from launcher.images.bases import find
+from tests.containers.folder import image_tags
 
 PACKAGE = """\
 [build-system]
@@ -123,16 +124,17 @@ class Workshop:
 
     def forget(self) -> None:
         """Remove the images of this test's own environments: those that hold its package."""
-        for image in self.client.images.list(filters={"label": "dltpod.managed=1"}):
-            own = self.mark in image.labels.get("dltpod.packages", "")
-            digest = image.labels.get("dltpod.environment", "-") if own else "-"
-            for tag in (*image.tags, *self.tags(f"dltpod/environment:{digest}")) if own else ():
-                with contextlib.suppress(docker.errors.ImageNotFound):
-                    self.client.images.remove(tag, force=True)
+        for row in self.client.api.images(filters={"label": "dltpod.managed=1"}):
+            if self.mark in row["Labels"].get("dltpod.packages", ""):
+                own = row["Labels"].get("dltpod.environment", "-")
+                tags = {tag for tag in row["RepoTags"] or () if tag != "<none>:<none>"}
+                for tag in tags.union(self.tags(f"dltpod/environment:{own}")):
+                    with contextlib.suppress(docker.errors.ImageNotFound):
+                        self.client.images.remove(tag, force=True)
 
     def tags(self, text: str) -> list[str]:
         """The engine's tags that hold a text."""
-        return sorted(tag for image in self.client.images.list() for tag in image.tags if text in tag)
+        return sorted(tag for tag in image_tags(self.client) if text in tag)
 
 
 @pytest.fixture(scope="session")

@@ -155,7 +155,7 @@ def test_a_build_ended_by_ctrl_c_leaves_neither_image_nor_process(workshop: Work
         time.sleep(0.1)
     assert processes(seconds) == []
     environment = workshop.describe(workshop.source(requirements=(f"./packages/{workshop.mark}",)))
-    assert workshop.client.images.list(name=environment_tag(environment)) == []
+    assert workshop.tags(environment_tag(environment)) == []
 
 
 def test_of_two_launchers_that_want_one_environment_one_builds_and_the_other_waits(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import docker
 import pytest
+import requests
 
 from launcher.environment import Environment
 from launcher.images import cache_folder, environment_tag, gc
+from tests.containers.folder import image_tags
 from tests.containers.images.conftest import Workshop
-
-if TYPE_CHECKING:
-    import docker
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +85,25 @@ def test_what_a_project_names_and_what_a_container_holds_stays(workshop: Worksho
         container.remove()
 
 
+def test_an_image_that_someone_removes_while_gc_looks_is_no_failure(
+    workshop: Workshop, made: Environment
+) -> None:
+    layer = io.BytesIO()
+    tarfile.open(fileobj=layer, mode="w").close()
+    workshop.client.api.import_image_from_data(layer.getvalue(), f"{workshop.mark}:gone")
+    looking = docker.from_env()
+
+    def remove(answer: requests.Response, **_: object) -> None:
+        if "/images/json" in answer.url:
+            workshop.client.api.remove_image(f"{workshop.mark}:gone")
+
+    looking.api.hooks["response"].append(remove)
+    gc.plan(looking, environ=workshop.environ, build_cache=False)
+    assert workshop.tags(f"{workshop.mark}:gone") == []
+
+
 def test_what_is_not_dltpods_never_goes(workshop: Workshop, made: Environment) -> None:
-    before = {tag for image in workshop.client.images.list() for tag in image.tags}
+    before = image_tags(workshop.client)
     long_after = time.time() + 100 * gc.KEEP_SECONDS
     found = gc.plan(workshop.client, environ=workshop.environ, older_than=0.0, now=long_after)
     going = {item.name for item in found.items if item.kind == "image"}
@@ -98,7 +116,12 @@ def test_what_is_not_dltpods_never_goes(workshop: Workshop, made: Environment) -
 
 def test_what_was_planned_is_removed_and_what_it_frees_is_told(workshop: Workshop, made: Environment) -> None:
     found = gc.plan(
-        workshop.client, environ=workshop.environ, build_cache=False, now=time.time() + 31 * 24 * 3600
+        workshop.client,
+        environ=workshop.environ,
+        # or what all environments share is told with whichever of them comes first
+        in_use=workshop.tags("dltpod/default:"),
+        build_cache=False,
+        now=time.time() + 31 * 24 * 3600,
     )
     own = gc.Plan(tuple(item for item in found.items if item.kind == "image" and made.digest in item.name))
     assert 0 < own.bytes < 5_000_000
