@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher.signals import Stopper
-from runner.contract import FailureKind
+from runner.contract import FailureKind, JobSpec
 from tests.containers.engine.faulty import TROUBLE
 from tests.containers.folder import AtPhase, Folder, wait_for
 
@@ -40,7 +40,6 @@ def test_a_timeout_stops_the_source_gently_and_says_how_long_it_was(trouble: Fol
     record = trouble.run("slow")
     assert record.failure_kind is FailureKind.TIMEOUT, record
     assert "4 s" in record.message
-    assert record.seconds < 20
     assert trouble.containers() == []
 
 
@@ -59,10 +58,14 @@ def test_a_source_that_forks_children_and_hangs_is_ended_with_them(trouble: Fold
 
 
 def test_children_that_a_source_leaves_running_hold_up_nothing(trouble: Folder) -> None:
-    trouble.source("forks", "faulty", "forks_and_ends")
-    record = trouble.must("forks")
-    assert record.seconds < 25
+    # Those would go on for an hour.
+    trouble.source("forks", "faulty", "forks_and_ends", container={"timeout": "2m"})
+    trouble.must("forks")
     assert trouble.rows("SELECT count(*) FROM raw_forks.forks_and_ends") == [(1,)]
+
+
+# What a deaf source is given to end gently: a stop that waited for it would take longer than this.
+GENTLE_SECONDS = JobSpec.stop_seconds
 
 
 def test_a_second_request_to_stop_ends_the_run_at_once(trouble: Folder) -> None:
@@ -78,7 +81,7 @@ def test_a_second_request_to_stop_ends_the_run_at_once(trouble: Folder) -> None:
 
     outcome = trouble.sync("deaf", audience=AtPhase("extract", stop_twice, 0.3), stopper=stopper)
     assert outcome.records[0].failure_kind is FailureKind.CANCELLED
-    assert time.monotonic() - asked[0] < 12
+    assert time.monotonic() - asked[0] < GENTLE_SECONDS
     assert trouble.containers() == []
 
 
@@ -95,7 +98,7 @@ def test_a_second_ctrl_c_ends_the_command_at_once(trouble: Folder) -> None:
     launcher.send_signal(signal.SIGINT)
     launcher.stdout.read()
     assert launcher.wait(20) == 130
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < GENTLE_SECONDS
     assert trouble.containers() == []
 
 

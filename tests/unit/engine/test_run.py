@@ -69,12 +69,17 @@ def test_an_engine_that_breaks_in_the_call_is_a_failure_and_not_an_exception(tmp
     assert (record.failure_kind, record.hint) == (FailureKind.ENGINE_GONE, "start it")
 
 
-def test_a_request_to_stop_ends_the_waiting_between_two_attempts(tmp_path: Path) -> None:
+def test_a_request_to_stop_ends_the_waiting_between_two_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launcher.run.delay", lambda attempt, random: 3600.0)
     stop = StopRequest()
     threading.Timer(0.3, stop.ask).start()
-    began = time.monotonic()
-    assert run(tmp_path, failed(transient=True), ok(), stop=stop).attempts == 1 + 1
-    assert time.monotonic() - began < 1.0
+    steps = [failed(transient=True), ok()]
+    running = threading.Thread(target=run, args=(tmp_path, *steps), kwargs={"stop": stop}, daemon=True)
+    running.start()
+    running.join(60)
+    assert not running.is_alive()
 
 
 def test_a_source_that_is_held_leaves_no_trace_in_history(tmp_path: Path) -> None:
@@ -165,11 +170,12 @@ def test_a_bug_in_one_source_is_raised_after_the_others_have_ended() -> None:
 class Slow(Silent):
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.held_up = False
         self.lines: list[str] = []
         self.events: list[Mapping[str, Any]] = []
 
     def log(self, source: str, line: str) -> None:
-        self.go.wait(10)
+        self.held_up |= not self.go.wait(10)
         self.lines.append(line)
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:
@@ -179,15 +185,14 @@ class Slow(Silent):
 def test_a_slow_audience_holds_up_nothing_misses_no_event_and_is_told_what_it_missed() -> None:
     audience = Slow()
     with Forwarder("a", audience) as observer:
-        began = time.monotonic()
         for number in range(LOG_LINES * 3):
             observer.log(str(number))
         for number in range(50):
             observer.event({"event": "phase", "phase": str(number)})
         for number in range(1000):
             observer.event({"event": "progress", "rows": {"a": number}})
-        assert time.monotonic() - began < 2
         audience.go.set()
+    assert not audience.held_up
     assert [e["phase"] for e in audience.events if e["event"] == "phase"] == [str(n) for n in range(50)]
     assert audience.events[-1] == {"event": "progress", "rows": {"a": 999}}
     assert any("lines not shown here" in line for line in audience.lines)

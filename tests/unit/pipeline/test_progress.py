@@ -12,7 +12,7 @@ import pytest
 
 from runner import pipeline
 from runner.failures import StepError
-from runner.progress import Steps, collector
+from runner.progress import Steps
 from tests.unit.pipeline.sandbox import DuckSandbox
 
 
@@ -29,35 +29,32 @@ def test_rows_are_told_at_most_twice_a_second_and_the_last_count_is_whole(sandbo
             time.sleep(0.05)
             yield {"id": number}
 
-    told: list[tuple[float, dict[str, typing.Any]]] = []
+    told: list[dict[str, typing.Any]] = []
 
     def emit(kind: str, fields: dict[str, typing.Any]) -> None:
         if kind == "progress":
-            told.append((time.monotonic(), fields))
+            told.append(fields)
 
+    began = time.monotonic()
     pipeline.run(sandbox.job("append"), ticks, emit, state=sandbox.state)
-    assert 2 <= len(told) <= 4
-    assert told[-1][1] == {"rows": {"ticks": 24}}
-
-
-def test_counting_costs_next_to_nothing_for_each_page() -> None:
-    count = collector(lambda _kind, _fields: None)
-    began = time.perf_counter()
-    for _ in range(100_000):
-        count.update("orders", 1)
-    assert time.perf_counter() - began < 1
+    halves = (time.monotonic() - began) / 0.5
+    assert 2 <= len(told) <= halves + 1
+    assert told[-1] == {"rows": {"ticks": 24}}
 
 
 def test_the_seconds_of_a_step_within_another_count_once() -> None:
     steps = Steps(lambda _kind, _fields: None)
+    began = time.monotonic()
     with steps.step("load"):
         time.sleep(0.05)
         with steps.step("wait"):
             time.sleep(0.2)
         time.sleep(0.05)
     steps.stop()
-    assert 0.1 <= steps.seconds["load"] < 0.2
+    in_all = time.monotonic() - began
+    assert steps.seconds["load"] >= 0.1
     assert steps.seconds["wait"] >= 0.2
+    assert steps.seconds["load"] + steps.seconds["wait"] <= in_all + 0.001
 
 
 def test_a_failure_says_the_step_it_happened_in(sandbox: DuckSandbox) -> None:
