@@ -46,12 +46,22 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
         items, failed, freed = removed.items, removed.failed, removed.bytes
     if as_json:
         rows = [{"kind": i.kind, "name": i.name, "bytes": i.bytes, "reason": i.reason} for i in items]
-        echo_json({"dry_run": dry_run, "bytes": freed, "items": rows, "failed": [i.name for i, _ in failed]})
+        echo_json(
+            {
+                "dry_run": dry_run,
+                "bytes": freed,
+                "items": rows,
+                "failed": [i.name for i, _ in failed],
+                "notes": list(found.notes),
+            }
+        )
     else:
         if items:
             lines = [[i.kind, i.name, size(i.bytes), i.reason] for i in items]
             click.echo(table(["kind", "name", "frees", "why"], lines, right=[2]))
         click.echo(f"{'would free' if dry_run else 'freed'} {size(freed)}")
+        for note in found.notes:
+            click.echo(f"warning: {note}", err=True)
         for item, why in failed:
             click.echo(f"warning: {item.kind} {item.name} stays: {why}", err=True)
     ctx.exit(int(Exit.FAILED if failed else Exit.OK))

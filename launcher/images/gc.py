@@ -27,6 +27,8 @@ KEEP_SECONDS = 30 * 24 * 3600.0
 """Images are shared by the projects of a host: those unused for 30 days go, unless told otherwise."""
 _KINDS = ("source", "deploy", "environment", "default")
 """A base image made from Debian packages (kind ``base``) stays: it can't be pulled again."""
+_BUSY_SECONDS = 60.0
+"""How long an engine is waited for that tells somebody else of its disk."""
 _CACHES = ("/dev/dltpod/",)
 """Where the Dockerfile mounts its caches: how the engine describes those that are ours."""
 
@@ -48,6 +50,8 @@ class Plan:
     """What would be removed, and what it would free. Layers that several images share count once."""
 
     items: tuple[Item, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
 
     @property
     def bytes(self) -> int:
@@ -102,7 +106,7 @@ def plan(
         known = [image for image in seen if image is not None]
         running = {row["ImageID"] for row in client.api.containers(all=True)}
         volumes = client.api.volumes(filters={"label": f"{LABEL_MANAGED}=1", "dangling": True})
-        disk = _disk(client) if build_cache else {}
+        disk, notes = _disk(client) if build_cache else ({}, ())
     except (DockerException, RequestException) as error:
         raise EngineError(
             f"the Docker Engine does not answer ({type(error).__name__})", "docker info"
@@ -150,7 +154,7 @@ def plan(
             kind = "wheels and packages" if "cachemount" in str(row.get("Type", "")) else "layer"
             items.append(Item("build cache", kind, size, f"unused for {age / 86400:.0f} days", row["ID"]))
     items.extend(_folders(cache_folder(environ), now, older_than))
-    return Plan(tuple(items))
+    return Plan(tuple(items), notes)
 
 
 def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = lambda line: None) -> Removed:
@@ -208,15 +212,25 @@ def _known(client: DockerClient, identity: str) -> _Known | None:
     )
 
 
-def _disk(client: DockerClient) -> Mapping[str, Any]:
-    """What the engine tells of its disk; nothing where that takes it longer than a call may."""
+def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """What the engine tells of its disk, or nothing and a note of why.
+
+    An engine older than 23 refuses whoever asks while it sums up for somebody else ("a disk usage operation
+    is already running", moby's ``SystemDiskUsage``).
+    """
+    from docker.errors import APIError
     from requests.exceptions import ReadTimeout
 
-    try:
-        found: Mapping[str, Any] = client.api.df()
-    except ReadTimeout:
-        return {}
-    return found
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return client.api.df(), ()
+        except ReadTimeout:
+            return {}, ("the build cache was left alone: the engine took too long to tell what is in it",)
+        except APIError as error:
+            if "already running" not in str(error) or time.monotonic() > until:
+                return {}, (f"the build cache was left alone: the engine says: {error.explanation}",)
+        time.sleep(0.5)
 
 
 def _folders(cache: Path, now: float, older_than: float) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,16 @@ def test_an_image_that_someone_removes_while_gc_looks_is_no_failure(
     looking.api.hooks["response"].append(remove)
     gc.plan(looking, environ=workshop.environ, build_cache=False)
     assert workshop.tags(f"{workshop.mark}:gone") == []
+
+
+def test_gc_waits_while_the_engine_sums_up_its_disk_for_somebody_else(
+    workshop: Workshop, made: Environment
+) -> None:
+    other = threading.Thread(target=docker.from_env().df)
+    other.start()
+    found = gc.plan(workshop.client, environ=workshop.environ)
+    other.join()
+    assert found.notes == ()
 
 
 def test_what_is_not_dltpods_never_goes(workshop: Workshop, made: Environment) -> None:
