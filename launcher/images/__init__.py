@@ -156,7 +156,7 @@ class DockerImages:
         reference = source_tag(environment)
         found = self._inspect(reference)
         if found is not None and not self.options.upgrade:
-            image = _image(reference, environment, found)
+            image = image_of(reference, environment, found)
         else:
             image = self._make(reference, environment)
         note_use(reference, self.options.environ)
@@ -170,12 +170,12 @@ class DockerImages:
         with build_lock(environment.digest, self.options.environ, self.options.say):
             found = self._inspect(reference)
             if found is not None and not self.options.upgrade:
-                return _image(reference, environment, found)
+                return image_of(reference, environment, found)
             if self.options.project.registry and not self.options.upgrade:
                 if try_pull(self.options.client, self.options.project.registry, reference, self.options.say):
                     found = self._inspect(reference)
                 if found is not None:
-                    return _image(reference, environment, found, seconds=time.monotonic() - started)
+                    return image_of(reference, environment, found, seconds=time.monotonic() - started)
             builder = Builder(self.options, self.verified)
             builder.source(environment, reference)
         found = self._inspect(reference)
@@ -185,7 +185,7 @@ class DockerImages:
             raise BuildError(
                 f"the engine built {reference} and does not have it", "docker info; is its disk full?"
             )
-        return _image(reference, environment, found, built=True, seconds=time.monotonic() - started)
+        return image_of(reference, environment, found, built=True, seconds=time.monotonic() - started)
 
     def _inspect(self, reference: str) -> Mapping[str, Any] | None:
         return inspect(self.options.client, reference)
@@ -224,19 +224,25 @@ def labels_of(found: Mapping[str, Any]) -> Mapping[str, str]:
     return (found.get("Config") or {}).get("Labels") or {}
 
 
-def _image(
+def packages_of(found: Mapping[str, Any] | None) -> dict[str, str]:
+    """The versions of an image's packages by name, as its label tells them; none without it."""
+    try:
+        packages: dict[str, str] = json.loads(labels_of(found or {}).get(LABEL_PACKAGES, "{}"))
+    except ValueError:
+        return {}
+    return packages
+
+
+def image_of(
     reference: str,
     environment: Environment,
-    found: Mapping[str, Any],
+    found: Mapping[str, Any] | None,
     *,
     built: bool = False,
     seconds: float = 0.0,
 ) -> Image:
-    try:
-        packages = json.loads(labels_of(found).get(LABEL_PACKAGES, "{}"))
-    except ValueError:
-        packages = {}
-    return Image(reference, environment.digest, packages, built=built, seconds=seconds)
+    """An environment's image by what the engine knows of it, ``found``; None where the engine has it not."""
+    return Image(reference, environment.digest, packages_of(found), built=built, seconds=seconds)
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

@@ -7,8 +7,6 @@ import json
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from launcher import images
@@ -50,7 +48,7 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
         found = images.inspect(client, reference)
     images.note_use(reference, environ)
     if found is not None:
-        return _image(reference, environment, found)
+        return images.image_of(reference, environment, found)
     below = source_images.ensure(environment)
     epoch = int(environ.get("SOURCE_DATE_EPOCH") or 0)
     with build_lock(reference.rpartition(":")[2], environ, say):
@@ -62,12 +60,8 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
         raise BuildError(
             f"the engine built {reference} and does not have it", "docker info; is its disk full?"
         )
-    return replace(_image(reference, environment, found), built=True, seconds=time.monotonic() - started)
-
-
-def _image(reference: str, environment: Environment, found: Mapping[str, Any]) -> Image:
-    packages = json.loads(images.labels_of(found).get(images.LABEL_PACKAGES, "{}"))
-    return Image(reference, environment.digest, packages)
+    seconds = time.monotonic() - started
+    return images.image_of(reference, environment, found, built=True, seconds=seconds)
 
 
 def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:

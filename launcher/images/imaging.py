@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -67,14 +66,12 @@ def deployed_images(
     """
 
     def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
-        from launcher.images import LABEL_PACKAGES, deploy, inspect, labels_of, registry
+        from launcher.images import deploy, image_of, inspect, registry
 
         images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked))
         environment = images.describe(source, platform=platform)
         tag = deploy.tag(project, environment)
-        found = inspect(client, tag)
-        packages = json.loads(labels_of(found).get(LABEL_PACKAGES, "{}")) if found is not None else {}
         name = tag if project.registry is None else registry.remote(project.registry, tag)
-        return Image(name, environment.digest, packages)
+        return image_of(name, environment, inspect(client, tag))
 
     return image_for
