@@ -9,8 +9,9 @@ import typing
 from collections.abc import Callable
 
 from runner.contract import Destination, ExitCode, Failure, FailureKind
-from runner.failures import JobFailed, one_line, unwrap
+from runner.failures import JobFailed, unwrap
 from runner.progress import Steps
+from runner.wording import one_line
 
 _NEWER_FILE = re.compile(
     r"database file with version number|newer version of DuckDB|storage version is not supported"

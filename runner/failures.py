@@ -14,6 +14,7 @@ import typing
 from collections.abc import Iterator
 
 from runner.contract import ExitCode, Failure, FailureKind
+from runner.wording import one_line
 
 _CONFIGURATION_KINDS = frozenset(
     {
@@ -70,7 +71,6 @@ _REFUSED_TEXT = re.compile(
     re.IGNORECASE,
 )
 _LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
-_LONGEST_TEXT = 400
 
 LOG_HINT = "the log has the whole traceback"
 
@@ -144,12 +144,6 @@ def unwrap(exc: BaseException) -> Iterator[BaseException]:
             if isinstance(candidate, BaseException):
                 queue.append(candidate)
         queue.extend(getattr(link, "exceptions", ()) if _is(link, "BaseExceptionGroup") else ())
-
-
-def one_line(text: object, limit: int = _LONGEST_TEXT) -> str:
-    """Text as one line of at most ``limit`` characters."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _is(exc: BaseException, *names: str) -> bool:

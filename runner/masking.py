@@ -158,10 +158,10 @@ def _anchor(form: bytes) -> bytes:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """The value as it stands, without space around it, and each of its lines."""
+    """The value as it stands, without space around or between, and each of its lines."""
     yield secret
-    if secret.strip() != secret:
-        yield secret.strip()
+    # As it comes out of those who put a text on one line.
+    yield from {secret.strip(), " ".join(secret.split())} - {secret}
     lines = [line.strip() for line in secret.splitlines()]
     if len(lines) > 1:
         yield from (line for line in lines if not line.startswith("-----"))
@@ -206,6 +206,13 @@ def _base64(raw: bytes) -> set[bytes]:
                 row for row in (rows[0][start:], encoded[(len(rows) - 1) * width : end]) if len(row) >= SHORT
             }
     return {form for form in found if len(form) >= _BASE64_CORE}
+
+
+def masker_of(job: contract.JobSpec, files: Mapping[str, str], environ: Mapping[str, str]) -> Masker:
+    """The masker of one job's slice, which leaves the job's own names legible."""
+    public = {job.source, job.project, job.function, job.pipeline_name, job.dataset_name, *job.resources}
+    public |= {job.destination.type, job.destination.name, job.module, *job.module.split(".")}
+    return Masker(secrets_of(files, environ, filter(None, public)))
 
 
 def secrets_of(files: Mapping[str, str], environ: Mapping[str, str], public: Iterable[str] = ()) -> set[str]:

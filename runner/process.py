@@ -86,7 +86,7 @@ def read_input(paths: Paths, descriptor: int = 0) -> Input:
         if paths.job_file.is_file():
             text = paths.job_file.read_text(encoding="utf-8")
         if text is not None:
-            return Input(contract.job_from(json.loads(text)), _mounted_files(paths.secrets), mounted=True)
+            return Input(contract.job_from(json.loads(text)), mounted_files(paths.secrets), mounted=True)
         body = json.loads(_read_frame(descriptor))
         files = {str(name): str(text) for name, text in dict(body.get("files") or {}).items()}
         return Input(contract.job_from(body["job"]), files)
@@ -112,7 +112,7 @@ def _read_exactly(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _mounted_files(folder: Path) -> dict[str, str]:
+def mounted_files(folder: Path) -> dict[str, str]:
     names = (contract.SECRETS_FILE, contract.CONFIG_FILE, contract.VALUES_FILE)
     return {name: (folder / name).read_text(encoding="utf-8") for name in names if (folder / name).is_file()}
 
@@ -174,7 +174,7 @@ def _expanded(env: Mapping[str, str], paths: Paths) -> dict[str, str]:
     """
     if not any(text.startswith(contract.ENV_REFERENCE) for text in env.values()):
         return dict(env)
-    values = values_of(_mounted_files(paths.secrets))
+    values = values_of(mounted_files(paths.secrets))
     found: dict[str, str] = {}
     for name, text in env.items():
         reference = text.removeprefix(contract.ENV_REFERENCE)

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from runner import missing
 from runner.contract import Failure, FailureKind
-from runner.failures import JobFailed, one_line
+from runner.failures import JobFailed
 from runner.process import Paths
+from runner.wording import one_line
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NOT_SOURCES = frozenset({"config", "credentials", "helpers"})

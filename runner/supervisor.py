@@ -20,7 +20,7 @@ from pathlib import Path
 
 from runner import contract, deaths, results
 from runner.contract import Event, Failure, FailureKind
-from runner.masking import Masker, StreamMasker, secrets_of
+from runner.masking import StreamMasker, masker_of
 from runner.process import Input, Paths
 
 EOF_GRACE = 5.0
@@ -87,8 +87,7 @@ class Supervisor:
         self._job = given.job
         self._paths = paths
         self._prepare = prepare
-        public = _public_words(given.job)
-        self._masker = Masker(secrets_of(given.files, os.environ, public))
+        self._masker = masker_of(given.job, given.files, os.environ)
         self._log = StreamMasker(self._masker)
         self._events = Output(1)
         self._stderr = Output(2)
@@ -133,7 +132,7 @@ class Supervisor:
                 os.close(descriptor)
             from runner import worker
 
-            worker.become(self._given, self._paths, event_write, log_write)
+            worker.become(self._given, self._paths, self._masker, event_write, log_write)
         os.close(log_write)
         os.close(event_write)
         for descriptor in (log_read, event_read):
@@ -321,12 +320,6 @@ class Supervisor:
     def _result_file(self) -> Path:
         place = self._job.result_file
         return Path(place if place.startswith(self._paths.root) else self._paths.root + place)
-
-
-def _public_words(job: contract.JobSpec) -> set[str]:
-    words = {job.source, job.project, job.function, job.pipeline_name, job.dataset_name, *job.resources}
-    words |= {job.destination.type, job.destination.name, job.module, *job.module.split(".")}
-    return {word for word in words if word}
 
 
 def _read(descriptor: int | None) -> bytes | None:

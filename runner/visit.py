@@ -14,9 +14,10 @@ import sys
 import typing
 from collections.abc import Sequence
 
-from runner import contract
+from runner import contract, wording
 from runner.hold import JOB_NAME
-from runner.process import Paths, environment_for
+from runner.masking import masker_of
+from runner.process import Paths, environment_for, mounted_files
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         answer = show(job, paths, **json.loads(arguments[1]))
     except Exception as exc:  # noqa: BLE001 - the launcher tells people
-        answer = {"error": " ".join(f"{type(exc).__name__}: {exc}".split())[:500]}
+        wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
+        answer = {"error": wording.one_line(f"{type(exc).__name__}: {exc}", 500)}
     with output:
         json.dump(answer, output, ensure_ascii=False, default=_plain)
     return 0

@@ -18,9 +18,10 @@ import types
 import typing
 from pathlib import Path
 
-from runner import contract, failures, own_variables, results
+from runner import contract, failures, own_variables, results, wording
 from runner.channel import Channel, Emit
 from runner.contract import Event, ExitCode, Failure, FailureKind, Result
+from runner.masking import Masker
 from runner.process import Input, Paths, environment_for, values_of
 from runner.progress import Steps
 
@@ -32,11 +33,12 @@ class Stopped(KeyboardInterrupt):
     """The run was told to stop while dlt was not watching for signals itself."""
 
 
-def become(given: Input, paths: Paths, events: int, log: int) -> typing.NoReturn:
+def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) -> typing.NoReturn:
     """Turns this forked process into the worker. ``events`` and ``log`` are its pipes."""
     code = int(ExitCode.INTERNAL)
     try:
         _detach(log)
+        wording.mask_with(masker.text)
         channel = Channel(events)
         result = _result_of(given, paths, channel.emit)
         channel.emit(Event.RESULT.value, {"result": results.plain(result)})
@@ -142,7 +144,7 @@ def _told(exc: BaseException, job: contract.JobSpec, steps: Steps) -> Failure:
 
 
 def _trace(exc: BaseException, emit: Emit) -> None:
-    text = "".join(traceback.format_exception(exc))
+    text = wording.masked("".join(traceback.format_exception(exc)))
     if len(text) > 2 * _TRACE_PART:
         text = f"{text[:_TRACE_PART]}\n…\n{text[-_TRACE_PART:]}"
     emit(Event.TRACEBACK.value, {"text": text})

@@ -37,7 +37,10 @@ def command(
     client, plan = plan_visit(load_project(ctx), name)
     answer = show(client, plan, {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
-        raise DltpodError(f"{name}: {answer['error']}", f"`dltpod show {name}` lists its tables")
+        asked = table_name is not None or sql is not None
+        tables = f"`dltpod show {name}` lists its tables"
+        hint = tables if asked else "is the destination up, and are its address and credentials right?"
+        raise DltpodError(f"{name}: {answer['error']}", hint)
     if "missing" in answer:
         missing = str(answer["missing"])
         raise DltpodError(

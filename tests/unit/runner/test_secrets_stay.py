@@ -8,6 +8,8 @@ import random
 import string
 import urllib.parse
 
+import pytest
+
 from tests.unit.runner.box import Box
 
 SOURCE = """
@@ -87,3 +89,26 @@ def test_none_of_a_hundred_secrets_leaves_in_any_form(box: Box) -> None:
     shown = outcome.everything + (box.root / "state/result.json").read_text(encoding="utf-8")
     told = [needle for value in secrets for needle in needles(value) if needle in shown]
     assert told == []
+
+
+RAISES = """
+    def orders(api_key: str, before: int):
+        raise RuntimeError("x" * before + api_key + " and so on")
+"""
+
+
+@pytest.mark.parametrize("before", [350, 370, 390, 31_700])
+def test_no_part_of_a_secret_is_left_where_a_long_message_or_traceback_is_cut(box: Box, before: int) -> None:
+    key = "KEY-9f8e7d6c5b4a-ZYXWVUTSRQPONMLKJIHGFEDCBA-0123456789"
+    box.write("shop.py", RAISES)
+    outcome = box.run(kwargs={"api_key": "env:KEY", "before": before}, values={"KEY": key})
+    told = [key[i : i + 6] for i in range(len(key) - 6) if key[i : i + 6] in outcome.everything]
+    assert told == []
+
+
+def test_a_secret_with_spaces_is_not_told_with_fewer_of_them(box: Box) -> None:
+    box.write("shop.py", RAISES)
+    key = "two  spaces  and\ta tab"
+    outcome = box.run(kwargs={"api_key": "env:KEY", "before": 0}, values={"KEY": key})
+    assert outcome.failure.message.endswith("RuntimeError: *** and so on")
+    assert " ".join(key.split()) not in outcome.everything
