@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,9 +130,12 @@ class History:
         for record in self.runs(status=RUNNING, limit=None):
             if alive(record.launcher) is not False:
                 continue
+            ended = _last_sign(record)
             record = dataclasses.replace(
                 record,
                 status=INTERRUPTED,
+                ended=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                seconds=round((ended - _moment(record.started)).total_seconds(), 3),
                 failure_kind=FailureKind.KILLED,
                 message="interrupted: dltpod itself was killed while this ran",
                 hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` learns how it ends"
@@ -196,6 +200,20 @@ class History:
             yield connection
         finally:
             connection.close()
+
+
+def _last_sign(record: RunRecord) -> datetime.datetime:
+    """When a run whose launcher died was last seen to go on: its log's last line, else its start."""
+    started = _moment(record.started)
+    try:
+        written = Path(record.log_file).stat().st_mtime if record.log_file else 0.0
+    except OSError:
+        return started
+    return max(started, datetime.datetime.fromtimestamp(written, datetime.timezone.utc))
+
+
+def _moment(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _text(record: RunRecord) -> str:

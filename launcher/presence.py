@@ -54,6 +54,8 @@ class Presence:
             descriptor = os.open(self._folder / identity, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except PermissionError:
+            return None  # another user's
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from launcher.errors import ConfigurationError, near_miss
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
     from launcher.engines.protocol import Engine
+    from launcher.history import History
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,6 +114,20 @@ def duration(option: str, text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise ConfigurationError(f"{option}: '{text}' {error}") from None
+
+
+def history_of(project: Project) -> History:
+    """The project's history, in which the runs of launchers that were killed are marked as interrupted."""
+    import sqlite3
+
+    from launcher.history import History
+    from launcher.presence import Presence
+
+    history = History(project.private)
+    # Who may only look at the project is shown what is written there.
+    with contextlib.suppress(OSError, sqlite3.Error):
+        history.reconcile(Presence(project.private).alive)
+    return history
 
 
 def echo_json(value: Any) -> None:

@@ -6,7 +6,15 @@ import dataclasses
 
 import click
 
-from launcher.commands.common import echo_json, engine_for, load_project, with_engine, with_file, with_json
+from launcher.commands.common import (
+    echo_json,
+    engine_for,
+    history_of,
+    load_project,
+    with_engine,
+    with_file,
+    with_json,
+)
 from launcher.console.text import ago, size, table
 
 
@@ -18,6 +26,7 @@ from launcher.console.text import ago, size, table
 def command(ctx: click.Context, engine: str, as_json: bool) -> None:
     """What runs now, as the engine knows it."""
     project = load_project(ctx)
+    history_of(project)
     found = engine_for(engine, project).running(project.name)
     if as_json:
         echo_json([dataclasses.asdict(running) for running in found])

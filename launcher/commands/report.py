@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from launcher.commands.common import load_project, with_file
-from launcher.history import History
+from launcher.commands.common import history_of, load_project, with_file
 
 _RUNS = 2000
 
@@ -25,7 +24,7 @@ def command(ctx: click.Context, output: Path | None) -> None:
 
     project = load_project(ctx)
     sources = [ReportSource(s.name, s.description, s.enabled, s.schedule) for s in project.sources]
-    runs = History(project.private).runs(limit=_RUNS)
+    runs = history_of(project).runs(limit=_RUNS)
     text = page(project.name, sources, runs, datetime.now(timezone.utc))
     if output is not None and str(output) == "-":
         click.echo(text, nl=False)

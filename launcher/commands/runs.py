@@ -7,6 +7,7 @@ import click
 from launcher.commands.common import (
     echo_json,
     engine_for,
+    history_of,
     known_name,
     load_project,
     with_engine,
@@ -14,7 +15,7 @@ from launcher.commands.common import (
     with_json,
 )
 from launcher.console.text import ago, number, seconds, size, table
-from launcher.history import RUNNING, History, RunRecord
+from launcher.history import RUNNING, RunRecord
 
 
 @click.command("runs")
@@ -34,7 +35,7 @@ def command(
     project = load_project(ctx)
     if name is not None:
         known_name(project, name)
-    history = History(project.private)
+    history = history_of(project)
     if engine != "docker":
         from launcher.adoption import look_again
 

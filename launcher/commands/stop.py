@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from launcher.commands.common import engine_for, known_name, load_project, with_engine, with_file
+from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
 from launcher.errors import ConfigurationError, Exit
 
 
@@ -20,6 +20,7 @@ from launcher.errors import ConfigurationError, Exit
 def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace: float, engine: str) -> None:
     """Stop running sources: a run finishes what can't be left half done, then ends."""
     project = load_project(ctx)
+    history_of(project)
     if bool(names) == everything:
         raise ConfigurationError("name the sources to stop, or --all", "`dltpod ps` shows what runs")
     for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import signal
 import pytest
 
 from runner.contract import FailureKind
+from tests.containers.cli.calls import dltpod
 from tests.containers.engine.faulty import EVENTS
 from tests.containers.folder import AtPhase, Folder, wait_for
 
@@ -88,6 +90,8 @@ def test_kill_9_of_the_launcher_leaves_no_container_and_the_next_sync_has_every_
         return all(container.status != "running" for container in events.containers())
 
     wait_for(gone, 10, "a container of a killed launcher still runs")
+    (shown,) = json.loads(dltpod(events, "runs", "-n", "1", "--json").out)
+    assert (shown["status"], shown["ended"] >= shown["started"]) == ("interrupted", True)
     record = events.must("events")
     interrupted = events.history.runs("events")[1]
     assert interrupted.run_id != record.run_id

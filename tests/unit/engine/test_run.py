@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -213,7 +214,18 @@ def test_history_marks_the_runs_of_dead_launchers_and_no_others(tmp_path: Path) 
     history = History(tmp_path)
 
     def begun(run_id: str, launcher: str) -> RunRecord:
-        return RunRecord(run_id=run_id, source="a", status="running", started=run_id, launcher=launcher)
+        started = "2026-11-22T10:00:00.000Z"
+        log = tmp_path / f"{run_id}.log"
+        log.write_text("a line\n")
+        os.utime(log, (1795341605.5, 1795341605.5))
+        return RunRecord(
+            run_id=run_id,
+            source="a",
+            status="running",
+            started=started,
+            launcher=launcher,
+            log_file=str(log),
+        )
 
     dead = Presence(tmp_path)
     with dead:
@@ -224,6 +236,9 @@ def test_history_marks_the_runs_of_dead_launchers_and_no_others(tmp_path: Path) 
         history.write(begun("3", "elsewhere-1"))
         assert [record.run_id for record in history.reconcile(here.alive)] == ["1"]
         statuses = {record.run_id: record.status for record in history.runs()}
+    interrupted = history.run("1")
+    assert interrupted is not None
+    assert (interrupted.ended, interrupted.seconds) == ("2026-11-22T10:00:05.500Z", 5.5)
     assert statuses == {"1": "interrupted", "2": "running", "3": "running"}
 
 
