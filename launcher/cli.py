@@ -6,6 +6,7 @@ A command's module is imported when that command runs, so that ``--help`` and ``
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from launcher.console import streams
 from launcher.errors import DltpodError, Exit, near_miss
 
 COMMANDS = {
@@ -101,9 +103,8 @@ def cli(ctx: click.Context, file: str | None, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code (``launcher.errors.Exit``); never raises."""
     try:
+        streams.open_closed()
         code = cli.main(list(arguments) if arguments is not None else None, "dltpod", standalone_mode=False)
-        _flush()
-        return int(code or 0)
     except DltpodError as error:
         return _explain(error, error.message, error.hint, error.exit_code)
     except click.UsageError as error:
@@ -120,9 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None and error.errno is None:
             return _crash(error)
-        return _explain(error, f"{error.strerror}: {error.filename or ''}".rstrip(": "), "", Exit.USAGE)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full and error.filename is None:
+            streams.hang_up()  # it may be stdout's, which Python would try to write once more at its end
+        message = f"{error.strerror}: {error.filename or ''}".rstrip(": ")
+        return _explain(error, message, "", Exit.FAILED if full else Exit.USAGE)
     except Exception as error:  # noqa: BLE001 - the one catcher
         return _crash(error)
+    return _flushed(int(code or 0))
 
 
 def _debugging() -> bool:
@@ -162,13 +168,20 @@ def _crash(error: BaseException) -> int:
     return _explain(error, message, f"please report it, with {file.name}", Exit.INTERNAL)
 
 
-def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+def _flushed(code: int) -> int:
+    """The exit code, once all output is where it belongs, or can't be written."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        streams.hang_up()
+    except OSError as error:
+        streams.hang_up()
+        return _explain(error, f"the output could not be written: {error.strerror}", "", Exit.FAILED)
+    return code
 
 
 def _hang_up() -> int:
     """Whoever read the output is gone: end without a word, as any filter does."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    streams.hang_up()
     return int(Exit.OK)

@@ -18,6 +18,7 @@ from launcher.commands.common import (
     with_file,
     with_json,
 )
+from launcher.console import streams
 from launcher.console.stream import Stream
 from launcher.errors import ConfigurationError
 from launcher.history import OK, PLANNED
@@ -129,10 +130,7 @@ def run(ctx: click.Context, project: Project, sources: Sequence[Source], options
         if options.dry_run:
             wrong = [record for record in outcome.records if record.status not in (OK, PLANNED)]
             out, err = plans.text(), "\n\n".join(failure(record) for record in wrong)
-        if out:
-            click.echo(out)
-        if err:
-            click.echo(f"\n{err}" if out else err, err=True)
+        streams.echo(out, f"\n{err}" if out and err else err)
     ctx.exit(int(outcome.exit_code))
 
 

@@ -66,5 +66,5 @@ class Lines:
             try:
                 sys.stderr.write(f"{source.ljust(self._width)} {mark} {text}\n")
                 sys.stderr.flush()
-            except BrokenPipeError:
+            except OSError:  # its reader is gone, or its disk full: the run goes on
                 self._gone = True

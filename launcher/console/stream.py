@@ -73,7 +73,7 @@ class Stream:
             try:
                 sys.stdout.write(json.dumps({**line, **fields}, ensure_ascii=False) + "\n")
                 sys.stdout.flush()
-            except BrokenPipeError:
+            except OSError:  # its reader is gone, or its disk full: the run goes on
                 self._gone = True
 
 
