@@ -42,18 +42,21 @@ def run_source(
     began = time.monotonic()
     ended: Ended | None = None
     with Forwarder(plan.job.source, audience) as observer:
-        attempt = 1
+        attempt, told = 1, ""
         while True:
             history.write(replace(record, attempts=attempt))
             try:
                 ended = engine.run(plan, observer, stop)
             except AlreadyRunning as held:
+                # It has not begun: to history it would run beside the one that holds the source.
+                history.forget(record.run_id)
                 if not wait or stop.gentle.is_set():
-                    history.forget(record.run_id)
                     raise
-                if attempt == 1:
-                    audience.say(plan.job.source, f"{held.message}; waiting for it to end")
+                if held.message != told:
+                    told = held.message
+                    audience.say(plan.job.source, f"{told}; waiting for it to end")
                 stop.gentle.wait(_HELD_SECONDS)
+                record, began = replace(record, started=now()), time.monotonic()
                 continue
             except EngineError as error:
                 ended = Ended(

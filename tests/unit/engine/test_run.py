@@ -89,6 +89,36 @@ def test_a_source_that_is_held_leaves_no_trace_in_history(tmp_path: Path) -> Non
     assert History(tmp_path).runs() == ()
 
 
+class Said(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, source: str, text: str) -> None:
+        self.said.append(text)
+
+
+def test_who_waits_for_a_held_source_says_so_once_and_runs_from_when_it_was_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launcher.run._HELD_SECONDS", 0.2)
+    history, audience = History(tmp_path), Said()
+    during: list[object] = []
+
+    def hold(stop: StopRequest) -> Ended:
+        raise AlreadyRunning("run 1 holds it")
+
+    def go(stop: StopRequest) -> Ended:
+        during.extend(found.status for found in history.runs())
+        return ok()
+
+    engine = FakeEngine({"jira": [hold, hold, hold, go]})
+    before = time.monotonic()
+    record = run_source(plan(tmp_path), engine, history, audience, StopRequest(), wait=True)
+    assert audience.said == ["run 1 holds it; waiting for it to end"]
+    assert (record.status, record.attempts, during) == ("ok", 1, ["running"])
+    assert record.seconds < time.monotonic() - before - 0.6
+
+
 def test_waits_double_up_to_a_limit_and_spread_over_their_upper_half() -> None:
     assert [delay(n, lambda: 1.0) for n in (1, 2, 3)] == [2.0, 4.0, 8.0]
     assert [delay(n, lambda: 0.0) for n in (1, 2, 3)] == [1.0, 2.0, 4.0]
