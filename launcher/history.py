@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS runs (
     record TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS runs_by_source ON runs (source, started);
+CREATE TABLE IF NOT EXISTS stops (run_id TEXT PRIMARY KEY);
 """
 _BUSY_SECONDS = 30.0
 
@@ -120,6 +121,17 @@ class History:
         """Remove a run that never began."""
         with self._open() as connection:
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def ask_to_stop(self, run_id: str) -> None:
+        """Note that ``dltpod stop`` ends this run: its own launcher learns of it here."""
+        with self._open() as connection:
+            connection.execute("INSERT OR IGNORE INTO stops (run_id) VALUES (?)", (run_id,))
+
+    def asked_to_stop(self, run_id: str) -> bool:
+        """Whether ``dltpod stop`` was called for this run."""
+        with self._open() as connection:
+            query = "SELECT 1 FROM stops WHERE run_id = ?"
+            return connection.execute(query, (run_id,)).fetchone() is not None
 
     def reconcile(self, alive: Callable[[str], bool | None]) -> tuple[RunRecord, ...]:
         """Mark the runs of dead launchers as interrupted, and return them.

@@ -74,6 +74,13 @@ def run_source(
             attempt += 1
             if stop.gentle.wait(pause):
                 break
+    if ended.kind is FailureKind.KILLED and history.asked_to_stop(record.run_id):
+        ended = replace(
+            ended,
+            kind=FailureKind.CANCELLED,
+            message="stopped as asked, and killed as it did not end in time",
+            hint="the next sync goes on where this one stopped",
+        )
     record = finish(record, ended, attempts=attempt, seconds=time.monotonic() - began)
     history.write(record)
     return record

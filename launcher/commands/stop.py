@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 import click
 
 from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
@@ -20,15 +23,20 @@ from launcher.errors import ConfigurationError, Exit
 def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace: float, engine: str) -> None:
     """Stop running sources: a run finishes what can't be left half done, then ends."""
     project = load_project(ctx)
-    history_of(project)
+    history = history_of(project)
     if bool(names) == everything:
         raise ConfigurationError("name the sources to stop, or --all", "`dltpod ps` shows what runs")
     for name in names:
         known_name(project, name)
     connected = engine_for(engine, project)
-    wanted = names or tuple(running.source for running in connected.running(project.name))
+    running = {run.source: run.run_id for run in connected.running(project.name)}
+    wanted = names or tuple(running)
     missing = False
     for name in wanted:
+        if name in running:
+            # Who may stop the container but not write here stops it all the same.
+            with contextlib.suppress(OSError, sqlite3.Error):
+                history.ask_to_stop(running[name])
         stopped = connected.stop(project.name, name, grace=grace)
         click.echo(f"{name}: {'stopped, run ' + stopped.run_id if stopped else 'does not run'}")
         missing = missing or stopped is None

@@ -8,7 +8,9 @@ import signal
 
 import pytest
 
+from runner.contract import FailureKind
 from tests.containers.cli.calls import dltpod
+from tests.containers.engine.faulty import TROUBLE
 from tests.containers.folder import Folder, wait_for
 from tests.unit.cli.hook import Hook
 
@@ -165,6 +167,20 @@ def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project
         first.communicate()
     assert dltpod(project, "ps").err == "nothing runs\n"
     assert dltpod(project, "stop", "sleepy").code == 1
+
+
+def test_a_source_that_is_deaf_to_stop_is_killed_in_the_end_and_was_stopped_as_asked(project: Folder) -> None:
+    project.code("faulty", TROUBLE)
+    project.source("deaf", "faulty", "ignores_signals")
+    first = project.start("sync", "deaf", "--json")
+    assert first.stdout is not None
+    for line in first.stdout:
+        if '"extract"' in line:
+            break
+    assert dltpod(project, "stop", "deaf", "--grace", "1").code == 0
+    first.communicate(timeout=60)
+    (record,) = project.history.runs()
+    assert (record.failure_kind, record.message[:16]) == (FailureKind.CANCELLED, "stopped as asked")
 
 
 def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
