@@ -65,7 +65,11 @@ def sync(
     given = os.environ if environ is None else environ
     with _writable(project), presence, watched(stopper), contextlib.ExitStack() as stack:
         presence.clear()
-        for record in history.reconcile(presence.alive):
+        marked = history.reconcile(presence.alive)
+        history.file.touch(mode=0o600)
+        # And not at the end alone: this launcher may be killed.
+        hosts.hand_over(project.root, project.private)
+        for record in marked:
             audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
         if engine is None:
             engine = engines.make_engine(options.engine, project, alive=presence.alive, environ=given)
@@ -218,6 +222,8 @@ class _Work:
                 return replace(begin(plan, self._gathered.engine.name, self._launcher), status=PLANNED)
             if not self._gathered.engine.facts().remote:
                 hosts.prepare(plan, self._gathered.project.data)
+            plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            hosts.hand_over(self._gathered.project.root, self._gathered.project.private)
             self._audience.planned(source.name, plan)
             return run_source(
                 plan,
@@ -325,7 +331,4 @@ def _writable(project: Project) -> Iterator[None]:
     try:
         yield
     finally:
-        owner = project.root.stat()
-        if os.geteuid() == 0 and owner.st_uid != 0:
-            # Else the owner's own next sync could write neither history nor logs.
-            hosts.give(project.private, owner.st_uid, owner.st_gid)
+        hosts.hand_over(project.root, project.private)

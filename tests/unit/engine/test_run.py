@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from launcher.audience import Silent
+from launcher.engines.joblog import LogFile
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning, EngineError, Exit
 from launcher.fleet import run_fleet
@@ -174,6 +175,22 @@ def test_a_source_that_is_wrong_stops_itself_alone(tmp_path: Path) -> None:
     assert alone.exit_code == Exit.USAGE
     assert "missing is not there" in alone.records[0].message
     assert not (tmp_path / "missing").exists()
+
+
+def test_all_that_a_run_has_made_belongs_to_the_projects_owner_while_it_runs(tmp_path: Path) -> None:
+    owner = 4321 if os.geteuid() == 0 else os.geteuid()
+    os.chown(tmp_path, owner, -1)
+    foreign: list[str] = []
+
+    def look(stop: StopRequest) -> Ended:
+        LogFile(tmp_path / ".dltpod/logs/jira/now.log").close()
+        made = list((tmp_path / ".dltpod").rglob("*"))
+        assert len(made) > 5
+        foreign.extend(str(entry) for entry in made if entry.stat().st_uid != owner)
+        return ok()
+
+    assert sync_all(tmp_path, FakeEngine({"jira": [look]}), "jira")[0] == Exit.OK
+    assert foreign == []
 
 
 def test_a_dry_run_starts_makes_and_keeps_nothing(tmp_path: Path) -> None:
