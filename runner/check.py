@@ -22,9 +22,15 @@ from runner import (
     results,
     selection,
 )
-from runner.contract import ExitCode, Failure, Result, Verdict
+from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
 from runner.process import Paths
 
+_SUBJECTS = {
+    FailureKind.SECRETS_MISSING: "secrets",
+    FailureKind.ARGUMENTS: "arguments",
+    FailureKind.CONFIGURATION: "configuration",
+}
+"""What a failure is about, wherever it was met; others are about what was looked at."""
 Explain = Callable[[BaseException], Failure]
 
 
@@ -58,15 +64,16 @@ def _findings(
             what = "arguments"
             kwargs = arguments.prepare(found, job, values)
             yield what, ", ".join(kwargs) or "none"
-            what = "secrets"
+            what = "function"
             names = list(_resolve(found, kwargs, job))
-            yield what, f"all that {job.function} asks for are there"
+            yield "secrets", f"all that {job.function} asks for are there"
             if names:
                 yield "resources", resolve.listed(names)
     except GeneratorExit:
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the verdict
-        yield what, explain(exc)
+        failure = explain(exc)
+        yield _SUBJECTS.get(failure.kind, what), failure
 
 
 def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> Iterator[str]:

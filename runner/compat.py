@@ -98,6 +98,22 @@ def to_sources(pipeline: typing.Any, items: typing.Sequence[typing.Any]) -> list
     return sources
 
 
+def merge_strategy(pipeline: typing.Any, schema: typing.Any, table: typing.Any) -> str | None:
+    """How the destination merges into a table: dlt's word for it, None where it can't and appends.
+
+    A strategy that the destination lacks is told as it stands: the load itself refuses it.
+    """
+    from dlt.common.destination.exceptions import DestinationCapabilitiesException
+    from dlt.common.destination.utils import resolve_merge_strategy
+
+    with pipeline._maybe_destination_capabilities() as capabilities:
+        try:
+            found: str | None = resolve_merge_strategy(schema.tables, table, capabilities)
+        except DestinationCapabilitiesException:
+            return str(table.get("x-merge-strategy"))
+    return found
+
+
 def adopt_schema(pipeline: typing.Any, schema: typing.Any) -> None:
     """Makes the pipeline know a schema that the destination stores."""
     pipeline._inject_schema(schema)

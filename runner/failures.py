@@ -62,6 +62,15 @@ _STATE_ERRORS = frozenset(
         "InStorageSchemaModified",
     }
 )
+_WRAPPERS = (
+    "PipelineStepFailed",
+    "ResourceExtractionError",
+    "StepError",
+    "NormalizeJobFailed",
+    "LoadClientJobException",
+    "LoadPackageAborted",
+)
+"""What dlt, and the runner, put around the exception that people care for."""
 _REFUSED_TEXT = re.compile(
     r"connection refused|could not connect|connection to server|could not translate host|"
     r"name or service not known|temporary failure in name resolution|no route to host|"
@@ -208,6 +217,8 @@ def _configuration(chain: tuple[BaseException, ...], step: str | None) -> Failur
                 f"the environment lacks {names}",
                 f"add to the source: container: {{requirements: [{quoted}]}}",
             )
+        if _is(link, "DictValidationException"):  # what rest_api says of its own configuration
+            return Failure(FailureKind.CONFIGURATION, told(link), "look at what the source is given to go by")
         if _is(link, "ConfigurationException") or _is(link, "UnknownDestinationModule"):
             return Failure(
                 FailureKind.CONFIGURATION, one_line(link), "look at .dlt/secrets.toml and .dlt/config.toml"
@@ -273,17 +284,20 @@ def told(exc: BaseException) -> str:
     """An exception as people are told: its kind and its own words, on one line."""
     if isinstance(exc, SystemExit):
         return f"it called sys.exit({exc.code!r})"
-    words = one_line(exc)
+    # dlt's load jobs tell a whole traceback, which ends with what matters.
+    lines = str(getattr(exc, "failed_message", "")).strip().splitlines()
+    words = one_line(lines[-1] if lines else exc)
     name = type(exc).__name__
     return f"{name}: {words}" if words else name
 
 
 def innermost(chain: typing.Sequence[BaseException]) -> BaseException:
     """The exception that people care for: the source's own, below those that dlt wraps it in."""
-    wrappers = ("PipelineStepFailed", "ResourceExtractionError", "StepError", "NormalizeJobFailed")
     exc = chain[0]
-    while _is(exc, *wrappers):
-        inner = getattr(exc, "exception", None) or exc.__cause__ or exc.__context__
+    while _is(exc, *_WRAPPERS):
+        named = (getattr(exc, name, None) for name in ("exception", "client_exception", "job_exception"))
+        inner = next((link for link in named if isinstance(link, BaseException)), None)
+        inner = inner or exc.__cause__ or exc.__context__
         if not isinstance(inner, BaseException):
             break
         exc = inner

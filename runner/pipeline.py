@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 
-from runner import compat, destination, loading, restore, selection
+from runner import compat, destination, loading, merges, restore, selection
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.failures import JobFailed, StepError
 from runner.locks import state_lock
@@ -108,6 +108,7 @@ def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     loading.finish_leftovers(session)
     _extract(session, make_source)
     loading.normalize(session)
+    merges.note_appends(session)
     loading.load(session)
     return first
 

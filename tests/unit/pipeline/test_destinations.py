@@ -234,3 +234,24 @@ def test_a_destination_that_keeps_no_state_loads_and_says_what_it_cannot_promise
     assert result.rows["orders"] == 5
     assert any("keeps no state" in note for note in result.notes)
     assert box.run("append", upto=20, full_refresh=True).rows["orders"] == 20
+
+
+def test_a_merge_that_plain_files_can_not_do_is_told(bucket: FileSandbox) -> None:
+    notes = bucket.run("merge").notes
+    assert any("orders: destination 'filesystem' can't merge" in note for note in notes)
+    assert bucket.run("append", dataset_name="other", pipeline_name="other").notes == ()
+
+
+def test_a_merge_without_a_key_is_told_and_one_with_a_key_is_not(sandbox: DuckSandbox) -> None:
+    notes = sandbox.run("merge_without_key").notes
+    assert any("orders: merge without a key appends" in note for note in notes)
+    assert sandbox.run("merge", pipeline_name="other", dataset_name="other").notes == ()
+
+
+def test_a_load_that_the_database_refuses_is_told_in_its_own_words(sandbox: DuckSandbox) -> None:
+    sandbox.run("append", upto=10)
+    sandbox.ask("ALTER TABLE raw_shop.orders DROP COLUMN said")
+    failure = sandbox.failing("append", upto=20)
+    assert failure.kind is FailureKind.LOAD
+    assert "Traceback" not in failure.message
+    assert "said" in failure.message

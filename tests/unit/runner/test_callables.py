@@ -332,3 +332,36 @@ def test_a_cursors_initial_value_is_kept_and_may_be_given_as_an_argument(box: Bo
     )
     assert box.run(limit=10).stored.rows["orders"] == 6
     assert box.run(kwargs={"after": "2024-01-09"}).stored.rows["orders"] == 2
+
+
+BUILT_WRONG = {
+    "configuration": """
+@dlt.source
+def orders():
+    return [dlt.resource(rows(), name="other")]
+""",
+    "function": """
+@dlt.source
+def orders():
+    raise ValueError("no such shop")
+""",
+    "secrets": """
+@dlt.source
+def orders(api_key: str = dlt.secrets.value):
+    return dlt.resource(rows(), name="orders")
+""",
+}
+
+
+@pytest.mark.parametrize("subject", BUILT_WRONG)
+def test_check_says_what_is_wrong_with_a_source_that_can_not_be_built(box: Box, subject: str) -> None:
+    box.write("shop.py", HEAD + BUILT_WRONG[subject])
+    outcome = box.check(resources=("orders",) if subject == "configuration" else ())
+    assert (outcome.stored.verdicts[-1].what, outcome.stored.verdicts[-1].ok) == (subject, False)
+
+
+def test_a_misspelt_rest_api_configuration_is_wrong_configuration(box: Box) -> None:
+    config = {"client": {"base_url": "http://localhost:9"}, "resorces": ["orders"]}
+    outcome = box.run(module="rest_api", function="rest_api_source", kwargs={"config": config})
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.CONFIGURATION, FailureKind.CONFIGURATION)
+    assert "missing required fields `{'resources'}`" in outcome.failure.message
