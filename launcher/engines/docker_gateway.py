@@ -27,6 +27,8 @@ ROLE = "gateway"
 READY_SECONDS = 30.0
 LAST_WORDS_SECONDS = 3.0
 """How long a gateway that was told to end may take to tell its last refusals."""
+_LOOK_SECONDS = 1.0
+"""Between two looks at the log of a gateway that refused very much."""
 _SCRIPT = Path(__file__).parent.parent / "assets" / "gateway.sh"
 _MEMORY = 128 << 20
 
@@ -38,6 +40,7 @@ class Gateway:
         self._api, self._container = api, container
         self.network = f"container:{container}"
         self._ready = threading.Event()
+        self._ended = threading.Event()
         self._last = b""
         self._note: Callable[[str], None] = lambda line: None
         self._reader = egress.Reader()
@@ -70,7 +73,11 @@ class Gateway:
         follower = Follower(self._api, self._container, self._line)
         # It ends with the gateway; what breaks it earlier costs lines of the log, no wall.
         with contextlib.suppress(Exception):
-            follower.read()
+            ended = False
+            while not ended:
+                ended = self._ended.is_set()
+                if not follower.read():
+                    self._ended.wait(_LOOK_SECONDS)
 
     def _line(self, stream: int, line: bytes) -> None:
         if line == b"ready":
@@ -85,6 +92,7 @@ class Gateway:
         """End it and remove it."""
         if self._stdin is not None:
             self._stdin.close()
+        self._ended.set()
         if self._follower is not None:
             self._follower.join(LAST_WORDS_SECONDS)
         with contextlib.suppress(Exception):

@@ -130,18 +130,20 @@ class Job:
         return True
 
     def _follow(self) -> None:
-        """Read the log to its end; a connection that breaks is made anew."""
+        """Read the log to its end: until a reading that began after the container's end went through."""
         while True:
             ended = self._over.is_set()
             try:
-                self._follower.read()
+                more = self._follower.read()
             except Exception as error:  # noqa: BLE001 - whatever breaks the stream, it is read on
                 if _missing(error) or self._gone:
                     break
                 time.sleep(0.2)
             else:
-                if ended or self._over.wait(1.0):
+                if ended:
                     break
+                if not more:
+                    self._over.wait(1.0)
             finally:
                 self._log.flush()
         self._follower.finish()

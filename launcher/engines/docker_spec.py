@@ -6,8 +6,14 @@ from typing import Any
 
 from launcher.plan import Caller, ContainerSpec, Tmpfs
 
-LOG_DRIVER = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
-"""Set on each container: the daemon's default has no limit, and may be a driver that can't be read."""
+LOG_FILE_BYTES = 64_000_000
+"""A container's log is so long before the engine begins a new file."""
+LOG_DRIVER = {"Type": "json-file", "Config": {"max-size": f"{LOG_FILE_BYTES // 1_000_000}m", "max-file": "4"}}
+"""Set on each container: the daemon's default has no limit, and may be a driver that can't be read.
+
+It goes with the container. Until then it has to hold all that a source prints faster than it is
+read, and at the end more than a run's log file keeps (see ``launcher.engines.joblog``).
+"""
 _CPU_PERIOD_NANOS = 1_000_000_000
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher.engines.joblog import FILE_BYTES
+from launcher.history import RunRecord
 from launcher.signals import Stopper
 from runner.contract import FailureKind, JobSpec
 from tests.containers.engine.faulty import TROUBLE
@@ -173,11 +175,34 @@ def test_what_the_source_prints_is_in_the_log_file_line_by_line(trouble: Folder)
     assert sum(line == ("noise " * 170).strip() or line == "noise " * 170 for line in lines) == 2048
 
 
-def test_a_gigabyte_of_log_stalls_nothing_and_leaves_a_bounded_log_file(trouble: Folder) -> None:
-    trouble.source("noisy", "faulty", "noisy", {"megabytes": 1024})
-    record = trouble.must("noisy")
+@pytest.mark.parametrize(("lines", "width"), [(260_000, 110), (800_000, 40)])
+def test_what_a_source_prints_at_full_speed_is_in_the_log_files_each_line_once_and_in_order(
+    trouble: Folder, lines: int, width: int
+) -> None:
+    """28 MB, and 32 MB in lines so short that the engine begins several files for them."""
+    trouble.source("counts", "faulty", "counts", {"lines": lines, "width": width})
+    record = trouble.must("counts")
+    assert counted(record) == list(range(lines))
+
+
+def test_a_gigabyte_of_log_stalls_nothing_and_leaves_its_newest_lines_in_bounded_files(
+    trouble: Folder,
+) -> None:
+    trouble.source("counts", "faulty", "counts", {"lines": 1 << 20, "width": 1 << 10})
+    record = trouble.must("counts")
     logs = list(Path(record.log_file).parent.glob("*.log*"))
     assert sum(file.stat().st_size for file in logs) < 60 << 20
+    found = counted(record)
+    assert len(found) >= 2 * FILE_BYTES >> 10
+    assert found == list(range(found[0], 1 << 20))
+
+
+def counted(record: RunRecord) -> list[int]:
+    """The numbers of what ``counts`` printed, as the log files of a run hold them, the oldest first."""
+    file = Path(record.log_file)
+    files = [file.with_name(f"{file.name}.2"), file.with_name(f"{file.name}.1"), file]
+    text = b"".join(part.read_bytes() for part in files if part.exists())
+    return [int(line[:8]) for line in text.splitlines() if line.endswith(b"xxxxx")]
 
 
 def test_a_terminal_that_nobody_reads_does_not_hold_up_the_run(trouble: Folder) -> None:

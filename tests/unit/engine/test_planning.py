@@ -96,7 +96,7 @@ def test_the_whole_container_of_a_plain_source_is_this() -> None:
             "PidsLimit": 512,
             "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
             "ShmSize": 64 << 20,
-            "LogConfig": {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}},
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "4"}},
             "RestartPolicy": {"Name": "no"},
             "AutoRemove": False,
             "NanoCpus": 1_500_000_000,
