@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
+from launcher import logfiles
 from launcher.commands.common import engine_for, known_name, load_project, with_engine, with_file
 from launcher.console.text import safe
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.history import RUNNING, History
-
-_POLL_SECONDS = 0.2
 
 
 @click.command("logs")
@@ -46,17 +44,13 @@ def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, eng
     file = Path(record.log_file)
     if not record.log_file or not file.exists():
         raise DltpodError(f"run {record.run_id} of {name} has no log: it ended before its container started")
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        while True:
-            for line in lines:
-                _print(line)
-            if not follow:
-                return
-            current = history.run(record.run_id)
-            if current is None or current.status != RUNNING:
-                follow = False  # one last look: it may have written since
-                continue
-            time.sleep(_POLL_SECONDS)
+
+    def going() -> bool:
+        current = history.run(record.run_id) if follow else None
+        return current is not None and current.status == RUNNING
+
+    for line in logfiles.lines(file, going):
+        _print(line.decode("utf-8", "replace"))
 
 
 def _print(line: str) -> None:

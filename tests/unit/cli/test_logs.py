@@ -1,0 +1,105 @@
+"""`dltpod logs`: all that the log files of a run hold, and what comes while it is followed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from launcher import cli
+from launcher.engines.joblog import LogFile
+from launcher.history import OK, RUNNING, History, RunRecord
+from launcher.presence import Presence
+
+FILE = """
+version: 1
+sources:
+  - {name: shop, type: dlt_native, dlt_native: {source_module: shop, source_function: shop}}
+"""
+RUN = "20260101-120000-aaaa"
+SMALL = 1000
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sources.yml").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLTPOD_FILE", raising=False)
+    return tmp_path
+
+
+def record(folder: Path, run_id: str = RUN, **fields: str) -> RunRecord:
+    """A run in history, the later in the alphabet the later."""
+    values = {"status": OK, "started": f"2026-01-01T12:00:00Z{run_id}", **fields}
+    values.setdefault("log_file", str(folder / ".dltpod" / "logs" / "shop" / f"{run_id}.log"))
+    found = RunRecord(run_id=run_id, source="shop", **values)  # type: ignore[arg-type]
+    History(folder / ".dltpod").write(found)
+    return found
+
+
+def written(folder: Path, first: int, end: int) -> LogFile:
+    log = LogFile(folder / ".dltpod" / "logs" / "shop" / f"{RUN}.log", size=SMALL)
+    for number in range(first, end):
+        log.write(b"line %d" % number)
+    log.flush()
+    return log
+
+
+def numbers(text: str) -> list[int]:
+    return [int(line.removeprefix("line ")) for line in text.splitlines()]
+
+
+def test_the_rotated_files_of_a_run_come_before_the_last_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(folder)
+    written(folder, 0, 300).close()
+    assert cli.main(["logs", "shop"]) == 0
+    found = numbers(capsys.readouterr().out)
+    assert found == list(range(found[0], 300))
+    assert len(found) > 2 * SMALL / len("line 100\n")
+
+
+def test_a_log_that_is_followed_goes_on_past_its_rotations_with_each_line_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(log: LogFile) -> None:
+        for number in range(100, 1000):
+            log.write(b"line %d" % number)
+            log.flush()
+            time.sleep(0.002)
+
+    assert followed(folder, capsys, write) == list(range(1000))
+
+
+def test_a_line_that_is_half_written_when_it_is_read_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(log: LogFile) -> None:
+        file = folder / ".dltpod" / "logs" / "shop" / f"{RUN}.log"
+        with file.open("ab") as stream:
+            for piece in (b"line 1", b"00", b"\nline 101\n"):
+                stream.write(piece)
+                stream.flush()
+                time.sleep(0.5)
+
+    assert followed(folder, capsys, write) == list(range(102))
+
+
+def followed(folder: Path, capsys: pytest.CaptureFixture[str], write: Callable[[LogFile], None]) -> list[int]:
+    """What `logs --follow` tells of a run that writes on, and then ends."""
+    with Presence(folder / ".dltpod") as presence:
+        record(folder, status=RUNNING, launcher=presence.id)
+        log = written(folder, 0, 100)
+        follower = threading.Thread(target=cli.main, args=(["logs", "shop", "--follow"],))
+        follower.start()
+        time.sleep(0.5)
+        write(log)
+        log.close()
+        record(folder, status=OK)
+        follower.join(30)
+        assert not follower.is_alive()
+    return numbers(capsys.readouterr().out)
