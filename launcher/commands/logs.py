@@ -11,7 +11,8 @@ from launcher.commands.common import engine_for, known_name, load_project, with_
 from launcher.console.text import safe
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
-from launcher.history import RUNNING, History
+from launcher.history import RUNNING, History, RunRecord
+from launcher.presence import Presence
 
 
 @click.command("logs")
@@ -32,25 +33,43 @@ def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, eng
         if isinstance(held, Adopts) and held.logs(project.name, name, run_id, _print, follow=follow):
             return
     history = History(project.private)
+    alive = Presence(project.private).alive
+    history.reconcile(alive)
     if run_id is not None:
         record = history.run(run_id)
         if record is None or record.source != name:
             raise DltpodError(f"{name} has no run '{run_id}'", f"`dltpod runs {name}` lists its runs")
     else:
-        records = history.runs(name, limit=1)
-        if not records:
-            raise DltpodError(f"{name} has not run yet", f"`dltpod sync {name}` runs it")
-        record = records[0]
-    file = Path(record.log_file)
-    if not record.log_file or not file.exists():
+        record = _last(history, name)
+    if not _has_log(record):
         raise DltpodError(f"run {record.run_id} of {name} has no log: it ended before its container started")
 
     def going() -> bool:
-        current = history.run(record.run_id) if follow else None
+        if not follow:
+            return False
+        # A launcher that was killed can't say that its run is over.
+        history.reconcile(alive)
+        current = history.run(record.run_id)
         return current is not None and current.status == RUNNING
 
-    for line in logfiles.lines(file, going):
+    for line in logfiles.lines(Path(record.log_file), going):
         _print(line.decode("utf-8", "replace"))
+
+
+def _last(history: History, name: str) -> RunRecord:
+    """The run that is meant without an id: the sync that runs, else the last one with a log.
+
+    One that waits for another, or ended before its container started, has none.
+    """
+    newest = history.runs(name, limit=logfiles.KEEP_RUNS)
+    if not newest:
+        raise DltpodError(f"{name} has not run yet", f"`dltpod sync {name}` runs it")
+    running = (r for r in history.runs(name, status=RUNNING, limit=None) if r.action == "sync")
+    return next((r for r in (*running, *newest) if _has_log(r)), newest[0])
+
+
+def _has_log(record: RunRecord) -> bool:
+    return bool(record.log_file) and Path(record.log_file).exists()
 
 
 def _print(line: str) -> None:

@@ -103,3 +103,56 @@ def followed(folder: Path, capsys: pytest.CaptureFixture[str], write: Callable[[
         follower.join(30)
         assert not follower.is_alive()
     return numbers(capsys.readouterr().out)
+
+
+def test_a_running_sync_is_shown_before_a_later_check_or_a_sync_that_waits(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Presence(folder / ".dltpod") as presence:
+        record(folder, status=RUNNING, launcher=presence.id)
+        written(folder, 0, 10).close()
+        record(folder, "20260101-120001-bbbb", status=RUNNING, launcher=presence.id)
+        check = record(folder, "20260101-120002-cccc", action="check")
+        Path(check.log_file).write_text("checked\n")
+        assert cli.main(["logs", "shop"]) == 0
+        assert numbers(capsys.readouterr().out) == list(range(10))
+
+
+def test_a_run_that_made_no_log_does_not_hide_the_last_one_that_did(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(folder)
+    written(folder, 0, 10).close()
+    record(folder, "20260101-120001-bbbb", log_file="")
+    assert cli.main(["logs", "shop"]) == 0
+    assert numbers(capsys.readouterr().out) == list(range(10))
+    assert cli.main(["logs", "shop", "--run", "20260101-120001"]) != 0
+    assert "run 20260101-120001-bbbb of shop has no log" in capsys.readouterr().err
+
+
+def test_following_ends_when_the_launcher_of_the_run_is_killed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Presence(folder / ".dltpod") as presence:
+        record(folder, status=RUNNING, launcher=presence.id)
+        written(folder, 0, 10).close()
+        follower = threading.Thread(target=cli.main, args=(["logs", "shop", "--follow"],), daemon=True)
+        follower.start()
+        follower.join(0.5)
+        assert follower.is_alive(), "the run goes on"
+    follower.join(10)
+    assert not follower.is_alive()
+    assert numbers(capsys.readouterr().out) == list(range(10))
+
+
+def test_the_run_of_a_launcher_that_was_killed_does_not_hide_a_later_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Presence(folder / ".dltpod") as presence:
+        killed = record(folder, "20260101-110000-aaaa", status=RUNNING, launcher=presence.id)
+    Path(killed.log_file).parent.mkdir(parents=True)
+    Path(killed.log_file).write_text("killed\n")
+    record(folder)
+    written(folder, 0, 10).close()
+    assert cli.main(["logs", "shop"]) == 0
+    assert numbers(capsys.readouterr().out) == list(range(10))
