@@ -8,7 +8,7 @@ import click
 
 from launcher import logfiles
 from launcher.commands.common import engine_for, known_name, load_project, with_engine, with_file
-from launcher.console.text import safe
+from launcher.console.text import shown
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.history import RUNNING, History, RunRecord
@@ -73,4 +73,5 @@ def _has_log(record: RunRecord) -> bool:
 
 
 def _print(line: str) -> None:
-    click.echo(safe(line.rstrip("\n")))
+    for part in shown(line.rstrip("\n")):
+        click.echo(part)

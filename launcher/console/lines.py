@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launcher.console.text import number, safe, seconds
+from launcher.console.text import number, safe, seconds, shown
 from launcher.history import OK, PLANNED, RunRecord
 from launcher.plan import JobPlan
 
@@ -44,7 +44,8 @@ class Lines:
             self._write(source, "·", safe(str(data.get("text", ""))))
 
     def log(self, source: str, line: str) -> None:
-        self._write(source, "|", safe(line))
+        for part in shown(line):
+            self._write(source, "|", part)
 
     def ended(self, record: RunRecord) -> None:
         if record.status == OK:

@@ -14,7 +14,7 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
-from launcher.console.text import number, safe, seconds, size
+from launcher.console.text import number, safe, seconds, shown, size
 from launcher.history import OK, PLANNED, RunRecord
 from launcher.plan import JobPlan
 
@@ -97,10 +97,11 @@ class Live:
 
     def log(self, source: str, line: str) -> None:
         if len(self._rows) == 1:
-            self._console.print(Text(safe(line)), soft_wrap=True)
+            for part in shown(line):
+                self._console.print(Text(part), soft_wrap=True)
             return
         with self._lock:
-            self._row(source).last = safe(line)
+            self._row(source).last = shown(line)[-1]
 
     def ended(self, record: RunRecord) -> None:
         with self._lock:

@@ -17,6 +17,11 @@ def safe(line: str) -> str:
     return _CONTROL.sub("", line.replace("\t", "    "))
 
 
+def shown(line: str) -> list[str]:
+    """A line of a source's log as it is shown: each state of a progress bar is a line. Never empty."""
+    return [safe(part) for part in line.split("\r") if part] or [""]
+
+
 def coloured(stream: TextIO) -> bool:
     """Whether ``stream`` takes colours: a terminal, and neither NO_COLOR nor TERM=dumb."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -156,3 +156,12 @@ def test_the_run_of_a_launcher_that_was_killed_does_not_hide_a_later_one(
     written(folder, 0, 10).close()
     assert cli.main(["logs", "shop"]) == 0
     assert numbers(capsys.readouterr().out) == list(range(10))
+
+
+def test_each_state_of_a_progress_bar_is_a_line_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(record(folder).log_file).parent.mkdir(parents=True)
+    Path(record(folder).log_file).write_bytes(b"\r10%\r20%\nwindows\r\n")
+    assert cli.main(["logs", "shop"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["10%", "20%", "windows"]

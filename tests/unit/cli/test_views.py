@@ -38,6 +38,19 @@ def test_lines_carry_the_name_of_their_source(capsys: pytest.CaptureFixture[str]
     ]
 
 
+def test_each_state_of_a_progress_bar_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(["shop"])
+    for line in ("\r 10%\r 20%", "windows\r", "", "\r"):
+        lines.log("shop", line)
+    assert capsys.readouterr().err.splitlines() == [
+        "shop |  10%",
+        "shop |  20%",
+        "shop | windows",
+        "shop | ",
+        "shop | ",
+    ]
+
+
 def test_the_stream_is_json_lines_with_the_documented_fields(capsys: pytest.CaptureFixture[str]) -> None:
     stream = Stream()
     stream.say("shop", "building")
@@ -91,7 +104,7 @@ def test_the_live_table_shows_phase_rows_and_memory_of_each_source() -> None:
     live.event("shop", {"event": "phase", "phase": "extract"})
     live.event("shop", {"event": "progress", "rows": {"orders": 1200}})
     live.event("shop", {"event": "memory", "bytes": 150 << 20})
-    live.log("shop", "page 7")
+    live.log("shop", "page 6\rpage 7\r")
     live.ended(ILL)
     with live._console.capture() as capture:
         live._console.print(live._table())
