@@ -62,6 +62,12 @@ class AlreadyRunning(DltpodError):
     exit_code = Exit.ALREADY_RUNNING
 
 
+def gravest(errors: Iterable[DltpodError | None]) -> Exit:
+    """The exit code of a command that some of what it was asked for failed in."""
+    codes = {error.exit_code for error in errors if error is not None}
+    return next((code for code in (Exit.INTERNAL, Exit.FAILED, Exit.USAGE) if code in codes), Exit.OK)
+
+
 def near_miss(word: str, words: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the closest of ``words``, or an empty string."""
     found = difflib.get_close_matches(word, sorted(set(words)), n=1, cutoff=0.6)

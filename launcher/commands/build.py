@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, echo_json, load_project, with_file, with_json
+from launcher.commands.common import choose, echo_errors, echo_json, load_project, with_file, with_json
 from launcher.console.text import seconds, table
-from launcher.errors import ConfigurationError, DltpodError
+from launcher.errors import ConfigurationError, DltpodError, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -74,7 +74,7 @@ def command(
         raise ConfigurationError(
             f"{project.file.name} names no registry to push to", "add `registry: ghcr.io/acme` at its top"
         )
-    from launcher.images.building_fleet import BuildOptions, exit_code
+    from launcher.images.building_fleet import BuildOptions
 
     options = BuildOptions(
         jobs=jobs or os.cpu_count() or 1,
@@ -105,11 +105,8 @@ def command(
             [", ".join(m.sources), m.status, seconds(m.seconds) if m.seconds else "", m.image] for m in made
         ]
         click.echo(table(["sources", "image", "time", "reference"], lines, right=[2]))
-        for m in made:
-            if m.error:
-                hint = f"\n  hint: {m.error.hint}" if m.error.hint else ""
-                click.echo(f"\nerror: {m.error.message}{hint}", err=True)
-    ctx.exit(int(exit_code(built)))
+        echo_errors((m.sources[0], m.error) for m in made)
+    ctx.exit(int(gravest(item.error for item in built)))
 
 
 def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -> Sequence[Built]:

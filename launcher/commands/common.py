@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, DltpodError, near_miss
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -133,3 +134,12 @@ def history_of(project: Project) -> History:
 def echo_json(value: Any) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def echo_errors(errors: Iterable[tuple[str, DltpodError | None]]) -> None:
+    """What went wrong with some sources, by name, after what is said of the others."""
+    for name, error in errors:
+        if error is not None:
+            whose = "" if re.search(rf"\b{re.escape(name)}\b", error.message) else f"source '{name}': "
+            hint = f"\n  hint: {error.hint}" if error.hint else ""
+            click.echo(f"\nerror: {whose}{error.message}{hint}", err=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, echo_json, load_project, with_file, with_json
-from launcher.errors import Exit
+from launcher.commands.common import choose, echo_errors, echo_json, load_project, with_file, with_json
+from launcher.errors import Exit, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -54,17 +54,28 @@ def command(
     )
     if as_json:
         echo_json([{**_plain(item), "written": item.written} for item in done])
-        return
+    else:
+        _show(project, done)
+    ctx.exit(int(gravest(item.error for item in done)))
+
+
+def _show(project: Project, done: Sequence[Locked]) -> None:
     for item in done:
+        if item.error is not None:
+            continue
         state = "written" if item.written else "unchanged"
         click.echo(f"{item.path.relative_to(project.root)}: {state}, {len(item.pins)} packages")
         if len(item.changes) < len(item.pins):
             for change in item.changes:
                 click.echo(f"  {change}")
+    echo_errors((item.source, item.error) for item in done)
 
 
 def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool) -> Exit:
-    """``build --outdated``: which locks are behind what resolves today. FAILED where one is."""
+    """``build --outdated``: which locks are behind what resolves today.
+
+    FAILED where one is; else the gravest fault of those that could not be resolved.
+    """
     from launcher.environment import locks
 
     found = locks.outdated(
@@ -74,6 +85,7 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
         verified=_repository(project),
     )
     behind = [item for item in found if item.changes]
+    faulty = [(item.source, item.error) for item in found if item.error is not None]
     if as_json:
         echo_json([_plain(item) for item in found])
     else:
@@ -83,9 +95,10 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
                 click.echo(f"  {change}")
         if not found:
             click.echo("no source has a lock: `dltpod lock` writes them", err=True)
-        elif not behind:
-            click.echo("all locks are up to date", err=True)
-    return Exit.FAILED if behind else Exit.OK
+        elif not behind and len(found) > len(faulty):
+            click.echo(f"all {'other ' if faulty else ''}locks are up to date", err=True)
+        echo_errors(faulty)
+    return Exit.FAILED if behind else gravest(error for _, error in faulty)
 
 
 def _plain(item: Locked) -> dict[str, object]:
@@ -94,6 +107,8 @@ def _plain(item: Locked) -> dict[str, object]:
         "path": str(item.path),
         "pins": dict(item.pins),
         "changes": list(item.changes),
+        "message": item.error.message if item.error else "",
+        "hint": item.error.hint if item.error else "",
     }
 
 

@@ -13,12 +13,12 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from launcher.config.models import Project, Source
 from launcher.environment import Environment, Verified
-from launcher.errors import BuildError, ConfigurationError
+from launcher.errors import BuildError, ConfigurationError, DltpodError
 
 FOLDER = "locks"
 _SEED = Path(__file__).resolve().parent.parent / "assets" / "default.txt"
@@ -27,17 +27,22 @@ _CUTOFF = re.compile(r"^# exclude-newer: (\S+)$", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:==(\S+)| @ git\+\S+@(\w+))", re.MULTILINE)
 
 
+class CutoffError(ConfigurationError):
+    """What ``--exclude-newer`` says is no date."""
+
+
 @dataclass(frozen=True)
 class Locked:
-    """A lock file that was written, or looked at."""
+    """A lock file that was written, or looked at; or why there is none."""
 
     source: str
     path: Path
-    pins: Mapping[str, str]
+    pins: Mapping[str, str] = field(default_factory=dict)
     """Distribution to version or commit."""
     changes: tuple[str, ...] = ()
     """``dulwich 1.2.20 → 1.2.21``, ``six removed``; empty where nothing changed."""
     written: bool = False
+    error: DltpodError | None = None
 
 
 def path_of(project: Project, source: Source) -> Path:
@@ -62,17 +67,14 @@ def attach(
     """
     path = path_of(project, source)
     shown = f"{FOLDER}/{path.name}"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = _text_of(path)
+    if text is None:
         if locked:
             raise ConfigurationError(
                 f"source '{source.name}' has no lock, and --locked asks for one",
                 f"dltpod lock {source.name}, and commit {shown}",
-            ) from None
+            )
         return environment
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{shown} can't be read: {error}", f"dltpod lock {source.name}") from None
     found = _INPUTS.search(text)
     if found is None or found[1] != inputs_digest(environment):
         if locked:
@@ -99,13 +101,19 @@ def lock(
     """Write the lock of each source; pins that still fit are kept unless ``upgrade``.
 
     ``exclude_newer``: a date (2026-01-31) or time (RFC 3339) after which no release counts.
-    Raises ConfigurationError, BuildError where the requirements can't be resolved.
+    A fault of one source is told in its ``Locked``, leaves its lock as it was and stops no other.
+    Raises CutoffError where ``exclude_newer`` is none, which is a fault of all.
     """
     done = []
     for source in sources:
-        environment = bare(project, source, environ, verified)
         say(f"resolving {source.name}")
-        done.append(_write(project, source, environment, environ, exclude_newer, upgrade))
+        try:
+            environment = bare(project, source, environ, verified)
+            done.append(_write(project, source, environment, environ, exclude_newer, upgrade))
+        except DltpodError as error:
+            if exclude_newer is not None and isinstance(error, CutoffError):
+                raise
+            done.append(Locked(source.name, path_of(project, source), error=error))
     return tuple(done)
 
 
@@ -116,15 +124,23 @@ def outdated(
     environ: Mapping[str, str],
     verified: Verified | None = None,
 ) -> tuple[Locked, ...]:
-    """What resolving anew would change, of the sources that have a lock. Writes nothing."""
+    """What resolving anew would change, of the sources that have a lock. Writes nothing.
+
+    A fault of one source is told in its ``Locked``, and stops no other.
+    """
     found = []
     for source in sources:
         path = path_of(project, source)
-        if path.is_file():
+        try:
+            before = _text_of(path)
+            if before is None:
+                continue
             environment = bare(project, source, environ, verified)
-            old = pins_of(path.read_text(encoding="utf-8"))
+            old = pins_of(before)
             new = pins_of(_resolve(project, environment, environ, None, None))
             found.append(Locked(source.name, path, old, changes(old, new)))
+        except DltpodError as error:
+            found.append(Locked(source.name, path, error=error))
     return tuple(found)
 
 
@@ -169,6 +185,22 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _text_of(path: Path) -> str | None:
+    """A lock's text, None where there is none. Raises ConfigurationError where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        shown = f"{FOLDER}/{path.name}"
+        raise ConfigurationError(f"{shown} can't be read: {error.strerror}", f"ls -l {shown}") from None
+    except UnicodeDecodeError:
+        shown = f"{FOLDER}/{path.name}"
+        raise ConfigurationError(
+            f"{shown} can't be read: it is no text", f"mv {shown} {shown}.bad; dltpod lock {path.stem}"
+        ) from None
+
+
 def _write(
     project: Project,
     source: Source,
@@ -178,7 +210,7 @@ def _write(
     upgrade: bool,
 ) -> Locked:
     path = path_of(project, source)
-    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before = _text_of(path) or ""
     cutoff = exclude_newer or (match[1] if (match := _CUTOFF.search(before)) and not upgrade else None)
     seed = None if upgrade else (before or _SEED.read_text(encoding="utf-8"))
     text = _resolve(project, environment, environ, seed, cutoff)
@@ -242,7 +274,7 @@ def _resolve(
         if done.returncode != 0:
             text = done.stderr.splitlines()
             if any("exclude-newer" in line for line in text[:3]):
-                raise ConfigurationError(
+                raise CutoffError(
                     f"--exclude-newer '{cutoff}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"
                 )
             raise build_errors.interpret(text, environment)

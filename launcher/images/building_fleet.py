@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from launcher.environment import Environment, locks
-from launcher.errors import DltpodError, Exit
+from launcher.errors import DltpodError
 from launcher.images import DockerImages, Image, ImageOptions, distinct
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ def build(
     for source in sources:
         try:
             if options.upgrade and locks.path_of(project, source).is_file():
-                locks.lock(project, [source], environ=environ, verified=gatherer.verified, upgrade=True)
+                (lock,) = locks.lock(
+                    project, [source], environ=environ, verified=gatherer.verified, upgrade=True
+                )
+                if lock.error is not None:
+                    raise lock.error
             described.append(gatherer.describe(source, platform=platform))
         except DltpodError as error:
             failed.append(Built((source.name,), error=error))
@@ -122,15 +126,6 @@ def build(
             cancel_all()
             raise
     return (*failed, *done)
-
-
-def exit_code(built: Sequence[Built]) -> Exit:
-    """The launcher's exit code: the gravest of what came of each."""
-    codes = {item.error.exit_code for item in built if item.error is not None}
-    for code in (Exit.INTERNAL, Exit.FAILED, Exit.USAGE):
-        if code in codes:
-            return code
-    return Exit.OK
 
 
 def platform_of(client: DockerClient) -> str:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from launcher.engines.docker_client import connect
-from launcher.errors import BuildError, ConfigurationError, Exit
+from launcher.errors import BuildError, ConfigurationError, Exit, gravest
 from launcher.images import deploy, environment_tag, source_tag
-from launcher.images.building_fleet import BuildOptions, build, exit_code
+from launcher.images.building_fleet import BuildOptions, build
 from launcher.images.registry import push, remote
 from tests.containers.images.conftest import Workshop
 
@@ -235,4 +235,4 @@ def test_one_environments_fault_stops_no_other(shop: Workshop) -> None:
     assert told["one", "twin"] == ""
     assert "six<1.16" in told[("bad",)]
     assert "'nowhere' is neither an extra of dlt" in told[("worse",)]
-    assert exit_code(built) is Exit.USAGE
+    assert gravest(item.error for item in built) is Exit.USAGE
