@@ -40,7 +40,7 @@ class VerifiedSource:
 
 @dataclass(frozen=True)
 class Environment:
-    """Every input of an image. Equal environments are one image. ``sources`` and ``notes`` are no input."""
+    """Every input of an image. Equal environments are one image. What isn't compared is no input."""
 
     base_image: str
     base_identity: str
@@ -56,6 +56,8 @@ class Environment:
     lock: str | None = None
     """The text of the hashed requirements file, where there is one."""
     platform: str = "linux/amd64"
+    dlt_origin: str = field(default="", compare=False)
+    """What asks for this dlt, for messages about conflicts."""
     sources: tuple[str, ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What people should know of how this came about."""
@@ -64,7 +66,7 @@ class Environment:
     def inputs(self) -> dict[str, object]:
         """What the digest is of, sorted; origins and order don't count."""
         inputs = asdict(self)
-        del inputs["sources"], inputs["notes"]
+        del inputs["sources"], inputs["notes"], inputs["dlt_origin"]
         # A name may stand for different images on two machines; its identity does not.
         del inputs["base_image"]
         inputs["requirements"] = sorted({r.text for r in self.requirements})

@@ -113,6 +113,9 @@ def gather(
         base_identity=base_identity,
         python=container.python,
         dlt=str(parse(asked, source=source.name)),
+        dlt_origin=f"container.dlt, {place}"
+        if container.dlt
+        else "the dlt that this dltpod brings (container.dlt sets another)",
         dlt_extras=tuple(sorted(extras)),
         requirements=tuple(dict.fromkeys(requirements)),
         local_packages=tuple(dict.fromkeys(local)),

@@ -23,6 +23,11 @@ _NO_BASE = re.compile(
     r"failed to do request: \w+ \S*/v2/(\S+)/manifests/([^\"]+)|(\S+): pull access denied|(\S+): not found$",
     re.MULTILINE,
 )
+_PREFIX = re.compile(
+    r"^(?:error: )?No solution found when resolving dependencies(?: for split \(.*?\))?"
+    r"(?::\s*(?:cause: )?|\s+cause: |\s+(?=Because ))"
+)
+"""Before uv's explanation; a lock is resolved in splits, one for each group of platforms or Pythons."""
 _NO_SPACE = re.compile(r"[Nn]o space left on device|ENOSPC|disk quota exceeded")
 _COMPILER = re.compile(
     r"(?:command '|`)?\S*(?:gcc|g\+\+|cc|clang)\S*'? failed: No such file|unable to execute '?\S*(?:gcc|cc)"
@@ -162,22 +167,26 @@ def _resolver(lines: Sequence[str]) -> str:
         text = re.sub(r"^[\s│╰─▶\u00d7├]+", "", line).strip()
         if found and re.match(r"-{4}|>|executor failed|ERROR|error: failed to solve|failed to solve", text):
             break
+        if text.startswith("hint: While the active Python version"):
+            break  # it speaks of settings of uv's projects, and of the Python that dltpod itself runs on
         if found or "No solution found" in text or text.startswith("Because "):
             found.append(text)
     if not found:
         found = [line.strip() for line in lines if "was not found" in line or "no version of" in line]
     text = " ".join(found)
-    return re.sub(
-        r"^(?:error: )?No solution found when resolving dependencies[^:B]*:?\s*(?:cause: )?", "", text
-    ).strip()
+    return _PREFIX.sub("", text).strip()
 
 
 def _origins(text: str, environment: Environment | None) -> str:
     """The lines of the project that ask for what the resolver's text is about."""
     if environment is None:
         return ""
-    words = {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][\w.-]*", text)}
+    # The extras in `dlt[duckdb]` are no packages that the text speaks of.
+    text = re.sub(r"\[[^\]]*\]", "", text)
+    words = {canonicalize_name(word.rstrip(".-")) for word in re.findall(r"[A-Za-z0-9][\w.-]*", text)}
     found = []
+    if "dlt" in words and environment.dlt_origin:
+        found.append(f"'dlt{environment.dlt}' from {environment.dlt_origin}")
     for requirement in environment.requirements:
         name = re.match(r"[A-Za-z0-9][\w.-]*", requirement.text)
         if name and canonicalize_name(name[0]) in words:

@@ -50,6 +50,66 @@ def test_a_conflict_names_the_two_lines_and_where_each_comes_from(environment: E
 
 
 @pytest.mark.parametrize(
+    ("asked", "origin"),
+    [
+        ({}, "'dlt==1.31.0' from the dlt that this dltpod brings (container.dlt sets another)"),
+        ({"dlt": "==1.30.0"}, "'dlt==1.30.0' from container.dlt, sources.yml:10 (one)"),
+    ],
+)
+def test_a_conflict_about_dlt_names_what_asks_for_it_and_no_driver_of_its_extras(
+    tmp_path: Path, asked: dict[str, str], origin: str
+) -> None:
+    environment = described(tmp_path, source(destination="duckdb", **asked))
+    error = told(
+        environment,
+        "  \u00d7 No solution found when resolving dependencies:",
+        "  ╰─▶ Because there is no version of dlt[duckdb,parquet]==1.30.0 and you require",
+        "      dlt[duckdb,parquet]==1.30.0, we can conclude that your requirements are unsatisfiable.",
+    )
+    assert error.hint == origin
+
+
+def test_a_requirement_of_dlt_stands_beside_the_dlt_that_it_contradicts(tmp_path: Path) -> None:
+    environment = described(tmp_path, source(destination="duckdb", requirements=("dlt==1.19.0",)))
+    error = told(
+        environment,
+        "error: No solution found when resolving dependencies",
+        "  cause: Because you require dlt[duckdb]==1.31.0 and dlt==1.19.0, we can conclude that your"
+        " requirements are unsatisfiable.",
+    )
+    assert error.hint == (
+        "'dlt==1.31.0' from the dlt that this dltpod brings (container.dlt sets another);"
+        " 'dlt==1.19.0' from sources.yml:10 (one)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "cause"),
+    [
+        (":", "  ╰─▶ "),
+        ("", "  cause: "),
+        (" for split (markers: python_full_version >= '3.14'):", "  ╰─▶ "),
+        (" for split (markers: (a == 'b' or c == 'd') and e != 'PyPy')", "  cause: "),
+        (" for split (included: one; excluded: two):", "  ╰─▶ "),
+    ],
+)
+def test_a_conflict_is_told_without_what_the_resolver_says_before_and_after(
+    environment: Environment, head: str, cause: str
+) -> None:
+    error = told(
+        environment,
+        f"error: No solution found when resolving dependencies{head}",
+        f"{cause}Because there is no version of six==99 and you require six.",
+        "",
+        "hint: While the active Python version is 3.11, the resolution failed for other Python versions"
+        " supported by your project. Consider limiting your project's supported Python versions using"
+        " `requires-python`.",
+    )
+    assert error.message.endswith("can't be had: Because there is no version of six==99 and you require six.")
+    assert error.hint == "'six' from sources.yml:12 (one)"
+
+
+@pytest.mark.parametrize(
     ("line", "message", "hint", "code"),
     [
         (
