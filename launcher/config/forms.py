@@ -51,6 +51,10 @@ RESERVED_NAMES = frozenset(
     )
 )
 """Tables of dlt's own configuration: a pipeline of such a name would read them as its section."""
+DEVICE_NAMES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
+)
+"""No file can be called so on Windows; dlt refuses them for a pipeline everywhere (FileStorage)."""
 
 
 def _refuse(check: Check, value: Any) -> Any:
@@ -281,10 +285,19 @@ def contract(value: Any) -> str | None:
     return None
 
 
+def reserved(text: str) -> str | None:
+    """What a name is that no pipeline can have; None if it can."""
+    if text.lower() in RESERVED_NAMES:
+        return "a table of dlt's own configuration"
+    if text.lower() in DEVICE_NAMES:
+        return "the name of a device on Windows, which dlt lets no pipeline have"
+    return None
+
+
 def pipeline_name(text: str) -> str | None:
     wrong = NAME.check(text)
-    if wrong is None and text.lower() in RESERVED_NAMES:
-        return f"must not be '{text}', a table of dlt's own configuration"
+    if wrong is None and (why := reserved(text)):
+        return f"must not be '{text}', {why}"
     return wrong
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launcher.config.destinations import EXTRAS
 from launcher.config.document import PathKey
-from launcher.config.forms import RESERVED_NAMES, mount, split_mount
+from launcher.config.forms import mount, reserved, split_mount
 from launcher.errors import near_miss
 
 Found = tuple[PathKey, str]
@@ -47,7 +47,7 @@ class Named:
 
 
 def names(entries: Iterable[Named]) -> Iterator[Found]:
-    """Names and pipeline names that stand twice, or that are dlt's own."""
+    """Names and pipeline names that stand twice, or that no pipeline can have."""
     first: dict[str, Named] = {}
     pipelines: dict[str, Named] = {}
     for entry in entries:
@@ -56,8 +56,8 @@ def names(entries: Iterable[Named]) -> Iterator[Found]:
             text = f"'{entry.name}' stands here twice; first on line {earlier.line}"
             yield ("sources", entry.place, "name"), text
             continue
-        if entry.pipeline_name is None and entry.name in RESERVED_NAMES:
-            text = f"'{entry.name}' is a table of dlt's own configuration; rename it, or set pipeline_name"
+        if entry.pipeline_name is None and (why := reserved(entry.name)):
+            text = f"'{entry.name}' is {why}; rename it, or set pipeline_name"
             yield ("sources", entry.place, "name"), text
         other = pipelines.setdefault(entry.pipeline.lower(), entry)
         if other is not entry:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.config.forms import DEVICE_NAMES
 from tests.unit.config.project import entries, one, project, report
 
 
@@ -62,6 +63,7 @@ def test_all_faults_stand_in_one_report_in_the_order_of_the_file(tmp_path: Path)
             "must be a git URL or a folder",
         ),
         (entries("runtime"), 2, "'runtime' is a table of dlt's own configuration; rename it"),
+        (entries("nul"), 2, "'nul' is the name of a device on Windows, which dlt lets no pipeline have"),
         (entries("a") + "notify: {webhook: ftp://x}\n", 3, "http(s) address"),
         (
             entries("a") + "defaults: {memory: 2g}\n",
@@ -151,6 +153,7 @@ def test_a_fault_of_an_entry_says_what_is_legal(tmp_path: Path, block: str, what
         ("schema_contract: {columns: frieze}", "did you mean 'freeze'?"),
         ("pipeline_name: 'a/b'", "letters, digits and underscores"),
         ("pipeline_name: sources", "a table of dlt's own configuration"),
+        ("pipeline_name: COM1", "must not be 'COM1', the name of a device on Windows"),
         ("dataset_name: 'a b'", "letters, digits and underscores"),
         ("secret_sections: ['sources acme']", "a dotted section"),
         ("secret_sections: [sources]", "must name one section below [sources]"),
@@ -258,3 +261,28 @@ def test_a_destination_that_the_environment_names_is_known(tmp_path: Path) -> No
     file = write(tmp_path, one("destination: lake"))
     environ = {"DESTINATION__LAKE__DESTINATION_TYPE": "filesystem"}
     assert load(file, environ=environ).sources[0].destination == "lake"
+
+
+def test_what_is_refused_of_a_pipelines_name_is_what_dlt_refuses() -> None:
+    from dlt.common.storages.file_storage import FileStorage
+
+    def refuses(name: str) -> bool:
+        try:
+            FileStorage.validate_file_name_component(name)
+        except ValueError:
+            return True
+        return False
+
+    near = {f"{name}{end}" for name in DEVICE_NAMES for end in ("", "x", "_1")} | {"conin", "clock", "com10"}
+    assert {name for name in near if refuses(name)} == DEVICE_NAMES
+
+
+def test_a_name_that_no_pipeline_can_have_is_fine_beside_a_pipeline_name_and_for_a_dataset(
+    tmp_path: Path,
+) -> None:
+    text = """\
+        sources:
+          - name: nul
+            dlt_native: {source_module: m, source_function: f, pipeline_name: nothing, dataset_name: nul}
+        """
+    assert project(tmp_path, text).sources[0].dataset_name == "nul"
