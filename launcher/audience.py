@@ -21,7 +21,7 @@ class Audience(Protocol):
         """One line of progress before the job runs or between its attempts: images, retries."""
 
     def planned(self, source: str, plan: JobPlan) -> None:
-        """The job is planned and starts now, or, in a dry run, would start."""
+        """An attempt holds its source and starts now, or, in a dry run, the job would start."""
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:
         """A runner's event (``runner.contract.Event``), or ``{"event": "memory", "bytes": n}``."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from launcher.audience import Audience
+from launcher.plan import JobPlan
 from runner.contract import Event
 
 LOG_LINES = 10_000
@@ -23,8 +24,8 @@ class Forwarder:
     Use it as a context manager; on leaving, all that was heard has been told.
     """
 
-    def __init__(self, source: str, audience: Audience) -> None:
-        self._source, self._audience = source, audience
+    def __init__(self, source: str, audience: Audience, plan: JobPlan | None = None) -> None:
+        self._source, self._audience, self._plan = source, audience, plan
         self._items: deque[tuple[str, Any]] = deque()
         self._passing: dict[str, Mapping[str, Any]] = {}
         self._waiting_lines = 0
@@ -44,6 +45,11 @@ class Forwarder:
             self._wake.notify()
         # A terminal that is stopped (Ctrl-S) must not hold up history and the other sources.
         self._thread.join(_PATIENCE_SECONDS)
+
+    def begun(self) -> None:
+        with self._wake:
+            self._items.append(("begun", None))
+            self._wake.notify()
 
     def event(self, data: Mapping[str, Any]) -> None:
         kind = str(data.get("event"))
@@ -87,6 +93,9 @@ class Forwarder:
         for kind, value in items:
             if kind == "log":
                 self._audience.log(self._source, value)
+            elif kind == "begun":
+                if self._plan is not None:
+                    self._audience.planned(self._source, self._plan)
             else:
                 self._audience.event(self._source, value)
         for data in passing.values():

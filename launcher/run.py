@@ -41,7 +41,7 @@ def run_source(
     record = begin(plan, engine.name, launcher)
     began = time.monotonic()
     ended: Ended | None = None
-    with Forwarder(plan.job.source, audience) as observer:
+    with Forwarder(plan.job.source, audience, plan) as observer:
         attempt, told = 1, ""
         while True:
             history.write(replace(record, attempts=attempt))
@@ -175,7 +175,7 @@ def refused(
 ) -> RunRecord:
     """The record of a run that never began: its environment or its configuration is wrong.
 
-    ``attempts`` is 0, and ``exit_code`` the launcher's for the error.
+    ``attempts`` is 0, and there is no ``exit_code``, for there was no container.
     """
     moment = now()
     return RunRecord(
@@ -189,7 +189,6 @@ def refused(
         failure_kind=kind,
         message=error.message,
         hint=error.hint,
-        exit_code=int(error.exit_code),
         attempts=0,
         launcher=launcher,
     )

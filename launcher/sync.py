@@ -89,7 +89,7 @@ def sync(
         records = run_fleet(
             list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
         )
-    return Outcome(records, _exit_code(records, stopper))
+    return Outcome(records, _exit_code(records, stopper, work.refusals))
 
 
 def gather(
@@ -195,6 +195,8 @@ class _Work:
     ) -> None:
         self._gathered, self._sources, self._history = gathered, sources, history
         self._audience, self._stopper, self._launcher = audience, stopper, launcher
+        self.refusals: dict[str, Exit] = {}
+        """Of the sources that never began: the exit code of what was wrong."""
 
     def __call__(self, name: str) -> RunRecord:
         with self._stopper.job() as stop:
@@ -224,7 +226,6 @@ class _Work:
                 hosts.prepare(plan, self._gathered.project.data)
             plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             hosts.hand_over(self._gathered.project.root, self._gathered.project.private)
-            self._audience.planned(source.name, plan)
             return run_source(
                 plan,
                 self._gathered.engine,
@@ -246,6 +247,7 @@ class _Work:
             return record
 
     def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
+        self.refusals[source.name] = error.exit_code
         return refused(
             source.name,
             kind,
@@ -300,7 +302,7 @@ def _kind(error: DltpodError) -> FailureKind:
     return FailureKind.INTERNAL
 
 
-def _exit_code(records: Sequence[RunRecord], stopper: Stopper) -> Exit:
+def _exit_code(records: Sequence[RunRecord], stopper: Stopper, refusals: Mapping[str, Exit]) -> Exit:
     """A signal's code; else 0, 4 where all that failed are held by other runs, 2 where nothing began, 1."""
     failed = [record for record in records if record.status not in (OK, PLANNED)]
     if stopper.exit_code is not None:
@@ -309,7 +311,7 @@ def _exit_code(records: Sequence[RunRecord], stopper: Stopper) -> Exit:
         return Exit.OK
     if all(record.failure_kind is FailureKind.ALREADY_RUNNING for record in failed):
         return Exit.ALREADY_RUNNING
-    if all(record.attempts == 0 and record.exit_code == Exit.USAGE for record in records):
+    if all(refusals.get(record.source) is Exit.USAGE for record in records):
         return Exit.USAGE
     return Exit.FAILED
 

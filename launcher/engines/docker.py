@@ -95,6 +95,7 @@ class DockerEngine:
             if isinstance(created, Ended):
                 return created
             with self._removed_at_end(created):
+                observer.begun()
                 return self._supervise(created, plan, observer, stop, gateway)
 
     def _supervise(

@@ -120,6 +120,7 @@ class KubernetesEngine:
         try:
             with self._removed_at_end(plan, names, namespace) as job:
                 self._create(plan, names, namespace, rules, replaces)
+                observer.begun()
                 supervised = Job(
                     self.api,
                     namespace,

@@ -68,6 +68,9 @@ class StopRequest:
 class Observer(Protocol):
     """Hears what happens in a job, from the engine's own threads. Must never block."""
 
+    def begun(self) -> None:
+        """The job holds its source now: from here on no other run of it can start. Before its events."""
+
     def event(self, data: Mapping[str, Any]) -> None:
         """One event of the runner (see runner.contract.Event), or ``{"event": "memory", "bytes": n}``."""
 

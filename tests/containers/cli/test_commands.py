@@ -54,6 +54,8 @@ def test_the_json_stream_has_each_event_of_a_run_and_ends_with_the_summary(count
     events = [json.loads(line) for line in said.out.splitlines()]
     kinds = [event["event"] for event in events]
     assert kinds[-2:] == ["ended", "summary"]
+    assert kinds.count("planned") == 1
+    assert kinds.index("planned") < kinds.index("phase")
     phases = [event["phase"] for event in events if event["event"] == "phase"]
     assert list(dict.fromkeys(phases)) == ["start", "restore", "extract", "normalize", "load"]
     assert any(event.get("line") == "counting" for event in events)

@@ -30,6 +30,10 @@ def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_t
         assert len(runs) == round
         refused = next(t for t, made in zip(texts, launchers, strict=True) if made.returncode == 4)
         assert runs[0].run_id in "".join(refused)
+        events = {event["event"]: event for event in map(json.loads, refused[0].splitlines())}
+        assert "planned" not in events
+        assert events["ended"]["run"]["exit_code"] is None
+        assert events["summary"]["exit_code"] == Exit.ALREADY_RUNNING
     assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(1000, 1000)]
 
 

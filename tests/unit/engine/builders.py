@@ -9,6 +9,7 @@ from typing import Any
 
 from launcher.config.models import Container, DltNative, Project, Source
 from launcher.engines.protocol import Ended, EngineFacts, Observer, Running, StopRequest
+from launcher.errors import AlreadyRunning
 from launcher.images import Image
 from launcher.images.imaging import ImageFor
 from launcher.options import SyncOptions
@@ -93,6 +94,8 @@ class FakeEngine:
             self.most_at_once = max(self.at_once, self.most_at_once)
             step = self.script[name].pop(0)
         try:
+            if not isinstance(step, AlreadyRunning):
+                observer.begun()
             observer.event({"event": "phase", "phase": "extract"})
             if isinstance(step, Exception):
                 raise step

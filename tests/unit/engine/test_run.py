@@ -20,6 +20,7 @@ from launcher.fleet import run_fleet
 from launcher.forward import LOG_LINES, Forwarder
 from launcher.history import History, RunRecord
 from launcher.options import SyncOptions
+from launcher.plan import JobPlan
 from launcher.presence import Presence
 from launcher.retry import LONGEST_SECONDS, delay
 from launcher.run import run_source
@@ -162,6 +163,31 @@ def test_with_fail_fast_the_rest_is_stopped_or_never_begins(tmp_path: Path) -> N
 
 def test_a_held_source_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     assert sync_all(tmp_path, FakeEngine({"a": [AlreadyRunning("held")]}), "a")[0] == Exit.ALREADY_RUNNING
+
+
+class Remembering(Silent):
+    def __init__(self) -> None:
+        self.planned_runs: list[str] = []
+        self.records: list[RunRecord] = []
+
+    def planned(self, source: str, plan: JobPlan) -> None:
+        self.planned_runs.append(plan.job.run_id)
+
+    def ended(self, record: RunRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_never_began_is_not_told_as_planned_and_has_no_containers_exit_code(tmp_path: Path) -> None:
+    wrong = source("wrong", mounts=("missing:/in",))
+    made = project(tmp_path, source("held"), wrong, source("twice"))
+    engine = FakeEngine({"held": [AlreadyRunning("held")], "twice": [failed(transient=True), ok()]})
+    heard = Remembering()
+    outcome = sync(made, made.sources, SyncOptions(), heard, environ={}, engine=engine)
+    held, refused, twice = outcome.records
+    assert (held.failure_kind, held.exit_code) == (FailureKind.ALREADY_RUNNING, None)
+    assert (refused.failure_kind, refused.exit_code) == (FailureKind.CONFIGURATION, None)
+    assert heard.planned_runs == [twice.run_id] * 2
 
 
 def test_a_source_that_is_wrong_stops_itself_alone(tmp_path: Path) -> None:

@@ -61,6 +61,9 @@ class Notes:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
+    def begun(self) -> None:
+        pass
+
     def event(self, data: Mapping[str, Any]) -> None:
         self.texts.append(str(data.get("text", "")))
 
