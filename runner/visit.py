@@ -10,6 +10,7 @@ import datetime
 import decimal
 import json
 import os
+import shutil
 import sys
 import typing
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[0] == "run":
         folders = (str(paths.custom_sources), os.environ.get("PYTHONPATH", ""))
         os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
-        os.execvp(arguments[1], list(arguments[1:]))
+        return become(arguments[1:])
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is no data
     try:
@@ -40,6 +41,19 @@ def main(arguments: Sequence[str]) -> int:
     with output:
         json.dump(answer, output, ensure_ascii=False, default=_plain)
     return 0
+
+
+def become(command: Sequence[str]) -> int:
+    """Turns this process into the command; a shell's exit code (127, 126) where that can't be."""
+    try:
+        os.execvp(command[0], list(command))
+    except (FileNotFoundError, ValueError):  # ValueError is for a command without a name
+        found = shutil.which(command[0]) is not None
+        code, why = (126, "its interpreter is not there") if found else (127, "not found")
+    except OSError as exc:
+        code, why = 126, exc.strerror or str(exc)
+    sys.stderr.write(f"dltpod: {command[0]!r}: {why}\n")
+    return code
 
 
 def show(

@@ -118,6 +118,8 @@ def test_a_shell_is_behind_the_same_walls_as_a_run(counting: Folder) -> None:
     assert "not mine" not in said.out
     assert lines[-2:] == ["walled", "kept"]
     assert dltpod(counting, "shell", "numbers", "sh", "-c", "exit 7").code == 7
+    missing = dltpod(counting, "shell", "numbers", "nosuchcmd")
+    assert (missing.code, missing.err) == (127, "dltpod: 'nosuchcmd': not found\n")
     assert counting.containers() == []
 
 
