@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record(folder: Path, run_id: str = RUN, **fields: str) -> RunRecord:
-    """A run in history, the later in the alphabet the later."""
-    values = {"status": OK, "started": f"2026-01-01T12:00:00Z{run_id}", **fields}
+    """A run in history, which began when its id says."""
+    began = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").isoformat()
+    values = {"status": OK, "started": f"{began}.000Z", **fields}
     values.setdefault("log_file", str(folder / ".dltpod" / "logs" / "shop" / f"{run_id}.log"))
     found = RunRecord(run_id=run_id, source="shop", **values)  # type: ignore[arg-type]
     History(folder / ".dltpod").write(found)
