@@ -56,7 +56,8 @@ def command(
         click.echo(table(["table", "rows"], [[t, number(n)] for t, n in answer["tables"].items()], right=[1]))
         click.echo(f"\nin {plan.job.destination.shown}, dataset {plan.job.dataset_name}", err=True)
     else:
-        click.echo(table(answer["columns"], [[_cell(value) for value in row] for row in answer["rows"]]))
+        rows = [[_cell(value) for value in row] for row in answer["rows"]]
+        click.echo(table(answer["columns"], rows, whole=True))
 
 
 def _cell(value: Any) -> str:

@@ -63,10 +63,15 @@ def size(value: int | None) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: int = 0
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    indent: int = 0,
+    whole: bool = False,
 ) -> str:
-    """Aligned columns; those numbered in ``right`` are set flush right. Empty columns are left out."""
-    keep = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    """Aligned columns; those numbered in ``right`` are set flush right. Empty ones go, if not ``whole``."""
+    keep = [i for i in range(len(header)) if whole or any(row[i] for row in rows)]
     lines = [[header[i] for i in keep], *([row[i] for i in keep] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(keep))]
     flush = {keep.index(i) for i in right if i in keep}

@@ -98,6 +98,8 @@ def test_what_was_loaded_can_be_shown_without_a_database_client(counting: Folder
     assert [row["word"] for row in json.loads(shown.out)] == ["word 0", "word 1"]
     query = dltpod(counting, "show", "numbers", "--sql", "SELECT sum(n) AS total FROM numbers")
     assert query.out == "total\n3\n"
+    empty = dltpod(counting, "show", "numbers", "--sql", "SELECT '' AS nothing, NULL AS none")
+    assert empty.out == "nothing  none\n\n"
     missing = dltpod(counting, "show", "numbers", "nombers")
     assert (missing.code, "did you mean 'numbers'?" in missing.err) == (2, True)
     assert counting.containers() == []

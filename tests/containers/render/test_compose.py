@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import docker.errors
 import pytest
 import yaml
 
@@ -146,8 +148,13 @@ def test_a_service_stops_gently(composed: Composed) -> None:
     composed.dltpod("secrets", "slow")
     name = composed.call("run", "-d", "--rm", "slow").stdout.strip()
     container = composed.folder.client.containers.get(name)
-    wait_for(lambda: b'"extract"' in container.logs(), 60, "the source is extracted")
-    container.stop()
+    try:
+        wait_for(lambda: b'"extract"' in container.logs(), 60, "the source is extracted")
+        container.stop()
+    finally:
+        # docker-compose 1.29 forgets --rm where it detaches.
+        with contextlib.suppress(docker.errors.NotFound):
+            container.remove(force=True)
     result = json.loads((composed.folder.root / ".dltpod" / "state" / "slow" / "result.json").read_text())
     assert (result["exit_code"], result["failure"]["kind"]) == (143, "cancelled")
 
