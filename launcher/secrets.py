@@ -102,6 +102,7 @@ def scope_of(project: Project, source: Source) -> Scope:
         destination=source.destination,
         others=frozenset(others - {source.name}),
         more=native.secret_sections,
+        parameters=code.parameters(project, native.source_module),
     )
 
 

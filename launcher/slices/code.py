@@ -139,3 +139,18 @@ def sections(project: Project, module: str, function: str) -> tuple[str, ...]:
         if function in names.imported:
             found.append(names.imported[function])
     return tuple(dict.fromkeys(name for name in found if name))
+
+
+def parameters(project: Project, module: str) -> frozenset[str]:
+    """Names of parameters in a custom module, without those that may be a resource's as well."""
+    file = custom_file(project, module)
+    tree = read_module(file).tree if file is not None else None
+    found: set[str] = set()
+    resources: set[str] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            resources.add(node.name)
+            found |= {arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        elif isinstance(node, ast.keyword) and node.arg == "name" and isinstance(node.value, ast.Constant):
+            resources.add(str(node.value.value))
+    return frozenset(found - resources)

@@ -4,7 +4,7 @@ Facts, of dlt 1.5 to 1.31 (``dlt.common.configuration.resolve``): a key is looke
 ``<pipeline>.sources.<section>.<name>``, then with fewer and fewer sections down to ``<pipeline>``, then the
 same without the pipeline. So an entry's own keys, put at ``[<pipeline>.sources]``, win over every native
 place that is left. Nested tables are merged key by key across places, hence a key that the entry gives is
-taken out of them.
+taken out of them: credentials whole, of any other table (a resource's section) what the entry's table says.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Scope:
     """Names of all other entries: a section named so is never a fallback."""
     more: tuple[str, ...] = ()
     """``secret_sections``: dotted paths."""
+    parameters: frozenset[str] = frozenset()
+    """Of its code: a table of such a name is one value, as credentials are."""
 
     @property
     def natives(self) -> frozenset[str]:
@@ -164,16 +166,16 @@ def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
     ]:
         entries[1].pop(key, None)
     flat = [dict(entry) for entry in entries]
-    given = {*entries[0], *entries[1]}
+    named = {*entries[0], *entries[1]}
     for entry, target in zip(entries, flat, strict=True):
         credentials = entry.get("credentials")
         for key, value in credentials.items() if isinstance(credentials, Mapping) else ():
-            if key not in given and not _is_table(value):
+            if key not in named and not _is_table(value):
                 target[key] = value
-    keys = {*flat[0], *flat[1]}
+    given = _shape(laid_over(flat[1], flat[0]), scope.parameters | {"credentials"})
     return (
-        _arranged(secrets, entries[0], flat[0], keys, scope),
-        _arranged(config, entries[1], flat[1], keys, scope),
+        _arranged(secrets, entries[0], flat[0], given, scope),
+        _arranged(config, entries[1], flat[1], given, scope),
     )
 
 
@@ -183,53 +185,81 @@ def _entry(table: Table, scope: Scope) -> Table:
     return copy.deepcopy(entry) if isinstance(entry, dict) else {}
 
 
-def _arranged(table: Table, entry: Table, flat: Table, keys: set[str], scope: Scope) -> Table:
-    _hand_root_credentials_to_destination(table, keys)
+def _shape(table: Mapping[str, Any], whole: frozenset[str]) -> Table:
+    """The keys of ``table`` and of the tables within; None stands for what is taken as one value."""
+    return {
+        key: _shape(value, whole) if isinstance(value, Mapping) and key not in whole else None
+        for key, value in table.items()
+    }
+
+
+def _arranged(table: Table, entry: Table, flat: Table, given: Table, scope: Scope) -> Table:
+    _hand_root_credentials_to_destination(table, given)
     pipeline = table.get(scope.pipeline)
     for place in (table, pipeline):
         sources = place.get("sources") if isinstance(place, dict) else None
         if isinstance(sources, dict):
             named = {name for name, value in sources.items() if isinstance(value, dict)} - {"credentials"}
-            _replace(sources, flat, keys - named, depth=0)
+            _replace(sources, flat, _but(given, named), depth=0)
             for name in named - ({scope.name} if place is table else set()):
-                _replace(sources[name], flat, keys, depth=2)
+                _replace(sources[name], flat, given, depth=2)
     if isinstance(pipeline, dict):
-        _replace(pipeline, flat, keys - {"sources", "destination"}, depth=0)
+        _replace(pipeline, flat, _but(given, {"sources", "destination"}), depth=0)
     if not entry:
         return table
     first = table.setdefault(scope.pipeline, {})
     if not isinstance(first.get("sources"), dict):
         first["sources"] = {}
-    first["sources"].update(copy.deepcopy(flat))
+    first["sources"] = _lay_into(first["sources"], flat, given)
     places = [(table["sources"], name) for name in scope.sections[:1]]
     if any(isinstance(value, dict) for value in entry.values()):
         places += [(first["sources"], name) for name in scope.sections]
     for sources, name in places:
         if isinstance(sources.get(name, {}), dict):
-            sources[name] = laid_over(_without(sources.get(name, {}), entry), entry)
+            sources[name] = _lay_into(sources.get(name, {}), entry, given)
     return table
 
 
-def _without(table: Mapping[str, Any], entry: Mapping[str, Any]) -> Table:
-    """``table`` without what the entry gives whole; its subsections are merged."""
-    return {k: v for k, v in table.items() if k not in entry or (k != "credentials" and isinstance(v, dict))}
+def _but(table: Table, names: set[str]) -> Table:
+    return {key: value for key, value in table.items() if key not in names}
 
 
-def _replace(table: Table, flat: Mapping[str, Any], keys: set[str], depth: int) -> None:
-    """Each of ``keys`` in ``table``, and ``depth`` levels below, becomes the entry's value, whole."""
+def _lay_into(table: Table, own: Mapping[str, Any], given: Mapping[str, Any]) -> Table:
+    """``own`` over ``table``, of which nothing is left that the entry gives in either file."""
+    taken = {key: below for key, below in given.items() if key in own or below is not None}
+    return laid_over(_without(table, taken), own)
+
+
+def _without(table: Mapping[str, Any], given: Mapping[str, Any]) -> Table:
+    """``table`` without what the entry gives (a ``_shape``)."""
+    return {
+        key: _without(value, given[key]) if key in given else value
+        for key, value in table.items()
+        if key not in given or (isinstance(value, dict) and given[key] is not None)
+    }
+
+
+def _replace(table: Table, flat: Mapping[str, Any], given: Mapping[str, Any], depth: int) -> None:
+    """Each key of ``given`` in ``table``, and ``depth`` levels below, becomes the entry's value.
+
+    A table that is no value by itself keeps what the entry's table of that name doesn't say.
+    """
     for key in list(table):
-        if key in keys:
-            if key in flat:
-                table[key] = copy.deepcopy(flat[key])
-            else:
-                del table[key]
-        elif depth and isinstance(table[key], dict):
-            _replace(table[key], flat, keys, depth - 1)
+        below = table[key]
+        if isinstance(below, dict) and given.get(key, {}) is not None:
+            if depth:
+                _replace(below, flat, given, depth - 1)
+            if key in given:
+                table[key] = laid_over(_without(below, given[key]), flat.get(key, {}))
+        elif key in given and key in flat:
+            table[key] = copy.deepcopy(flat[key])
+        elif key in given:
+            del table[key]
 
 
-def _hand_root_credentials_to_destination(table: Table, keys: set[str]) -> None:
+def _hand_root_credentials_to_destination(table: Table, given: Table) -> None:
     """Root ``credentials`` serve source and destination; where the entry has its own, only the latter."""
-    if "credentials" not in keys or "credentials" not in table:
+    if "credentials" not in given or "credentials" not in table:
         return
     shared = table.pop("credentials")
     destination = table.setdefault("destination", {})

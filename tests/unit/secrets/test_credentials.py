@@ -202,6 +202,46 @@ def test_a_resources_own_section_below_the_entry_is_found(tmp_path: Path) -> Non
     assert answer(project, "acme", "nested") == {"since": "2024", "token": "inner"}
 
 
+SECTIONS = """\
+import dlt
+from dlt.common.configuration.specs import ConnectionStringCredentials
+
+
+@dlt.source
+def api(shop: ConnectionStringCredentials = dlt.secrets.value):
+    @dlt.resource
+    def rows(token: str = dlt.secrets.value, page: int = dlt.config.value, since: str = "ever"):
+        yield {"token": token, "page": page, "since": since, "shop": shop.to_native_representation()}
+
+    return rows
+"""
+SHOP = '[sources.acme.shop]\ndrivername = "mysql"\ndatabase = "own"\n'
+
+
+@pytest.mark.parametrize("native", ["sources.api.rows", "sources.api.api.rows", "acme.sources.api.rows"])
+@pytest.mark.parametrize("given_in", ["a variable", "secrets.toml", "config.toml"])
+def test_a_resources_own_section_leaves_the_rest_of_its_native_one(
+    tmp_path: Path, native: str, given_in: str
+) -> None:
+    environ = {"SOURCES__ACME__ROWS__TOKEN": "own"} if given_in == "a variable" else {}
+    own = '[sources.acme.rows]\ntoken = "own"\n' if given_in == "secrets.toml" else ""
+    config = f"[{native.replace('api.api', 'api')}]\npage = 3\n"
+    if given_in == "config.toml":
+        own, config = '[sources.acme]\ntoken = "own"\n', config + '[sources.acme.rows]\nsince = "2024"\n'
+    secrets = f'{SHOP}{own}[{native}]\ntoken = "native"\n'
+    project = given(tmp_path, TWO, secrets, config, SECTIONS)
+    found = answer(project, "acme", environ=environ)
+    assert found["token"] == "own"
+    assert (found["page"], found["since"]) == (3, "2024" if given_in == "config.toml" else "ever")
+
+
+def test_credentials_of_another_name_are_replaced_whole_too(tmp_path: Path) -> None:
+    native = '[sources.api.shop]\nhost = "native"\npassword = "native"\nusername = "native"\n'
+    rows = '[sources.acme.rows]\ntoken = "t"\npage = 1\n'
+    project = given(tmp_path, TWO, SHOP + rows + native, native.replace("password", "port"), SECTIONS)
+    assert answer(project, "acme")["shop"] == "mysql:///own"
+
+
 @pytest.mark.parametrize("place", ["environ", ".env"])
 def test_variables_of_the_same_meaning_win_over_the_files(tmp_path: Path, place: str) -> None:
     values = {"SOURCES__ACME__TOKEN": "from $a variable", "SOURCES__ACME__PAGE_SIZE": "7"}
