@@ -20,24 +20,58 @@ def explain_missing(exc: BaseException, job: JobSpec) -> Failure | None:
 
 def explain(exc: typing.Any, job: JobSpec) -> Failure:
     """One message for all the fields of one missing configuration."""
-    fields = list(dict.fromkeys(_fields(exc.traces, exc.config)))
-    keys = [key for field in fields for key in field.keys]
-    section = _destination_section(keys)
-    nested = _parent_of(exc)
-    table = section or ".".join(filter(None, ("sources", job.source, nested)))
-    names = [field.name for field in fields]
-    near = [near_misses(name, _last_parts(job.secret_names), count=1) for name in names]
-    guess = "".join(f" (there is {word})" for word in dict.fromkeys(near) if word)
+    fields = list(_fields(exc.traces, exc.config))
+    section = _destination_section([key for field in fields for key in field.keys])
+    tables: dict[str, list[str]] = {}
+    guesses: dict[str, None] = {}
+    for field in fields:
+        table = section or _table(field, job)
+        tables.setdefault(table, []).append(field.name)
+        guesses[_guess(field.name, table, job)] = None
+    names = dict.fromkeys(field.name for field in fields)
     what = "secret" if any(field.secret for field in fields) else "setting"
     plural = "s" if len(names) > 1 else ""
     quoted = ", ".join(f"'{name}'" for name in names)
-    lines = "\n".join([f"[{table}]", *(f'{name} = "…"' for name in names)])
+    lines = "\n".join(
+        line
+        for table, keys in tables.items()
+        for line in (f"[{table}]", *(f'{key} = "…"' for key in dict.fromkeys(keys)))
+    )
     file = ".dlt/secrets.toml" if what == "secret" else ".dlt/config.toml"
     return Failure(
         FailureKind.SECRETS_MISSING,
-        f"missing {what}{plural} {quoted} for {_of(section, job)}{guess}",
+        f"missing {what}{plural} {quoted} for {_of(section, job)}{''.join(guesses)}",
         f"add to {file}:\n{lines}",
     )
+
+
+def _table(field: Field, job: JobSpec) -> str:
+    """The table in which the launcher lets an entry give the field, as dlt comes by it.
+
+    What stands at ``[sources.<entry>]`` is found whoever asks, and what stands in a table there. A table in
+    a table dlt looks for right below who asks, with all that is around it, or else by its own name alone.
+    """
+    first, last = (field.places[0], field.places[-1]) if field.places else ((), field.path[-1:])
+    if field.places and first[:1] != ("sources",):
+        return ".".join((job.pipeline_name, *first))
+    path = field.path or last
+    asking = first[1:3]
+    if len(path) > 1 and field.places:
+        if first[3:] != path or asking[0] != job.module.rpartition(".")[2]:
+            path = last
+        elif asking[1] != job.function:
+            path = (asking[1], *path)
+    return ".".join(("sources", job.source, *path))
+
+
+def _guess(name: str, table: str, job: JobSpec) -> str:
+    """What is there instead: the same key elsewhere, or else one of nearly that name."""
+    places = [path.rpartition(".") for path in job.secret_names]
+    for place, _, key in places:
+        if key == name and place != table and f"{place}.".startswith(f"sources.{job.source}."):
+            return f" (there is one in [{place}])"
+    near = near_misses(name, {key for _, _, key in places} - {name}, count=1)
+    return f" (there is {near})" if near else ""
 
 
 class Field(typing.NamedTuple):
@@ -46,17 +80,27 @@ class Field(typing.NamedTuple):
     name: str
     keys: tuple[str, ...]
     secret: bool
+    path: tuple[str, ...]
+    """Fields that are themselves configurations (credentials), from the outermost to what lacks it."""
+    places: tuple[tuple[str, ...], ...]
+    """The sections in which it was looked for, the likeliest first; none, where the slice is empty."""
 
 
-def _fields(traces: typing.Any, config: typing.Any = None) -> Iterator[Field]:
+def _fields(traces: typing.Any, config: typing.Any = None, path: tuple[str, ...] = ()) -> Iterator[Field]:
     for name, found in traces.items():
         plain = [trace for trace in found if hasattr(trace, "key")]
         nested = [trace for trace in found if hasattr(trace, "traces")]
         if nested:
             # Of a union's members the first: giving what that lacks is enough.
-            yield from _fields(nested[0].traces)
+            yield from _fields(nested[0].traces, path=(*path, str(name)))
         else:
-            yield Field(str(name), tuple(str(trace.key) for trace in plain), _is_secret(config, name))
+            yield Field(
+                str(name),
+                tuple(str(trace.key) for trace in plain),
+                _is_secret(config, name),
+                path,
+                tuple(tuple(map(str, trace.sections)) for trace in plain),
+            )
 
 
 def _is_secret(config: typing.Any, name: str) -> bool:
@@ -66,14 +110,6 @@ def _is_secret(config: typing.Any, name: str) -> bool:
     from dlt.common.configuration import is_secret_hint
 
     return bool(is_secret_hint(config.get_resolvable_fields().get(name)))
-
-
-def _parent_of(exc: typing.Any) -> str:
-    """The field that is itself a configuration (credentials), where the missing ones are its."""
-    for name, found in exc.traces.items():
-        if any(hasattr(trace, "traces") for trace in found):
-            return str(name)
-    return ""
 
 
 def _destination_section(keys: list[str]) -> str | None:
@@ -89,7 +125,3 @@ def _of(section: str | None, job: JobSpec) -> str:
     if section is None:
         return f"source '{job.source}'"
     return f"destination '{section.split('.')[1]}'" if "." in section else "the destination"
-
-
-def _last_parts(names: tuple[str, ...]) -> list[str]:
-    return sorted({name.rpartition(".")[2] for name in names})

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,17 +165,18 @@ def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
         k for k in entries[0] if isinstance(entries[0][k], Mapping) != isinstance(entries[1].get(k), Mapping)
     ]:
         entries[1].pop(key, None)
-    flat = [dict(entry) for entry in entries]
-    named = {*entries[0], *entries[1]}
-    for entry, target in zip(entries, flat, strict=True):
-        credentials = entry.get("credentials")
-        for key, value in credentials.items() if isinstance(credentials, Mapping) else ():
-            if key not in named and not _is_table(value):
-                target[key] = value
-    given = _shape(laid_over(flat[1], flat[0]), scope.parameters | {"credentials"})
+    both = laid_over(entries[1], entries[0])
+    whole = scope.parameters | {"credentials"}
+    own = _shape(both, whole)
+    flat = [_hoisted(entry, both, own, whole) for entry in entries]
+    given = _shape(laid_over(flat[1], flat[0]), whole)
+    exact = [
+        {key: _yielding(value, own) for key, value in entry.items() if isinstance(value, dict)}
+        for entry in entries
+    ]
     return (
-        _arranged(secrets, entries[0], flat[0], given, scope),
-        _arranged(config, entries[1], flat[1], given, scope),
+        _arranged(secrets, entries[0], flat[0], exact[0], given, scope),
+        _arranged(config, entries[1], flat[1], exact[1], given, scope),
     )
 
 
@@ -183,6 +184,40 @@ def _entry(table: Table, scope: Scope) -> Table:
     sources = table.get("sources")
     entry = sources.get(scope.name) if isinstance(sources, dict) else None
     return copy.deepcopy(entry) if isinstance(entry, dict) else {}
+
+
+def _hoisted(entry: Table, both: Table, own: Table, whole: frozenset[str]) -> Table:
+    """``entry`` with what stands in its credentials, where neither file says it outside of them.
+
+    So parameters find it, and configurations within the credentials do, whoever asks: below ``sources``
+    dlt looks for a table in a table by its own name alone. Where several have that name, none is meant.
+    """
+    flat = dict(entry)
+    credentials = entry.get("credentials")
+    if not isinstance(credentials, Mapping):
+        return flat
+    flat |= {key: value for key, value in credentials.items() if key not in both and not _is_table(value)}
+    names = [name for name, _ in _tables_in(both["credentials"])]
+    for name, table in _tables_in(credentials):
+        if names.count(name) == 1 and name not in whole and isinstance(both.get(name, {}), Mapping):
+            flat[name] = laid_over(_without(table, own.get(name, {})), flat.get(name, {}))
+    return flat
+
+
+def _tables_in(table: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, value in table.items() if isinstance(table, Mapping) else ():
+        if isinstance(value, Mapping):
+            yield key, value
+            yield from _tables_in(value)
+
+
+def _yielding(table: Mapping[str, Any], own: Table) -> Table:
+    """``table``, of whose own tables nothing is left that the entry says at its top: there it wins."""
+    made = dict(table)
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            made[key] = _yielding(_without(value, own.get(key) or {}), own)
+    return made
 
 
 def _shape(table: Mapping[str, Any], whole: frozenset[str]) -> Table:
@@ -193,7 +228,7 @@ def _shape(table: Mapping[str, Any], whole: frozenset[str]) -> Table:
     }
 
 
-def _arranged(table: Table, entry: Table, flat: Table, given: Table, scope: Scope) -> Table:
+def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Table, scope: Scope) -> Table:
     _hand_root_credentials_to_destination(table, given)
     pipeline = table.get(scope.pipeline)
     for place in (table, pipeline):
@@ -217,6 +252,11 @@ def _arranged(table: Table, entry: Table, flat: Table, given: Table, scope: Scop
     for sources, name in places:
         if isinstance(sources.get(name, {}), dict):
             sources[name] = _lay_into(sources.get(name, {}), entry, given)
+    exact.pop(scope.function, None)
+    for name in scope.sections if exact else ():
+        section = first["sources"][name]
+        if isinstance(section, dict) and isinstance(section.get(scope.function, {}), dict):
+            section[scope.function] = laid_over(exact, section.get(scope.function, {}))
     return table
 
 

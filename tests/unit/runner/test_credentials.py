@@ -241,6 +241,7 @@ def test_rest_api_finds_its_token_among_the_entrys_credentials(box: Box) -> None
         outcome.log
     )
     assert "'token'" in outcome.failure.message
+    assert outcome.failure.hint == 'add to .dlt/secrets.toml:\n[sources.shop.credentials]\ntoken = "…"'
 
 
 def test_check_looks_up_the_secrets_of_resources_and_of_what_feeds_them(box: Box) -> None:
