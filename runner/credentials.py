@@ -14,7 +14,9 @@ def explain_missing(exc: BaseException, job: JobSpec) -> Failure | None:
     """The failure behind dlt's ConfigFieldMissingException, None for any other exception."""
     for link in unwrap(exc):
         if type(link).__name__ == "ConfigFieldMissingException":
-            return explain(link, job)
+            # dlt.secrets["…"] has no configuration to lack a field of, and gives the bare class of all.
+            by_name = type(getattr(link, "config", None)).__name__ == "BaseConfiguration"
+            return _explain_by_name(link, job) if by_name else explain(link, job)
     return None
 
 
@@ -43,6 +45,55 @@ def explain(exc: typing.Any, job: JobSpec) -> Failure:
         f"missing {what}{plural} {quoted} for {_of(section, job)}{''.join(guesses)}",
         f"add to {file}:\n{lines}",
     )
+
+
+def _explain_by_name(exc: typing.Any, job: JobSpec) -> Failure:
+    """The same for ``dlt.secrets["sources.acme.extra"]``: dlt looks nowhere but at that very place."""
+    name = next(iter(exc.traces))
+    section, _, key = name.rpartition(".")
+    what, file = ("setting", "config") if _asks_dlt_config(exc) else ("secret", "secrets")
+    near = near_misses(key, _keys_in(section, job) - {key}, count=1)
+    head, lines = f"add to .dlt/{file}.toml", f'{key} = "…"'
+    if not section:
+        head += ", above its tables"
+    else:
+        lines = f"[{section}]\n{lines}"
+    # All of [sources] is everybody's: of that the source may ask for what it names, and no more.
+    wanted = name if section in ("sources", "destination") else section
+    if wanted and not _is_in_the_slice(wanted, job):
+        head += ", unless it stands there"
+        lines += "\nand to the source in sources.yml, unless it has that:\n"
+        lines += f"dlt_native: {{secret_sections: [{wanted}]}}"
+    return Failure(
+        FailureKind.SECRETS_MISSING,
+        f"missing {what} '{name}' for source '{job.source}'" + (f" (there is {near})" if near else ""),
+        f"{head}:\n{lines}",
+    )
+
+
+def _asks_dlt_config(exc: BaseException) -> bool:
+    """Whether it was ``dlt.config`` that was asked, not ``dlt.secrets``: only the traceback knows."""
+    import dlt
+
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    asked = trace.tb_frame.f_locals.get("self") if trace is not None else None
+    return isinstance(asked, type(dlt.config))
+
+
+def _is_in_the_slice(section: str, job: JobSpec) -> bool:
+    """Whether the slice holds what stands in a section, as far as can be told from within."""
+    native = {job.module.rpartition(".")[2], job.function} - set(job.other_sources)
+    destination = job.destination.name or job.destination.type
+    own = ["credentials", job.pipeline_name, f"destination.{destination}"]
+    own += [f"sources.{name}" for name in {job.source, *native}]
+    return bool(_keys_in(section, job)) or any(f"{section}.".startswith(f"{place}.") for place in own)
+
+
+def _keys_in(section: str, job: JobSpec) -> set[str]:
+    places = [path.rpartition(".") for path in job.secret_names]
+    return {key for place, _, key in places if place == section}
 
 
 def _table(field: Field, job: JobSpec) -> str:

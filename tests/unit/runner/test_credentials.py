@@ -159,6 +159,23 @@ def test_a_missing_setting_that_is_no_secret_goes_to_config_toml(box: Box) -> No
     assert box.check(config="[shop.sources]\nregion = 'eu'\n").code == 0
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        'KEY = dlt.secrets["sources.acme.extra"]\n\ndef orders():\n    yield KEY\n',
+        '@dlt.source\ndef orders():\n    return [dlt.resource([dlt.secrets["sources.acme.extra"]])]\n',
+        'def orders():\n    yield dlt.secrets["sources.acme.extra"]\n',
+    ],
+    ids=["at import", "a source", "a generator"],
+)
+def test_a_secret_that_the_code_asks_by_its_place_is_told_with_that_place(box: Box, code: str) -> None:
+    box.write("shop.py", HEAD + code)
+    outcome = box.run(secret_names=("sources.acme.other",))
+    assert outcome.failure.kind is FailureKind.SECRETS_MISSING, outcome.log
+    assert outcome.failure.message == "missing secret 'sources.acme.extra' for source 'shop'"
+    assert outcome.failure.hint == 'add to .dlt/secrets.toml:\n[sources.acme]\nextra = "…"'
+
+
 def test_a_missing_secret_of_the_destination_names_the_destinations_section(box: Box) -> None:
     box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
     outcome = box.run(destination=Destination("postgres"))

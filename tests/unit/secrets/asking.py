@@ -12,7 +12,14 @@ from typing import Any
 from launcher.config import Project, Source, load
 from launcher.plan import Slice
 from launcher.secrets import read_environment, slice_for
+from runner.contract import Destination, JobSpec
+from runner.credentials import explain_missing
 from tests.unit.config.project import write
+
+ENTRY = """\
+sources:
+  - {{name: acme, dlt_native: {{source_module: api, source_function: {function}{more}}}}}
+"""
 
 
 def given(
@@ -88,3 +95,32 @@ def answer(
     """What the source's one row says that it was given."""
     with in_the_job(project, name, environ) as module:
         return next(iter(getattr(module, function)()))
+
+
+def row_or_failure(
+    root: Path, function: str, code: str, secrets: str = "", config: str = "", more: str = ""
+) -> Any:
+    """The first row of source ``acme``, or what people are told that it lacks. ``more`` is of its entry."""
+    # dlt doesn't say where it would look where there is nothing to look at
+    secrets, config = ('unasked = "x"\n' + text for text in (secrets, config))
+    project = given(root, ENTRY.format(function=function, more=more), secrets, config, code)
+    try:
+        return answer(project, "acme", function)
+    except Exception as exc:
+        job = JobSpec(
+            run_id="r",
+            token="t",
+            project="p",
+            source="acme",
+            module="api",
+            function=function,
+            destination=Destination("duckdb"),
+            pipeline_name="acme",
+            dataset_name="raw_acme",
+            other_sources=("other",),
+            secret_names=cut(project, "acme").names,
+        )
+        failure = explain_missing(exc, job)
+        if failure is None:
+            raise
+        return failure

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.contract import Destination, Failure, JobSpec
-from runner.credentials import explain_missing
-from tests.unit.secrets.asking import answer, cut, given, source
+from runner.contract import Failure
+from tests.unit.secrets.asking import ENTRY, answer, given, row_or_failure
 
 CODE = """\
 import dlt
@@ -134,10 +133,6 @@ FUNCTIONS = [
 ]
 
 
-def sources(function: str) -> str:
-    return f"sources:\n  - {{name: acme, dlt_native: {{source_module: api, source_function: {function}}}}}\n"
-
-
 def values(found: object) -> list[object]:
     inner = found.values() if isinstance(found, Mapping) else None
     return [found] if inner is None else [value for each in inner for value in values(each)]
@@ -145,28 +140,7 @@ def values(found: object) -> list[object]:
 
 def asked(root: Path, function: str, secrets: str, config: str = "") -> object:
     """What the source was given, or the failure that people are told."""
-    # dlt doesn't say where it would look where there is nothing to look at
-    project = given(root, sources(function), 'unasked = "x"\n' + secrets, config, CODE)
-    try:
-        return answer(project, "acme", function)
-    except Exception as exc:
-        native = source(project, "acme").dlt_native
-        job = JobSpec(
-            run_id="r",
-            token="t",
-            project="p",
-            source="acme",
-            module=native.source_module,
-            function=native.source_function,
-            destination=Destination("duckdb"),
-            pipeline_name="acme",
-            dataset_name="raw_acme",
-            secret_names=cut(project, "acme").names,
-        )
-        failure = explain_missing(exc, job)
-        if failure is None:
-            raise
-        return failure
+    return row_or_failure(root, function, CODE, secrets, config)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -253,7 +227,7 @@ def test_two_parameters_have_each_its_own(tmp_path: Path) -> None:
 
 
 def test_a_variable_may_say_the_whole_path(tmp_path: Path) -> None:
-    project = given(tmp_path, sources("one"), code=CODE)
+    project = given(tmp_path, ENTRY.format(function="one", more=""), code=CODE)
     environ = {"SOURCES__ACME__CREDENTIALS__INNER__CITY": "Bern"}
     assert answer(project, "acme", "one", environ) == {"it": {"inner": {"city": "Bern"}}}
 
