@@ -36,7 +36,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
+    from launcher.config.models import Project, SchemaContract, Source, WriteDisposition
     from launcher.engines.protocol import EngineFacts
     from launcher.images import Image
     from launcher.options import SyncOptions
@@ -116,8 +116,8 @@ def plan_job(
         kwargs=dict(kwargs),
         overrides=tuple(options.set),
         resources=options.resources or native.resources,
-        write_disposition=native.write_disposition,
-        schema_contract=native.schema_contract,
+        write_disposition=_dlts(native.write_disposition),
+        schema_contract=_dlts(native.schema_contract),
         full_refresh=options.full_refresh,
         limit=options.limit,
         env={
@@ -184,6 +184,11 @@ def plan_job(
         kubernetes=source.kubernetes,
         schedule=source.schedule,
     )
+
+
+def _dlts(value: WriteDisposition | SchemaContract | str | None) -> Any:
+    """What dlt itself takes: a word, or a mapping."""
+    return value if value is None or isinstance(value, str) else value.mapping
 
 
 def user_mounts(root: Path, mounts: tuple[str, ...]) -> tuple[Mount, ...]:

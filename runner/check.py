@@ -16,6 +16,7 @@ from runner import (
     bare_incrementals,
     callables,
     contract,
+    disposition,
     made_of,
     plain_functions,
     resolve,
@@ -30,7 +31,7 @@ _SUBJECTS = {
     FailureKind.ARGUMENTS: "arguments",
     FailureKind.CONFIGURATION: "configuration",
 }
-"""What a failure is about, wherever it was met; others are about what was looked at."""
+"""What a failure is about that came up where the source was built; others are about the function."""
 Explain = Callable[[BaseException], Failure]
 
 
@@ -64,6 +65,10 @@ def _findings(
             what = "arguments"
             kwargs = arguments.prepare(found, job, values)
             yield what, ", ".join(kwargs) or "none"
+            if job.write_disposition is not None:
+                what = "write_disposition"
+                disposition.check(job.write_disposition)
+                yield what, "as asked for"
             what = "function"
             names = list(_resolve(found, kwargs, job))
             yield "secrets", f"all that {job.function} asks for are there"
@@ -73,7 +78,7 @@ def _findings(
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the verdict
         failure = explain(exc)
-        yield _SUBJECTS.get(failure.kind, what), failure
+        yield _SUBJECTS.get(failure.kind, what) if what == "function" else what, failure
 
 
 def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> Iterator[str]:

@@ -1,18 +1,18 @@
-"""From a job to what dlt extracts: module, function, arguments, in this order, each told when wrong."""
+"""From a job to what dlt extracts: module, function, arguments, disposition in turn, each told when wrong."""
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Mapping
 
-from runner import arguments, bare_incrementals, callables, contract, resolve
+from runner import arguments, bare_incrementals, callables, contract, disposition, resolve
 from runner.process import Paths
 
 
 def prepare(
     job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any]
 ) -> Callable[[], typing.Any]:
-    """Imports the job's module and checks its arguments; returns what builds the source.
+    """Imports the job's module and checks what it is given; returns what builds the source.
 
     That is to be called once, when the dlt pipeline exists. Raises JobFailed for what is wrong with
     the job. The import comes before the pipeline, so that a ``dlt.pipeline`` at the module's top
@@ -26,6 +26,7 @@ def prepare(
         module = resolve.load(job.module, paths)
     found = callables.find(module, job.function, job.module)
     kwargs = arguments.prepare(found, job, values)
+    disposition.check(job.write_disposition)
 
     def make_source() -> typing.Any:
         with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):

@@ -34,9 +34,6 @@ OWN_TARGETS = (
 )
 OWN_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "DLT_PROJECT_DIR", "DLT_CONFIG_FOLDER")
 SYSTEM_TARGETS = ("/proc", "/sys", "/dev", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var/run")
-DISPOSITIONS = ("append", "replace", "merge", "skip")
-CONTRACT_MODES = ("evolve", "discard_value", "discard_row", "freeze")
-CONTRACT_ENTITIES = ("tables", "columns", "data_type")
 RESERVED_NAMES = frozenset(
     (
         "sources",
@@ -66,11 +63,12 @@ def _refuse(check: Check, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Form:
-    """An annotation: what ``check`` finds wrong is a fault, and ``pattern`` tells editors the same."""
+    """An annotation: what ``check`` finds wrong is a fault, ``pattern`` and ``words`` tell editors."""
 
     check: Check
     pattern: str = ""
     longest: int | None = None
+    words: tuple[str, ...] = ()
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(refusing(self.check), handler(source))
@@ -83,6 +81,8 @@ class Form:
             made["pattern"] = f"^({self.pattern})$"
         if self.longest is not None:
             made["maxLength"] = self.longest
+        if self.words:
+            made["enum"] = list(self.words)
         return made
 
 
@@ -106,6 +106,15 @@ def matches(pattern: str, legal: str, longest: int = 200) -> Form:
         return None if compiled.fullmatch(text) else f"must be {legal}"
 
     return Form(check, pattern, longest)
+
+
+def choice(words: tuple[str, ...]) -> Form:
+    """One of a few words."""
+
+    def check(text: str) -> str | None:
+        return None if text in words else f"must be one of {', '.join(words)}{near_miss(text, words)}"
+
+    return Form(check, words=words)
 
 
 NAME = matches(rf"{IDENTIFIER}(-[A-Za-z0-9_]+)*", "letters, digits and underscores", 100)
@@ -254,35 +263,6 @@ def env_name(text: str) -> str | None:
 
 def env_value(text: str) -> str | None:
     return "must not hold a null character" if "\0" in text else None
-
-
-def disposition(value: Any) -> str | None:
-    legal = f"must be one of {', '.join(DISPOSITIONS)}, or a mapping with 'disposition' and 'strategy'"
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return None if value in DISPOSITIONS else legal + near_miss(value, DISPOSITIONS)
-    if isinstance(value, dict) and value.get("disposition") in DISPOSITIONS:
-        return None
-    return legal
-
-
-def contract(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        entities = ", ".join(CONTRACT_ENTITIES)
-        legal = f"must be one of {', '.join(CONTRACT_MODES)}, or a mapping of {entities} to them"
-        return None if value in CONTRACT_MODES else legal + near_miss(value, CONTRACT_MODES)
-    if not isinstance(value, dict):
-        return f"must be text or a mapping of {', '.join(CONTRACT_ENTITIES)} to {', '.join(CONTRACT_MODES)}"
-    for key, mode in value.items():
-        if key not in CONTRACT_ENTITIES:
-            return f"'{key}' is none of {', '.join(CONTRACT_ENTITIES)}{near_miss(key, CONTRACT_ENTITIES)}"
-        if mode not in CONTRACT_MODES:
-            close = near_miss(mode, CONTRACT_MODES) if isinstance(mode, str) else ""
-            return f"{key} must be one of {', '.join(CONTRACT_MODES)}{close}"
-    return None
 
 
 def reserved(text: str) -> str | None:

@@ -10,9 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
 from launcher.config import forms
+from launcher.config.base import Model as Model
+from launcher.config.dlt_words import Contract, Disposition
+from launcher.config.dlt_words import SchemaContract as SchemaContract
+from launcher.config.dlt_words import WriteDisposition as WriteDisposition
 from launcher.config.forms import IDENTIFIER, form, matches
 
 SourceName = Annotated[
@@ -55,45 +59,6 @@ KubernetesName = Annotated[
 ]
 Cpus = Annotated[float, form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
 Retries = Annotated[int, form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
-
-Disposition = Annotated[
-    str | dict[str, Any],
-    BeforeValidator(forms.refusing(forms.disposition)),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": list(forms.DISPOSITIONS)},
-                {
-                    "type": "object",
-                    "required": ["disposition"],
-                    "properties": {"disposition": {"enum": list(forms.DISPOSITIONS)}},
-                },
-            ]
-        }
-    ),
-]
-Contract = Annotated[
-    str | dict[str, str],
-    BeforeValidator(forms.refusing(forms.contract)),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": list(forms.CONTRACT_MODES)},
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {e: {"enum": list(forms.CONTRACT_MODES)} for e in forms.CONTRACT_ENTITIES},
-                },
-            ]
-        }
-    ),
-]
-
-
-class Model(BaseModel):
-    """Strict, frozen, no unknown keys, no input in errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class DltNative(Model):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -84,15 +85,21 @@ def test_the_tables_and_the_schema_of_the_reference_are_those_of_the_models() ->
 def models_below(model: type[Model]) -> set[type[Model]]:
     found = {model}
     for field in model.model_fields.values():
-        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        for part in parts_of(field.annotation):
             if isinstance(part, type) and issubclass(part, Model) and part not in found:
                 found |= models_below(part)
     return found
 
 
+def parts_of(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from parts_of(part)
+
+
 def test_every_field_has_a_description_and_every_model_forbids_what_it_does_not_know() -> None:
     found = models_below(File)
-    assert len(found) == 9
+    assert len(found) == 11
     for model in found:
         assert model.model_config["extra"] == "forbid"
         for name, field in model.model_fields.items():
@@ -100,6 +107,7 @@ def test_every_field_has_a_description_and_every_model_forbids_what_it_does_not_
             assert field.description.endswith("."), (model, name)
 
 
+MERGE = {"disposition": "merge"}
 ENTRY: dict[str, Any] = {"name": "a", "dlt_native": {"source_module": "m", "source_function": "f"}}
 
 
@@ -122,7 +130,11 @@ ENTRY: dict[str, Any] = {"name": "a", "dlt_native": {"source_module": "m", "sour
         {"kubernetes": {"secret": "My_Secret"}},
         {"dlt_native": {"source_module": "m"}},
         {"dlt_native": {**ENTRY["dlt_native"], "write_disposition": "mrge"}},
+        {"dlt_native": {**ENTRY["dlt_native"], "write_disposition": {"strategy": "upsert"}}},
+        {"dlt_native": {**ENTRY["dlt_native"], "write_disposition": {**MERGE, "strategi": "scd2"}}},
+        {"dlt_native": {**ENTRY["dlt_native"], "write_disposition": {**MERGE, "strategy": "scd3"}}},
         {"dlt_native": {**ENTRY["dlt_native"], "schema_contract": {"colums": "freeze"}}},
+        {"dlt_native": {**ENTRY["dlt_native"], "schema_contract": {"columns": "frieze"}}},
     ],
 )
 def test_what_the_loader_refuses_the_schema_refuses_too(tmp_path: Path, more: dict[str, Any]) -> None:

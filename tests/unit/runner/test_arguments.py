@@ -172,3 +172,29 @@ def test_an_argument_that_names_the_resource_must_be_given_for_dlt_reads_configu
 def test_a_key_error_of_the_sources_own_is_no_missing_argument(box: Box) -> None:
     box.write("shop.py", 'def orders(stream: str = ""):\n    return [{"id": {}["stream"]}]\n')
     assert box.run().failure.kind is FailureKind.EXTRACT
+
+
+@pytest.mark.parametrize("action", ["sync", "check"])
+@pytest.mark.parametrize(
+    ("more", "message", "hint"),
+    [
+        ({"strategy": "scd9"}, "has no merge strategy 'scd9'", "delete-insert"),
+        ({"strategi": "scd2"}, "has no 'strategi' in a write disposition", "strategy"),
+        ({"strategy": "scd2", "boundary_timestamp": "soon"}, "could not parse `boundary_timestamp`", "docs/"),
+    ],
+)
+def test_a_write_disposition_that_this_dlt_does_not_know_is_refused_before_the_source_runs(
+    box: Box, action: str, more: dict[str, str], message: str, hint: str
+) -> None:
+    box.write("shop.py", "def orders():\n    print('ran')\n    yield [{'id': 1}]\n")
+    outcome = box.run(action=action, write_disposition={"disposition": "merge", **more})
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.CONFIGURATION, FailureKind.CONFIGURATION)
+    assert message in outcome.failure.message
+    assert hint in outcome.failure.hint
+    assert "ran" not in outcome.log
+
+
+def test_a_check_tells_that_the_write_disposition_is_known(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
+    outcome = box.check(write_disposition={"disposition": "merge", "strategy": "scd2"})
+    assert [v.what for v in outcome.stored.verdicts if v.ok][3] == "write_disposition"
