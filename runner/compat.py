@@ -18,6 +18,22 @@ def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:
     return pipeline._get_destination_clients(schema)[0]
 
 
+def dataset_of(pipeline: typing.Any) -> str:
+    """The pipeline's dataset by the name that it has at the destination.
+
+    dlt makes that of the one it was given: ``RawShop`` is ``raw_shop`` in DuckDB, in capitals in Snowflake. A
+    destination without datasets has the given one.
+    """
+    import dlt
+
+    name = pipeline.default_schema_name
+    schema = pipeline.schemas[name] if name else dlt.Schema("none")
+    client = client_for(pipeline, schema)
+    normalize = getattr(client.config, "normalize_dataset_name", None)
+    made = normalize(schema) if normalize is not None else None
+    return str(client.capabilities.casefold_identifier(made)) if made else str(pipeline.dataset_name or "")
+
+
 def synchronize(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None:
     """Syncs with the destination and returns the state that was found there, None for none.
 

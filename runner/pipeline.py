@@ -110,6 +110,7 @@ def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     loading.normalize(session)
     merges.note_appends(session)
     loading.load(session)
+    session.dataset = compat.dataset_of(session.pipeline)
     return first
 
 
@@ -120,9 +121,10 @@ def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     with session.at_destination("load"):
         _drop_dataset(session)
     loading.load(session)
+    session.dataset = compat.dataset_of(session.pipeline)
     session.steps.note(
         f"limited to {session.job.limit} pages of each resource, into dataset "
-        f"{session.pipeline.dataset_name}, which the next limited run replaces; no cursor was saved"
+        f"{session.dataset}, which the next limited run replaces; no cursor was saved"
     )
     shutil.rmtree(session.work.pipelines.parent, ignore_errors=True)
     return False
@@ -182,7 +184,7 @@ def _result(session: Session, first: bool) -> Result:
         notes=tuple(session.steps.notes),
         cursors=_cursors(state, list(state.get("sources") or ())),
         first_run=first,
-        dataset=pipeline.dataset_name,
+        dataset=session.dataset,
         location=destination.shown(job.destination),
         versions={
             "python": platform.python_version(),

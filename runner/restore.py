@@ -151,7 +151,7 @@ def _sync(session: Session) -> typing.Mapping[str, typing.Any] | None:
             raise JobFailed(
                 Failure(
                     FailureKind.STATE,
-                    f"the state stored in dataset {session.job.dataset_name} can't be read",
+                    f"the state stored in dataset {compat.dataset_of(session.pipeline)} can't be read",
                     "start over with --full-refresh: it drops this source's tables and loads all anew",
                 )
             ) from exc

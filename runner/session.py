@@ -33,6 +33,8 @@ class Session:
     rows: dict[str, int] = field(default_factory=dict)
     load_ids: list[str] = field(default_factory=list)
     bytes: int = 0
+    dataset: str = ""
+    """Where the rows are, by the destination's own name for it."""
 
     @contextmanager
     def at_destination(self, step: str) -> Iterator[None]:

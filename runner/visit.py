@@ -61,11 +61,11 @@ def show(
 ) -> dict[str, typing.Any]:
     """Rows of a table or of a query, else the tables: ``columns``, ``rows``, and ``tables`` with row counts.
 
-    Raises whatever dlt and the destination raise.
+    ``dataset`` is the destination's own name for it. Raises whatever dlt and the destination raise.
     """
     import dlt
 
-    from runner import destination
+    from runner import compat, destination
     from runner.locks import file_lock
     from runner.progress import Steps
 
@@ -81,6 +81,7 @@ def show(
             pipeline.sync_destination()
             if not pipeline.default_schema_name:
                 return {"columns": [], "rows": [], "tables": {}}
+            there = {"dataset": compat.dataset_of(pipeline)}
             names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
             with pipeline.sql_client() as client:
                 if sql is None and table is None:
@@ -88,10 +89,11 @@ def show(
                     for name in names:
                         quoted = client.make_qualified_table_name(name)
                         counts[name] = client.execute_sql(f"SELECT count(*) FROM {quoted}")[0][0]
-                    return {"columns": [], "rows": [], "tables": counts}
+                    return {**there, "columns": [], "rows": [], "tables": counts}
                 if sql is None:
                     if table not in names:
                         return {
+                            **there,
                             "columns": [],
                             "rows": [],
                             "tables": dict.fromkeys(names, 0),
@@ -101,7 +103,7 @@ def show(
                 with client.execute_query(sql) as cursor:
                     columns = [str(column[0]) for column in cursor.description or ()]
                     rows = cursor.fetchmany(limit) if columns else []
-                return {"columns": columns, "rows": [list(row) for row in rows], "tables": {}}
+                return {**there, "columns": columns, "rows": [list(row) for row in rows], "tables": {}}
     finally:
         steps.stop()
 

@@ -54,7 +54,7 @@ def command(
         if not answer["tables"]:
             raise DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it")
         click.echo(table(["table", "rows"], [[t, number(n)] for t, n in answer["tables"].items()], right=[1]))
-        click.echo(f"\nin {plan.job.destination.shown}, dataset {plan.job.dataset_name}", err=True)
+        click.echo(f"\nin {plan.job.destination.shown}, dataset {answer['dataset']}", err=True)
     else:
         rows = [[_cell(value) for value in row] for row in answer["rows"]]
         click.echo(table(answer["columns"], rows, whole=True))

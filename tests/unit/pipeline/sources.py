@@ -162,5 +162,10 @@ def bare(
     yield rows(at.last_value + 1, upto)
 
 
+def nothing(upto: int = 10) -> list[typing.Any]:
+    """No resource at all."""
+    return []
+
+
 def several_schemas(upto: int = 10) -> list[typing.Any]:
     return [append(upto), other(upto)]

@@ -6,7 +6,7 @@ import pytest
 
 from runner.contract import FailureKind
 from runner.failures import JobFailed, StepError, classify
-from tests.unit.pipeline.sandbox import DuckSandbox
+from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox
 
 
 def test_only_the_named_resources_run(sandbox: DuckSandbox) -> None:
@@ -104,6 +104,28 @@ def test_pipeline_and_dataset_carry_the_names_of_the_job(sandbox: DuckSandbox) -
     result = sandbox.run("append", upto=3, pipeline_name="erp_orders", dataset_name="erp")
     assert result.dataset == "erp"
     assert sandbox.ask("SELECT DISTINCT pipeline_name FROM erp._dlt_pipeline_state") == [("erp_orders",)]
+
+
+def test_the_dataset_is_told_by_the_name_that_the_destination_gives_it(
+    sandbox: DuckSandbox, bucket: FileSandbox
+) -> None:
+    assert sandbox.run("append", upto=3, dataset_name="RawCamelDS").dataset == "raw_camel_ds"
+    assert sandbox.ids(dataset="raw_camel_ds") == [1, 2, 3]
+    limited = sandbox.run("append", upto=3, dataset_name="RawCamelDS", limit=1)
+    assert limited.dataset == "raw_camel_ds_limited"
+    assert "into dataset raw_camel_ds_limited, " in limited.notes[0]
+    assert bucket.run("append", upto=3, dataset_name="RawCamelDS").dataset == "raw_camel_ds"
+    assert bucket.ids(dataset="raw_camel_ds") == [1, 2, 3]
+
+
+def test_the_dataset_of_a_run_that_loads_nothing_is_told_all_the_same(sandbox: DuckSandbox) -> None:
+    assert sandbox.run("nothing", dataset_name="RawCamelDS").dataset == "raw_camel_ds"
+
+
+def test_a_dataset_whose_name_is_taken_as_it_stands_is_told_as_it_stands(sandbox: DuckSandbox) -> None:
+    sandbox.environment = {"DESTINATION__DUCKDB__ENABLE_DATASET_NAME_NORMALIZATION": "false"}
+    assert sandbox.run("append", upto=3, dataset_name="RawCamelDS").dataset == "RawCamelDS"
+    assert sandbox.ids(dataset='"RawCamelDS"') == [1, 2, 3]
 
 
 def test_a_sync_without_anything_new_loads_no_row(sandbox: DuckSandbox) -> None:

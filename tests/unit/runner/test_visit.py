@@ -1,4 +1,4 @@
-"""A command that is run in a source's container, where it can't be run."""
+"""Visits of a source's container: a command that is run there, and what ``dltpod show`` is told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from runner import visit
+from runner.process import Paths
+from tests.unit.runner.box import Box
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -51,3 +55,15 @@ def test_one_that_cannot_be_run_is_said_in_a_line_with_a_shells_exit_code(
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     assert become(command, folder=tmp_path) == (code, "", f"dltpod: {command!r}: {why}\n")
+
+
+@pytest.mark.parametrize("question", [{}, {"table": "orders"}, {"sql": "SELECT id FROM orders"}])
+def test_the_dataset_is_told_by_the_name_that_the_destination_gives_it(
+    box: Box, question: dict[str, str]
+) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
+    assert box.run(dataset_name="RawCamelDS").code == 0
+    job = box.job(dataset_name="RawCamelDS")
+    asked = {"table": None, "sql": None, **question}
+    answer = visit.show(job, Paths(str(box.root)), limit=10, **asked)
+    assert answer["dataset"] == "raw_camel_ds"
