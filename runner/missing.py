@@ -79,7 +79,7 @@ def requirement_for(exc: BaseException) -> Lacking | None:
         needs = getattr(link, "dependencies", None)  # dlt's MissingDependencyException
         if isinstance(needs, (list, tuple)) and needs:
             names = [str(need) for need in needs]
-            return Lacking(_bare(names[0]), _paste(names))
+            return Lacking(_lacked(names[0], link), _paste(names))
     for link in _causes(exc):
         if isinstance(link, ModuleNotFoundError) and link.name and not link.name.startswith(_OURS):
             name, found = _installed(link.name)
@@ -88,6 +88,17 @@ def requirement_for(exc: BaseException) -> Lacking | None:
                 return Lacking(link.name, hint, f"{name} {found}")
             return Lacking(link.name.partition(".")[0], _paste([distribution_of(link.name)]))
     return None
+
+
+def _lacked(requirement: str, exc: BaseException) -> str:
+    """The package that is missing. Of an extra of dlt, which is none, the import that failed tells it."""
+    name = _bare(requirement)
+    if name != "dlt":
+        return name
+    for link in _causes(exc):
+        if isinstance(link, ModuleNotFoundError) and link.name:
+            return link.name.partition(".")[0]
+    return requirement
 
 
 def _installed(imported: str) -> tuple[str, str]:

@@ -10,6 +10,11 @@ EXTRAS = {"sql_database": "sql-database", "filesystem": None, "rest_api": None}
 """The sources (``dlt.sources.<name>``), and the dlt extra that each needs."""
 
 
+def extra_of(module: str) -> str | None:
+    """The dlt extra that one of dlt's own sources needs, by its bare name or as ``dlt.sources.<name>``."""
+    return EXTRAS.get(module.removeprefix("dlt.sources.").partition(".")[0])
+
+
 def extras_of(files: Iterable[Path]) -> set[str]:
     """The dlt extras that Python files need because they import dlt's own sources.
 
@@ -29,7 +34,7 @@ def extras_of(files: Iterable[Path]) -> set[str]:
             else:
                 continue
             for module in modules:
-                extra = EXTRAS.get(module.removeprefix("dlt.sources.").partition(".")[0])
+                extra = extra_of(module)
                 if module.startswith("dlt.sources.") and extra is not None:
                     found.add(extra)
     return found

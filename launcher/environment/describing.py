@@ -69,7 +69,7 @@ def gather(
     custom = requirements_files.is_custom(project.custom_sources, module)
     if custom:
         extras |= core_sources.extras_of(requirements_files.code_of(project.custom_sources, module))
-    elif (extra := core_sources.EXTRAS.get(top)) is not None:
+    elif (extra := core_sources.extra_of(module)) is not None:
         extras.add(extra)
 
     requirements: list[Requirement] = [

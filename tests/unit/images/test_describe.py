@@ -57,8 +57,18 @@ def test_a_destination_without_an_extra_of_its_own_brings_none(tmp_path: Path) -
     assert described(tmp_path, source(destination="dummy")).dlt_extras == ("parquet",)
 
 
-def test_dlts_own_sql_database_brings_the_extra_it_cannot_be_imported_without(tmp_path: Path) -> None:
-    assert "sql-database" in described(tmp_path, source(module="sql_database")).dlt_extras
+@pytest.mark.parametrize(
+    "module", ["sql_database", "dlt.sources.sql_database", "dlt.sources.sql_database.helpers"]
+)
+def test_dlts_own_sql_database_brings_the_extra_it_cannot_be_imported_without(
+    tmp_path: Path, module: str
+) -> None:
+    assert "sql-database" in described(tmp_path, source(module=module)).dlt_extras
+
+
+@pytest.mark.parametrize("module", ["dlt.sources.rest_api", "my_company.sql_database"])
+def test_a_module_that_needs_no_extra_of_dlts_own_sources_brings_none(tmp_path: Path, module: str) -> None:
+    assert "sql-database" not in described(tmp_path, source(module=module)).dlt_extras
 
 
 def test_a_custom_module_of_a_core_sources_name_brings_no_extra(tmp_path: Path) -> None:

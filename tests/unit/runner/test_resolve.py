@@ -180,6 +180,27 @@ def test_a_missing_package_is_named_with_the_line_that_brings_it(
     assert "custom_sources/shop.py, line 1" in text
 
 
+def test_an_extra_of_dlt_that_is_missing_is_told_with_the_package_that_it_stands_for(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        from dlt.common.exceptions import MissingDependencyException
+        try:
+            import nosuchalchemy.engine
+        except ModuleNotFoundError:
+            raise MissingDependencyException("helpers", ["dlt[sql_database]"])
+        """,
+    )
+    text = refused(box.run(), FailureKind.IMPORT_FAILED)
+    assert "module 'shop' needs 'nosuchalchemy', which its environment lacks" in text
+    assert 'container: {requirements: ["dlt[sql_database]"]}' in text
+    box.write(
+        "shop.py",
+        "from dlt.common.exceptions import MissingDependencyException as E; raise E('x', ['dlt[s3]'])",
+    )
+    assert "module 'shop' needs 'dlt[s3]', which" in refused(box.run(), FailureKind.IMPORT_FAILED)
+
+
 def test_a_module_that_the_installed_version_of_a_package_lacks_is_told_with_that_version(box: Box) -> None:
     box.write("shop.py", "from duckdb.long_gone import thing\n")
     text = refused(box.run(), FailureKind.IMPORT_FAILED)
