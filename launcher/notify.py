@@ -35,7 +35,7 @@ def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
         url = environment.get(name, "")
         if not url:
             raise ConfigurationError(
-                f"notify.webhook asks for {name}, which is not set",
+                f"notify.webhook asks for {name}, which is {'empty' if name in environment else 'not set'}",
                 f"add {name}=https://… to .env or the environment",
             )
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):

@@ -7,7 +7,8 @@ them: two TOML files that dlt reads as they are, and the values of the ``env:NAM
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launcher.config.destinations import bucket_extra, destination_extra
@@ -48,11 +49,11 @@ def slice_for(
 ) -> Slice:
     """The slice of one job. ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
 
-    Raises ConfigurationError: names of variables that are not set (all at once), a file that can't be read,
+    Raises ConfigurationError: variables without a value (all at once), a file that can't be read,
     a destination file outside ``data/``.
     """
     arguments = _arguments(source, overrides)
-    values = {**_values(project, source, environ, arguments.kwargs, arguments.literals), **arguments.literals}
+    values = {**_values(project, source, environ, arguments, overrides), **arguments.literals}
     scope = scope_of(project, source)
     secrets, config = _selected(project, scope, environ)
     names = sorted({*cutting.dotted_keys(secrets), *cutting.dotted_keys(config)})
@@ -65,7 +66,7 @@ def slice_for(
         files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
     return Slice(
         files={name: text for name, text in files.items() if text},
-        warnings=_warnings(project, source, arguments),
+        warnings=_warnings(project, source, arguments, overrides),
         names=tuple(names),
     )
 
@@ -124,39 +125,81 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
 
 
 def _values(
-    project: Project, source: Source, environ: Mapping[str, str], kwargs: Any, known: Mapping[str, str]
+    project: Project,
+    source: Source,
+    environ: Mapping[str, str],
+    arguments: literals.Arguments,
+    overrides: Mapping[str, Any],
 ) -> dict[str, str]:
-    asked = [name for name in literals.references([kwargs, source.container.env]) if name not in known]
-    where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
-    broken = literals.malformed({"function_kwargs": kwargs, "env": source.container.env})
+    env = source.container.env
+    asked = literals.references([arguments.kwargs, env])
+    asked = [name for name in asked if name not in arguments.literals]
+    entry = f"{_line(project, source)}: {source.name}"
+    broken = [_place(place, overrides) for place in literals.malformed(arguments.kwargs)]
+    broken += [f"env.{place}" for place in literals.malformed(env)]
     if broken:
+        where = source.name if all(place.startswith("--set ") for place in broken) else entry
         raise ConfigurationError(
             f"{where}: {', '.join(broken)}: begins with env: and names no variable.",
             "Write env:NAME, such as env:API_KEY",
         )
-    missing = [name for name in asked if not environ.get(name)]
-    if missing:
-        named = ", ".join(name + ("" if name in environ else near_miss(name, environ)) for name in missing)
-        verb = "is" if len(missing) == 1 else "are"
-        raise ConfigurationError(
-            f"{where}: {named} {verb} not set, and the entry asks for that.",
-            f"Put {missing[0]}=... into {shown_path(project.root / DOTENV)}, or `export {missing[0]}=...`",
-        )
+    lacking = [name for name in asked if not environ.get(name)]
+    if lacking:
+        kept = {key: value for key, value in arguments.kwargs.items() if key not in overrides}
+        own = set(literals.references([kept, env]))
+        if own.isdisjoint(lacking):
+            raise _lacking(project, source.name, "--set", lacking, environ)
+        raise _lacking(project, entry, "the entry", lacking, environ)
     for name in asked:
         cutting.require_text(name, environ[name])
     return {name: environ[name] for name in asked}
 
 
-def _warnings(project: Project, source: Source, arguments: literals.Arguments) -> tuple[str, ...]:
-    where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
-    kept = [f"function_kwargs.{place}" for place in arguments.places]
-    kept += [
+def _lacking(
+    project: Project, where: str, who: str, names: Sequence[str], environ: Mapping[str, str]
+) -> ConfigurationError:
+    """Names of variables that have no value: those that aren't there at all, and those that are empty."""
+    empty = [name for name in names if name in environ]
+    missing = [name for name in names if name not in environ]
+    told = [name + near_miss(name, environ) for name in missing]
+    parts = [
+        f"{', '.join(group)} {'is' if len(group) == 1 else 'are'} {what}"
+        for group, what in ((told, "not set"), (empty, "empty"))
+        if group
+    ]
+    dotenv = shown_path(project.root / DOTENV)
+    hint = f"Put {names[0]}=... into {dotenv}, or `export {names[0]}=...`"
+    if not missing:
+        hint = f"Give {empty[0]} a value, in {dotenv} or in the environment, which wins over it."
+    return ConfigurationError(f"{where}: {', '.join(parts)}, and {who} asks for that.", hint)
+
+
+def _line(project: Project, source: Source) -> str:
+    return f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}"
+
+
+def _place(place: str, overrides: Mapping[str, Any]) -> str:
+    """Where an argument was given, by its dotted path: in the entry, or for this run alone."""
+    given = re.split(r"[.\[]", place, maxsplit=1)[0]
+    return f"--set {place}" if given in overrides else f"function_kwargs.{place}"
+
+
+def _warnings(
+    project: Project, source: Source, arguments: literals.Arguments, overrides: Mapping[str, Any]
+) -> tuple[str, ...]:
+    places = [_place(place, overrides) for place in arguments.places]
+    places += [
         f"container.env.{key}"
         for key, value in source.container.env.items()
         if literals.looks_secret(key, value)
     ]
+    entry = f"{_line(project, source)}: {source.name}"
     return tuple(
-        f"{where}: {place} looks like a secret; keep it in .env and write env:NAME here" for place in kept
+        f"{source.name}: {place} looks like a secret, and the shell's history keeps it; "
+        "keep it in .env and give env:NAME"
+        if place.startswith("--set ")
+        else f"{entry}: {place} looks like a secret; keep it in .env and write env:NAME here"
+        for place in places
     )
 
 

@@ -72,6 +72,8 @@ def test_the_address_may_be_an_environment_variable() -> None:
     assert webhook_url("env:HOOK", {"HOOK": "https://hooks.example.com/x"}) == "https://hooks.example.com/x"
     with pytest.raises(ConfigurationError, match="asks for HOOK, which is not set"):
         webhook_url("env:HOOK", {})
+    with pytest.raises(ConfigurationError, match="asks for HOOK, which is empty"):
+        webhook_url("env:HOOK", {"HOOK": ""})
     with pytest.raises(ConfigurationError) as error:
         webhook_url("file:///etc/passwd", {})
     assert "passwd" not in error.value.message

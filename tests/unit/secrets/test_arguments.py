@@ -60,14 +60,46 @@ def test_an_argument_of_this_run_replaces_the_entrys_and_its_secret_travels_too(
     assert values == {"DLTPOD_LITERAL_1": "for this run"}
 
 
-def test_all_variables_that_are_not_set_are_told_at_once(tmp_path: Path) -> None:
+def test_a_secret_that_was_given_for_this_run_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    project = given(tmp_path, SOURCES, env="ACME_TOKEN=t\n")
+    overrides: dict[str, Any] = {"token": "for this run", "auth": [{"password": "hunter4"}]}
+    assert [w.removeprefix(f"{tmp_path}/") for w in cut(project, "acme", overrides=overrides).warnings] == [
+        *(
+            f"acme: --set {place} looks like a secret, and the shell's history keeps it; "
+            "keep it in .env and give env:NAME"
+            for place in ("token", "auth[0].password")
+        ),
+        "sources.yml:2: acme: function_kwargs.list[0].password looks like a secret; keep it in .env and "
+        "write env:NAME here",
+    ]
+
+
+def test_a_variable_that_was_asked_for_in_this_run_alone_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    project = given(tmp_path, SOURCES, env="ACME_TOKEN=t\n")
+    with pytest.raises(ConfigurationError, match=r"^acme: NOPE is not set, and --set asks for that\.$"):
+        cut(project, "acme", overrides={"limit": "env:NOPE"})
+    with pytest.raises(ConfigurationError, match=r"^acme: --set limit: begins with env:"):
+        cut(project, "acme", overrides={"limit": "env:no pe"})
+
+
+def test_a_variable_that_is_set_and_empty_is_told_to_be_empty(tmp_path: Path) -> None:
+    project = given(tmp_path, SOURCES, env="ACME_TOKEN=\n")
+    with pytest.raises(ConfigurationError) as caught:
+        cut(project, "acme")
+    assert caught.value.message.endswith("acme: ACME_TOKEN is empty, and the entry asks for that.")
+    assert caught.value.hint == (
+        f"Give ACME_TOKEN a value, in {tmp_path}/.env or in the environment, which wins over it."
+    )
+
+
+def test_all_variables_without_a_value_are_told_at_once(tmp_path: Path) -> None:
     sources = SOURCES.replace("limit: 5", 'limit: 5\n        x: ["env:OTHER_ONE", {y: "env:EMPTY"}]')
     project = given(tmp_path, sources, env="ACME_TOKN=t\nEMPTY=\n")
     with pytest.raises(ConfigurationError) as caught:
         cut(project, "acme")
     assert caught.value.message.replace(f"{tmp_path}/", "") == (
-        "sources.yml:2: acme: ACME_TOKEN; did you mean 'ACME_TOKN'?, OTHER_ONE, EMPTY are not set, and the "
-        "entry asks for that."
+        "sources.yml:2: acme: ACME_TOKEN; did you mean 'ACME_TOKN'?, OTHER_ONE are not set, EMPTY is empty, "
+        "and the entry asks for that."
     )
     assert "ACME_TOKEN=..." in caught.value.hint
     assert "export ACME_TOKEN=..." in caught.value.hint
