@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,13 +182,28 @@ def _shown(file: Path, root: Path) -> str:
 
 
 def _read(file: Path, root: Path) -> str:
+    """The file's text: a Python file's in the encoding that it declares, any other's in UTF-8."""
+    shown = _shown(file, root)
     try:
-        return file.read_text(encoding="utf-8")
+        raw = file.read_bytes()
     except FileNotFoundError:
-        raise ConfigurationError(
-            f"{_shown(file, root)} is not there", "make it, or remove the '-r' line"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{_shown(file, root)} can't be read: {error}", "check its permissions"
-        ) from None
+        raise ConfigurationError(f"{shown} is not there", "make it, or remove the '-r' line") from None
+    except OSError as error:
+        raise ConfigurationError(f"{shown} can't be read: {error}", "check its permissions") from None
+    try:
+        encoding = _declared(raw) if file.suffix == ".py" else "utf-8-sig"
+        return io.StringIO(raw.decode(encoding), newline=None).read()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        wrong = f"{shown}:{line}: not {encoding.removesuffix('-sig').upper()} text"
+    except SyntaxError as error:
+        wrong = f"{shown}: {error.msg}"
+    raise ConfigurationError(wrong, "save it as UTF-8")
+
+
+def _declared(raw: bytes) -> str:
+    """The encoding that a Python file declares. Raises SyntaxError where there is none of that name."""
+    lines = raw.splitlines(keepends=True)[:2]
+    if any(b"coding" in line for line in lines):
+        return tokenize.detect_encoding(iter(lines).__next__)[0]
+    return "utf-8-sig"

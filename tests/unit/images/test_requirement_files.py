@@ -29,6 +29,31 @@ def test_the_line_of_each_dependency_is_known(tmp_path: Path) -> None:
     assert script(tmp_path, text) == (Requirement("six", "demo.py:6"), Requirement("idna", "demo.py:7"))
 
 
+@pytest.mark.parametrize("name", ["custom_sources/demo.py", "requirements.txt"])
+def test_a_file_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"six\n# caf\xe9\n")
+    with pytest.raises(ConfigurationError) as caught:
+        of_script(file, root=tmp_path) if file.suffix == ".py" else of_file(file, root=tmp_path)
+    assert (caught.value.message, caught.value.hint) == (f"{name}:2: not UTF-8 text", "save it as UTF-8")
+
+
+def test_a_module_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> None:
+    file = tmp_path / "demo.py"
+    file.write_bytes(b'# -*- coding: latin-1 -*-\n# /// script\n# dependencies = ["six"]  # \xe9\n# ///\n')
+    assert of_script(file, root=tmp_path) == (Requirement("six", "demo.py:3"),)
+    file.write_bytes(b"# coding: latin-0\n")
+    with pytest.raises(ConfigurationError, match=r"^demo\.py: unknown encoding: latin-0$"):
+        of_script(file, root=tmp_path)
+
+
+def test_marks_and_line_ends_of_other_systems_mean_nothing(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(b"\xef\xbb\xbfsix\r\nidna\r\n")
+    found = of_file(tmp_path / "requirements.txt", root=tmp_path)
+    assert found == (Requirement("six", "requirements.txt:1"), Requirement("idna", "requirements.txt:2"))
+
+
 @pytest.mark.parametrize(
     ("block", "words"),
     [
