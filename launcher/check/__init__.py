@@ -19,7 +19,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.rules import mount_source
 from launcher.config.toml_files import CONFIG, SECRETS, read_toml
-from launcher.environment import Verified
+from launcher.environment import Verified, module_names
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 from launcher.plan import Slice
 from launcher.slices import code, literals
@@ -151,10 +151,8 @@ def _module(
     project: Project, source: Source, module: code.Module | None, verified: Collection[str] | None
 ) -> Iterator[Row]:
     name = source.dlt_native.source_module
-    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name) or name.endswith(".py"):
-        plain = re.sub(r"\.py$", "", name).replace("/", ".").removeprefix("custom_sources.")
-        hint = f"source_module: {plain}" if re.fullmatch(r"[\w.]+", plain) else ""
-        yield Row(source.name, "module", Level.WRONG, f"'{name}' is not the name of a Python module", hint)
+    if (wrong := module_names.fault(name)) is not None:
+        yield Row(source.name, "module", Level.WRONG, *wrong)
     elif module is not None and module.tree is None:
         place = f"{shown_path(module.file)}{f':{module.line}' if module.line else ''}"
         yield Row(source.name, "module", Level.WRONG, f"{place}: {module.error}")
@@ -196,6 +194,8 @@ def _environment(project: Project, source: Source, verified: Verified | None) ->
     """What can't be an environment: the resolver sees the rest when it is built."""
     from launcher.environment import describe
 
+    if module_names.fault(source.dlt_native.source_module) is not None:
+        return  # the module's own row says so
     asked = source
     if verified is None:  # whether a name is a verified source can't be told, so only what else stands there
         asked = source.model_copy(update={"container": source.container.model_copy(update={"extras": ()})})

@@ -76,13 +76,15 @@ def command(
 def _verified(project: Project, source: Source) -> Repository | None:
     """dltpod's copy of the verified sources, where this source may be one: looking may fetch it."""
     from launcher.check import CORE_MODULES
-    from launcher.environment import DEFAULT_DLT
+    from launcher.environment import DEFAULT_DLT, module_names
     from launcher.environment.dlt_versions import choose as choose_release
     from launcher.environment.dlt_versions import is_extra
     from launcher.environment.verified import Repository
     from launcher.slices.code import custom_file
 
     module, container = source.dlt_native.source_module, source.container
+    if module_names.fault(module) is not None:
+        return None
     elsewhere = (
         custom_file(project, module) is None and module.removeprefix("dlt.sources.") not in CORE_MODULES
     )

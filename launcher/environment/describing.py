@@ -18,6 +18,7 @@ from launcher.environment import (
     Verified,
     VerifiedSource,
     core_sources,
+    module_names,
     requirements_duckdb,
     requirements_files,
     requirements_local,
@@ -42,9 +43,12 @@ def gather(
 ) -> Environment:
     """See ``launcher.environment.describe``."""
     container = source.container
+    place = origin(project, source)
+    wrong = module_names.fault(source.dlt_native.source_module)
+    if wrong is not None:
+        raise ConfigurationError(f"{place}: {wrong[0]}", wrong[1])
     asked = dlt_version or container.dlt or DEFAULT_DLT
     release = choose(asked, container.python, source=source.name)
-    place = origin(project, source)
     notes: list[str] = []
 
     if destination_extras is None:

@@ -110,6 +110,14 @@ def test_a_source_that_is_right_has_a_verdict_of_each_kind(tmp_path: Path) -> No
     [
         ("api.py", "'api.py' is not the name of a Python module", "source_module: api"),
         ("custom_sources/api.py", "is not the name of a Python module", "source_module: api"),
+        ("..api", "'..api' is not the name", "source_module: api"),
+        ("api..part", "'api..part' is not the name", "source_module: api.part"),
+        ("my-api", "'my-api' is not the name", "my_api, with its file named custom_sources/my_api.py"),
+        ("../evil", "'../evil' is not the name", "Put it into custom_sources/ and write source_module: evil"),
+        ("/srv/code/evil.py", "is not the name", "Put it into custom_sources/ and write source_module: evil"),
+        ("'..'", "'..' is not the name", "a dotted Python name: jira for custom_sources/jira.py"),
+        ("1st api", "'1st api' is not the name", "a dotted Python name"),
+        ("''", "source_module is empty", "a dotted Python name"),
         ("apy", "did you mean 'api'?", "requirements"),
         ("strpe", "did you mean 'stripe'?", "requirements"),
         ("rest_apy", "did you mean 'rest_api'?", "requirements"),
@@ -118,7 +126,9 @@ def test_a_source_that_is_right_has_a_verdict_of_each_kind(tmp_path: Path) -> No
 def test_a_module_that_is_nowhere_is_told_with_what_is_meant(
     tmp_path: Path, module: str, text: str, hint: str
 ) -> None:
-    found = rows(tmp_path, entry(module=module))["module"]
+    every = rows(tmp_path, entry(module=module))
+    assert "environment" not in every
+    found = every["module"]
     assert [row.level for row in found] == [Level.WRONG]
     assert text in found[0].text
     assert hint in found[0].hint

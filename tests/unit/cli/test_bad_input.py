@@ -81,3 +81,17 @@ def test_every_fault_of_the_file_is_in_the_one_report(
     error = capsys.readouterr().err
     assert "did you mean 'enabled'?" in error
     assert "version" in error
+
+
+@pytest.mark.parametrize("module", ["''", "..m", "../evil"])
+def test_a_check_of_what_is_no_modules_name_fetches_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    text = FILE.replace("source_module: shop", f"source_module: {module}")
+    text += "verified_sources: {location: 'https://127.0.0.1:1/none.git'}\n"
+    (folder / "sources.yml").write_text(text)
+    assert cli.main(["check", "shop"]) == 2
+    captured = capsys.readouterr()
+    assert "fetching" not in captured.err
+    assert "module" in captured.out

@@ -57,6 +57,18 @@ def test_a_destination_without_an_extra_of_its_own_brings_none(tmp_path: Path) -
     assert described(tmp_path, source(destination="dummy")).dlt_extras == ("parquet",)
 
 
+@pytest.mark.parametrize("module", ["", "..m", "../evil", "a..b", "shop.py", "a b"])
+def test_what_is_no_modules_name_is_refused_before_the_verified_sources_are_fetched(
+    tmp_path: Path, module: str
+) -> None:
+    said: list[str] = []
+    nowhere = VerifiedSources(location="https://127.0.0.1:1/none.git")
+    repository = Repository(nowhere, root=tmp_path, environ={"HOME": str(tmp_path)}, say=said.append)
+    with pytest.raises(ConfigurationError, match=r"^sources\.yml:10 \(one\): .*(module|empty)"):
+        described(tmp_path, source(module=module, extras=("jira",)), verified=repository)
+    assert said == []
+
+
 @pytest.mark.parametrize(
     "module", ["sql_database", "dlt.sources.sql_database", "dlt.sources.sql_database.helpers"]
 )
