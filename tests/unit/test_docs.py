@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher import history
 from launcher.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,17 @@ def test_every_command_that_a_page_shows_exists(page: Path) -> None:
 def test_every_make_target_that_a_page_shows_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|[`$\s])make ([a-z-]+)\b", _code(page.read_text()), re.MULTILINE)) <= targets
+
+
+def test_every_status_of_a_run_is_told_where_the_events_are() -> None:
+    text = (ROOT / "docs" / "events.md").read_text()
+    rows = {
+        kind: line for kind in ("status", "summary") for line in re.findall(rf"^\| `{kind}` .*$", text, re.M)
+    }
+    for status in (history.OK, history.FAILED, history.INTERRUPTED, history.RUNNING, history.PLANNED):
+        assert f"`{status}`" in rows["status"]
+        # a run that is under way is in no summary
+        assert (f"`{status}`" in rows["summary"]) == (status != history.RUNNING)
 
 
 def _code(text: str) -> str:
