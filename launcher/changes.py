@@ -1,4 +1,7 @@
-"""Which sources a change touches: what CI has to run, and nothing else."""
+"""Which sources a change touches: what CI has to run.
+
+A source that is missed is a fault that nobody sees, one run too many is none: in doubt a source is touched.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
+    from launcher.config.models import Project
 
 
 def changed_sources(project: Project, ref: str) -> frozenset[str]:
@@ -20,42 +23,40 @@ def changed_sources(project: Project, ref: str) -> frozenset[str]:
     Compared are the working tree, untracked files too, and the commit where it left ``ref``.
     Raises ConfigurationError where git can't tell.
     """
-    start = _git(project.root, "merge-base", ref, "HEAD") or _git(
-        project.root, "rev-parse", "--verify", f"{ref}^{{commit}}"
-    )
+    from launcher.touching import Touching
+
+    start = _start(project.root, ref)
+    top = Path(_asked(project.root, "rev-parse", "--show-toplevel").rstrip("\n"))
+    # The user's settings may hide folders and submodules, so all that matters is said. From the top: a
+    # mount or a package may lie beside the project.
+    differ = ("diff", "--name-only", "--no-renames", "--no-relative", "--no-ext-diff", "-z")
+    tracked = _asked(top, *differ, "--ignore-submodules=none", start, "--")
+    untracked = _asked(top, "ls-files", "--others", "--exclude-standard", "-z")
+    paths = {top / name for name in (tracked + untracked).split("\0") if name}
+    # git's paths have no links above the repository, and the project may be named by one.
+    file = project.file.resolve()
+    entries: frozenset[str] = frozenset()
+    if file in paths:
+        before = _git(top, "show", f"{start}:{PurePosixPath(os.path.relpath(file, top))}")
+        entries = _entries_changed(file.read_text(encoding="utf-8"), before or "")
+    touching = Touching(project, frozenset(paths - {file}))
+    if "*" in entries or touching.everything():
+        return frozenset(source.name for source in project.sources)
+    return frozenset(s.name for s in project.sources if s.name in entries or touching.source(s))
+
+
+def _start(root: Path, ref: str) -> str:
+    """The commit to compare with."""
+    start = None
+    if not ref.startswith("-"):  # git would take it for an option
+        start = _git(root, "merge-base", ref, "HEAD") or _git(
+            root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"
+        )
     if not start:
         raise ConfigurationError(
-            f"git knows no '{ref}' in {project.root}",
-            "a shallow clone lacks older commits: git fetch --unshallow",
+            f"git knows no '{ref}' in {root}", "a shallow clone lacks older commits: git fetch --unshallow"
         )
-    start = start.strip()
-    top = Path((_git(project.root, "rev-parse", "--show-toplevel") or "").strip())
-    tracked = _git(project.root, "diff", "--name-only", "-z", "--no-renames", start, "--") or ""
-    untracked = _git(project.root, "ls-files", "--others", "--exclude-standard", "-z", "--full-name") or ""
-    paths = {top / name for name in (tracked + untracked).split("\0") if name}
-    before = _git(top, "show", f"{start}:{_relative(project.file, top)}") if project.file in paths else None
-    entries = None if project.file not in paths else _entries_changed(project.file.read_text(), before or "")
-    return frozenset(s.name for s in project.sources if _touched(project, s, paths, entries))
-
-
-def _touched(project: Project, source: Source, paths: set[Path], entries: frozenset[str] | None) -> bool:
-    if entries is not None and ("*" in entries or source.name in entries):
-        return True
-    return any(path == place or place in path.parents for place in _places(project, source) for path in paths)
-
-
-def _places(project: Project, source: Source) -> list[Path]:
-    """Where the source's own files lie. A helper beside the modules of custom_sources touches all of them."""
-    custom = project.custom_sources
-    head = source.dlt_native.source_module.split(".")[0]
-    places = [custom / f"{head}.py", custom / head, project.root / "locks" / f"{source.name}.txt"]
-    places += [project.root / ".dlt" / "config.toml"]
-    places += [project.root / r for r in source.container.requirements if r.startswith(("./", "../"))]
-    places += [project.root / m.split(":")[0] for m in source.container.mounts]
-    if (custom / f"{head}.py").exists() or (custom / head).exists():
-        modules = {s.dlt_native.source_module.split(".")[0] for s in project.sources}
-        places += [p for p in custom.glob("*") if p.suffix != ".md" and p.stem not in modules]
-    return [Path(os.path.normpath(place)) for place in places]
+    return start.strip()
 
 
 def _entries_changed(now: str, before: str) -> frozenset[str]:
@@ -80,20 +81,37 @@ def _document(text: str) -> Mapping[str, Any]:
 
 
 def _by_name(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries by name; lower case, as a Dango project's names are read."""
     entries = document.get("sources") or []
     return (
-        {str(e.get("name")): e for e in entries if isinstance(e, dict)} if isinstance(entries, list) else {}
+        {str(e.get("name")).lower(): e for e in entries if isinstance(e, dict)}
+        if isinstance(entries, list)
+        else {}
     )
 
 
-def _relative(file: Path, top: Path) -> str:
-    return str(PurePosixPath(os.path.relpath(file, top)))
+def _asked(folder: Path, *arguments: str) -> str:
+    """What git answers. Raises ConfigurationError where it fails: an empty answer would touch nothing."""
+    answer = _git(folder, *arguments)
+    if answer is None:
+        raise ConfigurationError(
+            f"`git {arguments[0]}` fails in {folder}", "--changed-since needs a whole git repository"
+        )
+    return answer
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git answers, None where it fails. Raises ConfigurationError where there is no git."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        # A file's name is bytes, and need be no UTF-8.
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
     except FileNotFoundError:
         raise ConfigurationError(
             "--changed-since needs git, which is not on PATH", "apt-get install git"

@@ -23,6 +23,7 @@ else:
 
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """The expression that PEP 723 gives."""
+_INCLUDE = re.compile(r"(?:-r |--requirement[ =])\s*(\S+)")
 
 
 def of_module(custom_sources: Path, module: str, *, root: Path) -> tuple[Requirement, ...]:
@@ -58,6 +59,27 @@ def code_of(custom_sources: Path, module: str) -> tuple[Path, ...]:
     first = module.replace("/", ".").removesuffix(".py").split(".")[0]
     package = custom_sources / first
     return tuple(sorted(package.rglob("*.py"))) if package.is_dir() else (custom_sources / f"{first}.py",)
+
+
+def included(custom_sources: Path, module: str) -> frozenset[Path]:
+    """Each ``requirements.txt`` that ``of_module`` looks for, and those that ``-r`` names, there or not."""
+    found: set[Path] = set()
+    folder = custom_sources
+    for part in module.split("."):
+        folder = folder / part
+        todo = [folder / "requirements.txt"]
+        while todo:
+            file = todo.pop()
+            if file in found:
+                continue
+            found.add(file)
+            try:
+                lines = _logical_lines(_read(file, custom_sources))
+            except ConfigurationError:
+                continue
+            named = [match[1] for _, line in lines if (match := _INCLUDE.match(line.strip()))]
+            todo += [(file.parent / name).resolve() for name in named]
+    return frozenset(found)
 
 
 def of_script(file: Path, *, root: Path) -> tuple[Requirement, ...]:

@@ -88,8 +88,9 @@ class Repository:
 
     def _find(self) -> Path:
         location = self._settings.location
-        if "://" not in location and not re.match(r"^[\w.-]+@[\w.-]+:", location):
-            local = (self._root / Path(location).expanduser()).resolve()
+        place = local_folder(self._settings, self._root)
+        if place is not None:
+            local = place.resolve()
             if local.is_dir() and not (local / "HEAD").is_file():
                 return local
             if not local.is_dir():
@@ -186,3 +187,11 @@ class _GitFailed(Exception):
 
 def _without_credentials(text: str) -> str:
     return re.sub(r"(\w+://)[^/@\s]+@", r"\1", text)
+
+
+def local_folder(settings: VerifiedSources, root: Path) -> Path | None:
+    """The folder that the settings name, from ``root``; None where they name an address."""
+    location = settings.location
+    if "://" in location or re.match(r"^[\w.-]+@[\w.-]+:", location):
+        return None
+    return root / Path(location).expanduser()
