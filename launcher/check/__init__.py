@@ -37,6 +37,8 @@ CORE_MODULES = ("filesystem", "rest_api", "sql_database")
 WHOLE_WORDS = 8
 """Shorter secrets are masked as whole words only (``runner.masking.SHORT``)."""
 _DOTENV = ".env"
+_NOT_HERE = "x" * WHOLE_WORDS
+"""Stands for a variable that this machine lacks, where none is asked for."""
 
 
 def check_project(project: Project) -> tuple[Row, ...]:
@@ -73,9 +75,16 @@ def _tracked(root: Path) -> list[str]:
 
 
 def check_source(
-    project: Project, source: Source, environ: Mapping[str, str], verified: Verified | None = None
+    project: Project,
+    source: Source,
+    environ: Mapping[str, str],
+    verified: Verified | None = None,
+    *,
+    with_secrets: bool = True,
 ) -> tuple[Row, ...]:
     """Verdicts on one source. ``environ`` is that of ``launcher.secrets.read_environment``.
+
+    Without ``with_secrets`` no value is asked for that this machine may lack: secrets, variables.
 
     ``verified`` is dlt's verified sources, where they are at hand. Raises nothing for a fault of the source:
     that is a row.
@@ -83,11 +92,14 @@ def check_source(
     names, verified = _names(verified)
     found = code.custom_file(project, source.dlt_native.source_module)
     module = code.read_module(found) if found is not None else None
+    if not with_secrets:
+        asked = literals.references([source.dlt_native.function_kwargs, source.container.env])
+        environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
     sliced, faults = _sliced(project, source, environ)
     return (
         *_module(project, source, module, names),
         *(check_code.function(project, source, module) if module is not None else ()),
-        *check_code.missing_secrets(project, source, module, sliced),
+        *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
         *_environment(project, source, verified),
         *_mounts(project, source),
         *_destination(project, source, environ),

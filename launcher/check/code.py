@@ -149,9 +149,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def missing_secrets(
-    project: Project, source: Source, module: code.Module | None, sliced: Slice | None
+    project: Project, source: Source, module: code.Module | None, sliced: Slice | None, *, asked: bool = True
 ) -> Iterator[Row]:
-    """Parameters that dlt would look up, where nothing of that name is in the slice."""
+    """Parameters that dlt would look up, where nothing of that name is in the slice.
+
+    Unless they are ``asked`` for, that is no fault, and a secret is not even worth a note.
+    """
     if sliced is None or module is None or module.tree is None:
         return
     node = code.names_of(module.tree).functions.get(source.dlt_native.source_function)
@@ -165,6 +168,10 @@ def missing_secrets(
         if name in source.dlt_native.function_kwargs or name in known.optional or name in parts:
             continue
         complete = False
+        if not asked:
+            level = Level.OK if kind == "secrets" else Level.NOTE
+            yield Row(source.name, "secrets", level, f"'{name}' has no value here, and none is asked for")
+            continue
         leaves = {n.rpartition(".")[2] for n in sliced.names if n.startswith("sources.")}
         place = file if kind == "secrets" else file.replace("secrets.toml", "config.toml")
         yield Row(

@@ -27,6 +27,11 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 @click.option(
     "--deep", is_flag=True, help="In each source's container: import, signature, secrets. Extracts nothing."
 )
+@click.option(
+    "--no-secrets",
+    is_flag=True,
+    help="Ask for no values of secrets and env: names, as where there are none: a pull request.",
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="With --deep: so many at once.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what is well, too.")
 @with_engine
@@ -38,6 +43,7 @@ def command(
     names: tuple[str, ...],
     tags: tuple[str, ...],
     deep: bool,
+    no_secrets: bool,
     jobs: int | None,
     verbose: bool,
     engine: str,
@@ -51,12 +57,16 @@ def command(
     from launcher.check.rows import Level
     from launcher.secrets import read_environment
 
+    if deep and no_secrets:
+        raise click.UsageError("--deep looks the secrets up in the container: it goes without --no-secrets")
     project = load_project(ctx)
     sources = choose(project, names, tags=tags, everything=not names and not tags)
     environ = read_environment(project, os.environ)
     rows = list(check_project(project))
     for source in sources:
-        rows += check_source(project, source, environ, _verified(project, source))
+        rows += check_source(
+            project, source, environ, _verified(project, source), with_secrets=not no_secrets
+        )
     interrupted: Exit | None = None
     if deep:
         hopeless = {row.source for row in rows if row.level is Level.WRONG}

@@ -41,6 +41,12 @@ names = [
 print("sources=" + json.dumps(names))
 END
 """
+# A pull request from a fork gets no secrets: it asks the registry as anybody may, or builds.
+_LOGIN = """\
+if [ -n "$TOKEN" ]; then
+  printf '%s' "$TOKEN" | docker login {host} --username "$USER" --password-stdin
+fi
+"""
 _SYNC = """\
 if [ -n "$DLTPOD_SECRETS" ]; then
   mkdir -p .dlt
@@ -50,7 +56,7 @@ dltpod $DLTPOD_ARGS sync "$SOURCE" --locked --json
 """
 _CHECK = """\
 dltpod $DLTPOD_ARGS build "$SOURCE" --locked
-dltpod $DLTPOD_ARGS check "$SOURCE"
+dltpod $DLTPOD_ARGS check "$SOURCE" --no-secrets
 """
 
 
@@ -159,7 +165,7 @@ def _login(registry: str) -> dict[str, Any]:
             "USER": "${{ github.actor }}" if github else "${{ vars.REGISTRY_USER }}",
             "TOKEN": "${{ secrets.GITHUB_TOKEN }}" if github else "${{ secrets.REGISTRY_TOKEN }}",
         },
-        "run": f'printf \'%s\' "$TOKEN" | docker login {host} --username "$USER" --password-stdin\n',
+        "run": _LOGIN.format(host=host),
     }
 
 

@@ -224,6 +224,30 @@ def test_a_secret_that_is_not_there_is_told_with_its_place_and_the_near_miss(tmp
     assert missing[0].hint == f'In {tmp_path}/.dlt/secrets.toml: [sources.acme] and below it token = "..."'
 
 
+def test_where_no_secrets_are_asked_for_all_else_is_judged(tmp_path: Path) -> None:
+    more = "    container: {env: {KEY: 'env:ACME_KEY'}}\n"
+
+    def judged(sources: str, *, with_secrets: bool = False) -> list[tuple[str, str, str]]:
+        project = given(tmp_path, sources, code=CODE.replace("region: Optional[str]", "region: str"))
+        found = check_source(
+            project,
+            source(project, "acme"),
+            read_environment(project, {}),
+            Sources(),
+            with_secrets=with_secrets,
+        )
+        return [(row.what, row.level.value, row.text) for row in found if row.level is not Level.OK]
+
+    assert judged(entry(more=more)) == [
+        ("secrets", "note", "'region' has no value here, and none is asked for")
+    ]
+    assert "ACME_KEY is not set" in judged(entry(more=more), with_secrets=True)[0][2]
+    assert [row[:2] for row in judged(entry(), with_secrets=True)] == [("secrets", "wrong")] * 2
+    # A form that names no variable, an argument that is none: those need no value to be seen.
+    assert "begins with env:" in judged(entry(more=more.replace("ACME_KEY", "")))[0][2]
+    assert "no argument 'subdomin'" in judged(entry().replace("subdomain:", "subdomin:"))[0][2]
+
+
 def test_variables_that_are_not_set_are_told(tmp_path: Path) -> None:
     found = rows(tmp_path, entry().replace("{subdomain: x}", '{subdomain: "env:NOT_SET"}'))["secrets"]
     assert "NOT_SET is not set" in found[0].text
