@@ -11,15 +11,28 @@ from launcher import __version__
 from launcher.config.models import Project, Source
 from launcher.render.documents import dump
 from launcher.render.schedule import checked
+from launcher.slices import literals
 
 _TOP = PurePosixPath(".")
+_WHOLE = "DLTPOD_SECRETS"
 _COMMENT = """\
 # The sources of {project} as CI jobs: made by `dltpod render ci`, to be made again, not edited.
 # A pull request builds and checks the sources that it touches; a push to main, a schedule and a call by
 # hand run them, a push only those that it touches. Secrets of the repository that it reads:
 #   DLTPOD_SECRETS   the text of .dlt/secrets.toml
 #   REGISTRY_TOKEN   the password for `registry:`, unless that is ghcr.io
-"""
+{variables}"""
+_VARIABLES = "#   and for each env: name of sources.yml its value: {names}\n"
+_OF_THE_MACHINE = frozenset({"CI", "HOME", "HOSTNAME", "LANG", "PATH", "PWD", "SHELL", "TMPDIR", "USER"})
+_OF_GITHUB = frozenset(
+    "GITHUB_" + name
+    for name in (
+        *("ACTOR", "ACTOR_ID", "API_URL", "BASE_REF", "EVENT_NAME", "GRAPHQL_URL", "HEAD_REF", "JOB", "REF"),
+        *("REF_NAME", "REF_TYPE", "REPOSITORY", "REPOSITORY_ID", "REPOSITORY_OWNER", "REPOSITORY_OWNER_ID"),
+        *("RUN_ATTEMPT", "RUN_ID", "RUN_NUMBER", "SERVER_URL", "SHA", "WORKFLOW", "WORKSPACE"),
+    )
+)
+"""Variables that each of its machines has: a secret of that name, which nobody made, would empty them."""
 _CHOOSE = """\
 if [ -n "$BASE" ] && git cat-file -e "$BASE^{commit}" 2>/dev/null; then
   dltpod $DLTPOD_ARGS list --changed-since "$BASE" --json >chosen.json
@@ -76,6 +89,7 @@ def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath
     }
     if schedules:
         triggers["schedule"] = [{"cron": schedule} for schedule in sorted(set(schedules.values()))]
+    secrets = _secrets(project, enabled)
     workflow: dict[str, Any] = {
         "name": "dltpod",
         "on": triggers,
@@ -85,9 +99,24 @@ def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath
             "DLTPOD_ARGS": f"--file {project.file.relative_to(project.root).as_posix()}",
         },
         "defaults": {"run": {"shell": "bash", "working-directory": str(folder)}},
-        "jobs": {"choose": _choose(schedules), "sync": _sync(project)},
+        "jobs": {"choose": _choose(schedules), "sync": _sync(project, secrets)},
     }
-    return _COMMENT.format(project=project.name) + dump(workflow)
+    variables = [name for name in secrets if name != _WHOLE]
+    named = _VARIABLES.format(names=", ".join(variables)) if variables else ""
+    return _COMMENT.format(project=project.name, variables=named) + dump(workflow)
+
+
+def _secrets(project: Project, sources: Sequence[Source]) -> dict[str, str]:
+    """The variables of the step that syncs: secrets.toml, and each name that an ``env:`` asks for."""
+    asked = [[s.dlt_native.function_kwargs, s.container.env] for s in sources]
+    webhook = project.notify.webhook if project.notify is not None else None
+    names = sorted(set(literals.references([asked, webhook])) - _OF_THE_MACHINE - _OF_GITHUB)
+    found = {name: name for name in names if not name.startswith(("RUNNER_", "DLTPOD_"))}
+    for name in found:
+        # GitHub keeps the prefix for itself: no secret but its own token can be called so.
+        if name.startswith("GITHUB_") and name != "GITHUB_TOKEN":
+            found[name] = f"DLTPOD_{name}"
+    return {name: f"${{{{ secrets.{secret} }}}}" for name, secret in {_WHOLE: _WHOLE, **found}.items()}
 
 
 def _choose(schedules: Mapping[str, str]) -> dict[str, Any]:
@@ -113,7 +142,7 @@ def _choose(schedules: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _sync(project: Project) -> dict[str, Any]:
+def _sync(project: Project, secrets: Mapping[str, str]) -> dict[str, Any]:
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4", "with": {"persist-credentials": False}},
         *_python(),
@@ -126,7 +155,7 @@ def _sync(project: Project) -> dict[str, Any]:
         {
             "name": "Sync",
             "if": pull_request.replace("==", "!="),
-            "env": {"DLTPOD_SECRETS": "${{ secrets.DLTPOD_SECRETS }}"},
+            "env": dict(secrets),
             "run": _SYNC,
         },
     ]

@@ -70,6 +70,40 @@ def test_no_expression_stands_inside_a_script_where_its_text_would_be_run() -> N
     assert [step["run"] for job in jobs for step in job["steps"] if "${{" in step.get("run", "")] == []
 
 
+def _sync_step(found: Project) -> Any:
+    return next(s for s in workflow(found)["jobs"]["sync"]["steps"] if s.get("name") == "Sync")
+
+
+def test_each_variable_that_an_enabled_source_or_the_webhook_asks_for_comes_from_a_secret_of_its_name() -> (
+    None
+):
+    native = {"source_module": "m", "source_function": "f"}
+    kwargs = {"deep": [{"token": "env:SHOP_TOKEN"}], "again": "env:SHOP_TOKEN", "text": "env: none"}
+    found = project(
+        notify={"webhook": "env:HOOK_URL"},
+        sources=(
+            {"name": "shop", "dlt_native": {**native, "function_kwargs": kwargs}},
+            {"name": "tz", "dlt_native": native, "container": {"env": {"TZ": "env:ZONE", "LANG": "C"}}},
+            {"name": "off", "enabled": False, "dlt_native": {**native, "function_kwargs": {"x": "env:OFF"}}},
+        ),
+    )
+    names = ["DLTPOD_SECRETS", "HOOK_URL", "SHOP_TOKEN", "ZONE"]
+    assert _sync_step(found)["env"] == {name: f"${{{{ secrets.{name} }}}}" for name in names}
+    assert "its value: HOOK_URL, SHOP_TOKEN, ZONE\n" in ci.render(found, found.sources)
+
+
+def test_a_variable_that_githubs_machines_set_is_not_emptied_by_a_secret_that_nobody_could_make() -> None:
+    names = ("HOME", "GITHUB_REPOSITORY", "RUNNER_TEMP", "GITHUB_TOKEN", "GITHUB_PAT")
+    kwargs = {name: f"env:{name}" for name in names}
+    native = {"source_module": "m", "source_function": "f", "function_kwargs": kwargs}
+    found = project(sources=({"name": "repo", "dlt_native": native},))
+    assert _sync_step(found)["env"] == {
+        "DLTPOD_SECRETS": "${{ secrets.DLTPOD_SECRETS }}",
+        "GITHUB_PAT": "${{ secrets.DLTPOD_GITHUB_PAT }}",
+        "GITHUB_TOKEN": "${{ secrets.GITHUB_TOKEN }}",
+    }
+
+
 def test_the_crontab_is_the_golden_one_to_the_letter() -> None:
     found = project(root=Path("/srv/100% acme"), file=Path("/srv/100% acme/sources.yml"))
     made = cron.render(found, found.sources, command=Path("/srv/venv/bin/dltpod"))
