@@ -35,9 +35,9 @@ _OF_GITHUB = frozenset(
 """Variables that each of its machines has: a secret of that name, which nobody made, would empty them."""
 _CHOOSE = """\
 if [ -n "$BASE" ] && git cat-file -e "$BASE^{commit}" 2>/dev/null; then
-  dltpod $DLTPOD_ARGS list --changed-since "$BASE" --json >chosen.json
+  dltpod list --changed-since "$BASE" --json >chosen.json
 else
-  dltpod $DLTPOD_ARGS list --json >chosen.json
+  dltpod list --json >chosen.json
 fi
 python - >>"$GITHUB_OUTPUT" <<'END'
 import json, os
@@ -65,11 +65,11 @@ if [ -n "$DLTPOD_SECRETS" ]; then
   mkdir -p .dlt
   (umask 077 && printf '%s' "$DLTPOD_SECRETS" >.dlt/secrets.toml)
 fi
-dltpod $DLTPOD_ARGS sync "$SOURCE" --locked --json
+dltpod sync "$SOURCE" --locked --json
 """
 _CHECK = """\
-dltpod $DLTPOD_ARGS build "$SOURCE" --locked
-dltpod $DLTPOD_ARGS check "$SOURCE" --no-secrets
+dltpod build "$SOURCE" --locked
+dltpod check "$SOURCE" --no-secrets
 """
 
 
@@ -96,7 +96,7 @@ def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath
         "permissions": {"contents": "read", "packages": "read"},
         "env": {
             "DLTPOD": f"dltpod=={__version__}",
-            "DLTPOD_ARGS": f"--file {project.file.relative_to(project.root).as_posix()}",
+            "DLTPOD_FILE": project.file.relative_to(project.root).as_posix(),
         },
         "defaults": {"run": {"shell": "bash", "working-directory": str(folder)}},
         "jobs": {"choose": _choose(schedules), "sync": _sync(project, secrets)},

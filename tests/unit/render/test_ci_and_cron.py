@@ -70,6 +70,12 @@ def test_no_expression_stands_inside_a_script_where_its_text_would_be_run() -> N
     assert [step["run"] for job in jobs for step in job["steps"] if "${{" in step.get("run", "")] == []
 
 
+def test_the_file_reaches_dltpod_as_it_is_called() -> None:
+    found = project(file=Path("/srv/acme/my $sources.yml"))
+    assert workflow(found)["env"]["DLTPOD_FILE"] == "my $sources.yml"
+    assert "--file" not in ci.render(found, found.sources)
+
+
 def _sync_step(found: Project) -> Any:
     return next(s for s in workflow(found)["jobs"]["sync"]["steps"] if s.get("name") == "Sync")
 
