@@ -33,25 +33,42 @@ _OF_GITHUB = frozenset(
     )
 )
 """Variables that each of its machines has: a secret of that name, which nobody made, would empty them."""
+_WHO = "${{ github.event_name == 'pull_request' && github.ref || 'sync' }}"
+_GROUP = "${{ fromJSON(needs.choose.outputs.groups)[matrix.source] }}"
 _CHOOSE = """\
+set -f
+names=($ONLY)
+folder=$(mktemp -d)
+dltpod list --json >"$folder/all.json"
 if [ -n "$BASE" ] && git cat-file -e "$BASE^{commit}" 2>/dev/null; then
-  dltpod list --changed-since "$BASE" --json >chosen.json
+  dltpod list --changed-since "$BASE" --json -- "${names[@]}" >"$folder/chosen.json"
 else
-  dltpod list --json >chosen.json
+  dltpod list --json -- "${names[@]}" >"$folder/chosen.json"
 fi
-python - >>"$GITHUB_OUTPUT" <<'END'
-import json, os
-wanted = set(os.environ["ONLY"].split())
+python - "$folder" >>"$GITHUB_OUTPUT" <<'END'
+import json, os, pathlib, sys, zlib
+folder = pathlib.Path(sys.argv[1])
+every, chosen = (json.loads((folder / name).read_text()) for name in ("all.json", "chosen.json"))
+off = [source["name"] for source in chosen if not source["enabled"]]
+if os.environ["ONLY"].strip() and off:
+    sys.exit("disabled in sources.yml: " + ", ".join(off))
 schedule = os.environ["SCHEDULE"]
 schedules = json.loads(os.environ["SCHEDULES"])
 names = [
     source["name"]
-    for source in json.load(open("chosen.json"))
-    if source["enabled"]
-    and (not wanted or source["name"] in wanted)
-    and (not schedule or schedules.get(source["name"]) == schedule)
+    for source in chosen
+    if source["enabled"] and (not schedule or schedules.get(source["name"]) == schedule)
 ]
-print("sources=" + json.dumps(names))
+most = 256  # jobs that GitHub takes of one matrix
+groups = {name: name for name in names}
+if sum(source["enabled"] for source in every) > most:
+    # By its name alone, a source is in the same batch in each run: two runs of it find one another.
+    batches = {}
+    for name in names:
+        batches.setdefault(zlib.crc32(name.encode()) % most, []).append(name)
+    groups = {" ".join(batch): f"batch {number}" for number, batch in batches.items()}
+print("sources=" + json.dumps(list(groups)))
+print("groups=" + json.dumps(groups))
 END
 """
 # A pull request from a fork gets no secrets: it asks the registry as anybody may, or builds.
@@ -65,11 +82,11 @@ if [ -n "$DLTPOD_SECRETS" ]; then
   mkdir -p .dlt
   (umask 077 && printf '%s' "$DLTPOD_SECRETS" >.dlt/secrets.toml)
 fi
-dltpod sync "$SOURCE" --locked --json
+dltpod sync $DLTPOD_SOURCES --locked --json
 """
 _CHECK = """\
-dltpod build "$SOURCE" --locked
-dltpod check "$SOURCE" --no-secrets
+dltpod build $DLTPOD_SOURCES --locked
+dltpod check $DLTPOD_SOURCES --no-secrets
 """
 
 
@@ -122,7 +139,7 @@ def _secrets(project: Project, sources: Sequence[Source]) -> dict[str, str]:
 def _choose(schedules: Mapping[str, str]) -> dict[str, Any]:
     return {
         "runs-on": "ubuntu-latest",
-        "outputs": {"sources": "${{ steps.choose.outputs.sources }}"},
+        "outputs": {name: f"${{{{ steps.choose.outputs.{name} }}}}" for name in ("sources", "groups")},
         "steps": [
             # The whole history: what a change touches is told from the commit where it began.
             {"uses": "actions/checkout@v4", "with": {"fetch-depth": 0, "persist-credentials": False}},
@@ -168,12 +185,14 @@ def _sync(project: Project, secrets: Mapping[str, str]) -> dict[str, Any]:
             "max-parallel": 8,
             "matrix": {"source": "${{ fromJSON(needs.choose.outputs.sources) }}"},
         },
-        # Two runs of one source would load it twice: the second waits.
+        # Two runs of one source would load it twice: the second waits, whatever branch it is of. A pull
+        # request loads nothing, so it waits for its own earlier runs alone.
         "concurrency": {
-            "group": "dltpod-${{ github.ref }}-${{ matrix.source }}",
+            "group": f"dltpod-{project.name}-{_WHO}-{_GROUP}",
             "cancel-in-progress": False,
         },
-        "env": {"SOURCE": "${{ matrix.source }}"},
+        # One name, or those of a batch with spaces between; no name has one.
+        "env": {"DLTPOD_SOURCES": "${{ matrix.source }}"},
         "steps": steps,
     }
 

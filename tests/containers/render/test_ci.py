@@ -30,7 +30,7 @@ class Workflow:
         folder.source("one", "one", "rows", schedule="0 6 * * *")
         folder.source("two", "two", "rows", schedule="@hourly")
         folder.source("off", "one", "rows", enabled=False)
-        folder.write(".gitignore", ".dltpod/\ndata/\n.dlt/\nchosen.json\n")
+        folder.write(".gitignore", ".dltpod/\ndata/\n.dlt/\n")
         assert folder.start("lock", "one", "two").wait(300) == 0
         assert folder.start("render", "ci", "-o", ".github/workflows/dltpod.yml").wait(60) == 0
         self.git("init", "-q", "-b", "main")
