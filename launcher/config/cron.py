@@ -57,6 +57,9 @@ def _fault(part: str, low: int, high: int, words: tuple[str, ...]) -> str:
         if number is None or not low <= number <= high:
             return f"'{text}' is not from {low} to {high}"
         numbers.append(number)
+    if step is not None and first != "*" and last is None:
+        # Kubernetes takes it, and cron refuses the whole crontab for it.
+        return f"'{part}' steps through no range, and cron refuses that: write '{first}-{high}/{step}'"
     if len(numbers) == 2 and numbers[0] > numbers[1]:
         return f"'{part}' ends before it begins"
     return ""

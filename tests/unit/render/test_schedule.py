@@ -10,7 +10,15 @@ from launcher.render.schedule import checked
 
 @pytest.mark.parametrize(
     "expression",
-    ["0 * * * *", "*/5 0-6,22 1-15/2 jan-mar MON,FRI", "0 0 29 2 *", "@hourly", "@daily", "59 23 31 12 6"],
+    [
+        "0 * * * *",
+        "*/5 0-6,22 1-15/2 jan-mar MON,FRI",
+        "0 0 29 2 *",
+        "@hourly",
+        "@daily",
+        "59 23 31 12 6",
+        "5-59/15 * * jan-12/3 *",
+    ],
 )
 def test_an_expression_of_five_fields_or_a_known_word_is_taken(expression: str) -> None:
     assert checked("x", expression) == expression
@@ -30,6 +38,11 @@ def test_an_expression_of_five_fields_or_a_known_word_is_taken(expression: str) 
         ("* * * * fry", "'fry' is not from 0 to 6"),
         ("5-1 * * * *", "'5-1' ends before it begins"),
         ("*/0 * * * *", "a step of 0 never comes"),
+        (
+            "5/15 * * * *",
+            "minute '5/15': '5/15' steps through no range, and cron refuses that: write '5-59/15'",
+        ),
+        ("0 0 * JAN/3 *", "write 'jan-12/3'"),
         ("*-5 * * * *", "'*-5' is no range"),
         ("1,,2 * * * *", "'' is no number, range or step"),
         ("@hourli", "did you mean '@hourly'"),
