@@ -88,7 +88,15 @@ def _text(kind: str, project: Project, sources: Sequence[Source]) -> str:
         return ci.render(project, sources, folder=_folder_in_repository(project.root))
     from launcher.render import cron
 
-    return cron.render(project, sources, command=Path(sys.argv[0]).absolute())
+    return cron.render(project, sources, command=_own_command())
+
+
+def _own_command() -> list[str]:
+    """How this dltpod is called from anywhere: the script that runs, or its interpreter and module."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return [sys.executable, "-m", "launcher"]
+    return [str(called.absolute())]
 
 
 def _plan(project: Project, sources: Sequence[Source], kind: str) -> Planned:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError
@@ -18,8 +17,8 @@ SHELL=/bin/sh
 """
 
 
-def render(project: Project, sources: Sequence[Source], *, command: Path) -> str:
-    """A crontab that calls ``command`` (dltpod's own path) for each enabled source that has a schedule.
+def render(project: Project, sources: Sequence[Source], *, command: Sequence[str]) -> str:
+    """A crontab that calls ``command`` (dltpod's own) for each enabled source that has a schedule.
 
     Raises ConfigurationError where none has one, and for what is no cron expression.
     """
@@ -29,11 +28,13 @@ def render(project: Project, sources: Sequence[Source], *, command: Path) -> str
             "no source has a schedule", 'give one to those that cron shall run: schedule: "0 6 * * *"'
         )
     log = shlex.quote(str(project.private / "cron.log"))
+    # The shell opens the log before dltpod runs, and a fresh clone has no folder for it.
+    folder = shlex.join(["mkdir", "-p", "-m", "700", str(project.private)])
     lines = []
     for source in scheduled:
         schedule = checked(source.name, source.schedule or "")
-        call = shlex.join([str(command), "--file", str(project.file), "sync", source.name, "--json"])
-        line = f"{call} >>{log} 2>&1"
+        call = shlex.join([*command, "--file", str(project.file), "sync", source.name, "--json"])
+        line = f"{folder} && {call} >>{log} 2>&1"
         # cron ends a command at a bare percent sign.
         lines.append(f"{schedule} {line.replace('%', chr(92) + '%')}\n")
     return _COMMENT.format(project=project.name) + "".join(lines)

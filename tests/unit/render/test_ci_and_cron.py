@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +15,8 @@ from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.render import ci, cron
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests" / "golden"
 
 
 def project(**more: Any) -> Project:
@@ -112,14 +116,35 @@ def test_a_variable_that_githubs_machines_set_is_not_emptied_by_a_secret_that_no
 
 def test_the_crontab_is_the_golden_one_to_the_letter() -> None:
     found = project(root=Path("/srv/100% acme"), file=Path("/srv/100% acme/sources.yml"))
-    made = cron.render(found, found.sources, command=Path("/srv/venv/bin/dltpod"))
+    made = cron.render(found, found.sources, command=["/srv/venv/bin/dltpod"])
     assert made == (GOLDEN / "crontab").read_text()
+
+
+def test_a_line_runs_where_nothing_ran_before_and_its_log_is_its_owners_alone(tmp_path: Path) -> None:
+    root = tmp_path / "100% acme"
+    root.mkdir()
+    found = project(root=root, file=root / "sources.yml")
+    command = ["/bin/sh", "-c", 'echo "$0 $@"']
+    line = cron.render(found, found.sources, command=command).splitlines()[-1]
+    # As cron does it: the words after the schedule, percent signs bare.
+    subprocess.run(["/bin/sh", "-c", line.partition(" ")[2].replace("\\%", "%")], cwd="/", check=True)
+    assert (root / ".dltpod" / "cron.log").read_text() == f"--file {root}/sources.yml sync shop --json\n"
+    assert (root / ".dltpod").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_line_of_dltpod_called_as_a_module_calls_it_as_one(tmp_path: Path) -> None:
+    native = {"source_module": "m", "source_function": "f"}
+    entry = {"name": "one", "schedule": "@daily", "dlt_native": native}
+    (tmp_path / "sources.yml").write_text(json.dumps({"version": 1, "sources": [entry]}))
+    call = [sys.executable, "-m", "launcher", "render", "cron", "--file", str(tmp_path / "sources.yml")]
+    made = subprocess.run(call, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert f"&& {sys.executable} -m launcher --file {tmp_path}/sources.yml sync one" in made
 
 
 def test_a_crontab_without_a_scheduled_source_is_refused() -> None:
     found = project()
     with pytest.raises(ConfigurationError, match="no source has a schedule"):
-        cron.render(found, found.sources[2:], command=Path("dltpod"))
+        cron.render(found, found.sources[2:], command=["dltpod"])
 
 
 def test_a_schedule_that_is_none_is_refused_by_both() -> None:
@@ -128,4 +153,4 @@ def test_a_schedule_that_is_none_is_refused_by_both() -> None:
     with pytest.raises(ConfigurationError, match="is no cron expression"):
         ci.render(found, wrong)
     with pytest.raises(ConfigurationError, match="is no cron expression"):
-        cron.render(found, wrong, command=Path("dltpod"))
+        cron.render(found, wrong, command=["dltpod"])
