@@ -73,11 +73,12 @@ def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> 
     from launcher import host
     from launcher.render import compose
 
+    for plan in plans:
+        # An engine would make a folder that is missing for root, or refuse to start.
+        host.prepare(plan, project.data)
+    host.hand_over(project.root, project.private)
     if place is None:
         return compose.render(plans, root=project.root)
-    for plan in plans:
-        # An engine would make a folder that is missing for root.
-        host.prepare(plan, project.data)
     return compose.render(plans, root=project.root, folder=place.parent, file=place.name)
 
 

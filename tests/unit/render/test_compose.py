@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from launcher.commands.render import _compose
+from launcher.config.models import Project
 from launcher.errors import ConfigurationError
-from launcher.plan import JobPlan
+from launcher.plan import Caller, JobPlan, Mount
 from launcher.render.compose import render
 from runner.contract import job_from
 from tests.unit.render.plans import ROOT, SECRET, a_file_destination, plan, with_container, with_job
@@ -31,6 +34,27 @@ def service(made: JobPlan, **place: Any) -> dict[str, Any]:
 
 def test_the_rendering_is_the_golden_one_to_the_letter() -> None:
     assert render(fleet(), root=ROOT) == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("output", [None, "compose.yml"])
+def test_the_folders_that_the_file_mounts_are_there_wherever_it_is_written_to(
+    tmp_path: Path, output: str | None
+) -> None:
+    state = tmp_path / ".dltpod" / "state" / "shop"
+    (tmp_path / "custom_sources").mkdir()
+    made = with_container(
+        plan("shop", state_dir=state),
+        user=Caller(os.getuid(), os.getgid(), owns_files=True),
+        mounts=(Mount(state, "/state", read_only=False), Mount(tmp_path / "data", "/data", read_only=False)),
+    )
+    native = {"source_module": "m", "source_function": "f"}
+    entry = {"name": "shop", "dlt_native": native}
+    project = Project.model_validate(
+        {"root": tmp_path, "file": tmp_path / "sources.yml", "name": "acme", "sources": (entry,)}
+    )
+    text = _compose(project, [made], tmp_path / output if output else None)
+    volumes = yaml.safe_load(text)["services"]["shop"]["volumes"]
+    assert [(tmp_path / volume["source"]).is_dir() for volume in volumes] == [True, True]
 
 
 def test_no_value_of_a_secret_is_rendered() -> None:
