@@ -28,16 +28,19 @@ KEEP_FINISHED = 86_400.0
 
 
 def render(plans: Sequence[JobPlan], *, with_secrets: bool = False) -> dict[str, str]:
-    """File name to text: one file a source, and ``kustomization.yaml``.
+    """File name to text: one file a source, one more for its state, and ``kustomization.yaml``.
 
     A source with a schedule is a CronJob, one without a Job. No value of a secret is in there
-    unless ``with_secrets``; each file begins with the line that makes its Secret. Raises
-    ConfigurationError for what Kubernetes can't do.
+    unless ``with_secrets``; each file begins with the line that makes its Secret. A volume claim is in
+    a file of its own, so that deleting what runs a source deletes no data. Raises ConfigurationError
+    for what Kubernetes can't do.
     """
     files = {}
     for plan in plans:
-        name, text = _file(plan, with_secrets)
-        files[name] = text
+        files[_file_name(plan)] = _text(plan, with_secrets)
+        state = state_documents(plan)
+        if state:
+            files[_file_name(plan, ".state")] = dump_all(state, comment=_state_comment(plan))
     kustomization: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -51,7 +54,7 @@ def render(plans: Sequence[JobPlan], *, with_secrets: bool = False) -> dict[str,
 
 
 def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, Any]]:
-    """The objects of one source, in the order in which they can be created."""
+    """What runs one source, in the order in which it can be created: everything but its state."""
     plan = as_rendered(plan)
     manifests.check_plan(plan)
     settings = plan.kubernetes
@@ -68,7 +71,6 @@ def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, An
         ),
         manifests.config_map(plan, names, labels),
         manifests.secret(plan, names, labels) if with_secrets and not settings.secret else None,
-        manifests.claim(plan, names, labels),
     ]
     keep = KEEP_FINISHED if settings.keep is None else parse_duration(settings.keep)
     if plan.schedule is None:
@@ -78,10 +80,20 @@ def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, An
         made.append(
             manifests.cron_job(plan, names, labels, schedule=schedule, retries=plan.retries, keep=keep)
         )
-    found = [document for document in made if document is not None]
-    if settings.namespace is not None:
+    return _in_namespace(plan, [document for document in made if document is not None])
+
+
+def state_documents(plan: JobPlan) -> list[dict[str, Any]]:
+    """The objects that hold a source's state: its volume claim, if it asks for one."""
+    claim = manifests.claim(plan, _names(plan), labels_of_source(plan.job))
+    return _in_namespace(plan, [] if claim is None else [claim])
+
+
+def _in_namespace(plan: JobPlan, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    namespace = plan.kubernetes.namespace
+    if namespace is not None:
         for document in found:
-            document["metadata"] = {"namespace": settings.namespace, **document["metadata"]}
+            document["metadata"] = {"namespace": namespace, **document["metadata"]}
     return found
 
 
@@ -101,11 +113,23 @@ def _names(plan: JobPlan) -> Names:
     return names_of_source(plan.job, secret=settings.secret, service_account=settings.service_account)
 
 
-def _file(plan: JobPlan, with_secrets: bool) -> tuple[str, str]:
-    names = _names(plan)
-    found = documents(plan, with_secrets=with_secrets)
-    return f"{plan.job.source.replace('_', '-')}.yaml", dump_all(
-        found, comment=_comment(plan, names, with_secrets)
+def _file_name(plan: JobPlan, part: str = "") -> str:
+    """A source's name has no dot, so no two of these are the same, and none is a source's own name."""
+    return f"{plan.job.source.replace('_', '-')}{part}.yaml"
+
+
+def _text(plan: JobPlan, with_secrets: bool) -> str:
+    return dump_all(
+        documents(plan, with_secrets=with_secrets), comment=_comment(plan, _names(plan), with_secrets)
+    )
+
+
+def _state_comment(plan: JobPlan) -> str:
+    source, names = plan.job.source, _names(plan)
+    held = "its state" if plan.job.destination.file is None else "its state and the rows that it loaded"
+    return (
+        f"State of source {source}: made by `dltpod render kubernetes {source}`, to be made again, not"
+        f" edited.\nTo delete the claim {names.claim} is to delete {held}."
     )
 
 

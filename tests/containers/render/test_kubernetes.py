@@ -31,7 +31,11 @@ def test_sources_that_a_cluster_can_run_are_rendered_and_the_others_told(project
     assert "warning: unfit: destination 'duckdb' is a file; a pod's files vanish with it" in errors
     folder = project.root / "k8s"
     assert output.strip() == str(folder)
-    assert sorted(file.name for file in folder.iterdir()) == ["fit.yaml", "kustomization.yaml"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "fit.state.yaml",
+        "fit.yaml",
+        "kustomization.yaml",
+    ]
 
 
 def test_a_source_that_is_named_and_can_not_be_rendered_is_an_error_and_writes_nothing(

@@ -209,6 +209,20 @@ def test_the_kustomization_sets_the_namespace_that_all_sources_share() -> None:
     assert yaml.safe_load(render(made)["kustomization.yaml"])["namespace"] == "pipelines"
 
 
+def test_deleting_what_runs_a_source_deletes_no_state() -> None:
+    files = render([stateful()])
+    kinds = {name: [d["kind"] for d in yaml.safe_load_all(text)] for name, text in files.items()}
+    assert "PersistentVolumeClaim" not in kinds["shop.yaml"]
+    assert kinds["shop.state.yaml"] == ["PersistentVolumeClaim"]
+    assert yaml.safe_load(files["kustomization.yaml"])["resources"] == ["shop.state.yaml", "shop.yaml"]
+
+
+def test_a_claim_is_in_the_namespace_of_its_source() -> None:
+    made = with_kubernetes(plan("shop"), namespace="pipelines", state={"size": "1Gi"})
+    [claim] = yaml.safe_load_all(render([made])["shop.state.yaml"])
+    assert claim["metadata"]["namespace"] == "pipelines"
+
+
 def test_a_check_holds_another_name_than_a_run_of_the_same_source() -> None:
     check = objects(with_job(plan(), action="check"))["Job"]
     assert check["metadata"]["name"] == "dltpodcheck-acme-jira-issues"
