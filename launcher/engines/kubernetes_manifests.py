@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from launcher.config.units import parse_size
 from launcher.engines.kubernetes_names import (
     CONTAINER,
     LABEL_ACTION,
@@ -105,7 +106,7 @@ def claim(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, A
         return None
     spec: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": state.size}},
+        "resources": {"requests": {"storage": _quantity(state.size)}},
     }
     if state.storage_class is not None:
         spec["storageClassName"] = state.storage_class
@@ -290,7 +291,7 @@ def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    scratch = plan.kubernetes.scratch
+    scratch = _quantity(plan.kubernetes.scratch)
     job_folder = JOB_FILE.rpartition("/")[0]
     volumes: list[dict[str, Any]] = [
         {"name": "job", "configMap": {"name": names.config_map, "defaultMode": 0o444}},
@@ -317,6 +318,11 @@ def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[di
         if plan.job.destination.file is not None:
             mounts.append({"name": "state", "mountPath": DATA_DIR, "subPath": "data"})
     return volumes, mounts
+
+
+def _quantity(size: str) -> str:
+    """A size as Docker reads it in Kubernetes' units: ``512m`` would be half a byte there."""
+    return bytes_quantity(parse_size(size))
 
 
 def _readable(job: JobSpec) -> str:

@@ -217,6 +217,21 @@ def test_deleting_what_runs_a_source_deletes_no_state() -> None:
     assert yaml.safe_load(files["kustomization.yaml"])["resources"] == ["shop.state.yaml", "shop.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("written", "quantity"), [("1g", "1Gi"), ("512m", "512Mi"), ("1.5GB", "1536Mi"), ("2Gi", "2Gi")]
+)
+def test_a_size_of_a_volume_is_read_as_docker_reads_it_and_written_in_units_of_kubernetes(
+    written: str, quantity: str
+) -> None:
+    [claim] = yaml.safe_load_all(
+        render([with_kubernetes(plan("shop"), state={"size": written})])["shop.state.yaml"]
+    )
+    assert claim["spec"]["resources"]["requests"]["storage"] == quantity
+    pod = pod_of(objects(with_kubernetes(plan("shop"), scratch=written))["Job"])
+    assert pod is not None
+    assert pod["volumes"][-1] == {"name": "state", "emptyDir": {"sizeLimit": quantity}}
+
+
 def test_a_claim_is_in_the_namespace_of_its_source() -> None:
     made = with_kubernetes(plan("shop"), namespace="pipelines", state={"size": "1Gi"})
     [claim] = yaml.safe_load_all(render([made])["shop.state.yaml"])
