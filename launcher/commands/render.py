@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -60,13 +61,27 @@ def command(
     for fault in planned.faults:
         _say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
     if kind == "kubernetes":
-        from launcher.render import kubernetes
-
-        _put_files(kubernetes.render(planned.plans, with_secrets=with_secrets), place)
+        _put_files(_kubernetes(project, planned.plans, place, with_secrets=with_secrets), place)
     else:
         _put_file(_compose(project, planned.plans, place), place)
     if planned.faults:
         ctx.exit(int(Exit.USAGE))
+
+
+def _kubernetes(
+    project: Project, plans: Sequence[JobPlan], place: Path | None, *, with_secrets: bool
+) -> dict[str, str]:
+    """The files, with what stands in the folder and still holds named in the kustomization too."""
+    from launcher.render import kubernetes, kustomization
+
+    texts = {}
+    if place is not None and place.is_dir():
+        for file in place.glob("*.yaml"):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                texts[file.name] = file.read_text(encoding="utf-8")
+    others = {s.name for s in project.sources if s.enabled} - {plan.job.source for plan in plans}
+    kept = kustomization.kept(kustomization.standing(texts), project.name, others)
+    return kubernetes.render(plans, with_secrets=with_secrets, kept=kept)
 
 
 def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> str:

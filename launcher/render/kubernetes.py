@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from launcher.config.units import parse_duration
@@ -20,20 +20,23 @@ from launcher.engines.kubernetes_names import (
 )
 from launcher.engines.kubernetes_network import egress_rules, network_policy
 from launcher.plan import JobPlan
-from launcher.render.documents import dump, dump_all
+from launcher.render.documents import dump_all
+from launcher.render.kustomization import FILE, Standing, kustomization
 from launcher.render.schedule import checked
 
 KEEP_FINISHED = 86_400.0
 """Seconds that a finished Job stays, for its log, where ``kubernetes.keep`` says nothing."""
 
 
-def render(plans: Sequence[JobPlan], *, with_secrets: bool = False) -> dict[str, str]:
+def render(
+    plans: Sequence[JobPlan], *, with_secrets: bool = False, kept: Collection[Standing] = ()
+) -> dict[str, str]:
     """File name to text: one file a source, one more for its state, and ``kustomization.yaml``.
 
     A source with a schedule is a CronJob, one without a Job. No value of a secret is in there
     unless ``with_secrets``; each file begins with the line that makes its Secret. A volume claim is in
-    a file of its own, so that deleting what runs a source deletes no data. Raises ConfigurationError
-    for what Kubernetes can't do.
+    a file of its own, so that deleting what runs a source deletes no data. ``kept`` are other files of
+    the folder that the kustomization names too. Raises ConfigurationError for what Kubernetes can't do.
     """
     files = {}
     for plan in plans:
@@ -41,15 +44,7 @@ def render(plans: Sequence[JobPlan], *, with_secrets: bool = False) -> dict[str,
         state = state_documents(plan)
         if state:
             files[_file_name(plan, ".state")] = dump_all(state, comment=_state_comment(plan))
-    kustomization: dict[str, Any] = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-    }
-    namespaces = {plan.kubernetes.namespace for plan in plans}
-    if len(namespaces) == 1 and None not in namespaces:
-        kustomization["namespace"] = namespaces.pop()
-    kustomization["resources"] = sorted(files)
-    files["kustomization.yaml"] = dump(kustomization)
+    files[FILE] = kustomization(set(files), {plan.kubernetes.namespace for plan in plans}, kept)
     return files
 
 
@@ -114,8 +109,9 @@ def _names(plan: JobPlan) -> Names:
 
 
 def _file_name(plan: JobPlan, part: str = "") -> str:
-    """A source's name has no dot, so no two of these are the same, and none is a source's own name."""
-    return f"{plan.job.source.replace('_', '-')}{part}.yaml"
+    """No two sources have one file, for no source's name has a dot or a hyphen of its own."""
+    name = f"{plan.job.source.replace('_', '-')}{part}.yaml"
+    return name if name != FILE else f"{plan.job.source}.source.yaml"
 
 
 def _text(plan: JobPlan, with_secrets: bool) -> str:

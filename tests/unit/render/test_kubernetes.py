@@ -15,6 +15,7 @@ from kubernetes_validate.utils import all_versions
 from launcher.errors import ConfigurationError
 from launcher.plan import JobPlan, Mount
 from launcher.render.kubernetes import documents, render
+from launcher.render.kustomization import kept, standing
 from tests.unit.render.plans import (
     SECRET,
     a_file_destination,
@@ -230,6 +231,38 @@ def test_a_size_of_a_volume_is_read_as_docker_reads_it_and_written_in_units_of_k
     pod = pod_of(objects(with_kubernetes(plan("shop"), scratch=written))["Job"])
     assert pod is not None
     assert pod["volumes"][-1] == {"name": "state", "emptyDir": {"sizeLimit": quantity}}
+
+
+def test_no_source_s_file_is_that_of_another_or_the_kustomization() -> None:
+    names = ("a", "a_state", "kustomization", "kustomization_source")
+    made = render([with_kubernetes(plan(name), state={"size": "1Gi"}) for name in names])
+    assert len(made) == 2 * len(names) + 1
+    found = yaml.safe_load(made["kustomization.yaml"])
+    assert found["kind"] == "Kustomization"
+    assert found["resources"] == sorted(set(made) - {"kustomization.yaml"})
+    assert "Source kustomization:" in made["kustomization.source.yaml"]
+
+
+def test_what_an_earlier_rendering_left_in_the_folder_stays_in_the_kustomization() -> None:
+    earlier = render([stateful(), plan("jira_issues"), plan("gone"), with_job(plan("other"), project="b")])
+    own = {
+        "mine.yaml": "kind: ConfigMap\n",
+        "broken.yaml": "# Source x: made by `dltpod render kubernetes x`\n]",
+    }
+    found = kept(standing({**earlier, **own}), "acme", {"shop", "repo_commits"})
+    made = render([plan("repo_commits")], kept=found)
+    assert yaml.safe_load(made["kustomization.yaml"])["resources"] == [
+        "other.yaml",
+        "repo-commits.yaml",
+        "shop.state.yaml",
+        "shop.yaml",
+    ]
+
+
+def test_a_namespace_that_a_file_of_the_folder_does_not_share_is_not_set_for_all() -> None:
+    spread = kept(standing(render([with_kubernetes(plan("a"), namespace="one")])), "acme", {"a"})
+    made = render([with_kubernetes(plan("b"), namespace="two")], kept=spread)
+    assert "namespace" not in yaml.safe_load(made["kustomization.yaml"])
 
 
 def test_a_claim_is_in_the_namespace_of_its_source() -> None:
