@@ -22,6 +22,8 @@ from launcher.errors import near_miss
 Check = Callable[[Any], "str | None"]
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+SIZE = r"\d+(\.\d+)?([kmgtKMGT]i?)?[bB]?"
+DURATION = r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?"
 OWN_TARGETS = (
     "/state",
     "/data",

@@ -18,6 +18,9 @@ from launcher.config.dlt_words import Contract, Disposition
 from launcher.config.dlt_words import SchemaContract as SchemaContract
 from launcher.config.dlt_words import WriteDisposition as WriteDisposition
 from launcher.config.forms import IDENTIFIER, form, matches
+from launcher.config.kubernetes import Kubernetes as Kubernetes
+from launcher.config.kubernetes import KubernetesState as KubernetesState
+from launcher.config.kubernetes import Toleration as Toleration
 
 SourceName = Annotated[
     str,
@@ -33,8 +36,8 @@ DatasetName = Annotated[
 ]
 Text = Annotated[str, matches(r"\S(.*\S)?", "text without blanks at its ends")]
 Section = Annotated[str, form(forms.section, r"[\w-]+(\.[\w-]+)*")]
-Size = Annotated[str, form(forms.size, r"\d+(\.\d+)?([kmgtKMGT]i?)?[bB]?")]
-Duration = Annotated[str, form(forms.duration, r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?")]
+Size = Annotated[str, form(forms.size, forms.SIZE)]
+Duration = Annotated[str, form(forms.duration, forms.DURATION)]
 Schedule = Annotated[str, form(forms.schedule, r"@[a-z]+|\S+( +\S+){4}")]
 Extra = Annotated[
     str,
@@ -49,14 +52,6 @@ EnvValue = Annotated[str, form(forms.env_value)]
 Mount = Annotated[str, form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
 Egress = Annotated[str, form(forms.egress, r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")]
 Tag = Annotated[str, matches(r"[\w.-]+", "letters, digits, dots, hyphens and underscores", 60)]
-KubernetesName = Annotated[
-    str,
-    matches(
-        r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?",
-        "a Kubernetes name: lower-case letters, digits and hyphens",
-        253,
-    ),
-]
 Cpus = Annotated[float, form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
 Retries = Annotated[int, form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
 
@@ -111,7 +106,11 @@ class Container(Model):
         default=None,
         description='The version of dlt, "==1.31.0" say; default: the one that this dltpod brings.',
     )
-    env: dict[EnvName, EnvValue] = Field(default={}, description="Environment variables that are no secrets.")
+    env: dict[EnvName, EnvValue] = Field(
+        default={},
+        description="Environment variables that are no secrets.",
+        json_schema_extra={"additionalProperties": False},
+    )
     memory: Size = Field(default="2g", description="The most memory it may use: 512m, 2g or 2Gi.")
     cpus: Cpus | None = Field(
         default=None, description="The most CPUs it may use, such as 1.5; default: no limit."
@@ -130,51 +129,6 @@ class Container(Model):
     )
     egress: tuple[Egress, ...] = Field(
         default=(), description="HOST:PORT: with any, only these and the destination can be reached."
-    )
-
-
-class KubernetesState(Model):
-    """A volume claim for the pipeline's working directory."""
-
-    size: Size = Field(default="1Gi", description="Its size.")
-    storage_class: KubernetesName | None = Field(
-        default=None, description="Its storage class; default: the cluster's."
-    )
-
-
-class Kubernetes(Model):
-    """What a cluster needs to know beyond the container."""
-
-    namespace: KubernetesName | None = Field(
-        default=None, description="The namespace; default: the context's."
-    )
-    service_account: KubernetesName | None = Field(
-        default=None, description="A service account that is there already."
-    )
-    node_selector: dict[str, str] = Field(default={}, description="Labels that a node must have.")
-    tolerations: tuple[dict[str, Any], ...] = Field(default=(), description="Taints that its pods tolerate.")
-    image_pull_secrets: tuple[KubernetesName, ...] = Field(
-        default=(), description="Secrets for the registry."
-    )
-    annotations: dict[str, str] = Field(default={}, description="Annotations of its pods.")
-    secret: KubernetesName | None = Field(
-        default=None,
-        description="The name of a Secret that something else keeps, instead of one that dltpod makes.",
-    )
-    state: KubernetesState | None = Field(
-        default=None, description="Keep the working directory on a volume claim."
-    )
-    scratch: Size = Field(
-        default="10Gi",
-        description="What a pod may write to its node's disk where its state is not on a volume claim.",
-    )
-    start_timeout: Duration = Field(
-        default="5m",
-        description="How long a run waits for a node, a quota or an image before it is given up.",
-    )
-    keep: Duration | None = Field(
-        default=None,
-        description="How long a finished Job stays in the cluster; default: it is removed at once.",
     )
 
 

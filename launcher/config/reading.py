@@ -25,7 +25,6 @@ _FREE_FORM = (
     "write_disposition",
     "schema_contract",
     "env",
-    "tolerations",
     "node_selector",
     "annotations",
 )
@@ -106,8 +105,11 @@ class _Reader:
         return path
 
     def _add(self, path: PathKey, detail: ErrorDetails | str) -> None:
+        of_key = path[-1:] == ("[key]",)
         path = tuple(step for step in path if step != "[key]")
-        text = detail if isinstance(detail, str) else text_of(detail, self.document.node(path), path)
+        # A fault of a key is not one of the value that stands at the key's path.
+        node = None if of_key else self.document.node(path)
+        text = detail if isinstance(detail, str) else text_of(detail, node, path)
         fault = Fault(self.document.line(path), dotted(path, self.document.root_name), text)
         if not any((f.line, f.path) == (fault.line, fault.path) for f in self.document.faults):
             self.faults.append(fault)

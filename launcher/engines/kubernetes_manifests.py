@@ -224,7 +224,7 @@ def _template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[st
     if settings.node_selector:
         spec["nodeSelector"] = dict(settings.node_selector)
     if settings.tolerations:
-        spec["tolerations"] = [dict(toleration) for toleration in settings.tolerations]
+        spec["tolerations"] = [toleration.manifest() for toleration in settings.tolerations]
     if settings.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
     volumes, mounts = _volumes(plan, names)

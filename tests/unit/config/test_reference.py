@@ -99,7 +99,7 @@ def parts_of(annotation: Any) -> Iterator[Any]:
 
 def test_every_field_has_a_description_and_every_model_forbids_what_it_does_not_know() -> None:
     found = models_below(File)
-    assert len(found) == 11
+    assert len(found) == 12
     for model in found:
         assert model.model_config["extra"] == "forbid"
         for name, field in model.model_fields.items():
@@ -127,7 +127,18 @@ ENTRY: dict[str, Any] = {"name": "a", "dlt_native": {"source_module": "m", "sour
         {"container": {"timeout": "30 minutes"}},
         {"container": {"mounts": ["nowhere"]}},
         {"container": {"egress": ["https://x"]}},
+        {"container": {"env": {"1A": "x"}}},
         {"kubernetes": {"secret": "My_Secret"}},
+        {"kubernetes": {"namespace": "a.b"}},
+        {"kubernetes": {"node_selector": {"-pool": "x"}}},
+        {"kubernetes": {"node_selector": {"pool": "a b"}}},
+        {"kubernetes": {"annotations": {"a b": "x"}}},
+        {"kubernetes": {"tolerations": [{"key": "a", "op": "Exists"}]}},
+        {"kubernetes": {"tolerations": [{"key": "a", "operator": "Exist"}]}},
+        {"kubernetes": {"tolerations": [{"key": "a", "value": True}]}},
+        {"kubernetes": {"tolerations": [{"value": "a"}]}},
+        {"kubernetes": {"tolerations": [{"operator": "Exists", "value": "a"}]}},
+        {"kubernetes": {"tolerations": [{"key": "a", "tolerationSeconds": 60}]}},
         {"dlt_native": {"source_module": "m"}},
         {"dlt_native": {**ENTRY["dlt_native"], "write_disposition": "mrge"}},
         {"dlt_native": {**ENTRY["dlt_native"], "write_disposition": {"strategy": "upsert"}}},
