@@ -100,9 +100,9 @@ def secret(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, 
 
 
 def claim(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any] | None:
-    """The PersistentVolumeClaim for the state, None where none is asked for."""
+    """The PersistentVolumeClaim for the state, None where none is asked for, or no state kept."""
     state = plan.kubernetes.state
-    if state is None:
+    if state is None or not _keeps_state(plan):
         return None
     spec: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
@@ -313,11 +313,18 @@ def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[di
         volumes.append({"name": "state", "emptyDir": {"sizeLimit": scratch}})
         mounts.append({"name": "state", "mountPath": STATE_DIR})
     else:
-        volumes.append({"name": "state", "persistentVolumeClaim": {"claimName": names.claim}})
+        kept = {"persistentVolumeClaim": {"claimName": names.claim}}
+        lost = {"emptyDir": {"sizeLimit": scratch}}
+        volumes.append({"name": "state", **(kept if _keeps_state(plan) else lost)})
         mounts.append({"name": "state", "mountPath": STATE_DIR, "subPath": "state"})
         if plan.job.destination.file is not None:
             mounts.append({"name": "state", "mountPath": DATA_DIR, "subPath": "data"})
     return volumes, mounts
+
+
+def _keeps_state(plan: JobPlan) -> bool:
+    """A check writes nothing that is worth a volume."""
+    return plan.job.action == "sync"
 
 
 def _quantity(size: str) -> str:

@@ -14,7 +14,7 @@ from kubernetes_validate.utils import all_versions
 
 from launcher.errors import ConfigurationError
 from launcher.plan import JobPlan, Mount
-from launcher.render.kubernetes import documents, render
+from launcher.render.kubernetes import documents, render, state_documents
 from launcher.render.kustomization import kept, standing
 from tests.unit.render.plans import (
     SECRET,
@@ -274,3 +274,11 @@ def test_a_claim_is_in_the_namespace_of_its_source() -> None:
 def test_a_check_holds_another_name_than_a_run_of_the_same_source() -> None:
     check = objects(with_job(plan(), action="check"))["Job"]
     assert check["metadata"]["name"] == "dltpodcheck-acme-jira-issues"
+
+
+def test_a_check_asks_for_no_volume_claim() -> None:
+    check = with_job(stateful(), action="check")
+    assert state_documents(check) == []
+    pod = pod_of(objects(check)["Job"])
+    assert pod is not None
+    assert pod["volumes"][-1] == {"name": "state", "emptyDir": {"sizeLimit": "10Gi"}}
