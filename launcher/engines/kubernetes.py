@@ -201,16 +201,14 @@ class KubernetesEngine:
     ) -> None:
         """The Job first, for its name is the lock and it owns the rest. Raises AlreadyRunning, ApiError.
 
-        Its pod can't start before the ConfigMap is there, which comes last.
+        Its pod can't start before the ConfigMap is there, which comes last. What fails here fails the
+        run, whose end removes the Job.
         """
         labels = labels_of_run(plan.job)
         keep = ORPHAN_SECONDS if plan.kubernetes.keep is None else parse_duration(plan.kubernetes.keep)
         body = manifests.job(plan, names, labels, retries=0, keep=keep, policy=replaces)
         annotations = body["metadata"].setdefault("annotations", {})
         annotations[LABEL_LAUNCHER] = plan.container.labels.get(LABEL_LAUNCHER, "")
-        claim = manifests.claim(plan, names, labels_of_source(plan.job))
-        if claim is not None:
-            self._create_once("PersistentVolumeClaim", namespace, claim)
         job = self._take_lock(plan, namespace, body)
         owner = [{"apiVersion": "batch/v1", "kind": "Job", "name": names.job, "uid": job["metadata"]["uid"]}]
         owned = []
@@ -219,12 +217,19 @@ class KubernetesEngine:
             owned.append(network_policy({"name": names.config_map, "labels": labels}, run, rules))
         if plan.kubernetes.secret is None:
             owned.append(manifests.secret(plan, names, labels))
-        owned.append(manifests.config_map(plan, names, labels))
+        claim = manifests.claim(plan, names, labels_of_source(plan.job))
         for document in owned:
-            document["metadata"]["ownerReferences"] = owner
-            # What an earlier attempt of this run left goes with that attempt's Job, so it won't do.
-            self.api.delete(item(document["kind"], namespace, document["metadata"]["name"]))
-            self._create_once(document["kind"], namespace, document)
+            self._create_owned(document, namespace, owner)
+        if claim is not None:
+            # The source's, not the run's. It stays, so it is made where the run gets as far as this.
+            self._create_once("PersistentVolumeClaim", namespace, claim)
+        self._create_owned(manifests.config_map(plan, names, labels), namespace, owner)
+
+    def _create_owned(self, document: dict[str, Any], namespace: str, owner: list[dict[str, Any]]) -> None:
+        document["metadata"]["ownerReferences"] = owner
+        # What an earlier attempt of this run left goes with that attempt's Job, so it won't do.
+        self.api.delete(item(document["kind"], namespace, document["metadata"]["name"]))
+        self._create_once(document["kind"], namespace, document)
 
     def _take_lock(self, plan: JobPlan, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         source, action = plan.job.source, plan.job.action
@@ -254,6 +259,12 @@ class KubernetesEngine:
                 )
             if not finished(holder):
                 raise already_running(source, holder)
+            if LABEL_RUN not in labels:
+                name = body["metadata"]["name"]
+                raise EngineError(
+                    f"the Job {name} in namespace '{namespace}' is over, and was not made by a run from here",
+                    f"to have it replaced: kubectl -n {namespace} delete job {name}",
+                )
             self.api.delete(item("Job", namespace, body["metadata"]["name"]))
             self._wait_until_gone(namespace, body["metadata"]["name"], _GONE_SECONDS)
         raise AlreadyRunning(f"{source} is being started by another dltpod")
