@@ -55,26 +55,29 @@ class Rules:
 
 
 def rules(entries: Iterable[str]) -> Rules:
-    """The rules for ``HOST:PORT`` entries; an IPv6 address stands in brackets. Raises ValueError."""
+    """The rules for ``HOST:PORT`` entries; what is IPv6 stands in brackets. Raises ValueError."""
     pairs = sorted({split_egress(entry) for entry in entries})
     ports = sorted({port for _, port in pairs})
     fixed: dict[str, list[str]] = {}
     named: dict[str, list[int]] = {}
+    networks: list[tuple[str, int]] = []
     for host, port in pairs:
         address = _address(host)
-        if address is None:
-            named.setdefault(host, []).append(port)
-        else:
+        if address is not None:
             fixed.setdefault(f"p{port}_{address.version}", []).append(str(address))
+        elif "/" in host:
+            networks.append((host, port))
+        else:
+            named.setdefault(host, []).append(port)
     return Rules(
-        nftables=_nftables(ports, fixed),
+        nftables=_nftables(ports, fixed, networks),
         dnsmasq=_dnsmasq(named),
         names=tuple(named),
         ports=tuple((host, port) for host, owned in named.items() for port in owned),
     )
 
 
-def _nftables(ports: list[int], fixed: Mapping[str, list[str]]) -> str:
+def _nftables(ports: list[int], fixed: Mapping[str, list[str]], networks: Iterable[tuple[str, int]]) -> str:
     sets, accepts = [], []
     for port in ports:
         for version, family in ((4, "ip"), (6, "ip6")):
@@ -82,6 +85,11 @@ def _nftables(ports: list[int], fixed: Mapping[str, list[str]]) -> str:
             elements = f" elements = {{ {', '.join(fixed[name])} }};" if name in fixed else ""
             sets.append(f"  set {name} {{ type ipv{version}_addr;{elements} }}")
             accepts.append(f"    {family} daddr @{name} tcp dport {port} accept")
+    # Rules of their own: dnsmasq's addresses in a set of intervals might overlap with one of them.
+    accepts += [
+        f"    {'ip6' if ':' in network else 'ip'} daddr {network} tcp dport {port} accept"
+        for network, port in networks
+    ]
     return "\n".join(
         [
             f"table inet {TABLE} {{",

@@ -24,6 +24,7 @@ Check = Callable[[Any], "str | None"]
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 SIZE = r"\d+(\.\d+)?([kmgtKMGT]i?)?[bB]?"
 DURATION = r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?"
+EGRESS = r"(\[[0-9a-fA-F:.]+(/\d{1,3})?\]|[\d.]+/\d{1,2}|[A-Za-z0-9_.-]+):\d{1,5}"
 OWN_TARGETS = (
     "/state",
     "/data",
@@ -195,20 +196,31 @@ def network(text: str) -> str | None:
 
 
 def split_egress(text: str) -> tuple[str, int]:
-    """Host (an IPv6 address without its brackets) and port. Raises ValueError."""
+    """Host (a name, an address or a network, without the brackets of IPv6) and port. Raises ValueError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("must be HOST:PORT, such as api.atlassian.com:443")
     if host.startswith("[") and host.endswith("]"):
-        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
-    if re.fullmatch(r"[\d.]+", host):
-        return str(ipaddress.IPv4Address(host)), int(port)
+        return _fixed(host[1:-1], ipaddress.IPv6Network), int(port)
+    if re.fullmatch(r"[\d.]+(/\d+)?", host):
+        return _fixed(host, ipaddress.IPv4Network), int(port)
     label = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
     if len(host) > 253 or not re.fullmatch(rf"{label}(\.{label})*", host):
         raise ValueError(
-            "must be HOST:PORT: a host name or address without scheme, path or wildcard, and a port"
+            "must be HOST:PORT: a host name, address or network without scheme, path or wildcard, and a port"
         )
     return host.lower(), int(port)
+
+
+def _fixed(text: str, kind: type[ipaddress.IPv4Network] | type[ipaddress.IPv6Network]) -> str:
+    """An address or a network as one writes it. Raises ValueError."""
+    found = kind(text, strict=False)
+    base = text.partition("/")[0]
+    if "/" not in text:
+        return str(found.network_address)
+    if str(found.network_address) != str(ipaddress.ip_address(base)):
+        raise ValueError(f"must be a network by its first address: {found}")
+    return str(found)
 
 
 def egress(text: str) -> str | None:

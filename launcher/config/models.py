@@ -50,7 +50,7 @@ SystemPackage = Annotated[
 EnvName = Annotated[str, form(forms.env_name, IDENTIFIER)]
 EnvValue = Annotated[str, form(forms.env_value)]
 Mount = Annotated[str, form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
-Egress = Annotated[str, form(forms.egress, r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")]
+Egress = Annotated[str, form(forms.egress, forms.EGRESS)]
 Tag = Annotated[str, matches(r"[\w.-]+", "letters, digits, dots, hyphens and underscores", 60)]
 Cpus = Annotated[float, form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
 Retries = Annotated[int, form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
@@ -128,7 +128,9 @@ class Container(Model):
         default="bridge", description="bridge, none, or a network of the engine."
     )
     egress: tuple[Egress, ...] = Field(
-        default=(), description="HOST:PORT: with any, only these and the destination can be reached."
+        default=(),
+        description="HOST:PORT, HOST a name, an address or a network (10.0.0.0/8, [2001:db8::/32]): with "
+        "any, only these and the destination can be reached.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ipaddress
 import json
 import socket
 import threading
@@ -106,11 +107,26 @@ def test_without_a_list_everything_is_open(project: Folder, servers: list[int]) 
     assert "egress:" not in log
 
 
-def test_an_address_may_be_listed_instead_of_a_name(project: Folder, servers: list[int]) -> None:
+def address_of_this_host(project: Folder) -> str:
+    """One at which a container reaches it."""
     address = socket.gethostbyname(socket.gethostname())
     if address.startswith("127."):
         address = project.client.api.inspect_network("bridge")["IPAM"]["Config"][0]["Subnet"].split("/")[0]
         address = address.rpartition(".")[0] + ".1"
+    return address
+
+
+def test_a_network_may_be_listed_and_another_stays_closed(project: Folder, servers: list[int]) -> None:
+    address = address_of_this_host(project)
+    network = ipaddress.ip_network(f"{address}/24", strict=False)
+    places = [(address, servers[0]), (address, servers[1])]
+    seen, _ = run(project, places, [f"{network}:{servers[0]}", f"192.0.2.0/24:{servers[1]}"])
+    assert seen[f"{address}:{servers[0]}"] == "reached"
+    assert seen[f"{address}:{servers[1]}"] == "ConnectionRefusedError"
+
+
+def test_an_address_may_be_listed_instead_of_a_name(project: Folder, servers: list[int]) -> None:
+    address = address_of_this_host(project)
     seen, _ = run(project, [(address, servers[0]), (address, servers[1])], [f"{address}:{servers[0]}"])
     assert seen[f"{address}:{servers[0]}"] == "reached"
     assert seen[f"{address}:{servers[1]}"] == "ConnectionRefusedError"

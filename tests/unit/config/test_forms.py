@@ -92,6 +92,10 @@ def test_any_schedule_is_judged(text: str) -> None:
         ("DB.local:5432", "db.local", 5432),
         ("10.0.0.1:1", "10.0.0.1", 1),
         ("[::1]:80", "::1", 80),
+        ("203.0.113.0/24:443", "203.0.113.0/24", 443),
+        ("10.0.0.0/8:5432", "10.0.0.0/8", 5432),
+        ("0.0.0.0/0:443", "0.0.0.0/0", 443),
+        ("[2001:DB8::/32]:443", "2001:db8::/32", 443),
     ],
 )
 def test_an_address_of_the_allow_list_is_a_host_and_a_port(text: str, host: str, port: int) -> None:

@@ -55,6 +55,15 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
     assert last == "nftset=/api.example.com/4#inet#dltpod#p443_4,6#inet#dltpod#p443_6"
 
 
+def test_a_network_is_a_rule_of_its_own_beside_the_sets_of_addresses() -> None:
+    made = rules(["203.0.113.0/24:443", "[2001:db8::/32]:443", "10.0.0.5:443"]).nftables.splitlines()
+    assert "    ip daddr 203.0.113.0/24 tcp dport 443 accept" in made
+    assert "    ip6 daddr 2001:db8::/32 tcp dport 443 accept" in made
+    assert "  set p443_4 { type ipv4_addr; elements = { 10.0.0.5 }; }" in made
+    log = made.index("    log group 5 queue-threshold 1")
+    assert all(made.index(line) < log for line in made if line.endswith("accept") and "daddr" in line)
+
+
 @pytest.mark.parametrize(
     ("kind", "settings", "entries"),
     [
