@@ -116,7 +116,9 @@ class KubernetesEngine:
             names = names_of_run(plan.job, secret=settings.secret, service_account=settings.service_account)
             rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
         except ConfigurationError as error:
-            return Ended(None, kind=FailureKind.CONFIGURATION, message=error.message, hint=error.hint)
+            # A run's message stands after its source's name anyway.
+            message = error.message.removeprefix(f"{plan.job.source}: ")
+            return Ended(None, kind=FailureKind.CONFIGURATION, message=message, hint=error.hint)
         try:
             with self._removed_at_end(plan, names, namespace) as job:
                 self._create(plan, names, namespace, rules, replaces)

@@ -12,7 +12,7 @@ from launcher.engines.kubernetes_api import Api, ApiError
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning, EngineError
 from runner.contract import FailureKind
-from tests.unit.render.plans import plan, with_kubernetes
+from tests.unit.render.plans import plan, with_container, with_kubernetes
 
 LABELS = {"dltpod.project": "acme", "dltpod.source": "shop", "dltpod.action": "sync"}
 COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
@@ -66,10 +66,11 @@ class Deaf:
         pass
 
 
-def run(server: Server) -> Ended:
+def run(server: Server, **container: Any) -> Ended:
     engine = KubernetesEngine(environ={})
     engine._connected = cast(Api, server)
-    return engine.run(with_kubernetes(plan("shop"), state={"size": "1Gi"}), Deaf(), StopRequest())
+    made = with_container(with_kubernetes(plan("shop"), state={"size": "1Gi"}), **container)
+    return engine.run(made, Deaf(), StopRequest())
 
 
 def test_a_run_that_is_refused_makes_no_volume_claim() -> None:
@@ -108,3 +109,9 @@ def test_a_finished_job_of_an_earlier_run_is_replaced() -> None:
     server.holds(status=COMPLETE, labels={**LABELS, "dltpod.run": "earlier"})
     run(server)
     assert server.created == ["jobs"]
+
+
+def test_what_the_cluster_can_not_do_is_told_without_the_name_that_stands_before_it_anyway() -> None:
+    ended = run(Server(), egress=("api.example.com:443",))
+    assert ended.kind is FailureKind.CONFIGURATION
+    assert ended.message.startswith("egress 'api.example.com:443' names a host")
