@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from launcher.config import forms
 from launcher.config.base import Model as Model
@@ -91,8 +92,18 @@ class DltNative(Model):
     )
 
 
+_NO_LIST_FOR_NO_NETWORK: dict[str, Any] = {
+    "not": {
+        "required": ["network", "egress"],
+        "properties": {"network": {"const": "none"}, "egress": {"minItems": 1}},
+    }
+}
+
+
 class Container(Model):
     """What the source's container holds, and what it may use."""
+
+    model_config = ConfigDict(json_schema_extra=_NO_LIST_FOR_NO_NETWORK)
 
     extras: tuple[Extra, ...] = Field(default=(), description="dlt extras, or dlt verified sources, by name.")
     requirements: tuple[Requirement, ...] = Field(
@@ -132,6 +143,15 @@ class Container(Model):
         description="HOST:PORT, HOST a name, an address or a network (10.0.0.0/8, [2001:db8::/32]): with "
         "any, only these and the destination can be reached.",
     )
+
+    @model_validator(mode="after")
+    def _one_wall(self) -> Container:
+        if self.network == "none" and self.egress:
+            wrong = (
+                "has an egress list, and network: none lets nothing out; leave one of them out (egress: [] "
+            )
+            raise PydanticCustomError("form", "{wrong}", {"wrong": wrong + "where defaults have a list)"})
+        return self
 
 
 class VerifiedSources(Model):

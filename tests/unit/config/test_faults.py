@@ -122,6 +122,7 @@ def test_a_fault_of_the_file_says_where_and_what_is_legal(
         ("container: {egress: ['2001:db8::/32:443']}", "must be HOST:PORT"),
         ("container: {egress: ['203.0.113.7/24:443']}", "a network by its first address: 203.0.113.0/24"),
         ("container: {egress: ['example.com/24:443']}", "without scheme, path"),
+        ("container: {network: none, egress: ['10.0.0.1:1']}", "network: none lets nothing out"),
         ("schedule: daily", "it has 1 fields, not 5"),
         ('schedule: "61 * * * *"', "'61' is not from 0 to 59"),
         ('schedule: "* * * * * *"', "it has 6 fields, not 5"),

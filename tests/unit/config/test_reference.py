@@ -127,6 +127,7 @@ ENTRY: dict[str, Any] = {"name": "a", "dlt_native": {"source_module": "m", "sour
         {"container": {"timeout": "30 minutes"}},
         {"container": {"mounts": ["nowhere"]}},
         {"container": {"egress": ["https://x"]}},
+        {"container": {"network": "none", "egress": ["10.0.0.1:443"]}},
         {"container": {"egress": ["example.com/24:443"]}},
         {"container": {"env": {"1A": "x"}}},
         {"kubernetes": {"secret": "My_Secret"}},
