@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from launcher.engines import kubernetes_plugin as plugin
 from launcher.errors import EngineError, near_miss
 
 CONTEXT_VARIABLE = "DLTPOD_KUBE_CONTEXT"
@@ -111,7 +112,10 @@ class Api:
         from urllib3.util import make_headers
 
         headers = {"Accept": "application/json, */*", **make_headers(user_agent="dltpod")}
-        for auth in self._configuration.auth_settings().values():
+        with plugin.heard():
+            # A plugin may be asked anew here; where it fails, the server says 401 of the old token.
+            settings = self._configuration.auth_settings()
+        for auth in settings.values():
             if auth.get("in") == "header" and auth.get("value"):
                 headers[auth["key"]] = auth["value"]
         data = None
@@ -141,6 +145,8 @@ def connect(environ: Mapping[str, str]) -> Api:
     Raises EngineError where there is no configuration, no such context, or no client installed.
     Nothing is sent yet.
     """
+    import yaml
+
     try:
         from kubernetes import client, config
     except ImportError:
@@ -163,12 +169,27 @@ def connect(environ: Mapping[str, str]) -> Api:
         contexts, current = config.list_kube_config_contexts(config_file=files)
         wanted = environ.get(CONTEXT_VARIABLE)
         chosen = _chosen(contexts, current, wanted, files)
-        made = config.new_client_from_config(config_file=files, context=chosen["name"], persist_config=False)
-    except config.ConfigException as error:
+        with plugin.heard() as said:
+            made = config.new_client_from_config(
+                config_file=files, context=chosen["name"], persist_config=False
+            )
+        silent = plugin.failed(files, str(chosen["context"].get("user")), said[0]) if said else None
+    # The client looks at nothing before it uses it: a file of another form is any of these.
+    except (
+        config.ConfigException,
+        yaml.YAMLError,
+        OSError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise EngineError(
-            f"the kubeconfig {files} can't be used: {_short(str(error))}",
+            f"the kubeconfig {files} can't be used: {_why(error)}",
             "`kubectl config get-contexts` shows what it holds, `kubectl config use-context` chooses",
         ) from None
+    if silent is not None:
+        raise silent
     return Api(made, str(chosen["context"].get("namespace") or "default"))
 
 
@@ -218,6 +239,14 @@ def _api_error(status: int, body: bytes) -> ApiError:
         data = {}
     text = str(data.get("message") or body[:200].decode("utf-8", "replace"))
     return ApiError(status, str(data.get("reason") or ""), _short(text))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or _short(str(error))
+    if isinstance(error, (AttributeError, LookupError, TypeError)):
+        return "it is YAML, but no kubeconfig"
+    return _short(str(error))
 
 
 def _short(text: str) -> str:

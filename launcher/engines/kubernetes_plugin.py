@@ -1,0 +1,59 @@
+"""A kubeconfig's credential plugin that gives none: the client only logs that, and goes on as nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from launcher.errors import EngineError
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[list[str]]:
+    """What the client logs as an error meanwhile, which is then printed nowhere."""
+    texts: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            texts.append(" ".join(record.getMessage().split()))
+
+    root, ear = logging.getLogger(), Ear(logging.ERROR)
+    # A root logger without handlers gets one that prints, from the client's own logging.error().
+    root.addHandler(ear)
+    try:
+        yield texts
+    finally:
+        root.removeHandler(ear)
+
+
+def failed(files: str, user: str, said: str) -> EngineError | None:
+    """The error for a plugin of the kubeconfig's ``user`` that failed; None where that user has none."""
+    command = _command(files, user)
+    if command is None:
+        return None
+    if "No such file" in said or "Permission denied" in said:
+        return EngineError(
+            f"the kubeconfig's credential plugin '{command}' can't be run: is it installed?",
+            f"install {command}, or choose another context (DLTPOD_KUBE_CONTEXT)",
+        )
+    why = f": {said[:200]}" if said.startswith("exec:") else ""
+    return EngineError(
+        f"the kubeconfig's credential plugin '{command}' gave no credentials{why}",
+        "log in again with its own command; `kubectl get pods` asks the same plugin",
+    )
+
+
+def _command(files: str, user: str) -> str | None:
+    import yaml
+
+    for part in filter(None, files.split(":")):
+        with contextlib.suppress(OSError, yaml.YAMLError, UnicodeDecodeError):
+            found = yaml.safe_load(Path(part).expanduser().read_text(encoding="utf-8"))
+            users: Any = found.get("users") if isinstance(found, dict) else None
+            for entry in users or ():
+                if entry.get("name") == user and "exec" in (entry.get("user") or {}):
+                    return str(entry["user"]["exec"].get("command"))
+    return None
