@@ -34,6 +34,8 @@ from runner.contract import Event, FailureKind
 TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 """Between two looks at why a pod doesn't start."""
+_PASSING_SECONDS = 15.0
+"""How long a trouble that mostly passes is not told."""
 _DRAIN_SECONDS = 10.0
 """How long the log may bring nothing new after the container's end."""
 _AFTER_STOP_SECONDS = 30.0
@@ -193,7 +195,7 @@ class Job:
         found = self._why_waiting()
         if isinstance(found, Ended):
             return found
-        if found is not None:
+        if found is not None and not (found.passing and now - self._waiting_since < _PASSING_SECONDS):
             if self._trouble is None or found.kind is not self._trouble.kind:
                 self._note(found.message)
             self._trouble = found

@@ -32,6 +32,8 @@ class Trouble:
     hint: str = ""
     fatal: bool = False
     transient: bool = False
+    passing: bool = False
+    """Mostly over in a moment: worth a word only where it lasts."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,15 @@ def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         text = " ".join(str(scheduled.get("message", "")).split())
+        missing = re.search(r'persistentvolumeclaim "([^"]+)" not found', text)
+        if missing:
+            # A run makes its claim after its Job, and the scheduler looks again by itself.
+            return Trouble(
+                FailureKind.UNSCHEDULABLE,
+                f"the volume claim {missing[1]} is not in the namespace",
+                "someone deleted it: the next run makes it again",
+                passing=True,
+            )
         return Trouble(
             FailureKind.UNSCHEDULABLE,
             f"no node takes the pod: {text[:240].rstrip('.')}",

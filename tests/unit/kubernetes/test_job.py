@@ -182,3 +182,15 @@ def test_credentials_that_expire_in_mid_run_are_told(folder: Path) -> None:
     found = run.end()
     assert found.kind is FailureKind.FORBIDDEN
     assert "log in again" in found.hint
+
+
+def test_a_claim_that_is_about_to_be_there_is_not_worth_a_word(folder: Path) -> None:
+    run = Run(folder)
+    message = '0/1 nodes are available: 1 persistentvolumeclaim "c" not found.'
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    run.server.tell("ADDED", pod(phase="Pending", conditions=[unscheduled]))
+    time.sleep(0.5)
+    run.server.tell("MODIFIED", running(version="2"))
+    run.server.tell("MODIFIED", ended(0, version="3", said=result()))
+    assert run.end().kind is None
+    assert not any("claim" in note for note in run.notes.texts)
