@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from launcher.console.text import number, seconds, size, style, table
+from launcher.engines.kubernetes_names import IN_CLAIM
 from launcher.history import FAILED, OK, RunRecord
 from runner.contract import FailureKind
 
@@ -29,7 +30,7 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
         rows = [[name, number(count)] for name, count in record.rows.items()]
         lines += ["", table(["table", "rows"], rows, right=[1], indent=4)]
     lines += ["", *_facts(record)]
-    if record.dataset and record.limit is None:
+    if record.dataset and record.limit is None and IN_CLAIM not in record.location:
         given = f"--file {file} " if file else ""
         lines.append(f"    look at  {_dltpod()} show {given}{record.source}")
     lines += [f"    note     {note}" for note in record.notes]

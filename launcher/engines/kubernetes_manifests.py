@@ -15,6 +15,7 @@ from typing import Any
 from launcher.config.units import parse_size
 from launcher.engines.kubernetes_names import (
     CONTAINER,
+    IN_CLAIM,
     LABEL_ACTION,
     LABEL_PROJECT,
     LABEL_SOURCE,
@@ -51,10 +52,16 @@ _OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", _CA_BUND
 _DEFAULT_CPU_REQUEST = 0.1
 
 
-def job_spec_here(job: JobSpec) -> JobSpec:
+def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
     """The job as a runner in a pod is told it: no standard input to watch, a result that fits the kubelet."""
+    job = plan.job
+    destination = job.destination
+    if destination.file is not None and _keeps_state(plan):
+        inside = destination.file.lstrip("/")
+        destination = dataclasses.replace(destination, shown=f"{inside}{IN_CLAIM}{names.claim}")
     return dataclasses.replace(
         job,
+        destination=destination,
         stop_on_eof=False,
         result_file=TERMINATION_FILE,
         result_bytes=TERMINATION_BYTES,
@@ -84,7 +91,7 @@ def config_map(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[s
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": names.config_map, "labels": dict(labels)},
-        "data": {JOB_KEY: _readable(job_spec_here(plan.job)), PASSWD_KEY: PASSWD},
+        "data": {JOB_KEY: _readable(job_spec_here(plan, names)), PASSWD_KEY: PASSWD},
     }
 
 

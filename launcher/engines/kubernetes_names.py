@@ -18,6 +18,9 @@ MANAGED = "dltpod"
 CONTAINER = "runner"
 """The one container of a pod."""
 
+IN_CLAIM = " in the volume claim "
+"""Between a file and the claim on whose volume it is: a place that this machine can't look at."""
+
 LONGEST_NAME = 52
 """Kubernetes' limit for a CronJob: its Jobs' names have eleven characters more, and must be labels."""
 

@@ -46,6 +46,12 @@ def test_a_limited_run_says_that_its_rows_are_in_a_dataset_of_their_own() -> Non
     assert "look at" not in text
 
 
+def test_rows_on_a_volume_of_a_cluster_are_not_to_be_looked_at_from_here() -> None:
+    text = one(replace(WELL, location="data/warehouse.duckdb in the volume claim dltpod-acme-shop-state"))
+    assert "data     data/warehouse.duckdb in the volume claim dltpod-acme-shop-state, dataset" in text
+    assert "look at" not in text
+
+
 def test_a_failure_is_three_lines_and_names_the_log() -> None:
     assert failure(ILL) == (
         "error: jira: api_key is missing\n"

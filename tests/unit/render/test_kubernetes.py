@@ -291,3 +291,8 @@ def test_a_rendered_job_does_not_take_the_name_of_a_run_from_here() -> None:
     assert made["metadata"]["name"] != base_name(plan("shop").job)
     longest = objects(plan("s" * (52 - len("dltpod-acme-"))))["Job"]
     assert len(longest["metadata"]["name"]) <= 63
+
+
+def test_a_file_of_a_cluster_is_told_by_its_volume_claim() -> None:
+    data = yaml.safe_load(objects(stateful())["ConfigMap"]["data"]["job.json"])
+    assert data["destination"]["shown"] == "data/warehouse.duckdb in the volume claim dltpod-acme-shop-state"
