@@ -261,12 +261,6 @@ class KubernetesEngine:
                 )
             if not finished(holder):
                 raise already_running(source, holder)
-            if LABEL_RUN not in labels:
-                name = body["metadata"]["name"]
-                raise EngineError(
-                    f"the Job {name} in namespace '{namespace}' is over, and was not made by a run from here",
-                    f"to have it replaced: kubectl -n {namespace} delete job {name}",
-                )
             self.api.delete(item("Job", namespace, body["metadata"]["name"]))
             self._wait_until_gone(namespace, body["metadata"]["name"], _GONE_SECONDS)
         raise AlreadyRunning(f"{source} is being started by another dltpod")

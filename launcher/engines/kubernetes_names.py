@@ -61,14 +61,6 @@ def base_name(job: JobSpec) -> str:
     return name
 
 
-def once_name(job: JobSpec) -> str:
-    """The name of a Job that is rendered: not that of a run from here, which would find it taken.
-
-    Such a Job holds its source as a CronJob's Jobs do, by its labels. Raises ConfigurationError.
-    """
-    return base_name(job).replace("dltpod", "dltpodonce", 1)
-
-
 def names_of_source(job: JobSpec, *, secret: str | None, service_account: str | None) -> Names:
     """Names for a rendering: the same for every run of the source."""
     base = base_name(job)

@@ -17,7 +17,6 @@ from launcher.engines.kubernetes_names import (
     Names,
     labels_of_source,
     names_of_source,
-    once_name,
 )
 from launcher.engines.kubernetes_network import egress_rules, network_policy
 from launcher.plan import JobPlan
@@ -70,8 +69,7 @@ def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, An
     ]
     keep = KEEP_FINISHED if settings.keep is None else parse_duration(settings.keep)
     if plan.schedule is None:
-        once = dataclasses.replace(names, job=once_name(plan.job))
-        made.append(manifests.job(plan, once, labels, retries=plan.retries, keep=keep, policy=True))
+        made.append(manifests.job(plan, names, labels, retries=plan.retries, keep=keep, policy=True))
     else:
         schedule = checked(plan.job.source, plan.schedule)
         made.append(

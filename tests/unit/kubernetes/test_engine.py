@@ -10,7 +10,7 @@ import pytest
 from launcher.engines.kubernetes import KubernetesEngine
 from launcher.engines.kubernetes_api import Api, ApiError
 from launcher.engines.protocol import Ended, StopRequest
-from launcher.errors import AlreadyRunning, EngineError
+from launcher.errors import AlreadyRunning
 from runner.contract import FailureKind
 from tests.unit.render.plans import plan, with_container, with_kubernetes
 
@@ -59,6 +59,9 @@ class Server:
 
 
 class Deaf:
+    def begun(self) -> None:
+        pass
+
     def event(self, data: Mapping[str, Any]) -> None:
         pass
 
@@ -93,15 +96,6 @@ def test_a_run_that_may_make_no_volume_claim_says_so_and_leaves_nothing() -> Non
     assert ended.kind is FailureKind.FORBIDDEN
     assert "may not create persistentvolumeclaims" in ended.message
     assert server.objects == {}
-
-
-def test_a_finished_job_that_no_run_of_dltpod_made_is_not_removed() -> None:
-    server = Server()
-    server.holds(status=COMPLETE)
-    with pytest.raises(EngineError, match="not made by a run from here") as caught:
-        run(server)
-    assert "kubectl -n ns delete job dltpod-acme-shop" in caught.value.hint
-    assert len(server.objects) == 1
 
 
 def test_a_finished_job_of_an_earlier_run_is_replaced() -> None:

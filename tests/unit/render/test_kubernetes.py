@@ -12,7 +12,6 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions
 
-from launcher.engines.kubernetes_names import base_name
 from launcher.errors import ConfigurationError
 from launcher.plan import JobPlan, Mount
 from launcher.render.kubernetes import documents, render, state_documents
@@ -273,8 +272,8 @@ def test_a_claim_is_in_the_namespace_of_its_source() -> None:
 
 
 def test_a_check_holds_another_name_than_a_run_of_the_same_source() -> None:
-    check = with_job(plan(), action="check").job
-    assert base_name(check) == "dltpodcheck-acme-jira-issues"
+    check = objects(with_job(plan(), action="check"))["Job"]
+    assert check["metadata"]["name"] == "dltpodcheck-acme-jira-issues"
 
 
 def test_a_check_asks_for_no_volume_claim() -> None:
@@ -283,14 +282,6 @@ def test_a_check_asks_for_no_volume_claim() -> None:
     pod = pod_of(objects(check)["Job"])
     assert pod is not None
     assert pod["volumes"][-1] == {"name": "state", "emptyDir": {"sizeLimit": "10Gi"}}
-
-
-def test_a_rendered_job_does_not_take_the_name_of_a_run_from_here() -> None:
-    made = objects(plan("shop"))["Job"]
-    assert made["metadata"]["name"] == "dltpodonce-acme-shop"
-    assert made["metadata"]["name"] != base_name(plan("shop").job)
-    longest = objects(plan("s" * (52 - len("dltpod-acme-"))))["Job"]
-    assert len(longest["metadata"]["name"]) <= 63
 
 
 def test_a_file_of_a_cluster_is_told_by_its_volume_claim() -> None:
