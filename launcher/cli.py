@@ -9,9 +9,11 @@ import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -98,6 +100,16 @@ def cli(ctx: click.Context, file: str | None, debug: bool) -> None:
         os.environ["DLTPOD_DEBUG"] = "1"
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+def program() -> NoReturn:
+    """The whole of the process ``dltpod``."""
+    code = main()
+    if code in (Exit.INTERRUPTED, Exit.TERMINATED):
+        # A second Ctrl-C that comes late must not change the exit code while Python ends.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
