@@ -198,7 +198,9 @@ class Job:
         if found is not None and not (found.passing and now - self._waiting_since < _PASSING_SECONDS):
             if self._trouble is None or found.kind is not self._trouble.kind:
                 self._note(found.message)
-            self._trouble = found
+                self._trouble = found
+            elif not found.vague:
+                self._trouble = found
             if found.fatal:
                 return given_up(found)
         waited = now - self._waiting_since

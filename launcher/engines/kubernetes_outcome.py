@@ -21,6 +21,13 @@ _REFUSED_FOR_GOOD = re.compile(
     r"no match for platform|no basic auth",
     re.IGNORECASE,
 )
+_BACKS_OFF = re.compile(r'Back-off pulling image "[^"]*"')
+_PULL_STEPS = re.compile(
+    r"rpc error: code = \w+ desc = |(failed to (pull and unpack image|pull image|resolve reference)"
+    r'|error pulling image|Back-off pulling image) "[^"]+": (ErrImagePull: )?',
+    re.IGNORECASE,
+)
+_LONGEST = 240
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Trouble:
     hint: str = ""
     fatal: bool = False
     transient: bool = False
+    vague: bool = False
+    """It says less than what was told before it."""
     passing: bool = False
     """Mostly over in a moment: worth a word only where it lasts."""
 
@@ -234,10 +243,11 @@ def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any
     if reason in _PULLING or reason in _NEVER_PULLED:
         return Trouble(
             FailureKind.IMAGE_GONE,
-            f"the cluster can't pull the image: {text[:240] or reason}",
+            f"the cluster can't pull the image: {_pull_reason(text) or reason}",
             "`dltpod build --deploy --push NAME` puts it into `registry:`; a private one needs "
             "kubernetes.image_pull_secrets",
             fatal=reason in _NEVER_PULLED or bool(_REFUSED_FOR_GOOD.search(text)),
+            vague=_BACKS_OFF.fullmatch(text) is not None,
         )
     if reason in _BROKEN:
         return Trouble(
@@ -264,6 +274,12 @@ def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any
             "see container.memory and cpus, and node_selector, tolerations, start_timeout of kubernetes:",
         )
     return None
+
+
+def _pull_reason(text: str) -> str:
+    """The kubelet's words without its steps, each of which repeats the image. The end is the reason."""
+    short = _PULL_STEPS.sub("", text)
+    return short if len(short) <= _LONGEST else f"…{short[-_LONGEST:]}"
 
 
 def _refused_pod(text: str) -> Trouble:

@@ -16,7 +16,7 @@ from launcher.engines.kubernetes_api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes_job import Job, Patience
 from launcher.engines.protocol import Ended, StopRequest
 from runner.contract import FailureKind
-from tests.unit.kubernetes.pods import disrupted, ended, line, pod, result, running
+from tests.unit.kubernetes.pods import container, disrupted, ended, line, pod, result, running
 from tests.unit.render.plans import plan, with_kubernetes
 
 
@@ -194,3 +194,13 @@ def test_a_claim_that_is_about_to_be_there_is_not_worth_a_word(folder: Path) -> 
     run.server.tell("MODIFIED", ended(0, version="3", said=result()))
     assert run.end().kind is None
     assert not any("claim" in note for note in run.notes.texts)
+
+
+def test_the_reason_of_a_failed_pull_outlives_the_back_off_that_follows(folder: Path) -> None:
+    run = Run(folder, start_timeout="4s")
+    waiting = {"reason": "ErrImagePull", "message": "dial tcp 10.0.0.1:5000: connect: connection refused"}
+    run.server.tell("ADDED", pod(phase="Pending", **container(waiting=waiting)))
+    run.wait_for_note("connection refused")
+    waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}
+    run.server.tell("MODIFIED", pod(phase="Pending", version="2", **container(waiting=waiting)))
+    assert "connection refused (waited" in run.end().message

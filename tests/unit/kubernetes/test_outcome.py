@@ -213,3 +213,38 @@ def test_a_job_whose_end_is_only_announced_is_not_over() -> None:
     assert not finished({"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}})
     assert not finished({"status": {}})
     assert finished({"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+
+
+IMAGE = "registry.example.com:5000/" + "a-long-path/" * 8 + "dltpod:" + "0" * 24 + "-deploy"
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (f"{IMAGE}: not found", f"the cluster can't pull the image: {IMAGE}: not found"),
+        (
+            f'failed to do request: Head "{IMAGE}": dial tcp 10.0.0.1:5000: connect: connection refused',
+            "dial tcp 10.0.0.1:5000: connect: connection refused",
+        ),
+        (
+            "failed to authorize: failed to fetch anonymous token: 401 Unauthorized",
+            ": failed to authorize: failed",
+        ),
+    ],
+)
+@pytest.mark.parametrize("backs_off", ["", f'Back-off pulling image "{IMAGE}": ErrImagePull: '])
+def test_why_an_image_is_not_pulled_is_told_to_its_end(cause: str, said: str, backs_off: str) -> None:
+    steps = f'failed to pull and unpack image "{IMAGE}": failed to resolve reference "{IMAGE}": '
+    message = f"{backs_off}rpc error: code = NotFound desc = {steps}{cause}"
+    waiting = {"reason": "ErrImagePull", "message": message}
+    found = view(pod(phase="Pending", **container(waiting=waiting))).trouble
+    assert found is not None
+    assert said in found.message
+    assert len(found.message) < 300
+    assert "failed to pull and unpack" not in found.message
+
+
+def test_a_back_off_says_less_than_the_error_before_it() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{IMAGE}"'}
+    found = view(pod(phase="Pending", **container(waiting=waiting))).trouble
+    assert found is not None and found.vague
