@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from launcher.config.models import Project
 from launcher.engines.protocol import Adopts, Engine
-from launcher.history import INTERRUPTED, History, RunRecord
+from launcher.history import INTERRUPTED, RUNNING, History, RunRecord
 from launcher.presence import Presence
 from launcher.run import finish
 
@@ -40,3 +41,27 @@ def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ..
         history.write(record)
         learnt.append(record)
     return tuple(learnt)
+
+
+def going_on(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
+    """The records, with those as running that their dltpod left and that the engine still runs.
+
+    History keeps them as interrupted: it is their end that is missing there. Raises EngineError.
+    """
+    if not any(record.status == INTERRUPTED and record.engine == engine.name for record in records):
+        return tuple(records)
+    running = {row.run_id for row in engine.running(project)}
+    return tuple(
+        replace(
+            record,
+            status=RUNNING,
+            ended=None,
+            seconds=0.0,
+            failure_kind=None,
+            message="its dltpod was killed; it goes on in the cluster",
+            hint=f"`dltpod logs {record.source} --engine {engine.name} --follow` shows it",
+        )
+        if record.status == INTERRUPTED and record.run_id in running
+        else record
+        for record in records
+    )

@@ -15,7 +15,7 @@ from launcher.commands.common import (
     with_json,
 )
 from launcher.console.text import ago, number, seconds, size, table
-from launcher.history import RUNNING, RunRecord
+from launcher.history import INTERRUPTED, RUNNING, RunRecord
 
 
 @click.command("runs")
@@ -36,11 +36,15 @@ def command(
     if name is not None:
         known_name(project, name)
     history = history_of(project)
+    asked = None
     if engine != "docker":
-        from launcher.adoption import look_again
+        from launcher.adoption import going_on, look_again
 
-        look_again(engine_for(engine, project), project, history)
+        asked = engine_for(engine, project)
+        look_again(asked, project, history)
     records = history.runs(name, limit=count, status="failed" if failed else None)
+    if asked is not None:
+        records = going_on(asked, project.name, records)
     if as_json:
         from launcher.console.stream import plain
 
@@ -56,6 +60,8 @@ def command(
 def _row(record: RunRecord) -> list[str]:
     why = record.message.strip().splitlines()[0] if record.message.strip() else ""
     kind = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
+    if record.status == INTERRUPTED and record.engine != "docker":
+        kind = INTERRUPTED  # its dltpod was killed, which says nothing of a job elsewhere
     if record.action != "sync":
         kind = f"{record.action}: {kind}"
     return [
