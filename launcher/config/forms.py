@@ -258,7 +258,30 @@ def requirement(text: str) -> str | None:
         return "must be a requirement, not an option of pip; an index is set by UV_INDEX_URL or PIP_INDEX_URL"
     if re.search(r"://[^/@\s]*:[^/@\s]*@", text):
         return "must not hold a password; give it to git or to the index in the environment"
-    return None
+    path = named_path(text)
+    return f"must name a local package by its path alone: {path}" if path else None
+
+
+def named_path(text: str) -> str | None:
+    """``./packages/erp[pdf]`` of ``erp[pdf] @ ./packages/erp`` and of ``file:packages/erp``; else None.
+
+    Tools take these forms, but not as paths of the project: the image would be built without the package.
+    """
+    found = re.fullmatch(
+        r"\s*(?:[A-Za-z0-9][\w.-]*\s*(?P<extras>\[[^\]]*\])?\s*(?P<at>@)\s*)?(?P<scheme>file:)?(?P<path>[^\s;]+).*",
+        text,
+        re.DOTALL,
+    )
+    if (
+        found is None
+        or not (found["at"] or found["scheme"])
+        or (not found["scheme"] and ":" in found["path"])
+    ):
+        return None
+    path = found["path"]
+    if path.startswith(("/", "~")):
+        return f"./FOLDER{found['extras'] or ''}, from the folder of sources.yml"
+    return f"{path if path.startswith(('./', '../')) else f'./{path}'}{found['extras'] or ''}"
 
 
 def section(text: str) -> str | None:

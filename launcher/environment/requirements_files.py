@@ -13,6 +13,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
 
+from launcher.config.forms import named_path
 from launcher.environment.requirement import Requirement
 from launcher.errors import ConfigurationError
 
@@ -175,6 +176,11 @@ def _checked(text: str, origin: str, *, base: Path | None = None, root: Path | N
             if target.is_relative_to(root):
                 text = f"./{target.relative_to(root)}"
         return Requirement(text, origin)
+    path = named_path(text)
+    if path is not None:
+        raise ConfigurationError(
+            f"{origin}: '{text}' names a local package in a form that no build finds", f"write {path}"
+        )
     if is_direct(text):
         return Requirement(text, origin)
     try:

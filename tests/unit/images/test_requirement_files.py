@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from launcher.environment.requirement import Requirement
-from launcher.environment.requirements_files import of_file, of_module, of_script
+from launcher.environment.requirements_files import check, of_file, of_module, of_script
 from launcher.errors import ConfigurationError
 
 
@@ -87,6 +87,30 @@ def test_an_included_file_is_followed_and_its_paths_are_its_own(tmp_path: Path) 
         Requirement("six <2", "custom_sources/erp/requirements.txt:2"),
         Requirement("./custom_sources/erp/vendored", "custom_sources/erp/requirements.txt:4"),
     )
+
+
+def test_a_local_package_in_a_form_that_no_build_finds_is_refused_with_the_line_to_write(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "requirements.txt").write_text("six\nerp[pdf] @ file:packages/erp\n")
+    with pytest.raises(ConfigurationError, match=r"requirements.txt:2: 'erp\[pdf\] @ file:") as error:
+        of_file(tmp_path / "requirements.txt", root=tmp_path)
+    assert error.value.hint == "write ./packages/erp[pdf]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "erp @ git+https://example.com/erp.git@v1",
+        "erp @ https://example.com/erp.whl",
+        "git+ssh://git@example.com/erp.git",
+        "erp[pdf]>=1; python_version > '3'",
+        "./packages/erp",
+        "./packages/erp[pdf]",
+    ],
+)
+def test_other_addresses_and_paths_are_taken_as_they_are(text: str) -> None:
+    assert check(text, "sources.yml:1").text == text
 
 
 def test_an_address_of_an_index_is_refused_for_it_may_hold_a_password(tmp_path: Path) -> None:
