@@ -16,6 +16,13 @@ import yaml
 from tests.containers.folder import REPOSITORY, Folder
 
 ROWS = "def rows():\n    yield [{'id': n} for n in range(3)]\n"
+SECRETIVE = """
+import dlt
+
+@dlt.resource(name="rows")
+def rows(word, key=dlt.secrets.value):
+    yield [{"id": n, "word": word} for n in range(3)]
+"""
 
 
 class Workflow:
@@ -26,9 +33,9 @@ class Workflow:
         self._machine = machine
         self._installed = machine / "installed"
         folder.code("one", ROWS)
-        folder.code("two", ROWS)
+        folder.code("two", SECRETIVE)
         folder.source("one", "one", "rows", schedule="0 6 * * *")
-        folder.source("two", "two", "rows", schedule="@hourly")
+        folder.source("two", "two", "rows", {"word": "env:TWO_WORD"}, schedule="@hourly")
         folder.source("off", "one", "rows", enabled=False)
         folder.write(".gitignore", ".dltpod/\ndata/\n.dlt/\n")
         assert folder.start("lock", "one", "two").wait(300) == 0
@@ -124,18 +131,23 @@ def test_the_workflow_chooses_and_runs_sources_as_its_events_ask(workflow: Workf
     # A schedule: those that have it, in the words that GitHub knows.
     assert chosen(workflow.run("choose", **{"github.event.schedule": "0 * * * *"})) == ["two"]
     # A push or a pull request: those that the change touches.
-    workflow.folder.code("two", ROWS.replace("3", "4"))
+    workflow.folder.code("two", SECRETIVE.replace("3", "4"))
     workflow.commit()
     assert chosen(workflow.run("choose", **{"github.event.before": first})) == ["two"]
     assert chosen(workflow.run("choose", **{"github.event.before": "0" * 40})) == ["one", "two"]
-    # Then each one's own job: a pull request builds and checks, anything else loads.
+    # Then each one's own job: a pull request builds and checks without any secret, anything else loads.
     workflow.run("sync", event_name="pull_request", **{"matrix.source": "two"})
     assert not (workflow.folder.root / "data").exists()
     workflow.run(
         "sync",
         event_name="push",
-        **{"matrix.source": "two", "secrets.DLTPOD_SECRETS": "[sources.two]\nkey = 'x'\n"},
+        **{
+            "matrix.source": "two",
+            "secrets.DLTPOD_SECRETS": "[sources.two]\nkey = 'x'\n",
+            "secrets.TWO_WORD": "spoken",
+        },
     )
-    assert workflow.folder.rows("select count(*) from raw_two.rows") == [(4,)]
+    found = workflow.folder.rows("select count(*), min(word) from raw_two.rows")
+    assert found == [(4, "spoken")]
     secrets = workflow.folder.root / ".dlt" / "secrets.toml"
     assert secrets.stat().st_mode & 0o777 == 0o600
