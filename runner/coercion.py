@@ -197,6 +197,8 @@ def _plain(value: typing.Any, hint: type) -> typing.Any:
         return _moment(value, hint)
     if issubclass(hint, datetime.date):
         return _date(value, hint)
+    if hint is datetime.time:
+        return _time(value)
     if hint is datetime.timedelta:
         return _span(value)
     if issubclass(hint, str):
@@ -274,6 +276,16 @@ def _date(value: typing.Any, kind: type) -> typing.Any:
         except ValueError:
             raise Mismatch("a date such as 2024-01-31", "that") from None
     return day if kind is datetime.date else kind(day.year, day.month, day.day)
+
+
+def _time(value: typing.Any) -> datetime.time:
+    if isinstance(value, datetime.time):  # as TOML has them
+        return value
+    text = _text_of(value, "a time such as 12:30:00")
+    try:
+        return datetime.time.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        raise Mismatch("a time such as 12:30:00", "that") from None
 
 
 def _text_of(value: typing.Any, wanted: str) -> str:

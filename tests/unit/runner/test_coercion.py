@@ -44,6 +44,8 @@ FITS: list[tuple[typing.Any, typing.Any, typing.Any]] = [
     (DAY, datetime.date, DAY),
     ("2024-01-31T12:00:00Z", datetime.datetime, NOON),
     (DAY, datetime.datetime, datetime.datetime(2024, 1, 31)),
+    ("12:30", datetime.time, datetime.time(12, 30)),
+    ("12:30:05Z", datetime.time, datetime.time(12, 30, 5, tzinfo=UTC)),
     ("90", datetime.timedelta, datetime.timedelta(seconds=90)),
     ("a/b", Path, Path("a/b")),
     ("5", "typing.Optional[int]", 5),
