@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from launcher.commands.common import choose, load_project, with_file
+from runner.contract import SECRETS_FILE
 
 
 @click.command("secrets")
@@ -40,12 +41,12 @@ def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> No
             click.echo(key)
         return
     if not cut.files:
-        click.echo(f"{name} is given no secrets and no configuration", err=True)
-        return
+        click.echo(f"{name} is given no secrets and no configuration: the file is empty", err=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     folder.parent.chmod(0o700)
-    for file, text in cut.files.items():
+    # A rendering asks for a Secret of any source, so there is something to make it of.
+    for file, text in (cut.files or {SECRETS_FILE: ""}).items():
         descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)

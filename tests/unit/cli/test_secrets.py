@@ -1,0 +1,45 @@
+"""``dltpod secrets``: the files that a rendering's Secret is made of."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from launcher import cli
+
+FILE = """
+version: 1
+sources:
+  - {name: shop, type: dlt_native, dlt_native: {source_module: shop, source_function: shop}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sources.yml").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLTPOD_FILE", raising=False)
+    return tmp_path
+
+
+def written(folder: Path) -> dict[str, str]:
+    files = sorted((folder / ".dltpod/secrets/shop").iterdir())
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    return {file.name: file.read_text() for file in files}
+
+
+def test_the_slice_is_written_for_its_owner_alone(folder: Path) -> None:
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt/secrets.toml").write_text('[sources.shop]\nkey = "s3cret-value"\n')
+    assert cli.main(["secrets", "shop"]) == 0
+    assert "s3cret-value" in written(folder)["secrets.toml"]
+
+
+def test_a_source_without_secrets_has_an_empty_file_so_that_its_secret_can_be_made(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["secrets", "shop"]) == 0
+    assert written(folder) == {"secrets.toml": ""}
+    assert "given no secrets" in capsys.readouterr().err
