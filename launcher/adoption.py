@@ -6,17 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from launcher.config.models import Project
 from launcher.engines.protocol import Adopts, Engine
 from launcher.history import INTERRUPTED, RUNNING, History, RunRecord
-from launcher.presence import Presence
 from launcher.run import finish
-
-
-def look_again(engine: Engine, project: Project, history: History) -> tuple[RunRecord, ...]:
-    """Mark the runs of dead launchers as interrupted, then adopt those that ended without them."""
-    history.reconcile(Presence(project.private).alive)
-    return adopt(engine, project.name, history)
 
 
 def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from launcher import logfiles
-from launcher.commands.common import engine_for, known_name, load_project, with_engine, with_file
+from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
 from launcher.console.text import shown
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.history import RUNNING, History, RunRecord
-from launcher.presence import Presence
 
 
 @click.command("logs")
@@ -32,9 +31,7 @@ def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, eng
         held = engine_for(engine, project)
         if isinstance(held, Adopts) and held.logs(project.name, name, run_id, _print, follow=follow):
             return
-    history = History(project.private)
-    alive = Presence(project.private).alive
-    history.reconcile(alive)
+    history = history_of(project)
     if run_id is not None:
         record = history.run(run_id)
         if record is None or record.source != name:
@@ -48,8 +45,7 @@ def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, eng
         if not follow:
             return False
         # A launcher that was killed can't say that its run is over.
-        history.reconcile(alive)
-        current = history.run(record.run_id)
+        current = history_of(project).run(record.run_id)
         return current is not None and current.status == RUNNING
 
     for line in logfiles.lines(Path(record.log_file), going):

@@ -38,10 +38,10 @@ def command(
     history = history_of(project)
     asked = None
     if engine != "docker":
-        from launcher.adoption import going_on, look_again
+        from launcher.adoption import adopt, going_on
 
         asked = engine_for(engine, project)
-        look_again(asked, project, history)
+        adopt(asked, project.name, history)
     records = history.runs(name, limit=count, status="failed" if failed else None)
     if asked is not None:
         records = going_on(asked, project.name, records)
