@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import queue
 import threading
@@ -38,9 +39,27 @@ def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
                 f"notify.webhook asks for {name}, which is {'empty' if name in environment else 'not set'}",
                 f"add {name}=https://… to .env or the environment",
             )
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+    url = url.strip()
+    try:
+        parts = urllib.parse.urlsplit(url)
+        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket without its other half
+        fit = False
+    if not fit or " " in url or not url.isprintable():
         raise ConfigurationError("notify.webhook is no http or https address", 'webhook: "env:HOOK_URL"')
+    if "@" in urllib.parse.urlsplit(url).netloc:
+        raise ConfigurationError(
+            "notify.webhook holds a user or a password before its host, which can't be sent",
+            "write the address as the chat system gives it, with its token in the path or the query",
+        )
     return url
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would turn the call into a GET without a body, or take it to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
 
 
 def occasion(record: RunRecord, previous: RunRecord | None) -> str | None:
@@ -82,26 +101,32 @@ def payload(project: str, event: str, record: RunRecord) -> dict[str, Any]:
 
 
 def post(url: str, body: Mapping[str, Any], *, pause: Callable[[float], None] = time.sleep) -> str | None:
-    """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not."""
+    """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not.
+
+    Why not holds nothing of the address, nor of the answer: both are secret.
+    """
     request = urllib.request.Request(
         url,
         data=json.dumps(body, ensure_ascii=False).encode(),
         headers={"Content-Type": "application/json", "User-Agent": "dltpod"},
         method="POST",
     )
+    opener = urllib.request.build_opener(_NoRedirects)
     why = ""
     for attempt in range(ATTEMPTS):
         if attempt:
             pause(FIRST_PAUSE * 2 ** (attempt - 1))
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT):
+            with opener.open(request, timeout=TIMEOUT):
                 return None
         except urllib.error.HTTPError as error:
             why = f"it answered {error.code}"
             error.close()
+            if 300 <= error.code < 400:
+                return f"{why}: a redirect, which is not followed; write the final address"
             if error.code != 429 and error.code < 500:
                 return why
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             why = f"it can't be reached ({type(reason).__name__})"
     return f"{why}, {ATTEMPTS} times"

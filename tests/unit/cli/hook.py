@@ -13,6 +13,8 @@ class Hook:
 
     def __init__(self) -> None:
         self.codes: list[int] = []
+        self.location = ""
+        """Where a redirect leads."""
         self.bodies: list[dict[str, Any]] = []
         hook = self
 
@@ -20,7 +22,16 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.bodies.append(json.loads(body))
+                self.answer()
+
+            def do_GET(self) -> None:
+                hook.bodies.append({"method": "GET"})
+                self.answer()
+
+            def answer(self) -> None:
                 self.send_response(hook.codes.pop(0) if hook.codes else 200)
+                if hook.location:
+                    self.send_header("Location", hook.location)
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -28,7 +39,7 @@ class Hook:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
         """Listen no longer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,30 @@ def test_a_call_that_is_refused_is_not_tried_again(hook: Hook) -> None:
     hook.codes = [404]
     assert post(hook.url, {}, pause=lambda _: None) == "it answered 404"
     assert len(hook.bodies) == 1
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_told_as_what_it_is(hook: Hook, code: int) -> None:
+    hook.codes, hook.location = [code], hook.url + "/elsewhere"
+    why = post(hook.url, {"n": 1}, pause=lambda _: None)
+    assert why == f"it answered {code}: a redirect, which is not followed; write the final address"
+    assert hook.bodies == [{"n": 1}]
+
+
+def test_what_answers_no_http_is_told_without_its_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for _ in range(ATTEMPTS):
+                with server.accept()[0] as connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(b"s3cret of another protocol\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        why = post(f"http://127.0.0.1:{server.getsockname()[1]}/x", {}, pause=lambda _: None)
+        thread.join(10)
+    assert why == f"it can't be reached (BadStatusLine), {ATTEMPTS} times"
 
 
 def test_a_server_that_is_not_there_is_told_without_its_address(hook: Hook) -> None:
@@ -77,3 +103,24 @@ def test_the_address_may_be_an_environment_variable() -> None:
     with pytest.raises(ConfigurationError) as error:
         webhook_url("file:///etc/passwd", {})
     assert "passwd" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://user:pass-w0rd@hooks.example.com/x",
+        "https://s3cret-token@hooks.example.com/x",
+        "https://user:pass@w0rd@hooks.example.com/x",
+        "https://user:pass/w0rd@hooks.example.com/x",
+        "https://hooks.example.com:s3cret/x",
+        "https://[s3cret/x",
+        "https://hooks.example.com/s3 cret",
+        "https:///s3cret",
+    ],
+)
+def test_an_address_that_can_not_be_called_is_refused_before_the_run_and_not_shown(address: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        webhook_url("env:HOOK", {"HOOK": address})
+    shown = error.value.message + error.value.hint
+    assert shown.startswith("notify.webhook ")
+    assert not [part for part in ("w0rd", "s3", "cret", "example") if part in shown]
