@@ -17,10 +17,10 @@ from launcher.config.models import Project, Source
 from launcher.config.toml_files import CONFIG, SECRETS, read_toml
 from launcher.errors import ConfigurationError, near_miss
 from launcher.plan import Slice
-from launcher.slices import code, cutting, destinations, literals
+from launcher.slices import addresses, code, cutting, destinations, literals
 from launcher.slices.cutting import Scope, Table
 from launcher.slices.dotenv_file import read_dotenv
-from runner.contract import CONFIG_FILE, SECRETS_FILE, VALUES_FILE, Destination
+from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FILE, Destination
 
 DOTENV = ".env"
 
@@ -50,13 +50,16 @@ def slice_for(
     """The slice of one job. ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
 
     Raises ConfigurationError: variables without a value (all at once), a file that can't be read,
-    a destination file outside ``data/``.
+    a destination file outside ``data/``, connection strings that no program can read.
     """
     arguments = _arguments(source, overrides)
     values = {**_values(project, source, environ, arguments, overrides), **arguments.literals}
     scope = scope_of(project, source)
     secrets, config = _selected(project, scope, environ)
     names = sorted({*cutting.dotted_keys(secrets), *cutting.dotted_keys(config)})
+    doubts = _addresses(
+        project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
+    )
     found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
     destinations.resolve(project, source, found)
     secrets, config = cutting.arrange(secrets, config, scope)
@@ -66,7 +69,7 @@ def slice_for(
         files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
     return Slice(
         files={name: text for name, text in files.items() if text},
-        warnings=_warnings(project, source, arguments, overrides),
+        warnings=(*_warnings(project, source, arguments, overrides), *doubts),
         names=tuple(names),
     )
 
@@ -153,6 +156,52 @@ def _values(
     for name in asked:
         cutting.require_text(name, environ[name])
     return {name: environ[name] for name in asked}
+
+
+def _settings(table: Table, environ: Mapping[str, str]) -> dict[str, str]:
+    """Every text of a file's part, by where it is: ``[sources.shop] credentials``, or a variable."""
+    found = {}
+    for path, value in literals.strings(table):
+        section, _, key = path.rpartition(".")
+        variable = path.upper().replace(".", "__")
+        given = environ.get(variable) == value
+        found[variable if given else f"[{section}] {key}" if section else key] = value
+    return found
+
+
+def _addresses(
+    project: Project,
+    source: Source,
+    texts: Mapping[str, str],
+    values: Mapping[str, str],
+    overrides: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """Warnings of connection strings that not all programs read alike. Raises ConfigurationError for those
+    that none can read: its error would quote the tail of the password as a host.
+    """
+    found = dict(texts)
+    for path, text in literals.strings({**source.dlt_native.function_kwargs, **overrides}):
+        found[_place(path, overrides)] = text
+    for name, text in source.container.env.items():
+        found[f"container.env.{name}"] = text
+    told = {
+        f"{place} ({text})" if literals.is_reference(text) else place: values.get(
+            text.removeprefix(ENV_REFERENCE), text
+        )
+        for place, text in found.items()
+    }
+    entry = f"{_line(project, source)}: {source.name}"
+    flaws = {place: flaw for place, text in told.items() if (flaw := addresses.flaw(text)) is not None}
+    if flaws:
+        raise ConfigurationError(
+            "; ".join(f"{entry}: {place}: {flaw.value}" for place, flaw in flaws.items()),
+            f"Write {addresses.ENCODED}.",
+        )
+    return tuple(
+        f"{entry}: {place}: some drivers end its user or password too early; write {addresses.ENCODED}"
+        for place, text in told.items()
+        if addresses.doubtful(text)
+    )
 
 
 def _lacking(

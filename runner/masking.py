@@ -1,7 +1,7 @@
 """Keeps the job's secret values out of whatever leaves the container.
 
-A value is looked for in the forms in which programs print it: plain, URL-quoted, escaped as JSON,
-Python or HTML do, and base64 at each of its three alignments; each line of a longer value too.
+A value is looked for in the forms in which programs print it: plain, URL-quoted, escaped as JSON, Python,
+HTML, shells and SQL do, in hex, and in base64 at each of its three alignments; each line of a long one too.
 Short values are masked only where they stand as whole words, since they occur inside others.
 """
 
@@ -12,31 +12,30 @@ import html
 import json
 import re
 import typing
+import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 
 from runner import contract
+from runner.secret_values import SHORTEST, secrets_of
 
 MASK = b"***"
 SHORT = 8
 """Values below this many characters are masked as whole words only."""
-SHORTEST = 3
-"""Values below this many characters are not masked: they would hide half of every line."""
 LINE_LIMIT = 64 << 10
 """The longest run of bytes without a line's end that is held back, in bytes."""
 
 _BASE64_CORE = 6
 _ANCHOR = 4
+_HEX_RARITY = {byte: rank for rank, byte in enumerate(b"0123456789eadcfb")}
+_HEX_ANCHOR = 12
+"""Logs are full of shorter runs of hex digits: numbers, dates, the names of commits."""
+_HEX = re.compile(rb"(?:[0-9a-f]{2}){6,}|(?:[0-9A-F]{2}){6,}")
 # From the commonest character of log lines to the rarest; what isn't listed is rarer still.
 _COMMON = " etaoinsrhldcumfpgwybvk0123456789._-:/=,\"'()[]{}<>TASECINRODMLPUFBGHWVxjqzKYXJQZ"  # fmt: skip
 _RARITY = {ord(character): rank for rank, character in enumerate(_COMMON)}
-_PUBLIC_WORDS = frozenset({"localhost", "host.docker.internal", "true", "false", "none", "null"})
-_PUBLIC_KEYS = frozenset(
-    {"host", "port", "database", "drivername", "driver", "dialect", "sslmode", "region", "region_name"}
-    | {"bucket_url", "location"}
-)
-_PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
+_UNICODE = re.compile(r"(\\u)([0-9a-f]{4})")
 _LINE_END = re.compile(rb"[\r\n]")
 
 
@@ -58,8 +57,7 @@ class Masker:
         self._anchors: re.Pattern[bytes] | None = None
         self._pattern: re.Pattern[bytes] | None = None
         if every:
-            anchors = sorted({_anchor(form) for form in every})
-            self._anchors = re.compile(b"|".join(map(re.escape, anchors)))
+            self._anchors = re.compile(_any_of({_anchor(form) for form in every}))
             # A look-ahead, so that matches which overlap are all found.
             branches = [re.escape(form) if form in long else _as_word(form) for form in every]
             self._pattern = re.compile(b"(?=(" + b"|".join(branches) + b"))")
@@ -153,8 +151,21 @@ def _as_word(form: bytes) -> bytes:
 
 def _anchor(form: bytes) -> bytes:
     """The rarest few bytes of a form: lines without any anchor hold no secret."""
-    grams = [form[i : i + _ANCHOR] for i in range(max(1, len(form) - _ANCHOR + 1))]
-    return max(grams, key=lambda gram: [_RARITY.get(byte, len(_COMMON)) for byte in gram])
+    size, rarity = (_HEX_ANCHOR, _HEX_RARITY) if _HEX.fullmatch(form) else (_ANCHOR, _RARITY)
+    grams = [form[i : i + size] for i in range(max(1, len(form) - size + 1))]
+    return max(grams, key=lambda gram: [rarity.get(byte, len(_COMMON)) for byte in gram])
+
+
+def _any_of(words: Iterable[bytes]) -> bytes:
+    """A pattern of any of the words, by their first bytes: many branches side by side take twice as long."""
+    by_first: dict[bytes, set[bytes]] = {}
+    for word in words:
+        by_first.setdefault(word[:1], set()).add(word[1:])
+    branches = [
+        re.escape(first) + (b"" if b"" in rests else _any_of(rests))
+        for first, rests in sorted(by_first.items())
+    ]
+    return branches[0] if len(branches) == 1 else b"(?:" + b"|".join(branches) + b")"
 
 
 def _parts(secret: str) -> Iterator[str]:
@@ -169,24 +180,50 @@ def _parts(secret: str) -> Iterator[str]:
 
 def forms(value: str) -> set[bytes]:
     """Every form of one value, without those that span lines."""
-    return _escaped(value) | _base64(value.encode("utf-8", "surrogatepass"))
+    raw = value.encode("utf-8", "surrogatepass")
+    digits = raw.hex().encode()
+    return _escaped(value) | _base64(raw) | {digits, digits.upper()}
 
 
 def _escaped(value: str) -> set[bytes]:
     raw = value.encode("utf-8", "surrogatepass")
-    texts = {value, repr(value)[1:-1], repr(raw)[2:-1], html.escape(value), html.escape(value, quote=False)}
+    texts = {value, repr(value)[1:-1], repr(raw)[2:-1], *_entities(value)}
+    if not value.isascii():
+        for composed in ("NFC", "NFD", "NFKC"):
+            texts.add(unicodedata.normalize(composed, value))
+    texts |= {value.replace("'", quote) for quote in ("''", "'\"'\"'", "'\\''")}  # SQL's and shells'
+    texts.add(value.replace('"', '""'))  # CSV's
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         texts |= {escaped, escaped.replace("/", "\\/"), json.dumps(escaped)[1:-1], repr(escaped)[1:-1]}
-    for quoted in (
-        urllib.parse.quote(raw, safe=""),
-        urllib.parse.quote(raw),
-        urllib.parse.quote(raw, safe="/:@!$&'()*+,;=~"),
-        urllib.parse.quote_plus(raw),
-    ):
-        texts |= {quoted, _PERCENT.sub(lambda match: match[0].lower(), quoted)}
+        # As Go, .NET, PHP and Ruby write it, for pages' sake.
+        for careful in (_unicode_escaped(escaped, "<>&"), _unicode_escaped(escaped, "<>&'+`")):
+            texts |= {careful, _UNICODE.sub(lambda match: match[1] + match[2].upper(), careful)}
+    for safe in ("", "/", "/:@!$&'()*+,;=~", "!~*'()", " +"):  # the last two: browsers, SQLAlchemy
+        quoted = urllib.parse.quote(raw, safe=safe)
+        for written in (quoted, quoted.replace("%20", "+")):
+            texts |= {written, _PERCENT.sub(lambda match: match[0].lower(), written)}
     found = {text.encode("utf-8", "surrogatepass") for text in texts}
     return {form for form in found if form and not _LINE_END.search(form)}
+
+
+def _entities(value: str) -> set[str]:
+    """As HTML and XML write it: quotes may stay as they are, and have several names."""
+    whole = html.escape(value)
+    return {
+        html.escape(value, quote=False),
+        whole,
+        whole.replace("&#x27;", "&#39;"),
+        whole.replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        whole.replace("&#x27;", "&apos;"),
+        whole.replace("&#x27;", "'"),
+    }
+
+
+def _unicode_escaped(escaped: str, characters: str) -> str:
+    for character in characters:
+        escaped = escaped.replace(character, f"\\u{ord(character):04x}")
+    return escaped
 
 
 def _base64(raw: bytes) -> set[bytes]:
@@ -212,96 +249,4 @@ def masker_of(job: contract.JobSpec, files: Mapping[str, str], environ: Mapping[
     """The masker of one job's slice, which leaves the job's own names legible."""
     public = {job.source, job.project, job.function, job.pipeline_name, job.dataset_name, *job.resources}
     public |= {job.destination.type, job.destination.name, job.module, *job.module.split(".")}
-    return Masker(secrets_of(files, environ, filter(None, public)))
-
-
-def secrets_of(files: Mapping[str, str], environ: Mapping[str, str], public: Iterable[str] = ()) -> set[str]:
-    """The secret values of a slice: all of secrets.toml and of values.json, save plain settings.
-
-    Passwords within connection strings and proxies' addresses count by themselves. ``public``
-    are words that no one need hide: names of sources, modules and destinations.
-    """
-    found: set[str] = set()
-    for key, value in _leaves(_read_toml(files.get(contract.SECRETS_FILE, ""))):
-        found |= _secrets_in(value, public_key=key.lower() in _PUBLIC_KEYS)
-    try:
-        values = json.loads(files.get(contract.VALUES_FILE) or "{}")
-    except ValueError:
-        values = files.get(contract.VALUES_FILE, "")
-    for _, value in _leaves(values):
-        found |= _secrets_in(value)
-    for name, address in environ.items():
-        if name.lower().endswith("_proxy"):
-            found |= _within_address(address)
-    hidden = {word.lower() for word in public} | _PUBLIC_WORDS
-    return {secret for secret in found if not _is_public(secret, hidden)}
-
-
-def _is_public(secret: str, words: set[str]) -> bool:
-    bare = secret.strip()
-    if bare.isdigit() and len(bare) < 4:
-        return True
-    return len(bare) < SHORTEST or bare.lower() in words or bool(_PLAIN_DATE.fullmatch(bare))
-
-
-def _secrets_in(value: typing.Any, public_key: bool = False) -> set[str]:
-    if isinstance(value, bool) or value is None:
-        return set()
-    text = str(value)
-    found = _within_address(text)
-    if not public_key or found:
-        found.add(text)
-    if text.lstrip().startswith(("{", "[")):
-        try:
-            inner = json.loads(text)
-        except ValueError:
-            return found
-        for key, leaf in _leaves(inner):
-            found |= _secrets_in(leaf, public_key=key.lower() in _PUBLIC_KEYS)
-    return found
-
-
-def _within_address(text: str) -> set[str]:
-    """The password of an address, as it stands and decoded, and the values of its query."""
-    if "://" not in text:
-        return set()
-    try:
-        parts = urllib.parse.urlsplit(text.strip())
-        password = parts.password or ""
-    except ValueError:
-        return set()
-    found = {password, urllib.parse.unquote(password)}
-    for key, value in urllib.parse.parse_qsl(parts.query):
-        if re.search(r"pass|pwd|secret|token|key|sig|auth", key, re.IGNORECASE):
-            found.add(value)
-    return {secret for secret in found if secret}
-
-
-def _leaves(value: typing.Any, key: str = "") -> Iterator[tuple[str, typing.Any]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _leaves(inner, str(name))
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _leaves(inner, key)
-    else:
-        yield key, value
-
-
-def _read_toml(text: str) -> typing.Any:
-    if not text.strip():
-        return {}
-    try:
-        return _parsed_toml(text)
-    except ValueError:
-        return re.findall(r"[\"']([^\"'\n]+)[\"']", text)  # torn, but what it holds is secret still
-
-
-def _parsed_toml(text: str) -> typing.Any:
-    try:
-        import tomllib
-    except ImportError:  # Python 3.10; dlt itself needs tomlkit
-        import tomlkit
-
-        return tomlkit.loads(text).unwrap()
-    return tomllib.loads(text)
+    return Masker(secrets_of(files, environ, filter(None, public), [job.kwargs, job.env]))

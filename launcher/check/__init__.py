@@ -36,6 +36,8 @@ CORE_MODULES = ("filesystem", "rest_api", "sql_database")
 """``dlt.sources.<name>``, of dlt 1.18 to 1.31."""
 WHOLE_WORDS = 8
 """Shorter secrets are masked as whole words only (``runner.masking.SHORT``)."""
+SHORTEST = 3
+"""Still shorter ones are not masked at all (``runner.secret_values.SHORTEST``)."""
 _DOTENV = ".env"
 _NOT_HERE = "x" * WHOLE_WORDS
 """Stands for a variable that this machine lacks, where none is asked for."""
@@ -104,7 +106,7 @@ def check_source(
         *_mounts(project, source),
         *_destination(project, source, environ),
         *faults,
-        *(_secrets(source, sliced) if sliced is not None else ()),
+        *(_secrets(project, source, sliced) if sliced is not None else ()),
     )
 
 
@@ -246,7 +248,7 @@ def _destination(project: Project, source: Source, environ: Mapping[str, str]) -
     yield Row(source.name, "destination", Level.OK, f"{kind}{destination.shown}")
 
 
-def _secrets(source: Source, sliced: Slice) -> Iterator[Row]:
+def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
     for warning in sliced.warnings:
         yield Row(source.name, "secrets", Level.NOTE, warning)
     for place in literals.embedded(source.dlt_native.function_kwargs):
@@ -254,25 +256,40 @@ def _secrets(source: Source, sliced: Slice) -> Iterator[Row]:
         yield Row(
             source.name, "secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone."
         )
-    short = sorted(_short(sliced))
-    if short:
-        text = f"{', '.join(short)}: shorter than {WHOLE_WORDS} characters, so masked as a whole word only"
-        yield Row(source.name, "secrets", Level.NOTE, text)
+    told: dict[str, list[str]] = {}
+    for name, value in _named(sliced):
+        told.setdefault(_legible(project, source, value.strip()), []).append(name)
+    for why, names in sorted(told.items()):
+        if why:
+            yield Row(source.name, "secrets", Level.NOTE, f"{', '.join(sorted(names))}: {why}")
 
 
-def _short(sliced: Slice) -> Iterator[str]:
-    """Names of secrets that are too short to be masked wherever they stand."""
+def _legible(project: Project, source: Source, value: str) -> str:
+    """Why a secret isn't masked wherever it stands; empty where it is."""
+    native = source.dlt_native
+    words = {project.name, source.name, source.pipeline_name, source.dataset_name, source.destination}
+    words |= {native.source_function, *native.source_module.split("."), *(native.resources or ())}
+    if len(value) < SHORTEST:
+        return f"shorter than {SHORTEST} characters, so not masked"
+    if value.lower() in {word.lower() for word in words}:
+        return "is one of the names in sources.yml, so not masked"
+    if len(value) < WHOLE_WORDS:
+        return f"shorter than {WHOLE_WORDS} characters, so masked as a whole word only"
+    return ""
+
+
+def _named(sliced: Slice) -> Iterator[tuple[str, str]]:
+    """The values that are secrets by name, with where they stand."""
     values = json.loads(sliced.files.get(VALUES_FILE, "{}"))
     for name, value in values.items():
-        if len(value) < WHOLE_WORDS and not name.startswith(literals.LITERAL_NAME):
-            yield name
+        if not name.startswith(literals.LITERAL_NAME):
+            yield name, value
     table = tomllib.loads(sliced.files.get(SECRETS_FILE, ""))
     for path, value in literals.strings(table):
         key = path.rpartition(".")[2]
         if (
-            path.startswith("sources.")
+            path.startswith(("sources.", "destination."))
             and path in sliced.names
             and literals.looks_secret(key, value)
-            and len(value) < WHOLE_WORDS
         ):
-            yield path
+            yield path, value

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
+from launcher.slices.addresses import holds_password
 from runner.contract import ENV_REFERENCE
 
 LITERAL_NAME = "DLTPOD_LITERAL_"
@@ -23,6 +23,13 @@ _SHAPES = re.compile(
     r"(?i:bearer|basic) [A-Za-z0-9+/_.=-]{12,}"
 )
 """Of GitHub, GitLab, Slack, Stripe, OpenAI, AWS and Google; a JWT, a PEM key, an Authorization header."""
+_SETTING = re.compile(
+    r"(^|[?&;\s])[^=?&;\s]*(password|pwd|token|secret|api_?key|account_?key|signature|sig)\s*=\s*[^&;\s]",
+    re.IGNORECASE,
+)
+"""``password=…`` in an address's query and in libpq's, ODBC's and Azure's connection strings."""
+
+_FIRST_SETTING = re.compile(r"[\w ]+=")
 
 
 def looks_secret(key: str, value: Any) -> bool:
@@ -31,26 +38,15 @@ def looks_secret(key: str, value: Any) -> bool:
         return False
     if _SHAPES.search(value):
         return True
+    named = bool(_SECRET_KEY.search(snake(key)))
     if "://" in value:
-        return _address_holds_password(value)
-    return bool(_SECRET_KEY.search(snake(key)))
+        return holds_password(value) or bool(_SETTING.search(value)) or (named and "@" in value)
+    return named or bool(_FIRST_SETTING.match(value) and _SETTING.search(value))
 
 
 def snake(key: str) -> str:
     """``apiKey`` and ``API-KEY`` as ``api_key``."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
-
-
-def _address_holds_password(value: str) -> bool:
-    try:
-        parts = urlsplit(value.strip())
-        return bool(parts.password) or bool(
-            re.search(
-                r"(^|&)[^=&]*(password|token|secret|api_?key|signature|sig)=[^&]", parts.query, re.IGNORECASE
-            )
-        )
-    except ValueError:
-        return True
 
 
 @dataclass(frozen=True)
@@ -94,6 +90,11 @@ def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
             yield from strings(item, f"{path}[{i}]")
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is ``env:NAME``."""
+    return bool(_REFERENCE.fullmatch(text))
 
 
 def references(value: Any) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from launcher import history
 from launcher.cli import COMMANDS
+from runner.secret_values import PLAIN_FIELDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -63,3 +64,9 @@ def _code(text: str) -> str:
     indented = re.findall(r"^ {4}\S.*$", text, re.MULTILINE)
     inline = re.findall(r"`([^`\n]+)`", text)
     return "\n".join([*fenced, *indented, *inline])
+
+
+def test_every_plain_setting_is_listed_where_the_rule_of_masking_is() -> None:
+    text = (ROOT / "docs" / "sources.md").read_text()
+    listed = text.partition("<!-- plain fields -->")[2].partition("<!-- end -->")[0]
+    assert set(re.findall(r"`([a-z_]+)`", listed)) == PLAIN_FIELDS

@@ -266,6 +266,15 @@ def test_literals_and_short_secrets_and_lost_references_are_worth_a_note(tmp_pat
     assert "hunter2" not in repr(found)
 
 
+def test_a_secret_that_can_not_be_masked_is_worth_a_note(tmp_path: Path) -> None:
+    secrets = '[sources.acme]\napi_key = "k1"\n[destination.duckdb]\npassword = "ACME"\n'
+    found = rows(tmp_path, entry(), secrets)["secrets"]
+    assert [row.text for row in found if row.level is Level.NOTE] == [
+        "destination.duckdb.password: is one of the names in sources.yml, so not masked",
+        "sources.acme.api_key: shorter than 3 characters, so not masked",
+    ]
+
+
 @pytest.mark.parametrize(
     ("container", "text"),
     [

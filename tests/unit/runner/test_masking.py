@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import html
 import json
+import shlex
 import sys
+import unicodedata
 import urllib.parse
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner.masking import SHORT, Masker, StreamMasker, secrets_of
+from runner.masking import SHORT, Masker, StreamMasker
+from runner.secret_values import secrets_of
 
 SECRETS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=SHORT, max_size=60
@@ -36,6 +39,15 @@ def spelled(secret: str) -> list[str]:
         repr(secret)[1:-1],
         repr(raw)[2:-1],
         html.escape(secret),
+        html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        shlex.quote(secret).removeprefix("'").removesuffix("'") if "'" in secret else secret,
+        secret.replace("'", "''"),
+        json.dumps(secret).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")[1:-1],
+        urllib.parse.quote(secret, safe="!~*'()"),
+        secret.encode().hex(),
+        secret.encode().hex().upper(),
+        unicodedata.normalize("NFC", secret),
+        unicodedata.normalize("NFD", secret),
     ]
 
 
@@ -142,6 +154,109 @@ def test_passwords_within_addresses_and_json_values_count_and_plain_settings_do_
     )
     assert {"p@ssw0rd", "p%40ssw0rd", "k3y-file", "hunter2", "a\nb-secret-line", "pr0xy-pass"} <= found
     assert found.isdisjoint({"db.acme.com", "5432", "main", "True", "12", "2024-01-01", "/usr/bin"})
+
+
+def toml(**values: object) -> dict[str, str]:
+    return {"secrets.toml": "[sources.x]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items())}
+
+
+BROKEN = [
+    "postgresql://reader:pa@Ta1lOfSecret@db.acme.internal:5432/crm",
+    "mysql+pymysql://reader:pa/Ta1lOfSecret@db.acme.internal/crm",
+    "mongodb://reader:pa:Ta1lOfSecret@db.acme.internal,two.acme.internal:27017/crm?email=a@b.c",
+    "redis://:pa#Ta1lOfSecret@db.acme.internal:6379/0",
+    "amqp://reader:pa?Ta1lOfSecret@db.acme.internal/vhost",
+    "snowflake://reader:pa%Ta1lOfSecret@acme-eu/crm",
+    "mssql+pyodbc://reader:pa[Ta1lOfSecret@db.acme.internal/crm",
+    "postgresql://reader:pa%40Ta1lOfSecret@db.acme.internal/crm",
+    "https://reader:pa@Ta1lOfSecret@db.acme.internal/x",
+    "jdbc:postgresql://reader:pa@Ta1lOfSecret@db.acme.internal/x",
+    "host=db.acme.internal user=reader password='pa Ta1lOfSecret'",
+    "host=db.acme.internal user=reader password=pa Ta1lOfSecret dbname=crm",
+    "Driver={ODBC};Server=db.acme.internal;UID=reader;PWD={pa@Ta1lOfSecret};",
+    "mssql+pyodbc:///?odbc_connect=Server%3Ddb%3BPWD%3Dpa%40Ta1lOfSecret%3B",
+]
+
+
+@pytest.mark.parametrize("address", BROKEN)
+def test_whatever_a_driver_takes_for_the_password_or_the_host_behind_it_is_masked(address: str) -> None:
+    masker = Masker(secrets_of(toml(credentials=address), {}))
+    for cut in ("Ta1lOfSecret", "ta1lofsecret", "Ta1lOfSecret@db.acme.internal"):
+        for told in (cut, repr(cut), f'"{cut}"', json.dumps(f"host {cut}:5432"), cut.encode().hex()):
+            shown = masker.text(f"could not translate host name {told} to address")
+            assert "***" in shown
+            assert "a1lof" not in shown.lower()
+
+
+def test_a_tail_too_short_to_be_masked_by_itself_is_masked_with_the_host_behind_it() -> None:
+    masker = Masker(secrets_of(toml(credentials="postgresql://reader:secretp@ss@db.acme.internal/crm"), {}))
+    assert masker.text('host name "ss@db.acme.internal" is unknown') == 'host name "***" is unknown'
+    assert masker.text("FATAL for user secretp") == "FATAL for user ***"
+
+
+@pytest.mark.parametrize("field", ["credentials", "host"])
+def test_of_an_address_that_is_written_well_the_host_and_the_rest_stay_legible(field: str) -> None:
+    for address in (
+        "postgresql://reader:read-me-9@db.acme.internal:5432/crm?application_name=a@b",
+        "https://reader:read-me-9@git.acme.internal/org/repo@v1",
+        "mongodb://reader:read-me-9@db.acme.internal:1,two.acme.internal:2/crm",
+    ):
+        masker = Masker(secrets_of(toml(**{field: address}), {}))
+        assert masker.text("reader:read-me-9") == "reader:***"
+        for plain in ("db.acme.internal", "git.acme.internal:5432", "crm", "reader", "org", "two"):
+            assert masker.text(f"no host {plain} here") == f"no host {plain} here"
+        assert masker.text(f"told {address}") == "told ***"
+
+
+def test_an_address_in_the_plain_configuration_keeps_its_password_too() -> None:
+    config = '[sources.x]\nbase_url = "https://reader:read-me-9@api.acme.com"\nname = "acme"\n'
+    assert secrets_of({"config.toml": config}, {}) == {"read-me-9"}
+
+
+def test_a_password_with_an_at_sign_is_masked_where_code_puts_it_into_an_address_as_it_stands() -> None:
+    masker = Masker(secrets_of(toml(password="pa@Ta1lOfSecret", login="bot@acme.com"), {}))
+    assert masker.text('host "Ta1lOfSecret@db.acme.com"') == 'host "***@db.acme.com"'
+
+
+def test_plain_settings_are_legible_by_their_fields_names() -> None:
+    plain = {
+        "subdomain": "acme-eu",
+        "domain": "acme.example.com",
+        "host": "9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c.eu-west-1.found.io",
+        "port": 5432,
+        "database": "warehouse",
+        "userName": "analytics_reader_2024",
+        "email": "john.doe@acme.com",
+        "account": "xy12345.eu-central-1",
+        "bucket_url": "s3://acme-lake-7f3a9b2c1d0e",
+        "base-url": "https://acme-eu.zendesk.com/",
+        "project_id": "acme-prod-123456",
+    }
+    assert secrets_of(toml(**plain), {}) == set()
+
+
+def test_on_doubt_a_setting_is_masked() -> None:
+    doubtful = {
+        "username": "sk_live_Tr0ub4dor",
+        "user": "ghp_a1b2c3",
+        "account": "a1b2c3d4e5f6a7b8",
+        "host": "https://reader:read-me-9@db.acme.com",
+        "database": "Xk9wQz2LmN7vRt4p",
+        "base_url": "https://hooks.acme.com/T0B1C2D3E4/xyz",
+        "nickname": "acme-eu",
+    }
+    assert set(doubtful.values()) <= secrets_of(toml(**doubtful), {})
+
+
+def test_a_value_that_is_a_secret_elsewhere_is_masked_under_a_plain_name_too() -> None:
+    assert secrets_of(toml(username="acme-eu", password="acme-eu"), {}) == {"acme-eu"}
+
+
+def test_a_variable_is_a_plain_setting_where_every_argument_that_asks_for_it_is_one() -> None:
+    files = {"values.json": json.dumps({"SUB": "acme-eu", "KEY": "acme-us"})}
+    asked = [{"subdomain": "env:SUB", "domain": "env:KEY", "auth": {"token": "env:KEY"}}]
+    assert secrets_of(files, {}, asked=asked) == {"acme-us"}
+    assert secrets_of(files, {}) == {"acme-eu", "acme-us"}
 
 
 def test_names_of_the_source_and_its_places_are_not_masked() -> None:

@@ -1,0 +1,125 @@
+"""The secrets within an address or a connection string, whoever reads it and however wrongly.
+
+Readers don't agree where a password ends: SQLAlchemy and libpq take its first ``@`` for the end, urllib the
+last one before a ``/``, ``?`` or ``#``. What is left they take for the host, the port or the database, and
+quote it in their errors. So of a password that holds such a character each piece counts, and of one that is
+written as it should be, that of what it is decoded.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Iterator
+
+_ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.:-]*?)://(.*)", re.DOTALL)
+_WEB = re.compile(r"(.*[+:])?(https?|wss?|s?ftps?|ssh)", re.IGNORECASE)
+"""Schemes whose paths may hold an ``@`` that ends no password."""
+_SECRET_NAME = r"pass|pwd|secret|token|key|sig|auth"
+_SETTING = re.compile(
+    rf"(?:^|[\s;?&])[\w -]*?(?:{_SECRET_NAME})[\w-]*\s*=\s*(?:'([^']+)'|\"([^\"]+)\"|\{{([^}}]+)\}}|([^;]+?))"
+    r"(?=\s*(?:;|$)|\s+[\w-]+\s*=)",
+    re.IGNORECASE,
+)
+"""``password=…`` of libpq's and ODBC's connection strings."""
+_BOUNDS = re.compile(r"(?:[@:/?#\[\]&;,=+\s\\]|%(?![0-9A-Fa-f]{2}))+")
+_LONGEST = 8192
+"""Characters of the longest connection string; a longer text is something else."""
+_MOST_BOUNDS = 32
+"""Of a longer text only the first and the last of so many pieces are looked at."""
+
+_KEY = re.compile(
+    r"gh[pousr]_|github_pat_|glpat-|xox[a-z]-|[prsw]k[_-]|AKIA|ASIA|AIza|ya29\.|eyJ|SG\.|shp[a-z]{2}_|dapi[0-9a-f]|"
+    r"(?i:bearer|basic) |-----BEGIN"
+)
+_TURN = re.compile(r"(?=[a-z][A-Z]|[A-Za-z][0-9]|[0-9][A-Za-z])")
+
+
+def within(text: str) -> set[str]:
+    """Everything in an address that may be secret; nothing for a text that is none or holds no secret."""
+    found: set[str] = set()
+    address = _ADDRESS.fullmatch(text.strip())
+    scheme, rest = address.groups() if address is not None else ("", text)
+    if address is None or re.search(r";\s*\w[\w ]*=", rest):  # JDBC's have such a list behind the host
+        for groups in _SETTING.findall(rest) if "=" in rest and len(rest) < _LONGEST else ():
+            found |= pieces("".join(groups))
+    else:
+        found |= _of_userinfo(scheme, rest) | set(_of_query(rest))
+    return {secret for secret in found if secret}
+
+
+def pieces(password: str, host: str = "") -> set[str]:
+    """A password, decoded too, and what readers could cut it into; with the host that they would add."""
+    found = {password}
+    for read in {password, urllib.parse.unquote(password), urllib.parse.unquote_plus(password)}:
+        found.add(read)
+        ends = [match.span() for match in _BOUNDS.finditer(read)]
+        if len(ends) > _MOST_BOUNDS:
+            ends = ends[: _MOST_BOUNDS // 2] + ends[-_MOST_BOUNDS // 2 :]
+        for start, end in ends:
+            tail = read[end:]
+            found |= {read[:start], tail, tail.lower()}
+            if tail and host:
+                # A tail too short to be masked by itself can be within what was taken for the host.
+                found |= {f"{tail}@{host}", f"{tail}@{host}".lower()}
+        if ends:
+            parts = set(_BOUNDS.split(read))
+            found |= parts | {part.lower() for part in parts}
+    return {piece for piece in found if piece}
+
+
+def _of_userinfo(scheme: str, rest: str) -> set[str]:
+    zone = _zone(scheme, rest)
+    if "@" not in zone:
+        return set()
+    userinfo, _, behind = zone.rpartition("@")
+    host = re.split(r"[/?#]", behind, maxsplit=1)[0]
+    user, colon, password = userinfo.partition(":")
+    web = bool(_WEB.fullmatch(scheme))
+    if not colon and "@" not in user:
+        # A token by itself (GitHub's, Sentry's); elsewhere it is a user whose password stands elsewhere.
+        token = web and user != "git" and not scheme.lower().endswith(("ssh", "ftp"))
+        token = token or looks_like_key(user)
+        return {user, urllib.parse.unquote(user)} if token else set()
+    if not colon:
+        return pieces(userinfo, host)
+    found = pieces(password, host) if password else {user, urllib.parse.unquote(user)}
+    return found | ({user} if web and looks_like_key(user) else set())
+
+
+def _zone(scheme: str, rest: str) -> str:
+    """The part of an address in which the last ``@`` may end a password."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    behind = rest[len(authority) :]
+    web = bool(_WEB.fullmatch(scheme))
+    if "@" in authority:
+        if web and re.search(r"[.:\]]|localhost", authority.rpartition("@")[2]):
+            return authority
+        return authority + behind.partition("=")[0]  # a query's values are its own
+    port = authority.rpartition(":")[2]
+    if ":" not in authority or authority.startswith("["):
+        return authority
+    if port.isdigit() and (web or "@" not in behind.partition("?")[0]):
+        return authority
+    return rest
+
+
+def _of_query(rest: str) -> Iterator[str]:
+    try:
+        query = urllib.parse.parse_qsl(rest.partition("?")[2])
+    except ValueError:
+        return
+    for key, value in query:
+        if re.search(_SECRET_NAME, key, re.IGNORECASE):
+            yield value
+        elif "=" in value:  # odbc_connect=Driver=…;PWD=…
+            yield from within(value)
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether a text looks like a token: a known prefix, or a long jumble of letters and digits."""
+    if _KEY.match(text):
+        return True
+    chunks = re.split(r"[^A-Za-z0-9]+", text)
+    turns = sum(len(_TURN.findall(chunk)) for chunk in chunks)
+    return (len(text) >= 12 and turns >= 4) or max(map(len, chunks)) >= 24
