@@ -18,7 +18,7 @@ from typing import NoReturn
 import click
 
 from launcher.console import streams
-from launcher.errors import DltpodError, Exit, near_miss
+from launcher.errors import DltpodError, Exit, near_miss, without_credentials
 
 COMMANDS = {
     "sync": ("launcher.commands.sync", "Run sources and load their rows."),
@@ -175,7 +175,7 @@ def _crash(error: BaseException) -> int:
 
     with tempfile.NamedTemporaryFile("w", prefix="dltpod-crash-", suffix=".log", delete=False) as file:
         traceback.print_exception(type(error), error, error.__traceback__, file=file)
-    text = str(error).strip().splitlines()
+    text = without_credentials(str(error)).strip().splitlines()
     message = f"a bug of dltpod's: {type(error).__name__}{': ' + text[0][:200] if text else ''}"
     return _explain(error, message, f"please report it, with {file.name}", Exit.INTERNAL)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import re
 from collections.abc import Iterable
 
 
@@ -25,19 +26,40 @@ class Exit(enum.IntEnum):
     TERMINATED = 143
 
 
+_CREDENTIALS = re.compile(
+    # what stands before the last "@" of a host, or of a password that holds a "/"
+    r"(?P<scheme>\w+://)(?:[^\s/?#]*@|[^\s/?#:]*:(?!\d+[/?#])[^\s:@]+[/?#]\S*@)"
+)
+
+
+def without_credentials(text: str) -> str:
+    """Text without user and password in the addresses that it holds, but for the user of ``ssh://``.
+
+    git, pip, uv and the engine quote addresses of indexes, repositories and proxies in their errors.
+    """
+
+    def bare(found: re.Match[str]) -> str:
+        scheme, rest = found["scheme"], found[0].removeprefix(found["scheme"])
+        return found[0] if scheme.endswith("ssh://") and ":" not in rest else scheme
+
+    return _CREDENTIALS.sub(bare, text) if "://" in text else text
+
+
 class DltpodError(Exception):
     """What went wrong, and what to do next.
 
     ``message`` says what and why, ``hint`` what next (with any command ready to paste). Neither
-    may hold a secret. Together they are at most three lines on the terminal.
+    may hold a secret, so both lose the credentials of addresses. Together they are at most three
+    lines on the terminal.
     """
 
     exit_code: Exit = Exit.USAGE
 
     def __init__(self, message: str, hint: str = "", *, exit_code: Exit | None = None) -> None:
+        message = without_credentials(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = without_credentials(hint)
         if exit_code is not None:
             self.exit_code = exit_code
 

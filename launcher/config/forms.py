@@ -17,7 +17,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from launcher.config import cron, units
-from launcher.errors import near_miss
+from launcher.errors import near_miss, without_credentials
 
 Check = Callable[[Any], "str | None"]
 
@@ -256,8 +256,8 @@ def requirement(text: str) -> str | None:
         return "must be one requirement on one line"
     if text.lstrip().startswith("-"):
         return "must be a requirement, not an option of pip; an index is set by UV_INDEX_URL or PIP_INDEX_URL"
-    if re.search(r"://[^/@\s]*:[^/@\s]*@", text):
-        return "must not hold a password; give it to git or to the index in the environment"
+    if without_credentials(text).replace("://git@", "://") != text.replace("://git@", "://"):
+        return "must not hold a password or a token; give it to git or to the index in the environment"
     path = named_path(text)
     return f"must name a local package by its path alone: {path}" if path else None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from launcher.config.models import VerifiedSources
 from launcher.environment import requirements_files, requirements_local
 from launcher.environment.requirement import Requirement
-from launcher.errors import ConfigurationError
+from launcher.errors import ConfigurationError, without_credentials
 
 FOLDER = "sources"
 """Where the repository keeps them: ``sources/<name>/__init__.py``, with its ``requirements.txt``."""
@@ -170,23 +170,17 @@ class Repository:
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
-            raise _GitFailed(
-                _without_credentials(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
-            )
+            raise _GitFailed(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
         return done.stdout
 
     def _shown(self) -> str:
-        return _without_credentials(self._settings.location)
+        return without_credentials(self._settings.location)
 
 
 class _GitFailed(Exception):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"(\w+://)[^/@\s]+@", r"\1", text)
 
 
 def local_folder(settings: VerifiedSources, root: Path) -> Path | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from packaging.utils import canonicalize_name
 
 from launcher.environment import Environment
-from launcher.errors import BuildError, Exit
+from launcher.errors import BuildError, Exit, without_credentials
 
 SHOWN = 420
 """Characters of a resolver's text that are shown: about two lines of a wide terminal."""
@@ -54,6 +54,7 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
     """The error to show for a failed step. ``what`` names the image where it is no source's own."""
     name = what or _names(environment)
     # What follows is the builder's own summary, which says nothing of the cause.
+    lines = [without_credentials(line) for line in lines]  # before any is cut
     lines = list(lines[: lines.index("------")] if "------" in lines[1:] else lines) or list(lines)
     text = "\n".join(lines)
     for line in lines:
@@ -118,7 +119,7 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
     if cloned:
         fatal = re.search(r"(?:fatal|error): (.*)", text[cloned.start() :])
         asked = [item for item in environment.requirements if "git+" in item.text] if environment else []
-        places = "; ".join(f"'{_without_credentials(item.text)}' from {item.origin}" for item in asked)
+        places = "; ".join(f"'{item.text}' from {item.origin}" for item in asked)
         return BuildError(
             f"{name}: git could not fetch a requirement: {_shorten(fatal[1] if fatal else text[-200:], 200)}",
             places or "check the address, the ref and the credentials in ~/.netrc",
@@ -190,7 +191,7 @@ def _origins(text: str, environment: Environment | None) -> str:
     for requirement in environment.requirements:
         name = re.match(r"[A-Za-z0-9][\w.-]*", requirement.text)
         if name and canonicalize_name(name[0]) in words:
-            found.append(f"'{_without_credentials(requirement.text)}' from {requirement.origin}")
+            found.append(f"'{requirement.text}' from {requirement.origin}")
     return "; ".join(dict.fromkeys(found))
 
 
@@ -209,10 +210,6 @@ def _names(environment: Environment | None) -> str:
 
 def _first(environment: Environment | None) -> str:
     return environment.sources[0] if environment and environment.sources else ""
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"(\w+://)[^/@\s]+@", r"\1", text)
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launcher import images
 from launcher.environment import DEFAULT_DLT, RECIPE, Environment, requirements_duckdb
-from launcher.errors import BuildError
+from launcher.errors import BuildError, without_credentials
 from launcher.images import build_errors, buildkit, contexts
 from launcher.images.build_settings import BuildSettings, read
 
@@ -205,7 +205,7 @@ class Builder:
 
     def _progress(self, line: str) -> None:
         if self._options.verbose or line.lstrip().startswith(_SHOWN):
-            self._options.say(line.strip())
+            self._options.say(without_credentials(line.strip()))
 
 
 def adds_nothing(environment: Environment) -> bool:

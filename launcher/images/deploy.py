@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher import images
 from launcher.environment import requirements_local
-from launcher.errors import BuildError
+from launcher.errors import BuildError, without_credentials
 from launcher.images import DockerImages, Image, build_lock, contexts
 from launcher.images.building import Builder
 
@@ -66,8 +66,6 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
 
 def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:
     """The OCI image specification's annotations that can be known; none holds a credential."""
-    import re
-
     labels = {
         "org.opencontainers.image.title": project.name,
         "org.opencontainers.image.version": environment.digest,
@@ -77,7 +75,7 @@ def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:
         labels["org.opencontainers.image.revision"] = revision
     origin = _git(project, "remote", "get-url", "origin")
     if origin:
-        labels["org.opencontainers.image.source"] = re.sub(r"(\w+://)[^/@\s]+@", r"\1", origin)
+        labels["org.opencontainers.image.source"] = without_credentials(origin)
     return labels
 
 

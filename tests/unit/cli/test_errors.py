@@ -35,6 +35,35 @@ def test_an_error_is_what_then_why_then_the_hint(
     assert captured.err == "error: no such thing\n  because it is gone\n  hint: make one\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("can't read 'https://bot:t0ken@pypi.acme.com/simple'", "can't read 'https://pypi.acme.com/simple'"),
+        ("fatal: https://t0ken@github.com/a/b@v1 is gone", "fatal: https://github.com/a/b@v1 is gone"),
+        ("proxy http://u:t0@ken@proxy:3128: 407", "proxy http://proxy:3128: 407"),
+        ("git+https://u:t0/ken@git.acme.com/a", "git+https://git.acme.com/a"),
+        ("two: http://u:t0ken@a/x, http://v:t0ken@b/x", "two: http://a/x, http://b/x"),
+        ("write it as ssh://user@host", "write it as ssh://user@host"),
+        ("ssh://user:t0ken@host", "ssh://host"),
+        ("http://localhost:8080/users/@me", "http://localhost:8080/users/@me"),
+        ("see https://docs.acme.com (mail a@b)", "see https://docs.acme.com (mail a@b)"),
+    ],
+)
+def test_no_error_holds_the_credentials_of_an_address(text: str, shown: str) -> None:
+    error = DltpodError(text, text)
+    assert (error.message, error.hint, str(error)) == (shown, shown, shown)
+
+
+def test_a_bug_of_ours_is_told_without_the_credentials_of_an_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = ValueError("https://u:t0ken@proxy.acme.com")
+    assert _run_a_command_that_raises(error, monkeypatch) == 3
+    err = capsys.readouterr().err
+    assert "ValueError: https://proxy.acme.com" in err
+    Path(err.split("report it, with ")[1].strip()).unlink()
+
+
 def test_an_error_has_the_exit_code_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _run_a_command_that_raises(AlreadyRunning("run 1 holds shop"), monkeypatch) == 4
     assert _run_a_command_that_raises(KeyboardInterrupt(), monkeypatch) == 130

@@ -107,6 +107,8 @@ def test_a_fault_of_the_file_says_where_and_what_is_legal(
         ("container: {extras: jira}", "must be a list: [jira]"),
         ("container: {requirements: ['-r more.txt']}", "not an option of pip"),
         ("container: {requirements: ['git+https://me:pw@host/x']}", "must not hold a password"),
+        ("container: {requirements: ['git+https://me:p/w@host/x']}", "must not hold a password"),
+        ("container: {requirements: ['git+https://t0ken@host/x']}", "must not hold a password or a token"),
         ("container: {requirements: ['erp @ ./packages/erp']}", "by its path alone: ./packages/erp"),
         ("container: {requirements: ['erp[pdf] @ file:packages/erp']}", "alone: ./packages/erp[pdf]"),
         ("container: {requirements: ['erp@packages/erp ; python_version > \"3\"']}", "alone: ./packages/erp"),

@@ -182,3 +182,18 @@ def test_a_missing_compiler_comes_with_the_packages_that_bring_it(
 def test_what_nobody_foresaw_is_shown_by_its_own_error_line(environment: Environment) -> None:
     error = told(environment, "doing this", "error: the moon is full", "------")
     assert "the moon is full" in error.message
+
+
+@pytest.mark.parametrize("before", [0, 120, 180, 410])
+def test_credentials_of_an_index_or_a_repository_are_taken_out_before_a_text_is_cut(
+    environment: Environment, before: int
+) -> None:
+    address = "https://reader:t0" + "k3n" * 30 + "@pypi.acme.com/simple/six/"
+    for line in (
+        f"error: {'x' * before} Failed to fetch: `{address}`",
+        f"error: Git operation failed: fatal: {'x' * before} '{address}' not found",
+        f"  \u00d7 No solution found when resolving dependencies: {'x' * before} {address}",
+        f"E: {'x' * before} {address}",
+    ):
+        error = told(environment, line)
+        assert "k3n" not in error.message + error.hint
