@@ -114,13 +114,21 @@ def _injected(default: ast.expr | None) -> str:
     return ""
 
 
+def _text(annotation: ast.expr | None) -> str:
+    """The annotation as it is written; empty where there is none, or one nested too deeply to be printed."""
+    try:
+        return ast.unparse(annotation) if annotation is not None else ""
+    except RecursionError:
+        return ""
+
+
 def _incremental(annotation: ast.expr | None) -> bool:
-    return annotation is not None and "incremental" in ast.unparse(annotation)
+    return "incremental" in _text(annotation)
 
 
 def _may_be_empty(argument: ast.arg) -> bool:
     """Optional ones, and credentials that dlt can find elsewhere: a cloud's own default, say."""
-    hint = ast.unparse(argument.annotation) if argument.annotation is not None else ""
+    hint = _text(argument.annotation)
     return "Optional" in hint or "None" in hint or "Credentials" in hint
 
 

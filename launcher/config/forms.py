@@ -256,10 +256,15 @@ def requirement(text: str) -> str | None:
         return "must be one requirement on one line"
     if text.lstrip().startswith("-"):
         return "must be a requirement, not an option of pip; an index is set by UV_INDEX_URL or PIP_INDEX_URL"
-    if without_credentials(text).replace("://git@", "://") != text.replace("://git@", "://"):
+    if holds_credentials(text):
         return "must not hold a password or a token; give it to git or to the index in the environment"
     path = named_path(text)
     return f"must name a local package by its path alone: {path}" if path else None
+
+
+def holds_credentials(text: str) -> bool:
+    """Whether an address in the text names a user or a password, but for ``git``, which anybody is."""
+    return without_credentials(text).replace("://git@", "://") != text.replace("://git@", "://")
 
 
 def named_path(text: str) -> str | None:

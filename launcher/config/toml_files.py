@@ -54,7 +54,11 @@ def _read(file: Path, changed: int, size: int) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(*_syntax(name, text, str(error))) from None
+        line, what = syntax_fault(text, str(error))
+        raise ConfigurationError(
+            f"{name}:{line}: {what}.",
+            'TOML is: key = "value" below [section]. The file\'s content is never shown.',
+        ) from None
     except (RecursionError, ValueError):
         raise ConfigurationError(
             f"{name} is nested too deeply, or holds a number that is too large."
@@ -68,8 +72,8 @@ def _unreadable(file: Path, error: OSError) -> ConfigurationError:
     )
 
 
-def _syntax(name: str, text: str, message: str) -> tuple[str, str]:
-    """What and where, and no word of the file: tomllib quotes what it trips over."""
+def syntax_fault(text: str, message: str) -> tuple[int, str]:
+    """Line and fault, and no word of the text: tomllib quotes what it trips over, in its ``message``."""
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line = int(place[1]) if place else text.count("\n") + 1
     what = "is not TOML"
@@ -86,10 +90,7 @@ def _syntax(name: str, text: str, message: str) -> tuple[str, str]:
         what = "text without its closing quotes"
     elif "after a statement" in message:
         what = "something after the value; text with quotes in it is written in '''...'''"
-    return (
-        f"{name}:{line}: {what}.",
-        'TOML is: key = "value" below [section]. The file\'s content is never shown.',
-    )
+    return line, what
 
 
 def configured_destinations(root: Path, environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
+from launcher.slices import code
+
 EXTRAS = {"sql_database": "sql-database", "filesystem": None, "rest_api": None}
 """The sources (``dlt.sources.<name>``), and the dlt extra that each needs."""
 
@@ -22,11 +24,8 @@ def extras_of(files: Iterable[Path]) -> set[str]:
     """
     found: set[str] = set()
     for file in files:
-        try:
-            tree = ast.parse(file.read_bytes())
-        except (OSError, SyntaxError, ValueError):
-            continue
-        for node in ast.walk(tree):
+        tree = code.read_module(file).tree
+        for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -54,26 +54,29 @@ class Repository:
         }
 
     def commit(self, name: str) -> str:
-        tree = self._open()
-        return self._commit or f"content:{requirements_local.content_digest(tree / FOLDER / name)}"
+        folder = self._open() / FOLDER / name
+        return self._commit or f"content:{requirements_local.content_digest(folder, self._root)}"
 
     def requirements(self, name: str) -> tuple[Requirement, ...]:
         tree = self._open()
         file = tree / FOLDER / name / "requirements.txt"
         if not file.is_file():
             return ()
-        return tuple(
-            Requirement(
-                item.text, f"verified source {name}, requirements.txt:{item.origin.rpartition(':')[2]}"
-            )
-            for item in requirements_files.of_file(file, root=tree)
-        )
+        found = []
+        for item in requirements_files.of_file(file, root=tree):
+            origin = f"verified source {name}, requirements.txt:{item.origin.rpartition(':')[2]}"
+            if requirements_files.is_path(item.text):
+                raise ConfigurationError(
+                    f"{origin}: this requirement is a path", "a verified source can bring no local package"
+                )
+            found.append(Requirement(item.text, origin))
+        return tuple(found)
 
     def code(self, name: str) -> Collection[Path]:
         return sorted((self._open() / FOLDER / name).rglob("*.py"))
 
     def copy(self, name: str, to: Path) -> None:
-        requirements_local.copy(self._open() / FOLDER / name, to)
+        requirements_local.copy(self._open() / FOLDER / name, to, self._root)
 
     def _open(self) -> Path:
         if self._tree is None:

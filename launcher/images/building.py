@@ -95,7 +95,8 @@ class Builder:
         self, environment: Environment, below: str, tag: str, labels: Mapping[str, str], epoch: int
     ) -> None:
         """The source image ``below``, and the project's code."""
-        with contexts.make(custom_sources=self._options.project.custom_sources) as context:
+        project = self._options.project
+        with contexts.make(root=project.root, custom_sources=project.custom_sources) as context:
             self._build(
                 buildkit.Build(
                     target="deploy",

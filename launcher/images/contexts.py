@@ -84,7 +84,8 @@ def make(
         if custom_sources is not None:
             (folder / "custom_sources").mkdir()
             if custom_sources.is_dir():
-                requirements_local.copy(custom_sources, folder / "custom_sources")
+                assert root is not None
+                requirements_local.copy(custom_sources, folder / "custom_sources", root)
         yield folder
 
 
@@ -118,7 +119,7 @@ def _write_environment(
         (folder / "requirements.txt").write_text("\n".join(requirement_lines(environment)) + "\n")
     for package in environment.local_packages:
         assert root is not None
-        requirements_local.copy(root / package.path, folder / "local" / package.path)
+        requirements_local.copy(root / package.path, folder / "local" / package.path, root)
     for source in environment.verified:
         assert verified is not None
         verified.copy(source.name, folder / "verified" / source.name)

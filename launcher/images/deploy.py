@@ -27,7 +27,7 @@ REPOSITORY = "dltpod/deploy"
 def tag(project: Project, environment: Environment) -> str:
     """``dltpod/deploy:<environment>-<runner>-<custom_sources>``: the code is part of the tag."""
     folder = project.custom_sources
-    code = requirements_local.content_digest(folder)[:12] if folder.is_dir() else "0" * 12
+    code = requirements_local.content_digest(folder, project.root)[:12] if folder.is_dir() else "0" * 12
     return f"{REPOSITORY}:{environment.digest}-{contexts.runner_digest()}-{code}"
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from launcher import foreign_files
 from launcher.config.models import Project
-
-LARGEST_FILE = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,19 @@ _PARSING = threading.Lock()
 @lru_cache(maxsize=64)
 def _parsed(file: Path, changed: int, size: int) -> Module:
     try:
-        if size > LARGEST_FILE:
-            return Module(file, None, "is too large to be looked at")
+        text = foreign_files.read(file)
         # Several threads plan at once: CPython 3.11's parser miscounts when two parse (gh-106905), and
         # the warnings filter is one for all.
         with _PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Module(file, ast.parse(file.read_bytes(), filename=file.name))
+            return Module(file, ast.parse(text, filename=file.name))
     except SyntaxError as error:
-        return Module(file, None, f"syntax error: {error.msg}", error.lineno or 0)
-    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        # Of the parser's messages, this one alone shows a word of the file.
+        why = "unknown encoding" if "encoding" in error.msg else error.msg
+        return Module(file, None, f"syntax error: {why}", error.lineno or 0)
+    except OSError as error:
+        return Module(file, None, f"can't be read: {error.strerror or type(error).__name__}")
+    except (ValueError, RecursionError, MemoryError) as error:
         return Module(file, None, f"can't be read: {type(error).__name__}")
 
 

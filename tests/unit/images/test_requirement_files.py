@@ -44,7 +44,9 @@ def test_a_module_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> No
     file.write_bytes(b'# -*- coding: latin-1 -*-\n# /// script\n# dependencies = ["six"]  # \xe9\n# ///\n')
     assert of_script(file, root=tmp_path) == (Requirement("six", "demo.py:3"),)
     file.write_bytes(b"# coding: latin-0\n")
-    with pytest.raises(ConfigurationError, match=r"^demo\.py: unknown encoding: latin-0$"):
+    with pytest.raises(
+        ConfigurationError, match=r"^demo\.py: declares an encoding that Python does not know$"
+    ):
         of_script(file, root=tmp_path)
 
 
@@ -59,7 +61,7 @@ def test_marks_and_line_ends_of_other_systems_mean_nothing(tmp_path: Path) -> No
     [
         ("# dependencies = [", "demo.py:1: the '# /// script' block is no TOML"),
         ('# dependencies = "six"', "demo.py:1: dependencies must be a list of strings"),
-        ('# dependencies = ["six =="]', "demo.py:2: 'six ==' is no requirement"),
+        ('# dependencies = ["six =="]', "demo.py:2: this is no requirement"),
     ],
 )
 def test_a_block_that_cannot_be_read_is_refused_with_its_place(
@@ -93,9 +95,11 @@ def test_a_local_package_in_a_form_that_no_build_finds_is_refused_with_the_line_
     tmp_path: Path,
 ) -> None:
     (tmp_path / "requirements.txt").write_text("six\nerp[pdf] @ file:packages/erp\n")
-    with pytest.raises(ConfigurationError, match=r"requirements.txt:2: 'erp\[pdf\] @ file:") as error:
+    with pytest.raises(
+        ConfigurationError, match=r"requirements.txt:2: this requirement names a local"
+    ) as error:
         of_file(tmp_path / "requirements.txt", root=tmp_path)
-    assert error.value.hint == "write ./packages/erp[pdf]"
+    assert error.value.hint == "write its path alone, from this file's folder: ./FOLDER"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_included_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("-r b.txt\n")
-    with pytest.raises(ConfigurationError, match=r"b.txt is not there"):
+    with pytest.raises(ConfigurationError, match=r"a.txt:1: the file that '-r' names is not there"):
         of_file(tmp_path / "a.txt", root=tmp_path)
 
 
