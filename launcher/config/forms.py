@@ -25,6 +25,11 @@ IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 SIZE = r"\d+(\.\d+)?([kmgtKMGT]i?)?[bB]?"
 DURATION = r"(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?"
 EGRESS = r"(\[[0-9a-fA-F:.]+(/\d{1,3})?\]|[\d.]+/\d{1,2}|[A-Za-z0-9_.-]+):\d{1,5}"
+INSTALL = (
+    r"git\+(https|ssh)://[^\s#]+@[0-9a-f]{40}"
+    r"|https://[^\s#]+\.whl#sha256=[0-9a-f]{64}"
+    r"|\.{1,2}(/[A-Za-z0-9_. -]+)*/?"
+)
 OWN_TARGETS = (
     "/state",
     "/data",
@@ -328,6 +333,16 @@ def webhook(text: str) -> str | None:
         return env_reference(text)
     found = re.fullmatch(r"https?://[^\s/?#]+\S*", text)
     return None if found else 'must be an http(s) address, or "env:NAME" for the variable that holds it'
+
+
+def install(text: str) -> str | None:
+    """Of where CI installs dltpod from: what can't become something else later under the same name."""
+    if re.fullmatch(INSTALL, text) and not holds_credentials(text):
+        return None
+    return (
+        "must be git+https://HOST/dltpod@COMMIT with all 40 digits, https://HOST/dltpod.whl#sha256=HASH with "
+        "all 64, or the folder of a clone in this repository (./vendor/dltpod); without a password"
+    )
 
 
 def env_reference(text: str) -> str | None:

@@ -246,6 +246,7 @@ Registry = Annotated[
         "a registry and a path, such as ghcr.io/acme, without scheme or tag",
     ),
 ]
+Install = Annotated[str, form(forms.install, forms.INSTALL)]
 BaseImage = Annotated[str, form(forms.base_image)]
 
 
@@ -266,6 +267,11 @@ class File(Model):
         default=VerifiedSources(), description="Where verified sources come from."
     )
     notify: Notify | None = Field(default=None, description="Who hears of failure and recovery.")
+    dltpod: Install | None = Field(
+        default=None,
+        description="What `render ci` installs: git+https://…@COMMIT, a wheel's https address with "
+        "#sha256=HASH, or the folder of a clone.",
+    )
     defaults: Defaults = Field(
         default=Defaults(), description="What every entry has unless it says otherwise."
     )
@@ -294,6 +300,7 @@ class Project(Model):
     base_image: str = "python:{python}-slim"
     verified_sources: VerifiedSources = VerifiedSources()
     notify: Notify | None = None
+    dltpod: str | None = None
     sources: tuple[Source, ...]
     foreign: tuple[Foreign, ...] = ()
     warehouse: str = "data/warehouse.duckdb"

@@ -164,6 +164,7 @@ class _Reader:
             base_image=parsed.base_image,
             verified_sources=parsed.verified_sources,
             notify=parsed.notify,
+            dltpod=parsed.dltpod,
             sources=parsed.sources,
             foreign=tuple(self.foreign),
             lines={

@@ -1,14 +1,14 @@
-"""Sources as the matrix of a GitHub Actions workflow. Pure."""
+"""Sources as the matrix of a GitHub Actions workflow. Pure, but for a look at the clone that it installs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from launcher import __version__
 from launcher.config.models import Project, Source
+from launcher.errors import ConfigurationError
 from launcher.render.documents import dump
 from launcher.render.schedule import checked
 from launcher.slices import literals
@@ -77,6 +77,22 @@ if [ -n "$TOKEN" ]; then
   printf '%s' "$TOKEN" | docker login {host} --username "$USER" --password-stdin
 fi
 """
+# The clone's own setup installs what it needs by hash.
+_SETUP = """\
+"$folder/scripts/setup"
+echo "$folder/.venv/bin" >>"$GITHUB_PATH"
+"""
+_INSTALL_CLONE = 'folder=$(cd "$DLTPOD" && pwd)\n' + _SETUP
+_INSTALL_COMMIT = (
+    """\
+folder=$RUNNER_TEMP/dltpod
+address=${DLTPOD#git+}
+git clone --quiet --no-checkout "${address%@*}" "$folder"
+git -C "$folder" checkout --quiet "${address##*@}"
+"""
+    + _SETUP
+)
+_INSTALL_WHEEL = 'pip install --quiet "$DLTPOD"\n'
 _SYNC = """\
 if [ -n "$DLTPOD_SECRETS" ]; then
   mkdir -p .dlt
@@ -93,8 +109,10 @@ dltpod check $DLTPOD_SOURCES --no-secrets
 def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath = _TOP) -> str:
     """The text of ``.github/workflows/dltpod.yml``. ``folder`` is the project's within its repository.
 
-    Raises ConfigurationError for a schedule that is no cron expression.
+    Raises ConfigurationError for a schedule that is no cron expression, and where nothing says which dltpod
+    the workflow is to install: a bare name of an index would be anybody's who takes it.
     """
+    dltpod = _dltpod(project, folder)
     enabled = [source for source in sources if source.enabled]
     schedules = {s.name: _five_fields(checked(s.name, s.schedule)) for s in enabled if s.schedule is not None}
     triggers: dict[str, Any] = {
@@ -112,11 +130,11 @@ def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath
         "on": triggers,
         "permissions": {"contents": "read", "packages": "read"},
         "env": {
-            "DLTPOD": f"dltpod=={__version__}",
+            "DLTPOD": dltpod,
             "DLTPOD_FILE": project.file.relative_to(project.root).as_posix(),
         },
         "defaults": {"run": {"shell": "bash", "working-directory": str(folder)}},
-        "jobs": {"choose": _choose(schedules), "sync": _sync(project, secrets)},
+        "jobs": {"choose": _choose(dltpod, schedules), "sync": _sync(dltpod, project, secrets)},
     }
     variables = [name for name in secrets if name != _WHOLE]
     named = _VARIABLES.format(names=", ".join(variables)) if variables else ""
@@ -136,14 +154,42 @@ def _secrets(project: Project, sources: Sequence[Source]) -> dict[str, str]:
     return {name: f"${{{{ secrets.{secret} }}}}" for name, secret in {_WHOLE: _WHOLE, **found}.items()}
 
 
-def _choose(schedules: Mapping[str, str]) -> dict[str, Any]:
+def _dltpod(project: Project, folder: PurePosixPath) -> str:
+    """What the workflow installs: a commit, a wheel with its hash, or a folder that holds a clone."""
+    if project.dltpod is None:
+        if _is_clone(project.root):
+            return "."
+        raise ConfigurationError(
+            "the workflow has to install dltpod, and sources.yml does not say which; an index may have "
+            "anything by that name",
+            'write into it: dltpod: "git+https://github.com/OWNER/dltpod@COMMIT", with 40 digits',
+        )
+    install = project.dltpod
+    if install.startswith("."):
+        repository = (project.root / Path(*[".."] * len(folder.parts))).resolve()
+        clone = (project.root / install).resolve()
+        if not clone.is_relative_to(repository) or not _is_clone(clone):
+            raise ConfigurationError(
+                f"dltpod: {install} holds no clone of dltpod",
+                "the path is relative to the project's folder, and the clone is part of the repository",
+            )
+    return install
+
+
+def _is_clone(folder: Path) -> bool:
+    return all(
+        (folder / name).is_file() for name in ("scripts/setup", "launcher/cli.py", "runner/contract.py")
+    )
+
+
+def _choose(dltpod: str, schedules: Mapping[str, str]) -> dict[str, Any]:
     return {
         "runs-on": "ubuntu-latest",
         "outputs": {name: f"${{{{ steps.choose.outputs.{name} }}}}" for name in ("sources", "groups")},
         "steps": [
             # The whole history: what a change touches is told from the commit where it began.
             {"uses": "actions/checkout@v4", "with": {"fetch-depth": 0, "persist-credentials": False}},
-            *_python(),
+            *_python(dltpod),
             {
                 "id": "choose",
                 "name": "Choose the sources",
@@ -159,10 +205,10 @@ def _choose(schedules: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _sync(project: Project, secrets: Mapping[str, str]) -> dict[str, Any]:
+def _sync(dltpod: str, project: Project, secrets: Mapping[str, str]) -> dict[str, Any]:
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4", "with": {"persist-credentials": False}},
-        *_python(),
+        *_python(dltpod),
     ]
     if project.registry is not None:
         steps.append(_login(project.registry))
@@ -197,10 +243,15 @@ def _sync(project: Project, secrets: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _python() -> list[dict[str, Any]]:
+def _python(dltpod: str) -> list[dict[str, Any]]:
+    install = _INSTALL_WHEEL
+    if dltpod.startswith("."):
+        install = _INSTALL_CLONE
+    elif dltpod.startswith("git+"):
+        install = _INSTALL_COMMIT
     return [
         {"uses": "actions/setup-python@v5", "with": {"python-version": "3.13"}},
-        {"name": "Install dltpod", "run": 'pip install --quiet "$DLTPOD"'},
+        {"name": "Install dltpod", "run": install},
     ]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,13 @@ class Workflow:
         folder.source("one", "one", "rows", schedule="0 6 * * *")
         folder.source("two", "two", "rows", {"word": "env:TWO_WORD"}, schedule="@hourly")
         folder.source("off", "one", "rows", enabled=False)
-        folder.write(".gitignore", ".dltpod/\ndata/\n.dlt/\n")
+        folder.write(".gitignore", ".dltpod/\ndata/\n.dlt/\n.venv/\n")
+        for name in ("launcher", "runner", "scripts", "requirements"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(REPOSITORY / name, folder.root / "vendor/dltpod" / name, ignore=ignored)
+        shutil.copy(REPOSITORY / "Dockerfile", folder.root / "vendor/dltpod")
+        entries = json.loads((folder.root / "sources.yml").read_text())
+        folder.write("sources.yml", json.dumps({**entries, "dltpod": "./vendor/dltpod"}))
         assert folder.start("lock", "one", "two").wait(300) == 0
         assert folder.start("render", "ci", "-o", ".github/workflows/dltpod.yml").wait(60) == 0
         self.git("init", "-q", "-b", "main")
@@ -76,9 +82,10 @@ class Workflow:
         return dict(line.split("=", 1) for line in output.read_text().splitlines())
 
     def _script(self, script: str, environ: dict[str, str]) -> None:
-        # The machine has this dltpod where GitHub's would install the version that the workflow names.
-        environ["DLTPOD"] = str(REPOSITORY)
-        path = f"{self._machine / 'venv' / 'bin'}:{os.environ['PATH']}"
+        added = self._machine / "path"
+        added.touch()
+        environ |= {"GITHUB_PATH": str(added), "PYTHON": sys.executable}
+        path = ":".join([*added.read_text().split(), os.environ["PATH"]])
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
             cwd=self.folder.root,
@@ -108,10 +115,8 @@ def _value(text: str, expressions: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A machine with an empty virtual environment."""
-    folder = tmp_path_factory.mktemp("machine")
-    venv.create(folder / "venv", with_pip=True, symlinks=sys.platform != "win32")
-    return folder
+    """A machine that has nothing yet."""
+    return tmp_path_factory.mktemp("machine")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.config.forms import schedule, split_egress
+from launcher.config.forms import install, schedule, split_egress
 from launcher.config.units import parse_duration, parse_size
 
 
@@ -100,3 +100,50 @@ def test_any_schedule_is_judged(text: str) -> None:
 )
 def test_an_address_of_the_allow_list_is_a_host_and_a_port(text: str, host: str, port: int) -> None:
     assert split_egress(text) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"git+https://github.com/acme/dltpod@{'0f' * 20}",
+        f"git+https://github.com/acme/dltpod.git@{'0f' * 20}",
+        f"git+ssh://git@github.com/acme/dltpod@{'0f' * 20}",
+        f"https://files.example.com/dltpod-0.1.0-py3-none-any.whl#sha256={'0f' * 32}",
+        ".",
+        "../",
+        "./vendor/dltpod",
+        "../../third party/dltpod",
+    ],
+)
+def test_what_stays_what_it_is_can_be_installed(text: str) -> None:
+    assert install(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "dltpod",
+        "dltpod==0.1.0",
+        f"dltpod @ git+https://github.com/acme/dltpod@{'0f' * 20}",
+        "git+https://github.com/acme/dltpod",
+        "git+https://github.com/acme/dltpod@main",
+        "git+https://github.com/acme/dltpod@0f0f0f0",
+        f"git+https://github.com/acme/dltpod@{'0f' * 20} --pre",
+        f"git+http://github.com/acme/dltpod@{'0f' * 20}",
+        f"git+file:///srv/dltpod@{'0f' * 20}",
+        f"git+https://user:word@github.com/acme/dltpod@{'0f' * 20}",
+        f"git+https://token@github.com/acme/dltpod@{'0f' * 20}",
+        "https://files.example.com/dltpod.whl",
+        "https://files.example.com/dltpod.whl#sha256=0f0f",
+        f"https://files.example.com/dltpod.whl#md5={'0f' * 16}",
+        f"http://files.example.com/dltpod.whl#sha256={'0f' * 32}",
+        "/srv/dltpod",
+        "~/dltpod",
+        "vendor/dltpod",
+        "./a;b",
+        "-r x",
+    ],
+)
+def test_what_may_become_something_else_cannot_be_installed(text: str) -> None:
+    assert str(install(text)).startswith("must be git+https://HOST/dltpod@COMMIT")

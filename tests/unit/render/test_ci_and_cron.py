@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -14,9 +15,12 @@ import yaml
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.render import ci, cron
+from tests.unit.images.projects import committed
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden"
+COMMIT = "git+https://github.com/acme/dltpod@0123456789abcdef0123456789abcdef01234567"
+WHEEL = "https://files.example.com/dltpod.whl#sha256=" + "a1" * 32
 
 
 def project(**more: Any) -> Project:
@@ -29,6 +33,7 @@ def project(**more: Any) -> Project:
             "file": Path("/srv/acme/sources.yml"),
             "name": "acme",
             "registry": "ghcr.io/acme",
+            "dltpod": COMMIT,
             "sources": (
                 entry("jira_issues", schedule="0  */6 * * *"),
                 entry("shop", schedule="@daily"),
@@ -56,6 +61,81 @@ def test_the_word_on_stays_a_word_for_readers_that_take_it_for_true() -> None:
 
 def test_each_schedule_of_an_enabled_source_starts_the_workflow_in_the_form_that_github_knows() -> None:
     assert workflow(project())["on"]["schedule"] == [{"cron": "0 */6 * * *"}, {"cron": "0 0 * * *"}]
+
+
+def clone(folder: Path) -> Path:
+    """What looks like a clone of dltpod, with a setup that makes a program to call."""
+    for name in ("launcher/cli.py", "runner/contract.py", "scripts/setup"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    (folder / "scripts/setup").write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")/.." && mkdir -p .venv/bin && echo echo made >.venv/bin/dltpod\n'
+        "chmod +x .venv/bin/dltpod\n"
+    )
+    (folder / "scripts/setup").chmod(0o755)
+    return folder
+
+
+def installed(found: Project, here: Path, **given: str) -> str:
+    """What ``dltpod`` says after the workflow's step that installs it."""
+    made = workflow(found)
+    [step] = [s for s in made["jobs"]["choose"]["steps"] if s.get("name") == "Install dltpod"]
+    assert step in made["jobs"]["sync"]["steps"]
+    (here / "path").write_text("")
+    variables = {
+        **os.environ,
+        **made["env"],
+        "RUNNER_TEMP": str(here),
+        "GITHUB_PATH": str(here / "path"),
+        **given,
+    }
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
+    subprocess.run([*shell, step["run"]], cwd=found.root, env=variables, check=True, capture_output=True)
+    program = Path((here / "path").read_text().strip(), "dltpod")
+    return subprocess.run(["sh", program], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_project_that_does_not_say_which_dltpod_to_install_gets_no_workflow() -> None:
+    with pytest.raises(ConfigurationError, match="does not say which") as error:
+        workflow(project(dltpod=None))
+    line = error.value.hint.partition("into it: ")[2].partition(", with")[0].replace("COMMIT", "0" * 40)
+    install = yaml.safe_load(line)["dltpod"]
+    assert workflow(project(dltpod=install))["env"]["DLTPOD"] == install
+
+
+def test_no_workflow_installs_a_bare_name() -> None:
+    for install in (COMMIT, WHEEL):
+        assert f"DLTPOD: {install}" in ci.render(project(dltpod=install), project().sources)
+        assert "==" not in workflow(project(dltpod=install))["env"]["DLTPOD"]
+
+
+def test_a_commit_is_installed_with_the_hashes_that_it_holds(tmp_path: Path) -> None:
+    commit = committed(clone(tmp_path / "origin"))
+    found = project(root=tmp_path, file=tmp_path / "sources.yml")
+    assert installed(found, tmp_path, DLTPOD=f"git+file://{tmp_path}/origin@{commit}") == "made\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        installed(found, tmp_path, DLTPOD=f"git+file://{tmp_path}/origin@{'0' * 40}")
+
+
+def test_a_clone_in_the_repository_is_installed_as_it_stands(tmp_path: Path) -> None:
+    clone(tmp_path / "vendor/dltpod")
+    found = project(root=tmp_path, file=tmp_path / "sources.yml", dltpod="./vendor/dltpod")
+    assert installed(found, tmp_path) == "made\n"
+
+
+def test_a_project_that_is_itself_the_clone_installs_itself(tmp_path: Path) -> None:
+    found = project(root=clone(tmp_path / "clone"), file=tmp_path / "clone/sources.yml", dltpod=None)
+    assert installed(found, tmp_path) == "made\n"
+
+
+@pytest.mark.parametrize("install", ["./vendor", "..", "./link"])
+def test_a_folder_that_holds_no_clone_of_the_repository_is_refused(tmp_path: Path, install: str) -> None:
+    clone(tmp_path)
+    root = tmp_path / "project"
+    (root / "vendor").mkdir(parents=True)
+    (root / "link").symlink_to("..")
+    with pytest.raises(ConfigurationError, match="holds no clone of dltpod"):
+        workflow(project(root=root, file=root / "sources.yml", dltpod=install))
 
 
 def test_a_registry_elsewhere_is_signed_in_to_with_secrets_of_its_own() -> None:

@@ -15,6 +15,8 @@ import yaml
 from launcher import config
 from launcher.render import ci
 
+COMMIT = f"git+https://github.com/acme/dltpod@{'0' * 40}"
+
 
 class Chooser:
     """A project of so many sources, and its workflow's step."""
@@ -26,7 +28,7 @@ class Chooser:
         entries[0]["schedule"] = "@daily"
         entries.append({"name": "off", "enabled": False, "dlt_native": native})
         file = root / "my sources.yml"
-        file.write_text(json.dumps({"version": 1, "sources": entries}))
+        file.write_text(json.dumps({"dltpod": COMMIT, "sources": entries}))
         project = config.load(file)
         self.project = project.name
         self.workflow = yaml.safe_load(ci.render(project, project.sources))
