@@ -17,11 +17,12 @@ _WEB = re.compile(r"(.*[+:])?(https?|wss?|s?ftps?|ssh)", re.IGNORECASE)
 """Schemes whose paths may hold an ``@`` that ends no password."""
 _SECRET_NAME = r"pass|pwd|secret|token|key|sig|auth"
 _SETTING = re.compile(
-    rf"(?:^|[\s;?&])[\w -]*?(?:{_SECRET_NAME})[\w-]*\s*=\s*(?:'([^']+)'|\"([^\"]+)\"|\{{([^}}]+)\}}|([^;]+?))"
-    r"(?=\s*(?:;|$)|\s+[\w-]+\s*=)",
+    r"(?:^|[\s;?&])[\w -]{0,40}?(?:pass|pwd|secret|token|(?:account|access|api)_?key|signature)[\w-]*\s*=\s*"
+    r"(?:'([^']+)'|\"([^\"]+)\"|\{([^}]+)\}|([^;]+?))(?=\s*(?:;|$)|\s+[\w-]+\s*=)",
     re.IGNORECASE,
 )
-"""``password=…`` of libpq's and ODBC's connection strings."""
+"""``password=…`` of libpq's, ODBC's and Azure's connection strings."""
+_FIRST_SETTING = re.compile(r"\s*\w[\w ]*=")
 _BOUNDS = re.compile(r"(?:[@:/?#\[\]&;,=+\s\\]|%(?![0-9A-Fa-f]{2}))+")
 _LONGEST = 8192
 """Characters of the longest connection string; a longer text is something else."""
@@ -37,15 +38,21 @@ _TURN = re.compile(r"(?=[a-z][A-Z]|[A-Za-z][0-9]|[0-9][A-Za-z])")
 
 def within(text: str) -> set[str]:
     """Everything in an address that may be secret; nothing for a text that is none or holds no secret."""
-    found: set[str] = set()
     address = _ADDRESS.fullmatch(text.strip())
-    scheme, rest = address.groups() if address is not None else ("", text)
-    if address is None or re.search(r";\s*\w[\w ]*=", rest):  # JDBC's have such a list behind the host
-        for groups in _SETTING.findall(rest) if "=" in rest and len(rest) < _LONGEST else ():
-            found |= pieces("".join(groups))
-    else:
-        found |= _of_userinfo(scheme, rest) | set(_of_query(rest))
-    return {secret for secret in found if secret}
+    found: set[str] = set()
+    if address is None:
+        return _of_settings(text) if _FIRST_SETTING.match(text) else found
+    scheme, rest = address.groups()
+    if re.search(r";\s*\w[\w ]*=", rest):
+        found |= _of_settings(rest)
+        if scheme.lower().startswith("jdbc:"):
+            return found  # such a list is all that it has
+    return {secret for secret in (*found, *_of_userinfo(scheme, rest), *_of_query(rest)) if secret}
+
+
+def _of_settings(text: str) -> set[str]:
+    found = (pieces("".join(groups)) for groups in _SETTING.findall(text[:_LONGEST]))
+    return {piece for part in found for piece in part}
 
 
 def pieces(password: str, host: str = "") -> set[str]:
@@ -90,17 +97,16 @@ def _of_userinfo(scheme: str, rest: str) -> set[str]:
 def _zone(scheme: str, rest: str) -> str:
     """The part of an address in which the last ``@`` may end a password."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    behind = rest[len(authority) :]
+    path, mark, query = rest[len(authority) :].partition("?")
+    before_values = authority + path + mark + query.partition("=")[0]  # a query's values are its own
     web = bool(_WEB.fullmatch(scheme))
     if "@" in authority:
-        if web and re.search(r"[.:\]]|localhost", authority.rpartition("@")[2]):
-            return authority
-        return authority + behind.partition("=")[0]  # a query's values are its own
-    port = authority.rpartition(":")[2]
+        whole = web and re.search(r"[.:\]]|localhost", authority.rpartition("@")[2])
+        return authority if whole else before_values
     if ":" not in authority or authority.startswith("["):
         return authority
-    if port.isdigit() and (web or "@" not in behind.partition("?")[0]):
-        return authority
+    if authority.rpartition(":")[2].isdigit():
+        return authority if web else before_values
     return rest
 
 

@@ -74,6 +74,8 @@ _PUBLIC_WORDS = frozenset({"localhost", "host.docker.internal", "true", "false",
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?")
 _HOST = re.compile(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)+")
 _EMAIL = re.compile(r"[^@\s:/]+@[^@\s:/]+\.[A-Za-z]{2,}")
+_AT = re.compile(r"[^@\s:/]+@[^@\s:/]+")
+"""A mail address, or a user at a server."""
 _PASSWORD_NAME = re.compile(r"pass|pwd|secret", re.IGNORECASE)
 
 
@@ -85,16 +87,16 @@ def secrets_of(
 ) -> set[str]:
     """The secret values of a slice: of ``secrets.toml`` and ``values.json``, save plain settings.
 
-    The passwords within connection strings, those of ``config.toml`` and of proxies' addresses too, count by
-    themselves. ``public`` are words that no one need hide: names of sources, modules and destinations.
-    ``asked`` are the arguments and variables that hold ``env:NAME``, and so say what field a value is for.
+    The passwords within connection strings, those of ``config.toml``, of arguments and of proxies' addresses
+    too, count by themselves. ``public`` are words that no one need hide: names of sources, modules,
+    destinations.
+    ``asked`` are the arguments and variables, whose ``env:NAME`` say what field a value is for.
     """
     found: set[str] = set()
     for key, value in _leaves(_read_toml(files.get(contract.SECRETS_FILE, ""))):
         found |= _secrets_in(value, key)
-    for _, value in _leaves(_read_toml(files.get(contract.CONFIG_FILE, ""))):
-        if isinstance(value, str) and "://" in value:
-            found |= addresses.within(value)
+    for _, value in _leaves([_read_toml(files.get(contract.CONFIG_FILE, "")), asked]):
+        found |= addresses.within(value) if isinstance(value, str) else set()
     try:
         values = json.loads(files.get(contract.VALUES_FILE) or "{}")
     except ValueError:
@@ -115,7 +117,11 @@ def is_plain(field: str, value: str) -> bool:
     name = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", field).lower())
     if name not in PLAIN_FIELDS or addresses.within(value):
         return False
-    if name in _ADDRESSES or _HOST.fullmatch(value.partition("://")[2].rstrip("/") or value):
+    if name in _ADDRESSES:
+        return True
+    if "@" in value and not _AT.fullmatch(value):
+        return False
+    if _HOST.fullmatch(value.partition("://")[2].rstrip("/") or value):
         return True
     return not addresses.looks_like_key(value)
 

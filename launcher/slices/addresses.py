@@ -22,10 +22,13 @@ _BY_URLLIB = re.compile(
     r"rediss?|valkeys?|amqps?|kafka|nats|mqtts?|mongodb(\+srv)?|elasticsearch|opensearch|bolt|neo4j.*"
 )
 """Databases and brokers whose clients end the host at the first ``/``, ``?`` or ``#``, as for pages."""
-_SQLALCHEMY = re.compile(r"[^:/]*:[^@]*@(?P<host>\[[^/?]+\]|[^/:?]*)(:(?P<port>[^/?]*))?([/?].*)?", re.DOTALL)
+_SQLALCHEMY = re.compile(
+    r"[^:/]*:[^@]*@(?P<host>\[[^/?]+\]|[^/:?]+)(:(?P<port>[^/?]*))?(?P<behind>[/?].*)?", re.DOTALL
+)
 """Of SQLAlchemy 2.1 (``sqlalchemy.engine.url._parse_url``), what follows the scheme."""
-_PORT = re.compile(r"[0-9]*|.*[{$<%].*", re.DOTALL)
+_PORT = re.compile(r"[0-9]*|\$?\{[^{}]*\}|<[^<>]+>|%\(\w+\)[sd]")
 """A number, none, or something that code puts one into."""
+_SETTING = re.compile(r"[\w.%+-]+=")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 ENCODED = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, % as %25, [ as %5B, a space as %20"
@@ -55,8 +58,7 @@ def flaw(text: str) -> Flaw | None:
         return Flaw.USERINFO
     if "@" in user and (mongo or not password):  # a user@server of Azure's, a mail address: most read them
         return Flaw.USERINFO
-    path, _, query = rest[len(authority) :].partition("?")
-    if colon and not web and ("@" in path or ("@" in query and "=" not in query.partition("@")[0])):
+    if colon and not web and _goes_on(rest[len(authority) :]):
         return Flaw.USERINFO
     if (web or _BY_URLLIB.fullmatch(scheme)) and not mongo and ("[" in userinfo) != ("]" in userinfo):
         return Flaw.USERINFO
@@ -72,7 +74,7 @@ def doubtful(text: str) -> bool:
         return False
     authority = re.split(r"[/?#]", found[2], maxsplit=1)[0]
     if "@" not in authority:
-        return not _is_host(authority)
+        return not _is_whole(authority)
     userinfo = authority.rpartition("@")[0]
     return bool(_BAD_PERCENT.search(userinfo) or re.search(r"[@\[\]\s]", userinfo))
 
@@ -83,22 +85,35 @@ def holds_password(text: str) -> bool:
     if found is None or "@" not in found[2]:
         return False
     authority = re.split(r"[/?#]", found[2], maxsplit=1)[0]
-    return ":" in authority.rpartition("@")[0] or ("@" not in authority and not _is_host(authority))
+    return ":" in authority.rpartition("@")[0] or ("@" not in authority and not _is_whole(authority))
 
 
 def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Flaw | None:
     """Of an ``@`` after what ends the host: a page's own, or that of a password that ended too early."""
-    if _is_host(authority):
+    by_urllib = web or bool(_BY_URLLIB.fullmatch(scheme))
+    if _is_whole(authority) and (by_urllib or ":" not in authority or not _goes_on(rest[len(authority) :])):
         return None
-    if not web and not _BY_URLLIB.fullmatch(scheme):
+    if not by_urllib:
         found = _SQLALCHEMY.fullmatch(rest)
-        if found is not None and "@" not in found["host"] and _PORT.fullmatch(found["port"] or ""):
+        whole = found is not None and "@" not in found["host"] and not _goes_on(found["behind"] or "")
+        if found is not None and whole and _PORT.fullmatch(found["port"] or ""):
             return None
     if scheme.startswith("mongodb") and re.split(r"[/?]", rest, maxsplit=1)[0].count("@") == 1:
         return None  # PyMongo knows no fragment
     return Flaw.USERINFO
 
 
+def _goes_on(behind: str) -> bool:
+    """Whether what seems to be a database's name or query is the rest of a password: it holds an ``@``."""
+    path, _, query = behind.partition("?")
+    return "@" in path or ("@" in query and not _SETTING.match(query))
+
+
 def _is_host(text: str) -> bool:
     """``host``, ``host:5432`` or ``[::1]:5432``, by its port."""
     return bool(_PORT.fullmatch(re.sub(r"^\[[^\]]*\]", "", text).partition(":")[2]))
+
+
+def _is_whole(authority: str) -> bool:
+    """Whether a host without a user before it is one, and not a user whose password ended it: ``user:``."""
+    return _is_host(authority) and not authority.endswith(":")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import shlex
 import sys
 import unicodedata
@@ -175,6 +176,8 @@ BROKEN = [
     "host=db.acme.internal user=reader password=pa Ta1lOfSecret dbname=crm",
     "Driver={ODBC};Server=db.acme.internal;UID=reader;PWD={pa@Ta1lOfSecret};",
     "mssql+pyodbc:///?odbc_connect=Server%3Ddb%3BPWD%3Dpa%40Ta1lOfSecret%3B",
+    "jdbc:sqlserver://db.acme.internal:1433;user=reader;password=pa@Ta1lOfSecret",
+    "postgresql://reader:pa;x=@Ta1lOfSecret@db.acme.internal/crm",
 ]
 
 
@@ -186,6 +189,22 @@ def test_whatever_a_driver_takes_for_the_password_or_the_host_behind_it_is_maske
             shown = masker.text(f"could not translate host name {told} to address")
             assert "***" in shown
             assert "a1lof" not in shown.lower()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(["postgresql", "mongodb", "redis", "mysql+pymysql"]),
+    st.text("@:/?#[]%&;=+ \\aB1", max_size=6),
+    st.text("@:/?#[]%&;=+ \\aB1", max_size=6),
+)
+def test_a_word_of_a_password_is_masked_whatever_stands_before_and_behind_it(
+    scheme: str, before: str, after: str
+) -> None:
+    assume(not re.search(r"[aB1\\]$|%[aB1]?$", before) and not re.match(r"[aB1\\]|%[aB1]{2}", after))
+    assume(not re.search(r"\?.*=", before + after))  # a query's values are its own
+    address = f"{scheme}://reader:{before}Ta1lOfSecret{after}@db.acme.internal:5432/crm"
+    masker = Masker(secrets_of(toml(credentials=address), {}))
+    assert "Ta1l" not in masker.text("no host Ta1lOfSecret")
 
 
 def test_a_tail_too_short_to_be_masked_by_itself_is_masked_with_the_host_behind_it() -> None:
@@ -211,6 +230,8 @@ def test_of_an_address_that_is_written_well_the_host_and_the_rest_stay_legible(f
 def test_an_address_in_the_plain_configuration_keeps_its_password_too() -> None:
     config = '[sources.x]\nbase_url = "https://reader:read-me-9@api.acme.com"\nname = "acme"\n'
     assert secrets_of({"config.toml": config}, {}) == {"read-me-9"}
+    asked = [{"url": "https://reader:read-me-9@api.acme.com"}, {"DSN": "host=db password=read-me-8"}]
+    assert secrets_of({}, {}, asked=asked) == {"read-me-9", "read-me-8"}
 
 
 def test_a_password_with_an_at_sign_is_masked_where_code_puts_it_into_an_address_as_it_stands() -> None:
@@ -226,6 +247,7 @@ def test_plain_settings_are_legible_by_their_fields_names() -> None:
         "port": 5432,
         "database": "warehouse",
         "userName": "analytics_reader_2024",
+        "user": "reader@acme-server",
         "email": "john.doe@acme.com",
         "account": "xy12345.eu-central-1",
         "bucket_url": "s3://acme-lake-7f3a9b2c1d0e",
@@ -244,6 +266,7 @@ def test_on_doubt_a_setting_is_masked() -> None:
         "database": "Xk9wQz2LmN7vRt4p",
         "base_url": "https://hooks.acme.com/T0B1C2D3E4/xyz",
         "nickname": "acme-eu",
+        "server": "reader:pa@Ta1l@db.acme.com",
     }
     assert set(doubtful.values()) <= secrets_of(toml(**doubtful), {})
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given as given_that
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from launcher.check import Level, check_source
 from launcher.errors import ConfigurationError
@@ -166,6 +172,33 @@ def test_one_that_only_some_programs_read_is_warned_of(tmp_path: Path, address: 
     (warning,) = cut(project, "crm").warnings
     assert "[sources.crm] credentials: some drivers end its user or password too early" in warning
     assert "a1l" not in warning
+
+
+SPECIAL = st.text("@:/?#[]%&;=+ aB1", min_size=1, max_size=8).filter(
+    lambda password: not re.search(r"@.*\?.*=", password)  # such an end might be a query
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given_that(SPECIAL)
+def test_a_databases_address_has_a_flaw_exactly_where_sqlalchemy_takes_another_host(password: str) -> None:
+    from sqlalchemy.engine import make_url
+
+    address = f"postgresql://reader:{password}@db.acme.com:5432/crm"
+    try:
+        host = make_url(address).host
+    except ValueError:
+        host = None
+    assert (flaw(address) is None) == (host == "db.acme.com")
+
+
+@settings(deadline=None, max_examples=200)
+@given_that(SPECIAL)
+def test_a_brokers_address_without_a_flaw_leads_urllib_to_its_host(password: str) -> None:
+    address = f"amqp://reader:{password}@db.acme.com:5432/crm"
+    if flaw(address) is None and not re.match(r"[0-9]+[/?#]", password):
+        with contextlib.suppress(ValueError):  # brackets, of which each Python thinks otherwise
+            assert urlsplit(address).hostname == "db.acme.com"
 
 
 @pytest.mark.parametrize(
