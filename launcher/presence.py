@@ -15,6 +15,9 @@ import socket
 from pathlib import Path
 from types import TracebackType
 
+_UNNAMED = "."
+"""Begins the name of a file whose launcher doesn't hold its lock yet."""
+
 
 class Presence:
     """This launcher's identity, and the test whether another one is alive.
@@ -32,9 +35,25 @@ class Presence:
 
     def __enter__(self) -> Presence:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._descriptor = os.open(self._folder / self.id, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        while self._descriptor is None:
+            self._descriptor = self._appear()
         return self
+
+    def _appear(self) -> int | None:
+        """The descriptor of a new file that is locked before it has its name; None where it was cleared."""
+        unnamed = self._folder / f"{_UNNAMED}{self.id}"
+        descriptor = os.open(unnamed, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            unnamed.rename(self._folder / self.id)
+        except FileNotFoundError:
+            # Another launcher took it for one that died here: it looked before the lock was held.
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -50,25 +69,30 @@ class Presence:
             return self._descriptor is not None
         if identity.partition("-")[0] != self._place or "/" in identity:
             return None
-        try:
-            descriptor = os.open(self._folder / identity, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        except PermissionError:
-            return None  # another user's
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return _held(self._folder / identity)
 
     def clear(self) -> None:
         """Remove the files of launchers that died."""
         if not self._folder.is_dir():
             return
         for file in self._folder.iterdir():
-            if self.alive(file.name) is False:
+            if self.alive(file.name.removeprefix(_UNNAMED)) is False and _held(file) is False:
                 with contextlib.suppress(OSError):
                     file.unlink()
+
+
+def _held(file: Path) -> bool | None:
+    """Whether a process holds the file's lock; None where that can't be known."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None  # another user's
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from launcher.presence import Presence
 
@@ -37,6 +40,53 @@ def test_another_launcher_is_alive_until_it_is_killed_and_dead_from_then_on(tmp_
     here.clear()
     assert list((tmp_path / "launchers").iterdir()) == []
     assert here.alive(identity) is False
+
+
+START = """
+import sys
+from pathlib import Path
+from launcher.presence import Presence
+lost = 0
+for _ in range(int(sys.argv[2])):
+    with Presence(Path(sys.argv[1])) as presence:
+        presence.clear()
+        lost += Presence(Path(sys.argv[1])).alive(presence.id) is not True
+print(lost)
+"""
+
+
+def test_of_thousands_of_starts_beside_each_other_none_is_taken_for_a_dead_launcher(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", START, str(tmp_path), "1000"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        for _ in range(4)
+    ]
+    assert [process.communicate()[0].strip() for process in processes] == ["0"] * 4
+    assert list((tmp_path / "launchers").iterdir()) == []
+
+
+def test_a_launcher_that_died_before_it_held_its_lock_is_cleared_and_one_that_waits_for_it_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launchers = tmp_path / "launchers"
+    launchers.mkdir()
+    other = Presence(tmp_path)
+    (launchers / f".{other.id}").touch()
+    lock = fcntl.flock
+
+    def cleared_by_another(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        Presence(tmp_path).clear()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", cleared_by_another)
+    with Presence(tmp_path) as here:
+        assert [file.name for file in launchers.iterdir()] == [here.id]
+        assert Presence(tmp_path).alive(here.id) is True
 
 
 def test_of_a_launcher_of_another_machine_or_another_copy_nothing_is_known(tmp_path: Path) -> None:
