@@ -55,6 +55,25 @@ def synchronize(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None:
     return found[-1] if found else None
 
 
+def stored_state(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None:
+    """The state that the destination holds of the pipeline, None for none. Changes nothing here."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    try:
+        found: typing.Mapping[str, typing.Any] | None = pipeline._restore_state_from_destination()
+    except DestinationUndefinedEntity:
+        return None
+    return found
+
+
+def blank_schema(pipeline: typing.Any, name: str) -> typing.Any:
+    """A schema without tables, whose names are made as the destination wants them."""
+    from dlt.common.schema import Schema
+
+    with pipeline._maybe_destination_capabilities():
+        return Schema(name)
+
+
 def storages(pipeline: typing.Any) -> tuple[typing.Any, typing.Any]:
     """dlt's load storage and its package storage of packages that are ready to be loaded."""
     load_storage = pipeline._get_load_storage()

@@ -12,8 +12,28 @@ _LOAD_ID = re.compile(r"(?<!\d)\d{10}\.\d+(?!\d)")
 
 def completed_loads(client: typing.Any) -> set[str]:
     """The ids of the loads that a filesystem destination counts as done."""
-    names = (str(path).rsplit("/", 1)[-1] for path in _files(client, client.schema.loads_table_name))
+    names = (str(path).rsplit("/", 1)[-1] for path in table_files(client, client.schema.loads_table_name))
     return {found[0] for found in (_LOAD_ID.findall(name) for name in names) if found}
+
+
+def forget_loads(client: typing.Any, load_ids: typing.Collection[str]) -> None:
+    """Makes loads that the destination counts as done count as cut off."""
+    for path in table_files(client, client.schema.loads_table_name):
+        if set(_LOAD_ID.findall(path.rsplit("/", 1)[-1])) & set(load_ids):
+            client.fs_client.rm_file(path)
+
+
+def forget_early_states(client: typing.Any, pipeline_name: str) -> None:
+    """Deletes the pipeline's states of loads that were never completed.
+
+    dlt stores the state of a load before the load counts as done, and takes the newest one whether or
+    not it does.
+    """
+    done = completed_loads(client)
+    for path in table_files(client, client.schema.state_table_name):
+        name = path.rsplit("/", 1)[-1].rsplit("__", 2)
+        if len(name) == 3 and name[0] == pipeline_name and name[1] not in done:
+            client.fs_client.rm_file(path)
 
 
 def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> int:
@@ -39,7 +59,7 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
     for name in names:
         if schema.tables[name].get("table_format") in ("delta", "iceberg"):
             continue
-        for path in _files(client, name):
+        for path in table_files(client, name):
             found = _LOAD_ID.findall(str(path).rsplit(f"/{client.dataset_name}/", 1)[-1])
             if found and not done & set(found):
                 client.fs_client.rm_file(path)
@@ -49,7 +69,8 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
     return deleted
 
 
-def _files(client: typing.Any, table: str) -> list[str]:
+def table_files(client: typing.Any, table: str) -> list[str]:
+    """The files of a table, none where there is no such table."""
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
     try:

@@ -7,6 +7,7 @@ import typing
 from pathlib import Path
 
 from runner import compat, packages, recovery
+from runner.claims import claim
 from runner.contract import FailureKind
 from runner.failures import JobFailed, classify, unwrap
 from runner.restore import remember_loaded, remember_loading, restart
@@ -45,14 +46,17 @@ def load(session: Session, *, ours: bool = True) -> None:
     pipeline = session.pipeline
     with session.at_destination("load"):
         load_ids = list(pipeline.list_normalized_load_packages())
-        if not load_ids:
+        if not load_ids and not (ours and session.cut_off):
             return
         _count(session, load_ids)
+        session.patiently(lambda: claim(session, load_ids))
         if not session.work.memory().swept:
             session.patiently(lambda: recovery.sweep(session, _schemas(session, load_ids)))
         remember_loading(session, load_ids)
         if not ours:
             session.patiently(lambda: _settle(session, load_ids))
+        if not load_ids:
+            return
         _load_all(session)
         if pipeline.list_normalized_load_packages():
             # dlt heard a signal, let the running jobs end and left the others for the next run

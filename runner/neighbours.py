@@ -53,10 +53,10 @@ def stored_schema(client: typing.Any, name: str) -> typing.Any | None:
         return None
     try:
         info = client.get_stored_schema(name)
+        candidates = [info.schema] if info is not None else []
+        candidates += [text for stored, text in _stored_versions(client) if stored == name]
     except DestinationUndefinedEntity:
         return None
-    candidates = [info.schema] if info is not None else []
-    candidates += [text for stored, text in _stored_versions(client) if stored == name]
     for text in candidates:
         try:
             return Schema.from_dict(json.loads(text))

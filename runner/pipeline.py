@@ -152,6 +152,7 @@ def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
         if job.full_refresh and job.limit is None:
             with session.at_destination("restore"):
                 refresh = session.patiently(lambda: restore.prepare_refresh(session, names))
+        restore.remember_extracting(session, sources, refresh)
         selection.apply_contract(session, sources, refresh)
         session.pipeline.extract(sources, refresh=refresh)
 

@@ -12,6 +12,7 @@ Two cases, both of which dlt alone turns into doubled rows:
 from __future__ import annotations
 
 import typing
+from datetime import datetime
 from pathlib import Path
 
 from runner import compat, packages
@@ -59,6 +60,9 @@ def undo_started(session: Session, load_id: str) -> None:
             if compat.committed_already(store, load_id, file.name):
                 continue
             if file.name.endswith(".sql"):
+                if file in started and _swapped(client, schema, packages.table_of(file.name), load_id):
+                    store.complete_job(load_id, file.name)
+                    continue
                 _undo_append(client, schema, packages.table_of(file.name))
             else:
                 _undo_file(session, client, schema, file)
@@ -127,6 +131,30 @@ def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
             continue
 
 
+def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) -> bool:
+    """Whether a replaced table has already changed places with its staging table, in one transaction.
+
+    Once more would bring back the staging table's rows, and it has none by then.
+    """
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    table = schema.tables.get(root)
+    column = schema.naming.normalize_identifier("_dlt_load_id")
+    if table is None or table.get("write_disposition") != "replace" or column not in table["columns"]:
+        return False
+    if client.prepare_load_table(root).get("x-replace-strategy") != "staging-optimized":
+        return False
+    if not client.capabilities.supports_ddl_transactions:
+        return False
+    sql = client.sql_client
+    name, escaped = sql.make_qualified_table_name(root), sql.escape_column_name(column)
+    try:
+        found = sql.execute_sql(f"SELECT COUNT(*) FROM {name} WHERE {escaped} = %s", load_id)
+    except DestinationUndefinedEntity:
+        return False
+    return bool(found and found[0][0])
+
+
 def _drop_premature(schema: typing.Any, folder: Path, started: typing.Sequence[Path]) -> None:
     """Deletes merges that wait for a job which is about to run again: it makes them anew."""
     from dlt.common.schema.utils import get_root_table
@@ -161,6 +189,8 @@ def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
                     f"tables shared with pipeline {owner}: {shared}. Rows of a load that was cut off "
                     "can't be told from those that it is loading, and may stand there twice"
                 )
+            if is_sql(client):
+                _reinstate(session, client, known, owned)
             found = _sweep_tables(client, known, owned) if is_sql(client) else 0
             if found:
                 session.steps.note(f"{found} rows of a load that was cut off are removed and loaded anew")
@@ -195,6 +225,43 @@ def _sweep_tables(client: typing.Any, schema: typing.Any, names: typing.Sequence
             sql, table, f"{escaped} NOT IN (SELECT {key} FROM {above} WHERE {key} IS NOT NULL)"
         )
     return deleted
+
+
+def _reinstate(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> None:
+    """Makes records of a history valid again that only a load that was cut off has ended.
+
+    dlt ends them at the time at which the load's package was made.
+    """
+    from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+    from dlt.common.pendulum import pendulum
+    from dlt.common.schema.utils import get_active_record_timestamp, get_validity_column_names
+
+    tables = [
+        name
+        for name in names
+        if schema.tables[name].get("x-merge-strategy") == "scd2"
+        and not schema.tables[name].get("x-boundary-timestamp")
+    ]
+    if not tables or not session.cut:
+        return
+    sql, caps = client.sql_client, client.capabilities
+    plain = DestinationCapabilitiesContext.generic_capabilities().format_datetime_literal
+    literal = caps.format_datetime_literal or plain
+    columns = {name: set(found) for name, found in client.get_storage_tables(tables)}
+    for name in tables:
+        _, until = get_validity_column_names(schema.tables[name])
+        if until not in columns.get(name, ()):
+            continue
+        active = get_active_record_timestamp(schema.tables[name])
+        open_end = "NULL" if active is None else literal(active, caps.timestamp_precision)
+        table, column = sql.make_qualified_table_name(name), sql.escape_column_name(until)
+        for made in session.cut.values():
+            end = literal(
+                pendulum.instance(datetime.fromisoformat(made)),
+                caps.timestamp_precision,
+                no_tz=not caps.supports_tz_aware_datetime,
+            )
+            sql.execute_sql(f"UPDATE {table} SET {column} = {open_end} WHERE {column} = {end}")
 
 
 def _delete_where(sql: typing.Any, table: str, condition: str) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Callable
 
-from runner import compat
+from runner import compat, ledger
+from runner.claims import newest, settle, start_over
 from runner.contract import Failure, FailureKind
 from runner.failures import JobFailed, classify, unwrap
+from runner.ledger import Record
 from runner.neighbours import keeps_state, neighbours, stored_schema, whole_schema
 from runner.session import Session
 from runner.workdir import Memory
@@ -93,21 +96,68 @@ def _garbled(exc: BaseException) -> bool:
 def restore(session: Session) -> bool:
     """Takes over state and schemas from the destination where they are newer or lost here.
 
-    Returns whether nothing of this pipeline was there before. Raises JobFailed (state) where what
-    is stored can't be read, save for a full refresh, which starts over from the tables alone.
+    What an earlier run left here is kept only where the destination shows that no other load has been
+    begun since. Returns whether nothing of this pipeline was there before. Raises JobFailed (state) where
+    what is stored can't be read, save for a full refresh, which starts over from the tables alone.
     """
+    if not keeps_state(ledger.connected(session)):
+        return _restore_nothing(session)
+    memory = session.work.memory()
+    found = session.patiently(lambda: ledger.read(session))
+    if found is None:
+        session.steps.note(
+            "this destination can't hold a record of the loads that were begun: should one be killed and the "
+            "state directory be lost, put back or used on two machines, rows may be lost or arrive twice"
+        )
+    if session.pipeline.has_pending_data:
+        if newest(memory, found) and _unchanged(session):
+            return False
+        session.steps.note(_overtaken(memory, found))
+        _anew(session)
+    stored = _take_over(session, found)
+    return stored is None and not session.pipeline.default_schema_name
+
+
+def _restore_nothing(session: Session) -> bool:
+    """What can be done where the destination keeps no state."""
     memory = session.work.memory()
     stored = _sync(session)
-    if not keeps_state(session.pipeline.destination_client()):
-        session.steps.note(
-            "this destination keeps no state: should the state directory be lost, or a load be killed "
-            "on the way, rows may arrive twice"
-        )
-        lost = [load_id for load_id in memory.loading if not _pending(session, load_id)]
-        if not all(_completed(session, load_id) for load_id in lost):
-            session.steps.note("dlt gave an earlier load up: all is loaded again")
-            _anew(session)
-    elif not session.pipeline.has_pending_data and not _agrees(session.pipeline, stored):
+    session.steps.note(
+        "this destination keeps no state: should the state directory be lost, or a load be killed "
+        "on the way, rows may arrive twice"
+    )
+    lost = [load_id for load_id in memory.loading if not _pending(session, load_id)]
+    if not all(_completed(session, load_id) for load_id in lost):
+        session.steps.note("dlt gave an earlier load up: all is loaded again")
+        _anew(session)
+    return stored is None and not session.pipeline.default_schema_name
+
+
+def _unchanged(session: Session) -> bool:
+    """Whether the destination still holds the state from which the pending packages were made, or theirs."""
+    before = session.work.memory().stored
+    if before is None:
+        return True
+    return _hash(_understood(session, compat.stored_state)) in (before, _hash(session.pipeline.state))
+
+
+def _overtaken(memory: Memory, found: Record | None) -> str:
+    why = "another machine has loaded this source meanwhile"
+    if found is not None and memory.epoch and not found.epoch:
+        why = "the destination no longer holds what this state directory knows of it"
+    elif not memory.epoch:
+        why = "this state directory doesn't know the destination's newest load"
+    return f"{why}: what an earlier run had extracted here is left out, as it may be there already"
+
+
+def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, typing.Any] | None:
+    """Brings this folder, in which nothing is pending, in line with the destination."""
+    memory = session.work.memory()
+    refresh = session.patiently(lambda: settle(session, found))
+    if refresh:
+        _anew(session)
+    stored = _sync(session)
+    if not _agrees(session.pipeline, stored):
         if stored is None and memory.loaded:
             session.steps.note("the destination no longer holds this pipeline's tables: all is loaded again")
         else:
@@ -115,8 +165,13 @@ def restore(session: Session) -> bool:
                 "the state directory is ahead of the destination, with nothing left to load: what was "
                 "lost on the way is extracted anew"
             )
-        restart(session)
-    return stored is None and not session.pipeline.default_schema_name
+        _anew(session)
+        stored = _sync(session)
+    session.patiently(lambda: start_over(session, refresh))
+    now = dataclasses.replace(session.work.memory(), stored=_hash(stored))
+    if now != session.work.memory():
+        session.work.remember(now)
+    return stored
 
 
 def _agrees(pipeline: typing.Any, stored: typing.Mapping[str, typing.Any] | None) -> bool:
@@ -124,24 +179,35 @@ def _agrees(pipeline: typing.Any, stored: typing.Mapping[str, typing.Any] | None
     return (pipeline.state.get("sources") or {}) == ((stored or {}).get("sources") or {})
 
 
+def _hash(state: typing.Mapping[str, typing.Any] | None) -> str:
+    return str((state or {}).get("_version_hash") or "")
+
+
 def restart(session: Session) -> None:
     """Empties the working directory and restores it from the destination."""
     _anew(session)
-    _sync(session)
+    _take_over(session, session.patiently(lambda: ledger.read(session)))
 
 
 def _anew(session: Session) -> None:
-    where = session.work.memory().destination
+    """Empties the working directory. Of what is remembered, only what the destination has shown stays."""
+    before = session.work.memory()
     session.start_anew()
-    session.work.remember(Memory(destination=where))
+    session.work.remember(Memory(destination=before.destination, epoch=before.epoch))
 
 
 def _sync(session: Session) -> typing.Mapping[str, typing.Any] | None:
     """One exchange with the destination; returns the state that it holds of this pipeline."""
-    pending = session.pipeline.has_pending_data
-    before = session.pipeline.state.get("_version_hash")
+    return _understood(session, compat.synchronize)
+
+
+def _understood(
+    session: Session,
+    ask: Callable[[typing.Any], typing.Mapping[str, typing.Any] | None],
+) -> typing.Mapping[str, typing.Any] | None:
+    """What ``ask`` finds at the destination; a full refresh goes on without it where it can't be read."""
     try:
-        stored = session.patiently(lambda: compat.synchronize(session.pipeline))
+        return session.patiently(lambda: ask(session.pipeline))
     except JobFailed:
         raise
     except Exception as exc:
@@ -158,14 +224,6 @@ def _sync(session: Session) -> typing.Mapping[str, typing.Any] | None:
         session.steps.note("the stored state could not be read; the full refresh replaces it")
         _anew(session)
         return {}
-    if pending and session.pipeline.state.get("_version_hash") != before:
-        session.steps.note(
-            "another machine has loaded this source meanwhile: what an earlier run had extracted here "
-            "is left out, as it may be there already"
-        )
-        _anew(session)
-        return _sync(session)
-    return stored
 
 
 def _pending(session: Session, load_id: str) -> bool:
@@ -190,7 +248,9 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
     mode = "drop_resources" if session.job.resources else "drop_sources"
     for name in schema_names:
         known = session.pipeline.schemas[name] if name in session.pipeline.schema_names else None
-        with compat.client_for(session.pipeline, known or _blank(session, name)) as client:
+        with compat.client_for(
+            session.pipeline, known or compat.blank_schema(session.pipeline, name)
+        ) as client:
             if known is None and client.is_storage_initialized():
                 known = stored_schema(client, name)
                 if known is not None:
@@ -219,11 +279,21 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
     return mode
 
 
-def _blank(session: Session, name: str) -> typing.Any:
-    from dlt.common.schema import Schema
-
-    with session.pipeline._maybe_destination_capabilities():
-        return Schema(name)
+def remember_extracting(session: Session, sources: typing.Sequence[typing.Any], mode: str | None) -> None:
+    """Notes which resources the packages to come load anew, by schema; None stands for all of a source."""
+    refresh: dict[str, list[str] | None] = {}
+    for source in sources if mode else ():
+        if mode == "drop_sources":
+            refresh[source.schema.name] = None
+        else:
+            names = refresh.setdefault(source.schema.name, []) or []
+            refresh[source.schema.name] = [
+                *names,
+                *(resource.name for resource in source.resources.extracted),
+            ]
+    memory = session.work.memory()
+    if memory.refresh != refresh:
+        session.work.remember(dataclasses.replace(memory, refresh=refresh))
 
 
 def remember_loading(session: Session, load_ids: typing.Sequence[str]) -> None:
@@ -233,4 +303,4 @@ def remember_loading(session: Session, load_ids: typing.Sequence[str]) -> None:
 
 def remember_loaded(session: Session) -> None:
     """Notes that all of them went through."""
-    session.work.remember(dataclasses.replace(session.work.memory(), loading=(), loaded=True))
+    session.work.remember(dataclasses.replace(session.work.memory(), loading=(), loaded=True, stored=None))

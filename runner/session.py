@@ -33,6 +33,13 @@ class Session:
     rows: dict[str, int] = field(default_factory=dict)
     load_ids: list[str] = field(default_factory=list)
     bytes: int = 0
+    ledger: typing.Any = None
+    """The destination's client that ``ledger`` reads and writes by."""
+    ledger_open: bool = False
+    cut_off: bool = False
+    """The destination knows of a load that was begun and never ended."""
+    cut: typing.Mapping[str, str] = field(default_factory=dict)
+    """Loads that were begun and never ended, and when their packages were made (ISO 8601)."""
     dataset: str = ""
     """Where the rows are, by the destination's own name for it."""
 

@@ -13,7 +13,7 @@ import shutil
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 STATE_FILE = "state.json"
@@ -27,11 +27,19 @@ class Memory:
     destination: str = ""
     """Where its state belongs: another destination or dataset has other cursors."""
     swept: bool = False
-    """Rows of loads that were never completed have been looked for since the last restore."""
+    """Rows of loads that were never completed have been looked for, and no other folder has loaded since."""
     loaded: bool = False
     """At least one load went through, so the destination must know this pipeline."""
     loading: tuple[str, ...] = ()
     """Packages handed to dlt's loader. Old dlt drops a package whose job fails, and its rows with it."""
+    epoch: str = ""
+    """The destination's newest record of a load (see ``ledger``) as this folder knows it."""
+    claiming: str = ""
+    """The record that this folder was about to write when it was last heard of."""
+    stored: str | None = None
+    """The hash of the state that the destination held then, "" for none, None where it isn't known."""
+    refresh: typing.Mapping[str, list[str] | None] = field(default_factory=dict)
+    """The full refresh that what was extracted last is part of: resources by schema, None for all."""
 
 
 class Workdir:

@@ -52,9 +52,10 @@ def _of_table(table: str) -> Callable[..., bool]:
 
 def _jobs() -> list[typing.Any]:
     from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+    from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
     from dlt.destinations.insert_job_client import InsertValuesLoadJob
 
-    return [DuckDbCopyJob, InsertValuesLoadJob]
+    return [DuckDbCopyJob, InsertValuesLoadJob, FilesystemLoadJob]
 
 
 def job_committed(table: str) -> None:
@@ -75,6 +76,23 @@ def job_moving(table: str) -> None:
     )
 
 
+def job_completed(table: str) -> None:
+    """The rows are in the table, and the job's file has moved."""
+    from dlt.common.storages.load_package import PackageStorage
+
+    _wrap(
+        PackageStorage,
+        "complete_job",
+        after=True,
+        when=lambda _self, _load_id, name: name.startswith(f"{table}."),
+    )
+
+
+def tables_dropped(_: str) -> None:
+    """A full refresh has dropped the tables, and hasn't made them anew."""
+    _of_clients("drop_tables", after=True)
+
+
 def merge_committed(table: str) -> None:
     """The merge into the main table is committed, and dlt doesn't know it yet."""
     from dlt.destinations.job_client_impl import SqlLoadJob
@@ -82,22 +100,29 @@ def merge_committed(table: str) -> None:
     _wrap(SqlLoadJob, "run", after=True, when=_of_table(table))
 
 
-def _completing(after: bool) -> None:
+def _of_clients(name: str, *, after: bool) -> None:
     from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
     from dlt.destinations.job_client_impl import SqlJobClientBase
 
     for client in (SqlJobClientBase, FilesystemClient):
-        _wrap(client, "complete_load", after=after)
+        _wrap(client, name, after=after)
 
 
 def before_complete(_: str) -> None:
     """All rows and the state are in the tables, and the load isn't completed."""
-    _completing(after=False)
+    _of_clients("complete_load", after=False)
 
 
 def after_complete(_: str) -> None:
     """The load is completed, and the package is still there."""
-    _completing(after=True)
+    _of_clients("complete_load", after=True)
+
+
+def state_stored(_: str) -> None:
+    """A bucket holds the new state, and not yet the file that says that its load is completed."""
+    from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
+
+    _wrap(FilesystemClient, "_store_current_state", after=True)
 
 
 def extract_committed(_: str) -> None:
@@ -179,9 +204,12 @@ POINTS: dict[str, Callable[[str], None]] = {
     for point in (
         job_committed,
         job_moving,
+        job_completed,
+        tables_dropped,
         merge_committed,
         before_complete,
         after_complete,
+        state_stored,
         extracting,
         extract_committed,
         lost_answer,

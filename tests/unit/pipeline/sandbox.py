@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import multiprocessing
 import os
 import shutil
@@ -111,8 +112,25 @@ class Sandbox:
     def lose_state(self) -> None:
         shutil.rmtree(self.state)
 
+    def keep_state(self, name: str) -> None:
+        """Copies the state directory, as a backup does."""
+        shutil.rmtree(self.root / name, ignore_errors=True)
+        shutil.copytree(self.state, self.root / name)
+
+    def put_back(self, name: str) -> None:
+        """Puts a copy of the state directory in its place."""
+        shutil.rmtree(self.state, ignore_errors=True)
+        shutil.copytree(self.root / name, self.state)
+
+    def clear(self) -> None:
+        """Drops what the test made, where that is not in its own folder."""
+
     def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
         """Rows of a query; ``{d}`` in it stands for the dataset."""
+        raise NotImplementedError
+
+    def rows(self, table: str) -> list[dict[str, typing.Any]]:
+        """All rows of a table, none where there is no such table."""
         raise NotImplementedError
 
     def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
@@ -131,7 +149,21 @@ class Sandbox:
             assert self.ask("SELECT count(*) FROM raw_shop.orders__lines") == [(2 * upto,)]
 
 
-class DuckSandbox(Sandbox):
+class SqlSandbox(Sandbox):
+    """A sandbox whose destination is asked by SQL."""
+
+    def rows(self, table: str) -> list[dict[str, typing.Any]]:
+        columns = self.ask(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'raw_shop' "
+            f"AND table_name = '{table}' ORDER BY ordinal_position"
+        )
+        names = [str(name) for (name,) in columns]
+        chosen = ", ".join(f'"{name}"' for name in names)
+        found = self.ask(f"SELECT {chosen} FROM raw_shop.{table}") if names else []
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+
+class DuckSandbox(SqlSandbox):
     """A sandbox whose destination is a DuckDB file."""
 
     def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
@@ -149,7 +181,7 @@ def duck(root: Path) -> DuckSandbox:
     return DuckSandbox(root, Destination("duckdb", file=str(file), lock=str(file) + ".lock"))
 
 
-class PostgresSandbox(Sandbox):
+class PostgresSandbox(SqlSandbox):
     """A sandbox whose destination is a Postgres database."""
 
     url = ""
@@ -187,15 +219,23 @@ class FileSandbox(Sandbox):
         raise NotImplementedError
 
     def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
-        import duckdb
+        return sorted(row["id"] for row in self.rows(table, dataset))
+
+    def rows(self, table: str, dataset: str = "raw_shop") -> list[dict[str, typing.Any]]:
+        import gzip
+
+        import pyarrow.parquet
 
         assert self.destination.file is not None
-        folder = Path(self.destination.file) / dataset / table
-        found: list[int] = []
-        for file in sorted(folder.glob("*")):
-            reader = "read_parquet" if file.name.endswith(".parquet") else "read_json"
-            found += [row[0] for row in duckdb.sql(f"SELECT id FROM {reader}('{file}')").fetchall()]
-        return sorted(found)
+        found: list[dict[str, typing.Any]] = []
+        for file in sorted((Path(self.destination.file) / dataset / table).glob("*")):
+            if file.name.endswith(".parquet"):
+                found += pyarrow.parquet.read_table(file).to_pylist()
+            elif "jsonl" in file.name:
+                text = file.read_bytes()
+                text = gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text
+                found += [json.loads(line) for line in text.splitlines()]
+        return found
 
     def whole(self, upto: int, lines: bool = True) -> None:
         assert self.ids() == list(range(1, upto + 1))

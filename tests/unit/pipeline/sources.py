@@ -169,3 +169,57 @@ def nothing(upto: int = 10) -> list[typing.Any]:
 
 def several_schemas(upto: int = 10) -> list[typing.Any]:
     return [append(upto), other(upto)]
+
+
+def touched(upto: int) -> dict[int, int]:
+    """What a table that is merged into holds after ``upto`` events: each id's newest event."""
+    return {(event + 1) // 2: event for event in range(1, upto + 1)}
+
+
+def snapshot(upto: int) -> dict[int, str]:
+    """Who is among the people after ``upto``, and where: one moves, one stays, one comes and goes."""
+    there = {1: f"city {upto // 10}", 2: "city 0"}
+    return {**there, 3: "city 3"} if upto // 10 % 2 else there
+
+
+def _touched(name: str, upto: int, strategy: str) -> typing.Any:
+    @dlt.resource(
+        name=name, write_disposition={"disposition": "merge", "strategy": strategy}, primary_key="id"
+    )
+    def changed(at: typing.Any = dlt.sources.incremental("event", initial_value=0)) -> Iterator[typing.Any]:
+        for number, event in touched(upto).items():
+            if event > at.last_value:
+                yield {"id": number, "event": event, "lines": [{"n": 1}, {"n": event}]}
+
+    return changed
+
+
+@dlt.source(name="shop")
+def every(
+    upto: int = 10, bad: bool = False, kinds: typing.Sequence[str] = ("append", "replace")
+) -> typing.Any:
+    """A resource of each kind, named after it: what is merged changes with time, people have a history.
+
+    ``bad`` gives the first row that is appended a number that no column of integers holds.
+    """
+
+    @dlt.resource(name="append", write_disposition="append")
+    def append(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        for number, row in enumerate(rows(at.last_value + 1, upto)):
+            yield {**row, "big": 2**63 + 5 if bad and number == 0 else number}
+
+    @dlt.resource(name="replace", write_disposition="replace")
+    def replace() -> Iterator[typing.Any]:
+        yield rows(1, upto)
+
+    @dlt.resource(name="scd2", write_disposition={"disposition": "merge", "strategy": "scd2"})
+    def people() -> Iterator[typing.Any]:
+        yield [
+            {"id": number, "city": city, "lines": [{"n": 1}, {"n": 2}]}
+            for number, city in snapshot(upto).items()
+        ]
+
+    made = {"append": append, "replace": replace, "scd2": people}
+    for name, strategy in (("merge", "delete-insert"), ("upsert", "upsert")):
+        made[name] = _touched(name, upto, strategy)
+    return [made[kind] for kind in kinds]
