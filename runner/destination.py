@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import re
+import stat
 import time
 import typing
 from collections.abc import Callable
+from pathlib import Path
 
 from runner.contract import Destination, ExitCode, Failure, FailureKind
 from runner.failures import JobFailed, unwrap
@@ -20,15 +24,20 @@ _NEWER_FILE = re.compile(
 )
 _LOCKED = re.compile(r"Could not set lock on file|Conflicting lock is held", re.IGNORECASE)
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<what>.*?) ?\(PID (?P<pid>\d+)\)")
+_DATABASES = ("duckdb", "sqlalchemy")
+"""Types whose ``file`` is a database's, where that of others is a folder."""
+_BESIDE = (".wal", ".checkpoint", ".recovery", ".tmp", "-wal", "-shm", "-journal")
+"""What DuckDB and SQLite open beside a database's file begins so after its name."""
 PATIENCE = 30.0
 """Seconds to wait for a foreign process to let go of a DuckDB file."""
 
 T = typing.TypeVar("T")
 
 
-def build(destination: Destination) -> typing.Any:
+def build(destination: Destination, connection: typing.Any = None) -> typing.Any:
     """dlt's destination factory. Credentials are read later, from the job's configuration.
 
+    ``connection`` is one to DuckDB that is open already, instead of the file.
     ``[normalize] loader_file_format`` in the configuration chooses the format of load files, as it
     did in dlt itself up to 0.5. Raises dlt's own exceptions for a type that it doesn't know.
     """
@@ -41,7 +50,7 @@ def build(destination: Destination) -> typing.Any:
     kind = destination.type.rsplit(".", 1)[-1]
     if kind == "duckdb":
         if destination.file:
-            options["credentials"] = destination.file
+            options["credentials"] = connection or destination.file
         if importlib.util.find_spec("pyarrow") is not None:
             # DuckDB reads Parquet by itself; dlt's default there, INSERT statements, takes 8 times
             # as long and 15 times the memory
@@ -52,6 +61,45 @@ def build(destination: Destination) -> typing.Any:
     if configured:
         options["preferred_loader_file_format"] = str(configured)
     return Factory.from_reference(destination.type, **options)
+
+
+def check_file(destination: Destination) -> None:
+    """Nothing but regular files lie where the destination's database is opened.
+
+    Whoever shares the folder may have put a FIFO there, which would be waited for without end, or a link.
+    The same holds for what belongs to the database and stands beside it. Raises JobFailed, saying which.
+    """
+    if destination.type.rpartition(".")[2] not in _DATABASES or destination.file is None:
+        return
+    file = Path(destination.file)
+    beside = tuple(f"{file.name}{end}" for end in _BESIDE)
+    names = [file.name]
+    with contextlib.suppress(FileNotFoundError):
+        names += sorted(name for name in os.listdir(file.parent) if name.startswith(beside))  # noqa: PTH208
+    for name in names:
+        try:
+            mode = file.with_name(name).lstat().st_mode
+        except FileNotFoundError:
+            continue
+        # DuckDB spills into a folder of its own
+        if stat.S_ISREG(mode) or (stat.S_ISDIR(mode) and name == f"{file.name}.tmp"):
+            continue
+        place = shown(destination).removesuffix(file.name) + name
+        raise JobFailed(
+            Failure(
+                FailureKind.DESTINATION_UNREACHABLE,
+                f"{place} is {_kind(mode)} and no regular file, so it is not opened",
+                "see what has put it there: sources that load into one folder can change each other's files",
+            )
+        )
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a link"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a FIFO" if stat.S_ISFIFO(mode) else "a socket or device"
 
 
 def shown(destination: Destination) -> str:

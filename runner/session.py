@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from runner import compat
 from runner.contract import JobSpec
-from runner.destination import patiently
+from runner.destination import check_file, patiently
 from runner.locks import file_lock
 from runner.progress import Steps
 from runner.workdir import Workdir
@@ -45,8 +45,12 @@ class Session:
 
     @contextmanager
     def at_destination(self, step: str) -> Iterator[None]:
-        """A step that opens the destination, under the destination's lock where it has one."""
+        """A step that opens the destination, under the destination's lock where it has one.
+
+        Raises JobFailed where its file is none that can be opened (see ``destination.check_file``).
+        """
         with self.steps.step(step), file_lock(self.job.destination.lock, self.steps):
+            check_file(self.job.destination)
             yield
 
     def patiently(self, action: Callable[[], T]) -> T:

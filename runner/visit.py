@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import decimal
 import json
@@ -13,9 +14,11 @@ import os
 import shutil
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from runner import contract, wording
+from runner.failures import JobFailed
 from runner.hold import JOB_NAME
 from runner.masking import masker_of
 from runner.process import Paths, environment_for, mounted_files
@@ -33,11 +36,11 @@ def main(arguments: Sequence[str]) -> int:
         return become(arguments[1:])
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is no data
+    wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
     try:
         answer = show(job, paths, **json.loads(arguments[1]))
     except Exception as exc:  # noqa: BLE001 - the launcher tells people
-        wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
-        answer = {"error": wording.one_line(f"{type(exc).__name__}: {exc}", 500)}
+        answer = {"error": told(exc)}
     with output:
         json.dump(answer, output, ensure_ascii=False, default=_plain)
     return 0
@@ -61,7 +64,8 @@ def show(
 ) -> dict[str, typing.Any]:
     """Rows of a table or of a query, else the tables: ``columns``, ``rows``, and ``tables`` with row counts.
 
-    ``dataset`` is the destination's own name for it. Raises whatever dlt and the destination raise.
+    ``dataset`` is the destination's own name for it. A table that can't be counted has None, and
+    ``unreadable`` says why. Raises whatever dlt and the destination raise.
     """
     import dlt
 
@@ -71,11 +75,13 @@ def show(
 
     steps = Steps(lambda event, fields: None)
     try:
-        with file_lock(job.destination.lock, steps):
+        with file_lock(job.destination.lock, steps, reading=True), _opened(job.destination) as connection:
+            if connection is None and job.destination.type.rpartition(".")[2] == "duckdb":
+                return {"columns": [], "rows": [], "tables": {}}
             pipeline = dlt.pipeline(
                 pipeline_name=job.pipeline_name,
                 pipelines_dir=str(paths.scratch / "show"),
-                destination=destination.build(job.destination),
+                destination=destination.build(job.destination, connection),
                 dataset_name=job.dataset_name,
             )
             pipeline.sync_destination()
@@ -84,12 +90,10 @@ def show(
             there = {"dataset": compat.dataset_of(pipeline)}
             names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
             with pipeline.sql_client() as client:
+                if connection is not None:
+                    client.execute_sql("SET lock_configuration = true")  # dlt has set what it needs
                 if sql is None and table is None:
-                    counts = {}
-                    for name in names:
-                        quoted = client.make_qualified_table_name(name)
-                        counts[name] = client.execute_sql(f"SELECT count(*) FROM {quoted}")[0][0]
-                    return {**there, "columns": [], "rows": [], "tables": counts}
+                    return {**there, "columns": [], "rows": [], **_counts(client, names)}
                 if sql is None:
                     if table not in names:
                         return {
@@ -106,6 +110,50 @@ def show(
                 return {**there, "columns": columns, "rows": [list(row) for row in rows], "tables": {}}
     finally:
         steps.stop()
+
+
+@contextlib.contextmanager
+def _opened(where: contract.Destination) -> Iterator[typing.Any]:
+    """A connection to a DuckDB file that reads its database and nothing else; None where there is no file.
+
+    Any source of the file may have left a view there, which would read files of this container.
+    """
+    from runner.destination import check_file
+
+    check_file(where)
+    if where.type.rpartition(".")[2] != "duckdb" or not where.file or not Path(where.file).exists():
+        yield None
+        return
+    import duckdb
+
+    connection = duckdb.connect(where.file, read_only=True, config={"enable_external_access": "false"})
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _counts(client: typing.Any, names: Sequence[str]) -> dict[str, typing.Any]:
+    """The rows of each table: ``tables``; why there is no number: ``unreadable``."""
+    counts: dict[str, int | None] = {}
+    unreadable: dict[str, str] = {}
+    for name in names:
+        quoted = client.make_qualified_table_name(name)
+        try:
+            counts[name] = client.execute_sql(f"SELECT count(*) FROM {quoted}")[0][0]
+        except Exception as exc:  # noqa: BLE001 - one that is no table any more hides no other
+            counts[name], unreadable[name] = None, told(exc)
+    return {"tables": counts, "unreadable": unreadable}
+
+
+def told(exc: Exception) -> str:
+    """An error of the destination in a line."""
+    if isinstance(exc, JobFailed):
+        return wording.one_line(exc.failure.message, 500)
+    text = wording.one_line(f"{type(exc).__name__}: {exc}", 500)
+    if "disabled by configuration" in text or "disabled through configuration" in text:
+        text = f"it is a view that reads more than its database, which `show` lets no view do: {text}"
+    return text
 
 
 def _plain(value: typing.Any) -> typing.Any:

@@ -53,7 +53,10 @@ def command(
     elif table_name is None and sql is None:
         if not answer["tables"]:
             raise DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it")
-        click.echo(table(["table", "rows"], [[t, number(n)] for t, n in answer["tables"].items()], right=[1]))
+        counts = [[t, "?" if n is None else number(n)] for t, n in answer["tables"].items()]
+        click.echo(table(["table", "rows"], counts, right=[1]))
+        for name, why in answer.get("unreadable", {}).items():
+            click.echo(f"warning: {safe(name)} can't be read: {safe(why)}", err=True)
         click.echo(f"\nin {plan.job.destination.shown}, dataset {answer['dataset']}", err=True)
     else:
         rows = [[_cell(value) for value in row] for row in answer["rows"]]
