@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +16,14 @@ from launcher.run import finish
 def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
     """Ask the engine for the ends of interrupted runs, and write them down. Returns what was learnt.
 
-    An engine whose jobs die with their launcher has none. Raises EngineError where it doesn't answer.
+    The engine keeps its jobs until the next sync. One whose jobs die with their launcher has none. Who
+    may only look at the project learns the ends too. Raises EngineError where it doesn't answer.
     """
     if not isinstance(engine, Adopts):
         return ()
     waiting = {
         record.run_id: record
-        for record in history.runs(status=INTERRUPTED, limit=None)
+        for record in history.runs(statuses=(INTERRUPTED,), limit=None)
         if record.engine == engine.name
     }
     if not waiting:
@@ -30,7 +33,8 @@ def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ..
     for collected in engine.collect(project, logs):
         record = replace(waiting[collected.run_id], failure_kind=None, message="", hint="")
         record = finish(record, collected.ended, attempts=record.attempts, seconds=collected.seconds)
-        history.write(record)
+        with contextlib.suppress(OSError, sqlite3.Error):
+            history.write(record)
         learnt.append(record)
     return tuple(learnt)
 

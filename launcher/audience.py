@@ -32,6 +32,9 @@ class Audience(Protocol):
     def ended(self, record: RunRecord) -> None:
         """The source is done with, whatever came of it."""
 
+    def learned(self, record: RunRecord) -> None:
+        """How an earlier run ended, whose launcher was killed."""
+
 
 class Silent:
     """An audience that hears nothing."""
@@ -49,6 +52,9 @@ class Silent:
         pass
 
     def ended(self, record: RunRecord) -> None:
+        pass
+
+    def learned(self, record: RunRecord) -> None:
         pass
 
 
@@ -77,3 +83,7 @@ class All:
     def ended(self, record: RunRecord) -> None:
         for audience in self._audiences:
             audience.ended(record)
+
+    def learned(self, record: RunRecord) -> None:
+        for audience in self._audiences:
+            audience.learned(record)

@@ -72,8 +72,9 @@ def _space(what: str, place: Path) -> Finding:
 
 def _engine(project: Project | None, environ: Mapping[str, str]) -> Iterator[Finding]:
     from launcher.engines.docker import DockerEngine
+    from launcher.presence import unknown
 
-    engine = DockerEngine(environ=environ)
+    engine = DockerEngine(environ=environ, alive=unknown)
     try:
         facts = engine.facts()
         info = engine.client.info()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import urllib.parse
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from launcher.presence import Alive
 from runner.contract import FailureKind
 
 RUNNING = "running"
@@ -95,11 +98,14 @@ class RunRecord:
 class History:
     """The runs of a project. ``folder`` is ``.dltpod``; it is made when the first run is written.
 
+    With ``alive``, which tells whether a launcher lives, a run whose launcher died is read as
+    interrupted; only ``reconcile`` writes that down. Reading changes no file.
     Raises OSError or sqlite3.Error where the folder or the file can't be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, alive: Alive | None = None) -> None:
         self.file = folder / "history.sqlite"
+        self._alive = alive
 
     def write(self, record: RunRecord) -> None:
         """Insert a run, or replace what is known of it."""
@@ -133,27 +139,13 @@ class History:
             query = "SELECT 1 FROM stops WHERE run_id = ?"
             return connection.execute(query, (run_id,)).fetchone() is not None
 
-    def reconcile(self, alive: Callable[[str], bool | None]) -> tuple[RunRecord, ...]:
-        """Mark the runs of dead launchers as interrupted, and return them.
-
-        ``alive`` tells whether a launcher lives, None where it can't be known from here.
-        """
+    def reconcile(self, alive: Alive) -> tuple[RunRecord, ...]:
+        """Write down the runs of dead launchers as interrupted, and return them."""
         marked = []
-        for record in self.runs(status=RUNNING, limit=None):
-            if alive(record.launcher) is not False:
+        for written in History(self.file.parent).runs(statuses=(RUNNING,), limit=None):
+            record = _seen(written, alive)
+            if record.status == RUNNING:
                 continue
-            ended = _last_sign(record)
-            record = dataclasses.replace(
-                record,
-                status=INTERRUPTED,
-                ended=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                seconds=round((ended - _moment(record.started)).total_seconds(), 3),
-                failure_kind=FailureKind.KILLED,
-                message="interrupted: dltpod itself was killed while this ran",
-                hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` learns how it ends"
-                if record.engine == "kubernetes"
-                else "sync again: it goes on where this run was cut off",
-            )
             # Another launcher may have said so meanwhile, or the run's own one how it ended.
             with self._open() as connection:
                 changed = connection.execute(
@@ -165,35 +157,55 @@ class History:
         return tuple(marked)
 
     def runs(
-        self, source: str | None = None, *, limit: int | None = 20, status: str | None = None
+        self, source: str | None = None, *, limit: int | None = 20, statuses: Collection[str] = ()
     ) -> tuple[RunRecord, ...]:
-        """The newest runs first; of one source, of one status, at most ``limit``."""
+        """The newest runs first; of one source, of some statuses, at most ``limit``."""
         if not self.file.exists():
             return ()
-        clauses = [c for c, v in (("source = ?", source), ("status = ?", status)) if v is not None]
-        values: list[Any] = [v for v in (source, status) if v is not None]
-        query = "SELECT record FROM runs"
-        if clauses:
-            query += " WHERE " + " AND ".join(clauses)
-        query += " ORDER BY started DESC, rowid DESC LIMIT ?"
-        with self._open() as connection:
-            rows = connection.execute(query, (*values, -1 if limit is None else limit)).fetchall()
-        return tuple(_record(text) for (text,) in rows)
+        # What is written down as running may be read as interrupted.
+        written = {*statuses, RUNNING} if statuses else set()
+        clauses = ["source = ?"] if source is not None else []
+        clauses += [f"status IN ({', '.join('?' * len(written))})"] if written else []
+        where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        values = ([] if source is None else [source]) + sorted(written)
+        most = -1 if limit is None or statuses else limit
+        query = f"SELECT record FROM runs{where} ORDER BY started DESC, rowid DESC LIMIT {most}"
+        records = [self._seen(_record(text)) for (text,) in self._read(query, values)]
+        wanted = (record for record in records if not statuses or record.status in statuses)
+        return tuple(itertools.islice(wanted, limit))
 
     def run(self, run_id: str) -> RunRecord | None:
         """One run by its id or by the beginning of its id, None where there is none or several."""
         if not self.file.exists() or not run_id:
             return None
-        with self._open() as connection:
-            rows = connection.execute(
-                "SELECT record FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2", (len(run_id), run_id)
-            ).fetchall()
-        return _record(rows[0][0]) if len(rows) == 1 else None
+        query = "SELECT record FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2"
+        rows = self._read(query, (len(run_id), run_id))
+        return self._seen(_record(rows[0][0])) if len(rows) == 1 else None
 
     def last(self, sources: Sequence[str]) -> dict[str, RunRecord]:
         """The newest finished or running run of each source that has one."""
         found = {name: self.runs(name, limit=1) for name in sources}
         return {name: runs[0] for name, runs in found.items() if runs}
+
+    def _seen(self, record: RunRecord) -> RunRecord:
+        return record if self._alive is None else _seen(record, self._alive)
+
+    def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
+        """The rows that a query finds. No file is made, so that who may only look at the project can read."""
+        log = self.file.with_name(f"{self.file.name}-wal")
+        if not log.exists():
+            # Nobody writes. To look for a write-ahead log would make one.
+            with contextlib.suppress(sqlite3.DatabaseError):
+                return self._rows("immutable=1", query, values)
+        return self._rows("mode=ro", query, values)
+
+    def _rows(self, mode: str, query: str, values: Sequence[Any]) -> list[Any]:
+        place = urllib.parse.quote(str(self.file.absolute()))
+        connection = sqlite3.connect(f"file:{place}?{mode}", timeout=_BUSY_SECONDS, uri=True)
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -212,6 +224,24 @@ class History:
             yield connection
         finally:
             connection.close()
+
+
+def _seen(record: RunRecord, alive: Alive) -> RunRecord:
+    """The record; as interrupted where its launcher died before it could say how the run ended."""
+    if record.status != RUNNING or alive(record.launcher) is not False:
+        return record
+    ended = _last_sign(record)
+    return dataclasses.replace(
+        record,
+        status=INTERRUPTED,
+        ended=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seconds=round((ended - _moment(record.started)).total_seconds(), 3),
+        failure_kind=FailureKind.KILLED,
+        message="interrupted: dltpod itself was killed while this ran",
+        hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` shows how it ends"
+        if record.engine == "kubernetes"
+        else "sync again: it goes on where this run was cut off",
+    )
 
 
 def _last_sign(record: RunRecord) -> datetime.datetime:

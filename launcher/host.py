@@ -21,10 +21,10 @@ _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 def gather(
     private: Path, custom_sources: Path, environ: Mapping[str, str], caller: Caller, launcher: str
 ) -> Host:
-    """The host's certificates, proxies and folders. Writes the two-line passwd file under ``private``.
+    """The host's certificates, proxies and folders, and where ``prepare`` writes the files of ``private``.
 
     Nothing else of ``environ`` reaches a container. Raises ConfigurationError where a certificate
-    file is named that isn't there, OSError where ``private`` can't be written.
+    file is named that isn't there.
     """
     proxies: dict[str, str] = {}
     for name in PROXY_VARIABLES:
@@ -34,8 +34,8 @@ def gather(
     return Host(
         ca_bundle=_ca_bundle(environ),
         proxies=proxies,
-        passwd=_passwd(private, caller),
-        resolver=_keep(private / "etc" / "resolv.conf", "nameserver 127.0.0.1\n"),
+        passwd=private.resolve() / "etc" / f"passwd-{caller.uid}-{caller.gid}",
+        resolver=private.resolve() / "etc" / "resolv.conf",
         custom_sources=custom_sources.resolve() if custom_sources.is_dir() else None,
         launcher=launcher,
     )
@@ -55,17 +55,15 @@ def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _passwd(private: Path, caller: Caller) -> Path:
+def _passwd(caller: Caller) -> str:
     """A passwd file with root and the job's user, so that libpq and getpass find a name for the uid."""
-    file = private / "etc" / f"passwd-{caller.uid}-{caller.gid}"
     text = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
     if caller.uid != 0:
         text += f"dltpod:x:{caller.uid}:{caller.gid}:dltpod:/tmp:/usr/sbin/nologin\n"
-    text += f"{DNS_USER}:x:{DNS_UID}:{DNS_UID}::/:/usr/sbin/nologin\n"
-    return _keep(file, text)
+    return text + f"{DNS_USER}:x:{DNS_UID}:{DNS_UID}::/:/usr/sbin/nologin\n"
 
 
-def _keep(file: Path, text: str) -> Path:
+def _keep(file: Path, text: str) -> None:
     """A small file that containers may read, made once, whole."""
     if not file.exists():
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -73,11 +71,10 @@ def _keep(file: Path, text: str) -> Path:
         temporary.write_text(text, encoding="ascii")
         temporary.chmod(0o644)
         temporary.replace(file)
-    return file.resolve()
 
 
 def prepare(plan: JobPlan, data: Path) -> None:
-    """Make the folders that the job writes to, its user's own; check those that it only mounts.
+    """Make the folders that the job writes to, its user's own, and its files; check what it only mounts.
 
     When root calls, the data folder and the source's state are given to the job's user, and nothing
     else is. Raises ConfigurationError where a mount isn't there or the job couldn't write.
@@ -92,6 +89,10 @@ def prepare(plan: JobPlan, data: Path) -> None:
         if not user.owns_files:
             give(folder, user.uid, user.gid)
         _check_writable(folder, user)
+    texts = {"/etc/passwd": _passwd(user), "/etc/resolv.conf": "nameserver 127.0.0.1\n"}
+    for mount in plan.container.mounts:
+        if mount.target in texts:
+            _keep(mount.source, texts[mount.target])
     ours = {plan.state_dir, data}
     for mount in plan.container.mounts:
         if mount.source in ours:

@@ -147,6 +147,8 @@ class Notifier(Silent):
     def ended(self, record: RunRecord) -> None:
         self._queue.put(record)
 
+    learned = ended
+
     def close(self) -> None:
         """Wait for the calls under way, for a minute at most."""
         self._queue.put(None)
@@ -168,6 +170,6 @@ class Notifier(Silent):
             counts = (
                 earlier.action == "sync" and earlier.limit is None and earlier.failure_kind not in _UNTOLD
             )
-            if earlier.run_id != record.run_id and earlier.status != RUNNING and counts:
+            if earlier.started < record.started and earlier.status != RUNNING and counts:
                 return earlier
         return None

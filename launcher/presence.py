@@ -12,11 +12,20 @@ import hashlib
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+Alive = Callable[[str], "bool | None"]
+"""Whether the launcher of that identity lives; None where it can't be known."""
+
 _UNNAMED = "."
 """Begins the name of a file whose launcher doesn't hold its lock yet."""
+
+
+def unknown(identity: str) -> bool | None:
+    """For who asks an engine what it is, and neither lists nor clears what runs there."""
+    return None
 
 
 class Presence:

@@ -40,9 +40,10 @@ def plans(
     """
     from launcher.engines.docker import DockerEngine
     from launcher.images.imaging import deployed_images
+    from launcher.presence import unknown
     from launcher.sync import gather, plan_source
 
-    engine = DockerEngine(environ=environ)
+    engine = DockerEngine(environ=environ, alive=unknown)
     gathered = gather(project, options, engine, environ)
     if kind == "kubernetes":
         gathered = dataclasses.replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,7 +79,8 @@ def run_source(
         ended = replace(
             ended,
             kind=FailureKind.CANCELLED,
-            message="stopped as asked, and killed as it did not end in time",
+            message="stopped as asked"
+            + (", and killed as it did not end in time" if ended.exit_code == 128 + signal.SIGKILL else ""),
             hint="the next sync goes on where this one stopped",
         )
     record = finish(record, ended, attempts=attempt, seconds=time.monotonic() - began)

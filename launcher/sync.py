@@ -20,6 +20,7 @@ from launcher.engines.protocol import Engine, Say, StopRequest
 from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
 from launcher.fleet import run_fleet
 from launcher.history import OK, PLANNED, History, RunRecord
+from launcher.images import scratch
 from launcher.images.imaging import ImageFor
 from launcher.logfiles import prune
 from launcher.options import SyncOptions
@@ -63,23 +64,16 @@ def sync(
     presence = Presence(project.private)
     history = History(project.private)
     given = os.environ if environ is None else environ
-    with _writable(project), presence, watched(stopper), contextlib.ExitStack() as stack:
-        presence.clear()
-        marked = history.reconcile(presence.alive)
-        history.file.touch(mode=0o600)
-        # And not at the end alone: this launcher may be killed.
-        hosts.hand_over(project.root, project.private)
-        for record in marked:
-            audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
+    with contextlib.ExitStack() as stack:
+        if not options.dry_run:
+            stack.enter_context(_writable(project))
+            stack.enter_context(presence)
+        stack.enter_context(watched(stopper))
         if engine is None:
             engine = engines.make_engine(options.engine, project, alive=presence.alive, environ=given)
             stack.callback(engine.close)
-        for record in adopt(engine, project.name, history):
-            audience.say(
-                record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
-            )
-        for left in engine.sweep(project.name):
-            audience.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
+        if not options.dry_run:
+            _clean_up(project, engine, presence, history, audience)
         for source in sources:
             for problem in engine.facts().problems:
                 audience.say(source.name, f"{engine.facts().name}: {problem}")
@@ -90,6 +84,31 @@ def sync(
             list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
         )
     return Outcome(records, _exit_code(records, stopper, work.refusals))
+
+
+def _clean_up(
+    project: Project, engine: Engine, presence: Presence, history: History, audience: Audience
+) -> None:
+    """Take in how the runs of killed launchers ended, and clear what these left behind. Says so."""
+    presence.clear()
+    scratch.clear()
+    marked = {record.run_id: record for record in history.reconcile(presence.alive)}
+    history.file.touch(mode=0o600)
+    # And not at the end alone: this launcher may be killed.
+    hosts.hand_over(project.root, project.private)
+    for record in marked.values():
+        audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
+    adopted = adopt(engine, project.name, history)
+    for record in adopted:
+        audience.say(
+            record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
+        )
+    for left in engine.sweep(project.name):
+        audience.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
+    # A job that goes on in a cluster has not ended yet.
+    ended = [record for record in marked.values() if record.engine == "docker"]
+    for record in (*ended, *adopted):
+        audience.learned(record)
 
 
 def gather(
@@ -271,15 +290,22 @@ class _DiskError(DltpodError):
     exit_code = Exit.FAILED
 
 
+class _DiskFull(_DiskError):
+    """There is no room for the launcher's own files."""
+
+
 def _of_disk(error: OSError) -> DltpodError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     if error.errno is None:
         # What HTTP libraries raise is an OSError by name alone.
         return EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` looks at the engine")
     where = f" ({error.filename})" if error.filename else ""
+    if full:
+        return _DiskFull(f"the disk is full{where}", "`dltpod gc` frees what no source uses")
+    denied = error.errno in (errno.EACCES, errno.EPERM) and error.filename
     return _DiskError(
-        f"{'the disk is full' if full else error.strerror or str(error)}{where}",
-        "`dltpod gc` frees what no source uses" if full else "",
+        f"dltpod's own files can't be written: {error.strerror or error}{where}",
+        f"`ls -ld {error.filename}` shows whose it is; dltpod writes it as this user" if denied else "",
     )
 
 
@@ -291,11 +317,12 @@ def _stopped() -> DltpodError:
 
 def _kind(error: DltpodError) -> FailureKind:
     for cls, kind in (
+        (_DiskFull, FailureKind.DISK_FULL),
         (AlreadyRunning, FailureKind.ALREADY_RUNNING),
         (BuildError, FailureKind.ENVIRONMENT),
         (ConfigurationError, FailureKind.CONFIGURATION),
         (EngineError, FailureKind.ENGINE_GONE),
-        (_DiskError, FailureKind.DISK_FULL),
+        (_DiskError, FailureKind.CONFIGURATION),
     ):
         if isinstance(error, cls):
             return kind
@@ -303,14 +330,12 @@ def _kind(error: DltpodError) -> FailureKind:
 
 
 def _exit_code(records: Sequence[RunRecord], stopper: Stopper, refusals: Mapping[str, Exit]) -> Exit:
-    """A signal's code; else 0, 4 where all that failed are held by other runs, 2 where nothing began, 1."""
+    """A signal's code; else 0, 4 where other launchers run all the sources, 2 where nothing began, 1."""
     failed = [record for record in records if record.status not in (OK, PLANNED)]
     if stopper.exit_code is not None:
         return stopper.exit_code
-    if not failed:
-        return Exit.OK
     if all(record.failure_kind is FailureKind.ALREADY_RUNNING for record in failed):
-        return Exit.ALREADY_RUNNING
+        return Exit.ALREADY_RUNNING if failed and len(failed) == len(records) else Exit.OK
     if all(refusals.get(record.source) is Exit.USAGE for record in records):
         return Exit.USAGE
     return Exit.FAILED

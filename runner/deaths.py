@@ -1,12 +1,14 @@
-"""Says what became of a worker that ended without a result."""
+"""Says what became of a worker, beside or instead of what it says itself."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
+import typing
 from pathlib import Path
 
-from runner.contract import Failure, FailureKind
+from runner.contract import ExitCode, Failure, FailureKind
 
 _CGROUP_COUNTERS = (
     ("/sys/fs/cgroup/memory.events", "oom_kill"),
@@ -18,6 +20,8 @@ _STEP_KINDS = {
     "restore": FailureKind.LOAD,
     "wait": FailureKind.LOAD,
 }
+_GOES_ON = "the next sync goes on where this one stopped"
+_BROKEN_OFF = re.compile(r"interrupt|cancel|abort", re.IGNORECASE)
 
 
 def explain(status: int, phase: str, stopping: str, out_of_memory: bool) -> Failure:
@@ -30,7 +34,7 @@ def explain(status: int, phase: str, stopping: str, out_of_memory: bool) -> Fail
         return Failure(
             FailureKind.CANCELLED,
             f"the run was told to stop ({stopping}) and did not end in time during {phase}",
-            "the next sync goes on where this one stopped",
+            _GOES_ON,
         )
     if os.WIFSIGNALED(status):
         return _signalled(os.WTERMSIG(status), phase, out_of_memory)
@@ -39,6 +43,32 @@ def explain(status: int, phase: str, stopping: str, out_of_memory: bool) -> Fail
         f"the source ended the process by itself during {phase}, with exit code {os.WEXITSTATUS(status)}",
         "it must not call os._exit",
     )
+
+
+def settled(result: dict[str, typing.Any], phase: str, stopping: str) -> dict[str, typing.Any]:
+    """A worker's result, in which only a run that was told to stop is told as stopped.
+
+    A source may raise KeyboardInterrupt by itself. And of a run that was told to stop, what breaks off may
+    be told by a library in words of its own: DuckDB's "Interrupted!", Postgres' "canceling statement".
+    """
+    failure = result.get("failure") or {}
+    stopped = failure.get("kind") == FailureKind.CANCELLED.value
+    if not failure or stopped == bool(stopping):
+        return result
+    if stopped:
+        kind = _STEP_KINDS.get(phase, FailureKind.EXTRACT)
+        told = Failure(
+            kind,
+            f"the source raised KeyboardInterrupt during {phase}, and nobody told the run to stop",
+            "the log has the whole traceback",
+        )
+        code = ExitCode.FAILED
+    elif _BROKEN_OFF.search(str(failure.get("message"))):
+        told = Failure(FailureKind.CANCELLED, f"the run was told to stop during {phase}", _GOES_ON)
+        code = ExitCode.STOPPED
+    else:
+        return result
+    return {**result, "exit_code": int(code), "failure": {**vars(told), "kind": told.kind.value}}
 
 
 def _signalled(number: int, phase: str, out_of_memory: bool) -> Failure:

@@ -270,7 +270,7 @@ class Supervisor:
             except (ValueError, KeyError, AttributeError):
                 continue
             if name == Event.RESULT.value:
-                self._result = self._said(event["result"])
+                self._result = self._said(deaths.settled(event["result"], self._phase, self._stopping))
                 self._nudge_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
             else:
                 if name == Event.PHASE.value:

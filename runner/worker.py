@@ -61,6 +61,7 @@ def _detach(log: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.register_at_fork(after_in_child=_as_python_starts)
     # New ones: those made at start may think that they write to a file or a terminal.
     streams = {
         "stdin": io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False))),
@@ -80,6 +81,18 @@ def _printer(descriptor: int) -> io.TextIOWrapper:
 
 def _stop(signum: int, frame: types.FrameType | None) -> None:
     raise Stopped(signal.Signals(signum).name)
+
+
+def _as_python_starts() -> None:
+    """In a child that the source forks: the signals that the runner or dlt handle, as they were.
+
+    Else a child that is ended (``multiprocessing.Pool`` does so with each of its own) would raise what
+    means that the run was told to stop. Handlers of the source's own stay.
+    """
+    for number, default in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        module = getattr(signal.getsignal(number), "__module__", None) or ""
+        if module.partition(".")[0] in ("runner", "dlt"):
+            signal.signal(number, default)
 
 
 def _flush() -> None:

@@ -113,9 +113,10 @@ def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -
     from launcher.console.lines import Lines
     from launcher.engines.docker import DockerEngine
     from launcher.images.building_fleet import build
+    from launcher.presence import unknown
 
     lines = Lines([source.name for source in sources])
-    client = DockerEngine(environ=os.environ).client
+    client = DockerEngine(environ=os.environ, alive=unknown).client
     return build(project, sources, options, client=client, environ=os.environ, heard=lines.say)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -118,17 +117,11 @@ def duration(option: str, text: str) -> float:
 
 
 def history_of(project: Project) -> History:
-    """The project's history, in which the runs of launchers that were killed are marked as interrupted."""
-    import sqlite3
-
+    """The project's history to read, in which the runs of launchers that were killed are interrupted."""
     from launcher.history import History
     from launcher.presence import Presence
 
-    history = History(project.private)
-    # Who may only look at the project is shown what is written there.
-    with contextlib.suppress(OSError, sqlite3.Error):
-        history.reconcile(Presence(project.private).alive)
-    return history
+    return History(project.private, Presence(project.private).alive)
 
 
 def echo_json(value: Any) -> None:

@@ -34,9 +34,10 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
     """
     from launcher.engines.docker import DockerEngine
     from launcher.images import gc
+    from launcher.presence import unknown
 
     age = duration("--older-than", older_than)
-    engine = DockerEngine(environ=os.environ)
+    engine = DockerEngine(environ=os.environ, alive=unknown)
     client = engine.client
     found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(ctx, engine))
     failed: tuple[tuple[gc.Item, str], ...] = ()

@@ -60,7 +60,7 @@ def _last(history: History, name: str) -> RunRecord:
     newest = history.runs(name, limit=logfiles.KEEP_RUNS)
     if not newest:
         raise DltpodError(f"{name} has not run yet", f"`dltpod sync {name}` runs it")
-    running = (r for r in history.runs(name, status=RUNNING, limit=None) if r.action == "sync")
+    running = (r for r in history.runs(name, statuses=(RUNNING,), limit=None) if r.action == "sync")
     return next((r for r in (*running, *newest) if _has_log(r)), newest[0])
 
 

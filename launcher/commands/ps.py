@@ -9,7 +9,6 @@ import click
 from launcher.commands.common import (
     echo_json,
     engine_for,
-    history_of,
     load_project,
     with_engine,
     with_file,
@@ -26,7 +25,6 @@ from launcher.console.text import ago, size, table
 def command(ctx: click.Context, engine: str, as_json: bool) -> None:
     """What runs now, as the engine knows it."""
     project = load_project(ctx)
-    history_of(project)
     found = engine_for(engine, project).running(project.name)
     if as_json:
         echo_json([dataclasses.asdict(running) for running in found])

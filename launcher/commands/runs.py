@@ -15,7 +15,7 @@ from launcher.commands.common import (
     with_json,
 )
 from launcher.console.text import ago, number, seconds, size, table
-from launcher.history import INTERRUPTED, RUNNING, RunRecord
+from launcher.history import FAILED, INTERRUPTED, RUNNING, RunRecord
 
 
 @click.command("runs")
@@ -23,7 +23,7 @@ from launcher.history import INTERRUPTED, RUNNING, RunRecord
 @click.option(
     "-n", "--number", "count", type=click.IntRange(1), default=20, show_default=True, help="How many."
 )
-@click.option("--failed", is_flag=True, help="Only those that failed.")
+@click.option("--failed", is_flag=True, help="Only those that failed or were interrupted.")
 @with_engine
 @with_json
 @with_file
@@ -36,15 +36,13 @@ def command(
     if name is not None:
         known_name(project, name)
     history = history_of(project)
-    asked = None
+    records = history.runs(name, limit=count, statuses=(FAILED, INTERRUPTED) if failed else ())
     if engine != "docker":
         from launcher.adoption import adopt, going_on
 
         asked = engine_for(engine, project)
-        adopt(asked, project.name, history)
-    records = history.runs(name, limit=count, status="failed" if failed else None)
-    if asked is not None:
-        records = going_on(asked, project.name, records)
+        learnt = {record.run_id: record for record in adopt(asked, project.name, history)}
+        records = going_on(asked, project.name, [learnt.get(r.run_id, r) for r in records])
     if as_json:
         from launcher.console.stream import plain
 

@@ -24,10 +24,11 @@ def plan_visit(project: Project, name: str) -> tuple[DockerClient, JobPlan]:
     from launcher import host
     from launcher.engines.docker import DockerEngine
     from launcher.options import SyncOptions
+    from launcher.presence import unknown
     from launcher.sync import gather, plan_source
 
     (source,) = choose(project, (name,))
-    engine = DockerEngine(environ=os.environ)
+    engine = DockerEngine(environ=os.environ, alive=unknown)
     gathered = gather(project, SyncOptions(), engine, os.environ)
     plan = plan_source(gathered, source, lambda text: click.echo(text, err=True))
     host.prepare(plan, project.data)

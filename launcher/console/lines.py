@@ -7,12 +7,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from launcher.audience import Silent
 from launcher.console.text import number, safe, seconds, shown
 from launcher.history import OK, PLANNED, RunRecord
 from launcher.plan import JobPlan
 
 
-class Lines:
+class Lines(Silent):
     """An audience that writes a line for all that happens, each with its source's name before it."""
 
     def __init__(self, names: Sequence[str]) -> None:

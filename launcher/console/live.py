@@ -14,6 +14,7 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
+from launcher.audience import Silent
 from launcher.console.text import number, safe, seconds, shown, size
 from launcher.history import OK, PLANNED, RunRecord
 from launcher.plan import JobPlan
@@ -37,7 +38,7 @@ class _Row:
         return None if self.began is None else time.monotonic() - self.began
 
 
-class Live:
+class Live(Silent):
     """An audience that redraws a table four times a second. Use it as a context manager.
 
     The log of a single source scrolls by above the table; with several, the last line of each

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from launcher.audience import Silent
 from launcher.history import RunRecord
 from launcher.plan import JobPlan
 
@@ -17,7 +18,7 @@ VERSION = 1
 _KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}
 
 
-class Stream:
+class Stream(Silent):
     """An audience that writes JSON lines. A reader that goes away ends the writing, not the sync."""
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from launcher.errors import ConfigurationError
@@ -10,6 +10,7 @@ from launcher.errors import ConfigurationError
 if TYPE_CHECKING:
     from launcher.config.models import Project
     from launcher.engines.protocol import Engine
+    from launcher.presence import Alive
 
 ENGINES = ("docker", "kubernetes")
 
@@ -18,23 +19,20 @@ def make_engine(
     name: str,
     project: Project,
     *,
-    alive: Callable[[str], bool | None] | None = None,
+    alive: Alive,
     environ: Mapping[str, str] | None = None,
 ) -> Engine:
     """The engine of that name. It connects on first use.
 
-    ``alive`` tells whether another launcher lives; by default the project's own launchers are
-    looked at. Raises ConfigurationError for a name that is none.
+    ``alive`` tells whether another launcher lives (``launcher.presence``). Raises ConfigurationError
+    for a name that is none.
     """
-    from launcher.presence import Presence
-
-    looked_at = alive or Presence(project.private).alive
     if name == "docker":
         from launcher.engines.docker import DockerEngine
 
-        return DockerEngine(environ=environ, alive=looked_at)
+        return DockerEngine(environ=environ, alive=alive)
     if name == "kubernetes":
         from launcher.engines.kubernetes import KubernetesEngine
 
-        return KubernetesEngine(project, environ=environ)
+        return KubernetesEngine(project, environ=environ, alive=alive)
     raise ConfigurationError(f"there is no engine '{name}'", f"it is one of {', '.join(ENGINES)}")

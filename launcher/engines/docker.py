@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from launcher.engines.docker_client import connect, find_endpoint, translated
 from launcher.engines.docker_gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker_job import Job
-from launcher.engines.docker_leftovers import Alive, describe, is_leftover, ours
+from launcher.engines.docker_leftovers import describe, is_leftover, ours
 from launcher.engines.docker_memory import Memory
 from launcher.engines.docker_spec import create_arguments
 from launcher.engines.protocol import Ended, EngineFacts, Observer, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.plan import JobPlan
+from launcher.presence import Alive
 from runner.contract import FailureKind
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ first and makes the container's layer then, which is slow on a busy disk."""
 _CONFLICT_PAUSE = 0.1
 
 
-def _unknown(identity: str) -> bool | None:
-    return None
-
-
 class DockerEngine:
     """Runs jobs on the engine that the docker CLI would use.
 
@@ -54,7 +51,7 @@ class DockerEngine:
         client: docker.DockerClient | None = None,
         *,
         environ: Mapping[str, str] | None = None,
-        alive: Alive = _unknown,
+        alive: Alive,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._client = client

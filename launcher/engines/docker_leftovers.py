@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.protocol import Running
 from launcher.planning import LABEL_LAUNCHER, LABEL_MANAGED, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
+from launcher.presence import Alive
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 ALIVE_SECONDS = 60.0
 """How long a container that doesn't run is left to a launcher that can't be asked from here."""
-
-Alive = Callable[[str], "bool | None"]
-"""Whether the launcher of that identity lives; None where it can't be known."""
 
 
 def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime) -> bool:

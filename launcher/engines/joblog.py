@@ -41,9 +41,11 @@ class LogFile:
             self._size += self._stream.write(line + b"\n")
 
     def flush(self) -> None:
+        """Write what is held. The file's time is the last sign of life, whatever the source prints."""
         with self._lock, contextlib.suppress(OSError):
             if not self._stream.closed:
                 self._stream.flush()
+                os.utime(self._stream.fileno())
 
     def close(self) -> None:
         with self._lock, contextlib.suppress(OSError):

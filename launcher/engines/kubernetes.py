@@ -46,6 +46,7 @@ from launcher.engines.kubernetes_refusals import forbidden
 from launcher.engines.protocol import Collected, Ended, EngineFacts, Observer, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.plan import JobPlan
+from launcher.presence import Alive
 from runner.contract import Event, FailureKind
 
 if TYPE_CHECKING:
@@ -56,12 +57,6 @@ ORPHAN_SECONDS = 86_400.0
 _CREATE_TRIES = 5
 _GONE_SECONDS = 30.0
 _FINISH_SECONDS = 10.0
-
-Alive = Callable[[str], "bool | None"]
-
-
-def _unknown(identity: str) -> bool | None:
-    return None
 
 
 class KubernetesEngine:
@@ -77,7 +72,7 @@ class KubernetesEngine:
         project: Project | None = None,
         *,
         environ: Mapping[str, str] | None = None,
-        alive: Alive = _unknown,
+        alive: Alive,
         patience: Patience | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ

@@ -28,7 +28,7 @@ Jobs = Iterable[tuple[str, dict[str, Any]]]
 def collect(api: Api, jobs: Jobs, logs: Mapping[str, Path]) -> list[Collected]:
     """The ends of the runs that are keys of ``logs``, as far as their Jobs are over.
 
-    Each one's log is read anew into its file, and its Job is removed. Raises ApiError, Unreachable.
+    Each one's log is read anew into its file; its Job stays. Raises ApiError, Unreachable.
     """
     found = []
     for namespace, job in jobs:
@@ -38,7 +38,6 @@ def collect(api: Api, jobs: Jobs, logs: Mapping[str, Path]) -> list[Collected]:
         pod = newest_pod(api, namespace, job)
         told = None if pod is None else _saved_log(api, namespace, pod, logs[run_id])
         found.append(Collected(run_id, _ended(job, pod, told), _seconds(job)))
-        api.delete(item("Job", namespace, job["metadata"]["name"]))
     return found
 
 

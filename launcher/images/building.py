@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from launcher import images
 from launcher.environment import DEFAULT_DLT, RECIPE, Environment, requirements_duckdb
 from launcher.errors import BuildError, without_credentials
-from launcher.images import build_errors, buildkit, contexts
+from launcher.images import build_errors, buildkit, contexts, scratch
 from launcher.images.build_settings import BuildSettings, read
 
 _SHOWN = ("Collecting", "Resolved", "Prepared", "Downloading", "Building", "Installed", "Get:", "Setting up")
@@ -70,9 +68,8 @@ class Builder:
             contexts.make(
                 environment, root=self._options.project.root, verified=self._verified, with_runner=True
             ) as context,
-            tempfile.TemporaryDirectory(prefix="dltpod-build-") as name,
+            scratch.folder() as installed,
         ):
-            installed = Path(name)
             steps = buildkit.Build(
                 target="packages",
                 context=context,

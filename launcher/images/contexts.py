@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from launcher.environment import Environment, requirements_files, requirements_local
+from launcher.images import scratch
 
 _HERE = Path(__file__).resolve().parent.parent
 _ASSETS = (
@@ -72,8 +72,7 @@ def make(
     custom_sources: Path | None = None,
 ) -> Iterator[Path]:
     """A build context; removed at the end, whatever happens."""
-    with tempfile.TemporaryDirectory(prefix="dltpod-build-") as name:
-        folder = Path(name)
+    with scratch.folder() as folder:
         (folder / "assets").mkdir()
         for asset in _ASSETS:
             shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from launcher import config
+from launcher.audience import Silent
 from launcher.config.models import Project, Source
 from launcher.engines.kubernetes import KubernetesEngine
 from launcher.engines.kubernetes_api import Api
@@ -24,6 +25,7 @@ from launcher.history import RunRecord
 from launcher.images import DockerImages, Image, ImageOptions, deploy
 from launcher.options import SyncOptions
 from launcher.plan import JobPlan
+from launcher.presence import Presence
 from launcher.signals import Stopper
 from launcher.sync import sync
 from runner.contract import Destination
@@ -106,7 +108,8 @@ class Cluster:
 
     def engine(self, patience: Patience | None = None) -> KubernetesEngine:
         """An engine of its own, as another launcher would have."""
-        return KubernetesEngine(self.project, environ=self.environ, patience=patience)
+        alive = Presence(self.project.private).alive
+        return KubernetesEngine(self.project, environ=self.environ, alive=alive, patience=patience)
 
     def sync(
         self,
@@ -131,7 +134,9 @@ class Cluster:
             SyncOptions(engine="kubernetes", **options),
             self.heard,
             environ=found,
-            engine=KubernetesEngine(project, environ=found, patience=patience),
+            engine=KubernetesEngine(
+                project, environ=found, alive=Presence(project.private).alive, patience=patience
+            ),
             image_for=image_for,
             stopper=stopper,
         )
@@ -204,7 +209,7 @@ class Background:
         return self._records[0]
 
 
-class Heard:
+class Heard(Silent):
     """An audience that remembers."""
 
     def __init__(self) -> None:

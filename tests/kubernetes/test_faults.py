@@ -13,6 +13,7 @@ from launcher.engines.kubernetes import KubernetesEngine
 from launcher.engines.kubernetes_paths import item
 from launcher.errors import EngineError
 from launcher.history import FAILED, OK
+from launcher.presence import unknown
 from launcher.signals import Stopper
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
@@ -237,21 +238,21 @@ def test_without_a_way_to_the_cluster_the_reason_is_told(
     if "HOME" in environ:
         del given["KUBECONFIG"]
     with pytest.raises(EngineError, match=words) as caught:
-        KubernetesEngine(environ=given).facts()
+        KubernetesEngine(environ=given, alive=unknown).facts()
     assert caught.value.hint
 
 
 def test_an_expired_token_is_told(cluster: Cluster, tmp_path: Path) -> None:
     environ = kubeconfig(cluster, tmp_path, {"token": "eyJhbGciOiJSUzI1NiJ9.e30.expired"})
     with pytest.raises(EngineError, match="does not know these credentials any more") as caught:
-        KubernetesEngine(environ=environ).running("x")
+        KubernetesEngine(environ=environ, alive=unknown).running("x")
     assert "log in again" in caught.value.hint
 
 
 def test_a_server_that_does_not_answer_is_told(cluster: Cluster, tmp_path: Path) -> None:
     environ = kubeconfig(cluster, tmp_path, {"token": "x"}, server="https://127.0.0.1:1")
     with pytest.raises(EngineError, match=r"API server https://127\.0\.0\.1:1 does not answer"):
-        KubernetesEngine(environ=environ).facts()
+        KubernetesEngine(environ=environ, alive=unknown).facts()
 
 
 def account(cluster: Cluster, folder: Path, rules: list[dict[str, Any]]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 
 from launcher.engines.kubernetes_job import Patience
 from launcher.history import INTERRUPTED, OK, RUNNING, History
+from launcher.presence import Presence
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 from tests.kubernetes.proxy import Proxy
@@ -83,7 +84,7 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
     cluster.pod()
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.wait()
-    history = History(cluster.root / ".dltpod")
+    history = History(cluster.root / ".dltpod", Presence(cluster.root / ".dltpod").alive)
     [record] = history.runs(name)
     assert record.status == RUNNING
 

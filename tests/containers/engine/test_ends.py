@@ -208,7 +208,7 @@ def counted(record: RunRecord) -> list[int]:
 def test_a_terminal_that_nobody_reads_does_not_hold_up_the_run(trouble: Folder) -> None:
     trouble.source("noisy", "faulty", "noisy", {"megabytes": 8})
     launcher = trouble.start("sync", "noisy")
-    wait_for(lambda: trouble.history.runs("noisy", status="ok"), 60, "the run waits for its reader")
+    wait_for(lambda: trouble.history.runs("noisy", statuses=("ok",)), 60, "the run waits for its reader")
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.communicate()
 

@@ -16,7 +16,7 @@ from launcher.history import RunRecord
 from launcher.images import Image
 from launcher.images.imaging import docker_images
 from launcher.options import SyncOptions
-from launcher.presence import Presence
+from launcher.presence import Presence, unknown
 from launcher.secrets import destination_for
 from launcher.sync import sync
 from runner.contract import FailureKind
@@ -36,7 +36,7 @@ def image(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
     events(folder)
     project = folder.load()
     destination = destination_for(project, project.sources[0], os.environ)
-    make = docker_images(client, project, os.environ, DockerEngine(client).facts().platform)
+    make = docker_images(client, project, os.environ, DockerEngine(client, alive=unknown).facts().platform)
     return make(project.sources[0], destination, SyncOptions(), lambda line: None)
 
 

@@ -20,6 +20,7 @@ from launcher.engines.docker import DockerEngine
 from launcher.engines.docker_client import connect, find_endpoint
 from launcher.engines.docker_ssh import bridge
 from launcher.errors import EngineError
+from launcher.presence import unknown
 
 
 def context(config: Path, name: str, host: str) -> None:
@@ -153,7 +154,7 @@ class OldEngine:
 def test_an_engine_that_is_too_old_is_refused_with_the_version_that_would_do(tmp_path: Path) -> None:
     engine = OldEngine(tmp_path / "old.sock")
     with pytest.raises(EngineError) as caught:
-        DockerEngine(environ={"DOCKER_HOST": f"unix://{tmp_path / 'old.sock'}"}).facts()
+        DockerEngine(environ={"DOCKER_HOST": f"unix://{tmp_path / 'old.sock'}"}, alive=unknown).facts()
     engine.listener.close()
     assert "19.03.15 is too old" in caught.value.message
     assert "20.10" in caught.value.hint

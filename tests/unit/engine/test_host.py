@@ -43,10 +43,12 @@ def test_a_certificate_file_that_is_not_there_is_named_with_its_variable(tmp_pat
 
 
 def test_the_passwd_file_knows_the_jobs_user_and_may_be_read_by_it(tmp_path: Path) -> None:
-    file = gather(tmp_path, tmp_path, {}, Caller(1234, 99, True), "").passwd
-    assert file is not None
-    assert "dltpod:x:1234:99:" in file.read_text()
-    assert file.stat().st_mode & 0o444 == 0o444
+    host = gather(tmp_path / ".dltpod", tmp_path, {}, ME, "")
+    assert not (tmp_path / ".dltpod").exists()
+    prepare(plan(tmp_path, caller=ME, host=host), tmp_path / "data")
+    assert host.passwd is not None
+    assert f"dltpod:x:{ME.uid}:{ME.gid}:" in host.passwd.read_text()
+    assert host.passwd.stat().st_mode & 0o444 == 0o444
 
 
 def test_the_folders_that_a_job_writes_to_are_made_and_are_its_users(tmp_path: Path) -> None:

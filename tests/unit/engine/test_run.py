@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -165,6 +166,58 @@ def test_a_held_source_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     assert sync_all(tmp_path, FakeEngine({"a": [AlreadyRunning("held")]}), "a")[0] == Exit.ALREADY_RUNNING
 
 
+def test_a_source_that_another_launcher_runs_is_no_failure_of_one_that_loaded_others(tmp_path: Path) -> None:
+    engine = FakeEngine({"a": [AlreadyRunning("held")], "b": [ok()]})
+    assert sync_all(tmp_path, engine, "a", "b")[0] == Exit.OK
+    engine = FakeEngine({"a": [AlreadyRunning("held")], "b": [failed()]})
+    assert sync_all(tmp_path, engine, "a", "b")[0] == Exit.FAILED
+    engine = FakeEngine({"a": [AlreadyRunning("held")], "b": [AlreadyRunning("held")]})
+    assert sync_all(tmp_path, engine, "a", "b")[0] == Exit.ALREADY_RUNNING
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, FailureKind.DISK_FULL),
+        (errno.EDQUOT, FailureKind.DISK_FULL),
+        (errno.EACCES, FailureKind.CONFIGURATION),
+        (errno.EROFS, FailureKind.CONFIGURATION),
+        (errno.EIO, FailureKind.CONFIGURATION),
+    ],
+)
+def test_only_a_disk_without_room_is_called_full(tmp_path: Path, number: int, kind: FailureKind) -> None:
+    def refuse(stop: StopRequest) -> Ended:
+        raise OSError(number, os.strerror(number), "/some/folder")
+
+    outcome = sync_all(tmp_path, FakeEngine({"a": [refuse]}), "a")
+    assert outcome == (Exit.FAILED, ["failed"])
+    (record,) = History(tmp_path / ".dltpod").runs(statuses=("failed",))
+    assert record.failure_kind is kind
+    assert "/some/folder" in record.message
+
+
+def test_a_run_whose_launcher_was_killed_is_told_to_the_audience_once(tmp_path: Path) -> None:
+    class Learning(Silent):
+        def __init__(self) -> None:
+            self.learnt: list[str] = []
+
+        def learned(self, record: RunRecord) -> None:
+            self.learnt.append(f"{record.run_id} {record.status}")
+
+    made = project(tmp_path, source("a"))
+    dead = Presence(made.private)
+    with dead:
+        pass
+    History(made.private).write(
+        RunRecord(run_id="1", source="a", status="running", started="2026-01-01T00:00:00Z", launcher=dead.id)
+    )
+    heard = Learning()
+    for _ in range(2):
+        engine = FakeEngine({"a": [ok()]})
+        sync(made, made.sources, SyncOptions(), heard, environ={}, engine=engine)
+    assert heard.learnt == ["1 interrupted"]
+
+
 class Remembering(Silent):
     def __init__(self) -> None:
         self.planned_runs: list[str] = []
@@ -224,7 +277,7 @@ def test_a_dry_run_starts_makes_and_keeps_nothing(tmp_path: Path) -> None:
     assert sync_all(tmp_path, engine, "a", dry_run=True) == (Exit.OK, ["planned"])
     assert engine.started == []
     assert History(tmp_path / ".dltpod").runs() == ()
-    assert not (tmp_path / "data").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bug_in_one_source_is_raised_after_the_others_have_ended() -> None:

@@ -11,6 +11,7 @@ from launcher.engines.kubernetes import KubernetesEngine
 from launcher.engines.kubernetes_api import Api, ApiError
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning
+from launcher.presence import unknown
 from runner.contract import FailureKind
 from tests.unit.render.plans import plan, with_container, with_kubernetes
 
@@ -70,7 +71,7 @@ class Deaf:
 
 
 def run(server: Server, **container: Any) -> Ended:
-    engine = KubernetesEngine(environ={})
+    engine = KubernetesEngine(environ={}, alive=unknown)
     engine._connected = cast(Api, server)
     made = with_container(with_kubernetes(plan("shop"), state={"size": "1Gi"}), **container)
     return engine.run(made, Deaf(), StopRequest())

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from runner.contract import FailureKind
-from runner.deaths import explain, oom_kills
+from runner.deaths import explain, oom_kills, settled
 
 
 def test_a_kill_for_lack_of_memory_is_told_from_any_other() -> None:
@@ -34,3 +34,17 @@ def test_the_count_of_kills_is_read_from_either_version_of_control_groups(tmp_pa
     assert oom_kills((none, (str(second), "oom_kill"))) == 2
     assert oom_kills(((str(first), "oom_kill"), none)) == 3
     assert oom_kills((none,)) == 0
+
+
+def test_what_a_library_calls_its_interruption_is_a_stop_where_the_run_was_told_to_stop() -> None:
+    failure = {"kind": "load", "message": "Query interrupted", "hint": "", "transient": False}
+    result = {"status": "failed", "exit_code": 1, "failure": failure}
+    stopped = settled(result, "load", "SIGTERM")
+    assert (stopped["exit_code"], stopped["failure"]["kind"]) == (143, "cancelled")
+    assert settled(result, "load", "") == result
+
+
+def test_a_fault_of_its_own_stays_the_runs_although_it_was_told_to_stop() -> None:
+    failure = {"kind": "extract", "message": "KeyError: 'id'", "hint": "", "transient": False}
+    result = {"status": "failed", "exit_code": 1, "failure": failure}
+    assert settled(result, "extract", "the end of its input") == result

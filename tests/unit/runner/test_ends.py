@@ -35,6 +35,7 @@ def waited(condition: object, path: Path, seconds: float = 20) -> str:
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", FailureKind.EXTRACT, "SIGSEGV"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", FailureKind.KILLED, "was killed"),
         ("raise BaseException('odd')", FailureKind.EXTRACT, "odd"),
+        ("raise KeyboardInterrupt", FailureKind.EXTRACT, "raised KeyboardInterrupt during extract"),
         ("raise MemoryError", FailureKind.OUT_OF_MEMORY, "out of memory"),
         ("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()", FailureKind.EXTRACT, "failed"),
     ],
@@ -52,6 +53,31 @@ def test_a_source_that_exits_while_imported_is_told_so(box: Box) -> None:
     outcome = box.run()
     assert (outcome.code, outcome.failure.kind) == (ExitCode.CONFIGURATION, FailureKind.IMPORT_FAILED)
     assert "sys.exit(3)" in outcome.failure.message
+
+
+def test_children_that_the_source_forks_end_by_a_signal_without_a_word(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import multiprocessing, signal, time
+
+        def orders():
+            context = multiprocessing.get_context("fork")
+            pool = context.Pool(2)
+            process = context.Process(target=time.sleep, args=(300,))
+            process.start()
+            yield [{"id": n} for n in pool.map(abs, range(3))]
+            pool.terminate()
+            pool.join()
+            process.terminate()
+            process.join()
+            yield [{"id": 3, "ended_by": -process.exitcode}]
+        """,
+    )
+    outcome = box.run()
+    assert (outcome.code, outcome.stored.rows) == (0, {"orders": 4})
+    assert "Traceback" not in outcome.log
+    assert box.rows("SELECT max(ended_by) FROM raw_shop.orders") == [(signal.SIGTERM,)]
 
 
 def endless(box: Box, body: str, stop_seconds: float = 1.0) -> subprocess.Popen[bytes]:
