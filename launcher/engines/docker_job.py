@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ PATIENCE_SECONDS = 20.0
 """How long an engine may be out of reach before it counts as gone."""
 _CUT_OFF_SECONDS = 0.7
 """Standard input that breaks so long before the container ends was why it ended: else both go together."""
+_REMOVAL_SECONDS = 1.5
+"""How long a container that was killed is looked at, to tell a removal from a kill."""
 _DRAIN_SECONDS = 10.0
 """How long the log may bring nothing new after the container's end."""
 
@@ -107,7 +110,7 @@ class Job:
         while not self._over.is_set():
             try:
                 self._api.wait(self._container, timeout=None)
-                self._state = self._api.inspect_container(self._container)["State"]
+                self._state = self._final_state()
                 self._over.set()
             except Exception as error:  # noqa: BLE001 - whatever breaks the call, the engine is asked again
                 if _missing(error):
@@ -121,6 +124,19 @@ class Job:
                         self._gone = True
                         self._over.set()
                 time.sleep(0.2)
+
+    def _final_state(self) -> dict[str, Any]:
+        """The engine's record of the end. Of a container that somebody removes or restarts, that.
+
+        `docker rm -f` kills a container first, and takes it away a moment later.
+        """
+        state: dict[str, Any] = self._api.inspect_container(self._container)["State"]
+        give_up = time.monotonic() + _REMOVAL_SECONDS
+        killed = state.get("ExitCode") == 128 + signal.SIGKILL and not state.get("OOMKilled")
+        while killed and self._asked is None and time.monotonic() < give_up:
+            time.sleep(TICK_SECONDS)
+            state = self._api.inspect_container(self._container)["State"]
+        return state
 
     def _reachable(self) -> bool:
         try:
@@ -212,14 +228,16 @@ class Job:
                 transient=True,
                 peak_memory=self._memory.peak,
             )
-        if self._state.get("Removed"):
-            removed = Exit(None, asked=self._asked or FailureKind.KILLED, peak_memory=self._memory.peak)
-            ended = conclude(removed, result)
+        deed = "removed" if self._state.get("Removed") else "restarted" if self._state.get("Running") else ""
+        if deed:
+            ended = conclude(
+                Exit(None, asked=self._asked or FailureKind.KILLED, peak_memory=self._memory.peak), result
+            )
             if self._asked is None and ended.kind is FailureKind.KILLED:
                 return Ended(
                     result,
                     kind=FailureKind.KILLED,
-                    message="killed from outside: someone removed the container",
+                    message=f"killed from outside: someone {deed} the container",
                     hint="sync again: it goes on where this run was cut off",
                     peak_memory=self._memory.peak,
                 )

@@ -63,13 +63,17 @@ def test_after_the_container_was_killed_from_outside_the_next_sync_has_every_row
     assert events.rows(COUNTS) == ALL_ONCE
 
 
-def test_a_container_that_someone_removed_was_killed_and_the_next_sync_has_every_row_once(
-    events: Folder,
+@pytest.mark.parametrize("deed", ["removed", "restarted"])
+def test_a_container_that_someone_removes_or_restarts_is_told_so_and_the_next_sync_has_every_row_once(
+    events: Folder, deed: str
 ) -> None:
-    record = events.run(
-        "events", AtPhase("extract", lambda: events.container("events").remove(force=True), 0.2)
-    )
+    def do() -> None:
+        container = events.container("events")
+        container.remove(force=True) if deed == "removed" else container.restart(timeout=0)
+
+    record = events.run("events", AtPhase("extract", do, 0.2))
     assert record.failure_kind is FailureKind.KILLED
+    assert record.message == f"killed from outside: someone {deed} the container"
     events.must("events")
     assert events.rows(COUNTS) == ALL_ONCE
 

@@ -14,6 +14,7 @@ from launcher.signals import Stopper
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import EVENTS, TROUBLE
 from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.unit.cli.test_reading import everything
 
 
 def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_ten_times_over(
@@ -93,6 +94,11 @@ def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(proje
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.communicate()
     wait_for(lambda: project.container("slow").status != "running", 10)
+    before = everything(project.root)
+    for reading in (["ps"], ["runs"], ["sync", "slow", "--dry-run"], ["doctor"], ["list"], ["check"]):
+        project.start(*reading).communicate(timeout=60)
+        assert everything(project.root) == before, reading
+        assert len(project.containers()) == 1, reading
     project.must("plain")
     assert project.containers() == []
     assert project.history.runs("slow")[0].status == "interrupted"
