@@ -81,7 +81,7 @@ def command(
 ) -> None:
     """Run sources, each in a container of its own, and load their rows.
 
-    Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 other launchers run all of it.
+    Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 others run all of it.
     """
     from launcher.options import SyncOptions
 
