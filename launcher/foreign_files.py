@@ -24,9 +24,9 @@ def open_regular(file: Path, *, follow: bool = True) -> int:
     return descriptor
 
 
-def read(file: Path, *, most: int = LARGEST_FILE) -> bytes:
+def read(file: Path, *, most: int = LARGEST_FILE, follow: bool = True) -> bytes:
     """A regular file's bytes. Raises OSError, for one of more than ``most`` bytes too."""
-    descriptor = open_regular(file)
+    descriptor = open_regular(file, follow=follow)
     try:
         parts: list[bytes] = []
         left = most + 1

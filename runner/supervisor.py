@@ -46,6 +46,10 @@ _ATOMIC = select.PIPE_BUF
 Prepare = Callable[[Input, Paths], None]
 
 
+_MALFORMED = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
+"""What an event of another shape than the worker's ends in."""
+
+
 class Output:
     """A descriptor that is written without ever waiting for its reader."""
 
@@ -264,20 +268,21 @@ class Supervisor:
     def _take_events(self, data: bytes) -> None:
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
-            try:
-                event = json.loads(line)
-                name = event.pop("event")
-            except (ValueError, KeyError, AttributeError):
-                continue
-            if name == Event.RESULT.value:
-                self._result = self._said(deaths.settled(event["result"], self._phase, self._stopping))
-                self._nudge_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
-            else:
-                if name == Event.PHASE.value:
-                    if event.get("phase") == self._phase:
-                        continue
-                    self._phase = str(event.get("phase"))
-                self._tell(name, event)
+            # The source can write there too. The launcher judges what gets through here.
+            with contextlib.suppress(*_MALFORMED):
+                self._take_event(json.loads(line))
+
+    def _take_event(self, event: dict[str, typing.Any]) -> None:
+        name = event.pop("event")
+        if name == Event.RESULT.value:
+            self._result = self._said(deaths.settled(event["result"], self._phase, self._stopping))
+            self._nudge_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
+            return
+        if name == Event.PHASE.value:
+            if event.get("phase") == self._phase:
+                return
+            self._phase = str(event.get("phase"))
+        self._tell(name, event)
 
     def _tell(self, name: str, fields: dict[str, typing.Any]) -> None:
         line = {"token": self._job.token, "event": name, "time": round(time.time(), 3)}
@@ -295,10 +300,11 @@ class Supervisor:
         assert self._result is not None
         if self._stopping == END_OF_INPUT and self._result.get("status") != "ok":
             # The launcher may live, and only its connection have broken: it asks why its job ended.
-            self._result["notes"] = [*self._result.get("notes", ()), contract.INPUT_CLOSED]
+            with contextlib.suppress(TypeError):
+                self._result["notes"] = [*self._result.get("notes", ()), contract.INPUT_CLOSED]
         try:
             results.store(self._result_file(), self._result, self._job.result_bytes)
-        except OSError as exc:
+        except (OSError, *_MALFORMED) as exc:
             self._stderr.add(f"dltpod runner: the result could not be stored: {exc}\n".encode())
         self._tell(Event.RESULT.value, {"result": self._result})
         deadline = time.monotonic() + DRAIN_GRACE
@@ -310,7 +316,8 @@ class Supervisor:
                 poll.register(descriptor, select.POLLOUT)
             for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 waiting[descriptor].write()
-        return int(self._result["exit_code"])
+        code = self._result.get("exit_code")
+        return code if isinstance(code, int) and 0 <= code < 256 else int(contract.ExitCode.FAILED)
 
     def _said(self, result: dict[str, typing.Any]) -> dict[str, typing.Any]:
         """A result as it may be shown, with the run that it belongs to."""

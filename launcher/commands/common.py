@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from launcher import clean
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def history_of(project: Project) -> History:
 
 def echo_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(clean.json_text(value, indent=2))
 
 
 def echo_errors(errors: Iterable[tuple[str, DltpodError | None]]) -> None:

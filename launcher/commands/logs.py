@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from launcher import logfiles
+from launcher import clean, logfiles
 from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
-from launcher.console.text import shown
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.history import RUNNING, History, RunRecord
@@ -69,5 +68,5 @@ def _has_log(record: RunRecord) -> bool:
 
 
 def _print(line: str) -> None:
-    for part in shown(line.rstrip("\n")):
+    for part in clean.shown(line.rstrip("\n")):
         click.echo(part)

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from launcher import clean
 from launcher.commands.common import echo_json, load_project, with_file, with_json
-from launcher.console.text import number, safe, table
+from launcher.console.text import number, table
 from launcher.errors import DltpodError, near_miss
 
 _WIDEST = 40
@@ -55,8 +56,8 @@ def command(
             raise DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it")
         counts = [[t, "?" if n is None else number(n)] for t, n in answer["tables"].items()]
         click.echo(table(["table", "rows"], counts, right=[1]))
-        for name, why in answer.get("unreadable", {}).items():
-            click.echo(f"warning: {safe(name)} can't be read: {safe(why)}", err=True)
+        for name, why in answer["unreadable"].items():
+            click.echo(f"warning: {name} can't be read: {why}", err=True)
         click.echo(f"\nin {plan.job.destination.shown}, dataset {answer['dataset']}", err=True)
     else:
         rows = [[_cell(value) for value in row] for row in answer["rows"]]
@@ -64,5 +65,5 @@ def command(
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else safe(" ".join(str(value).split()))
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    text = "" if value is None else clean.words(str(value), _WIDEST)
+    return text

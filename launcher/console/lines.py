@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launcher.audience import Silent
-from launcher.console.text import number, safe, seconds, shown
+from launcher.console.text import number, seconds
 from launcher.history import OK, PLANNED, RunRecord
 from launcher.plan import JobPlan
 
@@ -33,20 +33,19 @@ class Lines(Silent):
     def event(self, source: str, data: Mapping[str, Any]) -> None:
         kind = data.get("event")
         if kind == "phase":
-            if self._phases.get(source) == data.get("phase"):
+            if self._phases.get(source) == data["phase"]:
                 return
-            self._phases[source] = str(data.get("phase"))
+            self._phases[source] = data["phase"]
             rows = self._rows.get(source)
             so_far = f" ({number(rows)} rows so far)" if rows else ""
-            self._write(source, "·", f"{data.get('phase')}{so_far}")
+            self._write(source, "·", f"{data['phase']}{so_far}")
         elif kind == "progress":
-            self._rows[source] = sum(data.get("rows", {}).values())
+            self._rows[source] = sum(data["rows"].values())
         elif kind == "note":
-            self._write(source, "·", safe(str(data.get("text", ""))))
+            self._write(source, "·", data["text"])
 
     def log(self, source: str, line: str) -> None:
-        for part in shown(line):
-            self._write(source, "|", part)
+        self._write(source, "|", line)
 
     def ended(self, record: RunRecord) -> None:
         if record.status == OK:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from launcher.audience import Silent
-from launcher.console.text import number, safe, seconds, shown, size
+from launcher.console.text import number, seconds, size
 from launcher.history import OK, PLANNED, RunRecord
 from launcher.plan import JobPlan
 
@@ -73,10 +73,10 @@ class Live(Silent):
             row = self._row(source)
             if row.phase == "waiting":
                 row.phase = "preparing"
-            row.last = safe(lines[-1]) if lines else ""
+            row.last = lines[-1] if lines else ""
         if len(self._rows) == 1:
             for line in lines:
-                self._console.print(Text(f"· {safe(line)}", style="dim"), soft_wrap=True)
+                self._console.print(Text(f"· {line}", style="dim"), soft_wrap=True)
 
     def planned(self, source: str, plan: JobPlan) -> None:
         with self._lock:
@@ -88,21 +88,20 @@ class Live(Silent):
         with self._lock:
             row = self._row(source)
             if kind == "phase":
-                row.phase = str(data.get("phase"))
+                row.phase = data["phase"]
             elif kind == "progress":
-                row.rows = sum(data.get("rows", {}).values())
+                row.rows = sum(data["rows"].values())
             elif kind == "memory":
-                row.memory = int(data["bytes"])
+                row.memory = data["bytes"]
             elif kind == "note":
-                row.last = safe(str(data.get("text", "")))
+                row.last = data["text"]
 
     def log(self, source: str, line: str) -> None:
         if len(self._rows) == 1:
-            for part in shown(line):
-                self._console.print(Text(part), soft_wrap=True)
+            self._console.print(Text(line), soft_wrap=True)
             return
         with self._lock:
-            self._row(source).last = shown(line)[-1]
+            self._row(source).last = line
 
     def ended(self, record: RunRecord) -> None:
         with self._lock:

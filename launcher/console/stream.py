@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from launcher import clean
 from launcher.audience import Silent
 from launcher.history import RunRecord
 from launcher.plan import JobPlan
@@ -42,7 +42,7 @@ class Stream(Silent):
     def event(self, source: str, data: Mapping[str, Any]) -> None:
         kind = str(data.get("event", ""))
         if kind in _KNOWN:
-            self._write(kind, source, **{key: data.get(key) for key in _KNOWN[kind]})
+            self._write(kind, source, **{key: data[key] for key in _KNOWN[kind]})
 
     def log(self, source: str, line: str) -> None:
         self._write("log", source, line=line)
@@ -72,7 +72,7 @@ class Stream(Silent):
             if self._gone:
                 return
             try:
-                sys.stdout.write(json.dumps({**line, **fields}, ensure_ascii=False) + "\n")
+                sys.stdout.write(clean.json_text({**line, **fields}) + "\n")
                 sys.stdout.flush()
             except OSError:  # its reader is gone, or its disk full: the run goes on
                 self._gone = True

@@ -48,7 +48,7 @@ def failure(record: RunRecord) -> str:
     ]
     if record.hint:
         head, *more = record.hint.strip().splitlines()
-        lines += [f"  hint: {head}", *(f"  {line}" for line in more)]
+        lines += [f"  hint: {head}", *(f"    {line}" for line in more)]
     if record.log_file and record.failure_kind != FailureKind.ALREADY_RUNNING:
         lines.append(f"  log:  {_dltpod()} logs {record.source}  ({kind.replace('_', ' ')})")
     return "\n".join(lines)

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STYLES = {"ok": "32", "failed": "31", "running": "36", "warn": "33", "dim": "2", "bold": "1"}
-
-
-def safe(line: str) -> str:
-    """A line of a source's log without what could steer a terminal."""
-    return _CONTROL.sub("", line.replace("\t", "    "))
-
-
-def shown(line: str) -> list[str]:
-    """A line of a source's log as it is shown: each state of a progress bar is a line. Never empty."""
-    return [safe(part) for part in line.split("\r") if part] or [""]
 
 
 def coloured(stream: TextIO) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from launcher import clean
 from launcher.engines.docker_client import connect, find_endpoint, translated
 from launcher.engines.docker_gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker_job import Job
@@ -275,7 +276,7 @@ def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
 
 def _refused(text: str) -> Ended:
     """Why the engine made or started no container, for people."""
-    short = " ".join(text.split())[:300]
+    short = clean.words(text, 300)
     low = short.lower()
     kind, hint = FailureKind.ENVIRONMENT, "`dltpod doctor` looks at the engine"
     if "no such image" in low:

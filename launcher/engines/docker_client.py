@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from launcher import clean
 from launcher.errors import EngineError, near_miss
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def unreachable(error: BaseException, endpoint: Endpoint | None = None) -> Engin
         )
     if number in (errno.ENOENT, errno.ECONNREFUSED):
         return EngineError(f"no Docker engine answers{where}", _START_HINT)
-    text = " ".join(str(cause).split())[:200]
+    text = clean.words(str(cause), 200)
     return EngineError(f"the Docker engine can't be reached{where}: {text}", _START_HINT)
 
 

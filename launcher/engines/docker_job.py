@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from launcher import clean
 from launcher.engines.docker_client import Input
 from launcher.engines.docker_logs import Follower
 from launcher.engines.docker_memory import Memory
@@ -90,6 +91,7 @@ class Job:
 
     def note(self, line: str) -> None:
         """A line of the launcher's own in the run's log."""
+        line = clean.line(line)
         self._log.write(line.encode())
         self._observer.log(line)
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from launcher import clean
+from launcher.engines import answers
 from launcher.engines.docker_client import Input, translated
 from launcher.engines.docker_gateway import gateway_for
 from launcher.engines.docker_spec import create_arguments
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 PYTHON = "/opt/venv/bin/python"
 READY_SECONDS = 60.0
+_LAST_WORDS = 4096
 _READY_FILE = "dltpod-job.json"
 """What ``runner.hold`` writes to /tmp last."""
 
@@ -80,7 +83,7 @@ def _wait(client: DockerClient, container: str) -> None:
             break
         time.sleep(0.1)
     text = client.api.logs(container, tail=3).decode(errors="replace").strip()
-    raise EngineError(f"the container did not get ready: {text or 'it ended'}")
+    raise EngineError(f"the container did not get ready: {clean.words(text, 500) or 'it ended'}")
 
 
 def show(client: DockerClient, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,13 +92,20 @@ def show(client: DockerClient, plan: JobPlan, question: Mapping[str, Any]) -> di
         made = client.api.exec_create(
             container, [PYTHON, "-m", "runner.visit", "show", json.dumps(question)], stdout=True, stderr=True
         )
-        out, err = client.api.exec_start(made["Id"], demux=True)
+        out, err = bytearray(), bytearray()
+        for said, complained in client.api.exec_start(made["Id"], stream=True, demux=True):
+            out += said or b""
+            err = (err + (complained or b""))[-_LAST_WORDS:]
+            if len(out) > answers.VISIT_BYTES:
+                raise EngineError(
+                    f"{plan.job.source}: the answer is larger than {answers.VISIT_BYTES >> 20} MiB",
+                    "ask for fewer with --limit, or for less with --sql",
+                )
         try:
-            answer: dict[str, Any] = json.loads(out or b"")
-        except ValueError:
-            last = (err or b"").decode(errors="replace").strip().splitlines()[-1:]
-            raise EngineError(f"the container did not answer: {''.join(last)[:300]}") from None
-        return answer
+            return answers.visit(bytes(out))
+        except answers.Unfit:
+            last = err.decode(errors="replace").strip().splitlines()[-1:]
+            raise EngineError(f"the container did not answer: {clean.words(''.join(last), 300)}") from None
 
 
 def shell(client: DockerClient, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:

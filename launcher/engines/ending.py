@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher import clean, foreign_files
+from launcher.engines import answers
 from launcher.engines.protocol import Ended
-from runner.contract import FailureKind, Result, result_from
-
-RESULT_BYTES = 8 << 20
-"""The longest result that is read: it is written by a container that isn't trusted."""
+from runner.contract import FailureKind, Result
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,10 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
         message = f"killed from outside ({name}): neither dltpod, a timeout nor the memory limit did it"
         hint = "sync again: it goes on where this run was cut off"
     else:
-        kind, message = FailureKind.RESULT_TORN, f"the runner ended ({_code(exit.code)}) and left no result"
+        kind, message = (
+            FailureKind.RESULT_TORN,
+            f"the runner ended ({_code(exit.code)}) and left no result that can be read",
+        )
         hint = "the run's log holds its last words; the next sync goes on from what was loaded"
     return Ended(result, exit.code, kind=kind, message=message, hint=hint, peak_memory=peak)
 
@@ -78,24 +77,8 @@ def read_result(file: Path) -> Result | None:
     The folder belongs to the container's user, so a link or a device there is not followed.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return answers.result(foreign_files.read(file, most=answers.RESULT_BYTES, follow=False))
     except OSError:
-        return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return None
-    with os.fdopen(descriptor, "rb") as stream:
-        return parse_result(stream.read(RESULT_BYTES + 1))
-
-
-def parse_result(text: bytes) -> Result | None:
-    """A result from its JSON, None where that is torn, too long or of another shape."""
-    if len(text) > RESULT_BYTES:
-        return None
-    try:
-        data = json.loads(text)
-        return result_from(data) if isinstance(data, dict) else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
@@ -124,4 +107,4 @@ def _code(code: int | None) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:240]
+    return clean.words(text, 240)

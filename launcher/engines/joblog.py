@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from launcher import clean
+from launcher.engines import answers
 from launcher.engines.docker_logs import STDOUT
-from runner.contract import Event, Result, result_from
+from runner.contract import Event, Result
 
 FILE_BYTES = 16 << 20
 KEEP_FILES = 3
@@ -73,6 +74,7 @@ class LogFile:
 class Sorter:
     """Tells events from log lines: only a line of stdout that holds the run's token is an event.
 
+    What is told is clean, and an event that doesn't fit is dropped; the file holds a line as it came.
     ``result`` is the one that the last event told, for the case that the result file can't be read.
     """
 
@@ -85,29 +87,31 @@ class Sorter:
     ) -> None:
         self._token, self._mark = token, token.encode()
         self._file, self._event, self._log = file, event, log
+        self._told = 0
         self.result: Result | None = None
 
     def line(self, stream: int, line: bytes) -> None:
         if stream == STDOUT and self._mark in line and self._take_event(line):
             return
         self._file.write(line)
-        self._log(line.decode("utf-8", "replace"))
+        for text in clean.shown(line.decode("utf-8", "replace")):
+            self._log(text)
 
     def _take_event(self, line: bytes) -> bool:
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError):
+        event = answers.event(line, self._token)
+        if event is None:
             return False
-        if not isinstance(data, dict) or data.pop("token", None) != self._token:
-            return False
-        if data.get("event") == Event.TRACEBACK.value:
-            for text in str(data.get("text", "")).splitlines():
-                self._file.write(text.encode())
-            return True
-        if data.get("event") == Event.RESULT.value:
-            try:
-                self.result = result_from(data["result"])
-            except (TypeError, ValueError, KeyError, AttributeError):
-                return True
-        self._event(data)
+        kind = event.get("event")
+        if kind == Event.TRACEBACK.value:
+            for text in event["text"].splitlines():
+                self._file.write(text.encode("utf-8", "replace"))
+        elif kind == Event.RESULT.value:
+            self.result = event["result"]
+        elif kind == Event.PROGRESS.value:
+            self._event(event)
+        elif kind is not None and self._told < answers.MOST_NOTES:
+            self._told += 1
+            self._event(event)
+            if self._told == answers.MOST_NOTES:
+                self._event({"event": Event.NOTE.value, "text": "no further notes or phases are shown"})
         return True

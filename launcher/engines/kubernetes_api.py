@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from launcher import clean
 from launcher.engines import kubernetes_plugin as plugin
 from launcher.errors import EngineError, near_miss
 
@@ -250,4 +251,4 @@ def _why(error: Exception) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return clean.words(text, 300)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from launcher.engines import answers
 from launcher.engines.joblog import LogFile, Sorter
 from launcher.engines.kubernetes_api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes_logs import Follower
@@ -55,7 +56,7 @@ def print_log(
     token = _token(api, namespace, pod)
 
     def each(stream: int, text: bytes) -> None:
-        if not _is_event(text, token):
+        if token.encode() not in text or answers.event(text, token) is None:
             line(text.decode("utf-8", "replace"))
 
     Follower(api, namespace, str(pod["metadata"]["name"]), each).read(follow=follow)
@@ -81,16 +82,6 @@ def _token(api: Api, namespace: str, pod: Mapping[str, Any]) -> str:
                 data = api.get(item("ConfigMap", namespace, name))["data"]
                 return str(json.loads(data[JOB_KEY])["token"])
     return "-"
-
-
-def _is_event(line: bytes, token: str) -> bool:
-    if token.encode() not in line:
-        return False
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(data, dict) and data.get("token") == token
 
 
 def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result | None) -> Ended:

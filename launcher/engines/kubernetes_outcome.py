@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from launcher.engines.ending import Exit, conclude, parse_result
+from launcher import clean
+from launcher.engines import answers
+from launcher.engines.ending import Exit, conclude
 from launcher.engines.kubernetes_names import CONTAINER
 from launcher.engines.protocol import Ended
 from runner.contract import FailureKind, Result
@@ -105,14 +107,14 @@ def job_trouble(job: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> 
     for event in reversed(events):
         if event.get("reason") != "FailedCreate":
             continue
-        return _refused_pod(" ".join(str(event.get("message", "")).split()))
+        return _refused_pod(clean.words(str(event.get("message", ""))))
     return None
 
 
 def pod_trouble(events: Sequence[Mapping[str, Any]]) -> Trouble | None:
     """Why a pod that has a node does not start, from its events; None where they don't say."""
     for event in reversed(events):
-        text = " ".join(str(event.get("message", "")).split())
+        text = clean.words(str(event.get("message", "")))
         if "failed to sync" in text:
             continue  # the kubelet hasn't heard of the Secret yet; it asks again by itself
         if event.get("reason") in ("FailedMount", "FailedAttachVolume"):
@@ -159,7 +161,7 @@ def conclusion(
     """
     ended = seen.terminated or Terminated(None)
     broken = ended.reason in ("StartError", "ContainerCannotRun")
-    result = None if broken else parse_result(ended.message.encode())
+    result = None if broken else answers.result(ended.message.encode("utf-8", "replace"))
     if result is None or _same_end(result, told):
         result = told or result
     if result is not None and result.status == "ok":
@@ -204,7 +206,7 @@ def _same_end(result: Result, told: Result | None) -> bool:
 def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> str:
     target = conditions.get("DisruptionTarget", {})
     if target.get("status") == "True":
-        return " ".join(f"{target.get('reason', '')}: {target.get('message', '')}".split())
+        return clean.words(f"{target.get('reason', '')}: {target.get('message', '')}")
     if status.get("reason") in (
         "Evicted",
         "Preempting",
@@ -213,7 +215,7 @@ def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str,
         "Shutdown",
         "Terminated",
     ):
-        return " ".join(f"{status['reason']}: {status.get('message', '')}".split())
+        return clean.words(f"{status['reason']}: {status.get('message', '')}")
     return ""
 
 
@@ -239,7 +241,7 @@ def _evicted(text: str, result: Result | None, code: int | None) -> Ended:
 
 def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> Trouble | None:
     waiting = state.get("waiting") or {}
-    reason, text = str(waiting.get("reason", "")), " ".join(str(waiting.get("message", "")).split())
+    reason, text = str(waiting.get("reason", "")), clean.words(str(waiting.get("message", "")))
     if reason in _PULLING or reason in _NEVER_PULLED:
         return Trouble(
             FailureKind.IMAGE_GONE,
@@ -258,7 +260,7 @@ def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any
         )
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-        text = " ".join(str(scheduled.get("message", "")).split())
+        text = clean.words(str(scheduled.get("message", "")))
         missing = re.search(r'persistentvolumeclaim "([^"]+)" not found', text)
         if missing:
             # A run makes its claim after its Job, and the scheduler looks again by itself.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from launcher import environment as environments
+from launcher.engines import answers
 from launcher.environment import Environment
 
 if TYPE_CHECKING:
@@ -227,10 +227,9 @@ def labels_of(found: Mapping[str, Any]) -> Mapping[str, str]:
 def packages_of(found: Mapping[str, Any] | None) -> dict[str, str]:
     """The versions of an image's packages by name, as its label tells them; none without it."""
     try:
-        packages: dict[str, str] = json.loads(labels_of(found or {}).get(LABEL_PACKAGES, "{}"))
-    except ValueError:
+        return answers.packages(labels_of(found or {}).get(LABEL_PACKAGES, "{}"))
+    except answers.Unfit:
         return {}
-    return packages
 
 
 def image_of(

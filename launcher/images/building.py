@@ -6,10 +6,12 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
-from launcher import images
+from launcher import foreign_files, images
+from launcher.engines import answers
 from launcher.environment import DEFAULT_DLT, RECIPE, Environment, requirements_duckdb
 from launcher.errors import BuildError, without_credentials
 from launcher.images import build_errors, buildkit, contexts, scratch
@@ -79,7 +81,7 @@ class Builder:
                 refresh=self._options.upgrade,
             )
             self._build(steps, environment)
-            packages = json.loads((installed / "packages.json").read_text(encoding="utf-8"))
+            packages = _installed(installed / "packages.json")
             image = replace(steps, folder=None, refresh=False)
             labels = _source_labels(environment, packages)
             self._build(replace(image, target="source", tag=tag, labels=labels), environment)
@@ -157,11 +159,8 @@ class Builder:
         )
         try:
             chunks, _ = self._options.client.api.get_archive(container["Id"], images.PACKAGES_FILE)
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                member = archive.extractfile(archive.getmembers()[0])
-                found: Mapping[str, str] = json.loads(member.read()) if member else {}
-                return found
-        except (NotFound, APIError):
+            return answers.packages(_first_file(chunks))
+        except (NotFound, APIError, answers.Unfit):
             return {}
         finally:
             self._options.client.api.remove_container(container["Id"], force=True)
@@ -204,6 +203,33 @@ class Builder:
     def _progress(self, line: str) -> None:
         if self._options.verbose or line.lstrip().startswith(_SHOWN):
             self._options.say(without_credentials(line.strip()))
+
+
+def _first_file(chunks: Iterable[bytes]) -> bytes:
+    """The first member of an archive; nothing where that is no file, or too long to be what is looked for."""
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        if len(held) > answers.PACKAGES_BYTES:
+            return b""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(held)) as archive:
+            first = archive.next()
+            content = archive.extractfile(first) if first is not None and first.isreg() else None
+            return content.read() if content else b""
+    except (tarfile.TarError, OSError):
+        return b""
+
+
+def _installed(file: Path) -> dict[str, str]:
+    """What a build says that it installed. Raises BuildError: a package's build step can write there."""
+    try:
+        return answers.packages(foreign_files.read(file, most=answers.PACKAGES_BYTES, follow=False))
+    except (OSError, answers.Unfit):
+        raise BuildError(
+            "the build did not say what it installed: its packages.json is damaged",
+            "a package that it builds writes there; `dltpod build --verbose` shows the steps",
+        ) from None
 
 
 def adds_nothing(environment: Environment) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from launcher import clean
 from launcher.errors import EngineError
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
@@ -139,7 +140,7 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
         printed: list[str] = []
         everything: list[str] = []
         for raw in process.stdout:
-            line = raw.rstrip("\n")
+            line = clean.line(raw.rstrip("\n"))
             everything.append(line)
             del everything[:-400]
             step = re.match(r"#\d+ (?:\d+\.\d+ )(.*)", line)

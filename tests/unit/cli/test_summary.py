@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from launcher import clean
 from launcher.console.summary import failure, one, several, summary
-from launcher.console.text import ago, safe, seconds, size
+from launcher.console.text import ago, seconds, size
 from tests.unit.cli.records import ILL, WELL
 
 
@@ -75,7 +76,7 @@ def test_a_source_is_named_once() -> None:
 
 
 def test_what_steers_a_terminal_is_taken_out_of_log_lines() -> None:
-    assert safe("\x1b[2J\x1b]0;title\x07a\tb\r\x9b31mc") == "0;titlea    b31mc"
+    assert clean.line("\x1b[2J\x1b]0;title\x07a\tb\x9b31mc") == "0;titlea    bc"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ EVENTS_PAGE = Path(__file__).parents[3] / "docs" / "events.md"
 def test_lines_carry_the_name_of_their_source(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines(["shop", "repo_commits"])
     lines.event("shop", {"event": "phase", "phase": "extract"})
-    lines.log("repo_commits", "reading\x1b[31m")
+    lines.log("repo_commits", "reading")
     lines.event("shop", {"event": "progress", "rows": {"a": 1000, "b": 1}})
     lines.event("shop", {"event": "phase", "phase": "load"})
     lines.ended(WELL)
@@ -35,19 +35,6 @@ def test_lines_carry_the_name_of_their_source(capsys: pytest.CaptureFixture[str]
         "repo_commits | reading",
         "shop         · load (1,001 rows so far)",
         "shop         · ok: 6,963 rows in 7.2 s",
-    ]
-
-
-def test_each_state_of_a_progress_bar_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines(["shop"])
-    for line in ("\r 10%\r 20%", "windows\r", "", "\r"):
-        lines.log("shop", line)
-    assert capsys.readouterr().err.splitlines() == [
-        "shop |  10%",
-        "shop |  20%",
-        "shop | windows",
-        "shop | ",
-        "shop | ",
     ]
 
 
@@ -104,7 +91,7 @@ def test_the_live_table_shows_phase_rows_and_memory_of_each_source() -> None:
     live.event("shop", {"event": "phase", "phase": "extract"})
     live.event("shop", {"event": "progress", "rows": {"orders": 1200}})
     live.event("shop", {"event": "memory", "bytes": 150 << 20})
-    live.log("shop", "page 6\rpage 7\r")
+    live.log("shop", "page 7")
     live.ended(ILL)
     with live._console.capture() as capture:
         live._console.print(live._table())

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from launcher.engines.answers import MOST_NOTES
 from launcher.engines.docker_logs import STDERR, STDOUT, frames
 from launcher.engines.joblog import LogFile, Sorter
 from launcher.logfiles import prune
@@ -67,6 +68,39 @@ def test_a_line_without_the_runs_token_is_a_log_line(heard: Heard, line: bytes) 
 def test_an_event_on_the_sources_own_stream_is_a_log_line(heard: Heard) -> None:
     heard.sorter.line(STDERR, event(event="phase"))
     assert heard.events == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"\r 10%\r 20%", [" 10%", " 20%"]),
+        (b"windows\r", ["windows"]),
+        (b"", [""]),
+        (b"\r", [""]),
+        (b"\x1b[2Jred\xc2\x9b1m\xe2\x80\xae", ["red"]),
+    ],
+)
+def test_a_log_line_is_told_clean_and_kept_as_it_came(heard: Heard, line: bytes, told: list[str]) -> None:
+    heard.sorter.line(STDERR, line)
+    assert heard.lines == told
+    heard.file.flush()
+    assert heard.file._file.read_bytes() == line + b"\n"
+
+
+def test_an_event_that_does_not_fit_is_dropped_and_the_next_is_told(heard: Heard) -> None:
+    for rows in ([1], {"a": "b"}, {"a": 1}):
+        heard.sorter.line(STDOUT, event(event="progress", rows=rows))
+    assert heard.events == [{"event": "progress", "rows": {"a": 1}}]
+    assert heard.text() == ""
+
+
+def test_of_a_flood_of_notes_the_first_are_told(heard: Heard) -> None:
+    for number in range(3 * MOST_NOTES):
+        heard.sorter.line(STDOUT, event(event="note", text=f"n{number}"))
+    heard.sorter.line(STDOUT, event(event="progress", rows={"a": 1}))
+    assert len(heard.events) == MOST_NOTES + 2
+    assert heard.events[0]["text"] == "n0"
+    assert "no further notes" in heard.events[-2]["text"]
 
 
 def test_a_traceback_goes_to_the_log_file_and_to_no_terminal(heard: Heard) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from runner.contract import Result, to_json
+from runner.contract import Failure, FailureKind, Result, to_json
 
 
 def pod(
@@ -46,7 +46,8 @@ def ended(code: int, *, said_reason: str = "Error", said: str = "", **more: Any)
 
 def result(status: str = "ok", code: int = 0, **more: Any) -> str:
     """A result as the runner leaves it in the termination message."""
-    return to_json(Result(status=status, exit_code=code, **more))
+    failure = None if status == "ok" else Failure(FailureKind.EXTRACT, "it broke")
+    return to_json(Result(status=status, exit_code=code, failure=failure, **more))
 
 
 def disrupted(reason: str, message: str = "") -> list[dict[str, Any]]:
