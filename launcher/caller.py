@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
+from launcher import owner as owners
 from launcher.plan import Caller
 
 UNPRIVILEGED = 65532
 """The uid that distroless images call ``nonroot``: of no account on any common system."""
+
+
+def of_project(root: Path, environ: Mapping[str, str], *, rootless: bool) -> Caller:
+    """``decide`` for the project in the folder ``root`` and the user who runs this process."""
+    owner = owners.acting() or owners.owner_of(root)
+    return decide(
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        owner=(owner.uid, owner.gid) if owner is not None else (0, 0),
+        environ=environ,
+        rootless=rootless,
+    )
 
 
 def decide(

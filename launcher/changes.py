@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from launcher import owner
 from launcher.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
         done = subprocess.run(
             ["git", *arguments],
             cwd=folder,
+            **owner.command(os.environ),
             capture_output=True,
             check=False,
             encoding="utf-8",

@@ -165,7 +165,11 @@ def _explain(error: BaseException, message: str, hint: str, code: Exit) -> int:
 
 
 def _permission_hint(error: PermissionError) -> str:
-    return f"ls -ld {Path(error.filename).parent}" if error.filename else ""
+    if not error.filename:
+        return ""
+    from launcher.owner import mending
+
+    return mending(error.filename) or f"ls -ld {Path(error.filename).parent}"
 
 
 def _crash(error: BaseException) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from launcher import owner
 from launcher.errors import DltpodError
 
 if TYPE_CHECKING:
@@ -53,11 +53,14 @@ def examine(find: Callable[[], Project], environ: Mapping[str, str]) -> Iterator
 def _folders(project: Project) -> Iterator[Finding]:
     for folder in (project.private, project.data):
         place = folder if folder.exists() else project.root
-        if os.access(place, os.W_OK | os.X_OK):
+        if owner.can_write(place):
             yield Finding("folder", OK, f"{folder} can be written")
         else:
             yield Finding(
-                "folder", FAIL, f"{folder} can't be written", f"sudo chown -R $(id -u):$(id -g) {place}"
+                "folder",
+                FAIL,
+                f"{folder} can't be written",
+                owner.mending(place) or f"sudo chown -R $(id -u):$(id -g) {place}",
             )
     yield _space("disk", project.root)
 
@@ -126,7 +129,9 @@ def _surroundings(environ: Mapping[str, str]) -> Iterator[Finding]:
         value = environ.get(name)
         if value and value not in seen:
             seen.add(value)
-            if Path(value).is_file():
+            with owner.as_caller():
+                there = Path(value).is_file()
+            if there:
                 yield Finding("certificates", OK, f"{name}={value}")
             else:
                 yield Finding(

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from launcher import owner as owners
 from launcher.egress import DNS_UID, DNS_USER
 from launcher.errors import ConfigurationError
 from launcher.plan import Caller, Host, JobPlan
@@ -41,6 +42,7 @@ def gather(
     )
 
 
+@owners.as_caller()
 def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
     for name in _CA_VARIABLES:
         value = environ.get(name)
@@ -76,8 +78,9 @@ def _keep(file: Path, text: str) -> None:
 def prepare(plan: JobPlan, data: Path) -> None:
     """Make the folders that the job writes to, its user's own, and its files; check what it only mounts.
 
-    When root calls, the data folder and the source's state are given to the job's user, and nothing
-    else is. Raises ConfigurationError where a mount isn't there or the job couldn't write.
+    Where root calls in a project of its own, the data folder and the source's state are made the job's
+    user's: the two folders, nothing in them, and nothing that a link leads to. Raises ConfigurationError
+    where a mount isn't there or the job couldn't write.
     """
     user = plan.container.user
     plan.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,9 +89,12 @@ def prepare(plan: JobPlan, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
         writable.append(data)
     for folder in writable:
-        if not user.owns_files:
-            give(folder, user.uid, user.gid)
-        _check_writable(folder, user)
+        _give(folder, user)
+        check_writable(folder, user)
+    if plan.job.destination.file is not None:
+        file = data / Path(plan.job.destination.file).relative_to(DATA_DIR)
+        if file.exists():
+            check_writable(file, user)
     texts = {"/etc/passwd": _passwd(user), "/etc/resolv.conf": "nameserver 127.0.0.1\n"}
     for mount in plan.container.mounts:
         if mount.target in texts:
@@ -110,30 +116,24 @@ def prepare(plan: JobPlan, data: Path) -> None:
             )
 
 
-def hand_over(root: Path, place: Path) -> None:
-    """When root calls in another's project: gives its owner what root made there, a file or a folder.
-
-    Else the owner's own next command could not write it.
-    """
-    owner = root.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0 and place.exists():
-        give(place, owner.st_uid, owner.st_gid)
-
-
-def give(folder: Path, uid: int, gid: int) -> None:
-    """Make the folder and what this launcher's user left in it the job's. No link is followed or changed."""
-    os.chown(folder, uid, gid, follow_symlinks=False)
-    for place, folders, files in os.walk(folder, followlinks=False):
-        for name in (*folders, *files):
-            entry = Path(place, name)
-            found = entry.lstat()
-            # A second name of a file may lie anywhere: only what has one is surely ours.
-            single = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
-            if found.st_uid == os.geteuid() and single:
-                os.chown(entry, uid, gid, follow_symlinks=False)
+def _give(folder: Path, user: Caller) -> None:
+    """In a project of root's own: make one folder that is root's the job's user's."""
+    if user.owns_files or not owners.is_root():
+        return
+    try:
+        # By its descriptor, so that what is changed is what was looked at.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return  # a link that root made: what it leads to stays as root wants it
+    try:
+        if os.fstat(descriptor).st_uid == 0:
+            os.fchown(descriptor, user.uid, user.gid)
+    finally:
+        os.close(descriptor)
 
 
-def _check_writable(folder: Path, user: Caller) -> None:
+def check_writable(folder: Path, user: Caller) -> None:
+    """Raises ConfigurationError, with the command that mends it, where the user can't write there."""
     found = folder.stat()
     if user.uid in (0, found.st_uid):
         bits = stat.S_IWUSR

@@ -6,13 +6,14 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from launcher import caller as callers
 from launcher import host as hosts
+from launcher import owner as owners
 from launcher.adoption import adopt
 from launcher.audience import Audience, Silent
 from launcher.config.models import Project, Source
@@ -65,8 +66,9 @@ def sync(
     history = History(project.private)
     given = os.environ if environ is None else environ
     with contextlib.ExitStack() as stack:
+        stack.enter_context(owners.rights(project.root))
         if not options.dry_run:
-            stack.enter_context(_writable(project))
+            _make_writable(project)
             stack.enter_context(presence)
         stack.enter_context(watched(stopper))
         if engine is None:
@@ -94,8 +96,6 @@ def _clean_up(
     scratch.clear()
     marked = {record.run_id: record for record in history.reconcile(presence.alive)}
     history.file.touch(mode=0o600)
-    # And not at the end alone: this launcher may be killed.
-    hosts.hand_over(project.root, project.private)
     for record in marked.values():
         audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
     adopted = adopt(engine, project.name, history)
@@ -127,14 +127,7 @@ def gather(
         user = Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False)
         host = Host(launcher=launcher)
     else:
-        owner = project.root.stat()
-        user = callers.decide(
-            uid=os.geteuid(),
-            gid=os.getegid(),
-            owner=(owner.st_uid, owner.st_gid),
-            environ=environ,
-            rootless=engine.facts().rootless,
-        )
+        user = callers.of_project(project.root, environ, rootless=engine.facts().rootless)
         host = hosts.gather(project.private, project.custom_sources, environ, user, launcher)
     return Gathered(
         project,
@@ -244,7 +237,6 @@ class _Work:
             if not self._gathered.engine.facts().remote:
                 hosts.prepare(plan, self._gathered.project.data)
             plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            hosts.hand_over(self._gathered.project.root, self._gathered.project.private)
             return run_source(
                 plan,
                 self._gathered.engine,
@@ -305,7 +297,10 @@ def _of_disk(error: OSError) -> DltpodError:
     denied = error.errno in (errno.EACCES, errno.EPERM) and error.filename
     return _DiskError(
         f"dltpod's own files can't be written: {error.strerror or error}{where}",
-        f"`ls -ld {error.filename}` shows whose it is; dltpod writes it as this user" if denied else "",
+        owners.mending(error.filename)
+        or f"`ls -ld {error.filename}` shows whose it is; dltpod writes it as this user"
+        if denied
+        else "",
     )
 
 
@@ -341,21 +336,25 @@ def _exit_code(records: Sequence[RunRecord], stopper: Stopper, refusals: Mapping
     return Exit.FAILED
 
 
-@contextlib.contextmanager
-def _writable(project: Project) -> Iterator[None]:
-    """Says in words that ``.dltpod`` can't be made; gives it to the project's owner when root calls."""
+def _make_writable(project: Project) -> None:
+    """Make ``.dltpod``, and say in words where it or what lies in it can't be written."""
     try:
         project.private.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"{project.private} can't be made: {error.strerror}",
-            "run dltpod as the owner of the project's folder",
+            owners.mending(project.root) or "run dltpod as the owner of the project's folder",
         ) from None
-    if not os.access(project.private, os.W_OK | os.X_OK):
-        raise ConfigurationError(
-            f"{project.private} can't be written", f"`sudo chown -R $USER {project.private}`"
-        )
+    for place in (project.private, *_children(project.private)):
+        if not owners.can_write(place):
+            raise ConfigurationError(
+                f"{place} can't be written",
+                owners.mending(project.private) or f"`sudo chown -R $USER {project.private}`",
+            )
+
+
+def _children(folder: Path) -> list[Path]:
     try:
-        yield
-    finally:
-        hosts.hand_over(project.root, project.private)
+        return list(folder.iterdir())
+    except OSError:
+        return []

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from launcher import owner
 from launcher.check import code as check_code
 from launcher.check.rows import Level, Row
 from launcher.config.faults import shown_path
@@ -70,10 +72,12 @@ def _tracked(root: Path) -> list[str]:
     """Those of the secrets' files that git keeps; none where there is no git."""
     command = ["git", "-C", str(root), "ls-files", "--", SECRETS, _DOTENV]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(
+            command, **owner.command(os.environ), capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return done.stdout.split()
+    return str(done.stdout).split()
 
 
 def check_source(

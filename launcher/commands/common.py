@@ -72,10 +72,15 @@ def given_file(ctx: click.Context) -> str | None:
 
 
 def load_project(ctx: click.Context) -> Project:
-    """The project that ``--file``, DLTPOD_FILE or the folder name. Raises ConfigurationError."""
-    from launcher import config
+    """The project that ``--file``, DLTPOD_FILE or the folder name. Raises ConfigurationError.
 
-    return config.load(config.find_file(Path.cwd(), given_file(ctx), os.environ))
+    From here on to the command's end, another's root has the rights of the project's owner on files.
+    """
+    from launcher import config, owner
+
+    file = config.find_file(Path.cwd(), given_file(ctx), os.environ)
+    ctx.find_root().with_resource(owner.rights(config.root_of(file)))
+    return config.load(file)
 
 
 def choose(

@@ -10,7 +10,6 @@ import click
 
 from launcher.commands.common import choose, echo_errors, echo_json, load_project, with_file, with_json
 from launcher.errors import Exit, gravest
-from launcher.host import hand_over
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -53,7 +52,6 @@ def command(
         upgrade=upgrade,
         say=lambda text: click.echo(text, err=True),
     )
-    hand_over(project.root, project.root / "locks")
     if as_json:
         echo_json([{**_plain(item), "written": item.written} for item in done])
     else:

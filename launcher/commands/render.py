@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from launcher import owner
 from launcher.commands.common import choose, load_project, with_file
 from launcher.errors import ConfigurationError, DltpodError, Exit
 
@@ -91,7 +92,6 @@ def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> 
     for plan in plans:
         # An engine would make a folder that is missing for root, or refuse to start.
         host.prepare(plan, project.data)
-    host.hand_over(project.root, project.private)
     if place is None:
         return compose.render(plans, root=project.root)
     return compose.render(plans, root=project.root, folder=place.parent, file=place.name)
@@ -135,7 +135,7 @@ def _put_file(text: str, place: Path | None) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DltpodError(f"{place} can't be written: {error.strerror}") from None
+        raise DltpodError(f"{place} can't be written: {error.strerror}", owner.mending(place)) from None
     click.echo(place)
 
 
@@ -155,7 +155,7 @@ def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
                 file.chmod(0o600)
             file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DltpodError(f"{folder} can't be written: {error.strerror}") from None
+        raise DltpodError(f"{folder} can't be written: {error.strerror}", owner.mending(folder)) from None
     click.echo(folder)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from launcher.commands.common import history_of, load_project, with_file
-from launcher.host import hand_over
 
 _RUNS = 2000
 
@@ -33,6 +32,4 @@ def command(ctx: click.Context, output: Path | None) -> None:
     target = output or project.private / "report.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
-    if output is None:
-        hand_over(project.root, target)
     click.echo(target)

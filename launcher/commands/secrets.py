@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import click
 
@@ -25,6 +24,7 @@ def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> No
 
     It is what a run of the source finds at /run/secrets/dlt, and what Kubernetes and Compose mount.
     """
+    from launcher import caller, owner
     from launcher.secrets import read_environment, slice_for
 
     project = load_project(ctx)
@@ -45,27 +45,13 @@ def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> No
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     folder.parent.chmod(0o700)
+    user = caller.of_project(project.root, os.environ, rootless=False)
     # A rendering asks for a Secret of any source, so there is something to make it of.
     for file, text in (cut.files or {SECRETS_FILE: ""}).items():
         descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            if owner.is_root():
+                # Compose mounts the files for the user that a job of root's own project runs as.
+                os.fchown(descriptor, user.uid, user.gid)
             stream.write(text)
-    _give_to_job(project.root, folder)
     click.echo(folder)
-
-
-def _give_to_job(root: Path, folder: Path) -> None:
-    """When root asks, the files are for the user that a job of this project runs as: Compose mounts them."""
-    from launcher import caller
-
-    owner = root.stat()
-    user = caller.decide(
-        uid=os.geteuid(),
-        gid=os.getegid(),
-        owner=(owner.st_uid, owner.st_gid),
-        environ=os.environ,
-        rootless=False,
-    )
-    if not user.owns_files:
-        for path in (folder.parent, folder, *folder.iterdir()):
-            os.chown(path, user.uid, user.gid)

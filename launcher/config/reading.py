@@ -38,12 +38,17 @@ def load(file: Path, environ: Mapping[str, str] | None = None) -> Project:
     """
     file = Path(os.path.abspath(file))  # noqa: PTH100 - links are the user's own names for things
     document = Document(file, read_text(file))
-    root = file.parent.parent if dango.is_dango(file) else file.parent
-    reader = _Reader(document, root, os.environ if environ is None else environ)
+    reader = _Reader(document, root_of(file), os.environ if environ is None else environ)
     project = reader.read()
     if project is None:
         raise report(file, reader.faults)
     return project
+
+
+def root_of(file: Path) -> Path:
+    """The project's folder, absolute, by the path of its ``sources.yml``."""
+    file = Path(os.path.abspath(file))  # noqa: PTH100 - links are the user's own names for things
+    return file.parent.parent if dango.is_dango(file) else file.parent
 
 
 def project_name(root: Path) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher import clean
 from launcher.errors import EngineError, near_miss
+from launcher.owner import as_caller
 
 if TYPE_CHECKING:
     import docker
@@ -43,6 +44,7 @@ class Endpoint:
         return not self.host.startswith(("unix:", "npipe:"))
 
 
+@as_caller()
 def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
     """The endpoint by the CLI's order: DOCKER_HOST, DOCKER_CONTEXT, the current context, the default.
 
@@ -104,6 +106,7 @@ def _context_names(folder: Path) -> list[str]:
     return names
 
 
+@as_caller()
 def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
     """A client of the engine that the docker CLI would talk to, with its version agreed.
 
@@ -125,9 +128,12 @@ def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
             verify=endpoint.verify,
         )
     with translated(endpoint):
-        return docker.DockerClient(
+        client = docker.DockerClient(
             base_url=host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
         )
+    # A later connection needs the caller's rights too: on the socket, or on the keys of TLS.
+    client.api.send = as_caller()(client.api.send)  # type: ignore[method-assign]
+    return client
 
 
 class Input:

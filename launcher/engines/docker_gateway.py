@@ -17,6 +17,7 @@ from launcher.engines.docker_client import Input
 from launcher.engines.docker_logs import Follower
 from launcher.engines.docker_spec import LOG_DRIVER
 from launcher.errors import EngineError
+from launcher.owner import as_caller
 from launcher.plan import ContainerSpec
 
 if TYPE_CHECKING:
@@ -125,9 +126,11 @@ def _create(api: Any, body: dict[str, Any], name: str) -> dict[str, Any]:
 def arguments(spec: ContainerSpec) -> dict[str, Any]:
     """The body of ``POST /containers/create`` for a source's gateway. Pure but for its own script."""
     rules = egress.rules(spec.egress)
+    with as_caller():
+        script = _SCRIPT.read_text(encoding="ascii")
     return {
         "Image": spec.gateway,
-        "Cmd": ["sh", "-c", _SCRIPT.read_text(encoding="ascii")],
+        "Cmd": ["sh", "-c", script],
         "Entrypoint": [],
         "User": "0:0",
         "WorkingDir": "/",

@@ -18,6 +18,7 @@ from launcher.engines.docker_client import Input, translated
 from launcher.engines.docker_gateway import gateway_for
 from launcher.engines.docker_spec import create_arguments
 from launcher.errors import EngineError
+from launcher.owner import as_caller
 from launcher.plan import ContainerSpec, JobPlan
 from runner import contract
 
@@ -113,4 +114,5 @@ def shell(client: DockerClient, plan: JobPlan, cli: str, command: Sequence[str],
     with held(client, plan) as container:
         flags = ["-i", *(["-t"] if terminal else [])]
         call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.visit", "run", *command]
-        return subprocess.run(call, env={**os.environ}, check=False).returncode
+        with as_caller():
+            return subprocess.run(call, env={**os.environ}, check=False).returncode

@@ -54,10 +54,6 @@ class LogFile:
 
     def _open(self) -> Any:
         descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if os.geteuid() == 0:
-            # The folder's owner may not be root, and wants to read it although this launcher is killed.
-            owner = self._file.parent.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         return os.fdopen(descriptor, "ab")
 
     def _rotate(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from launcher import clean
 from launcher.engines import kubernetes_plugin as plugin
 from launcher.errors import EngineError, near_miss
+from launcher.owner import as_caller
 
 CONTEXT_VARIABLE = "DLTPOD_KUBE_CONTEXT"
 """Another context of the kubeconfig than its current one."""
@@ -98,6 +99,7 @@ class Api:
         found = json.loads(data)
         return found if isinstance(found, dict) else {}
 
+    @as_caller()  # a plugin, a token's file, the keys of TLS
     def _request(
         self,
         method: str,
@@ -140,6 +142,7 @@ class Api:
         return response
 
 
+@as_caller()
 def connect(environ: Mapping[str, str]) -> Api:
     """The cluster that kubectl would talk to, or the one that this process runs in.
 

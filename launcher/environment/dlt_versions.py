@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from launcher.errors import ConfigurationError
+from launcher.owner import as_caller
 
 OLDEST = "1.18.0"
 """The runner stands on what dlt has from here on."""
@@ -32,6 +33,7 @@ class Release:
 
 
 @functools.cache
+@as_caller()
 def releases() -> tuple[Release, ...]:
     """Every known release, oldest first."""
     rows = json.loads((Path(__file__).parent.parent / "assets" / "dlt_versions.json").read_text())

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from launcher import owner
 from launcher.config.models import Project, Source
 from launcher.environment import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
@@ -212,7 +213,9 @@ def _write(
     path = path_of(project, source)
     before = _text_of(path) or ""
     cutoff = exclude_newer or (match[1] if (match := _CUTOFF.search(before)) and not upgrade else None)
-    seed = None if upgrade else (before or _SEED.read_text(encoding="utf-8"))
+    with owner.as_caller():
+        first = _SEED.read_text(encoding="utf-8")
+    seed = None if upgrade else (before or first)
     text = _resolve(project, environment, environ, seed, cutoff)
     head = [f"# Made by: dltpod lock {source.name}", f"# inputs: {inputs_digest(environment)}"]
     head += [f"# python: {environment.python}"]
@@ -265,7 +268,7 @@ def _resolve(
             input="\n".join(dict.fromkeys(lines)) + "\n",
             # Local paths are relative to here.
             cwd=project.root,
-            env={**environ, **read(environ).values, "NO_COLOR": "1"},
+            **owner.command({**environ, **read(environ).values, "NO_COLOR": "1"}),
             capture_output=True,
             text=True,
             check=False,

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from launcher import owner
 from launcher.config.models import VerifiedSources
 from launcher.environment import requirements_files, requirements_local
 from launcher.environment.requirement import Requirement
@@ -156,7 +157,7 @@ class Repository:
         try:
             done = subprocess.run(
                 ["git", "-c", "advice.detachedHead=false", *arguments],
-                env=environment,
+                **owner.command(environment),
                 capture_output=True,
                 text=True,
                 timeout=600,
@@ -174,7 +175,7 @@ class Repository:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
             raise _GitFailed(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
-        return done.stdout
+        return str(done.stdout)
 
     def _shown(self) -> str:
         return without_credentials(self._settings.location)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from launcher import environment as environments
 from launcher.engines import answers
 from launcher.environment import Environment
+from launcher.owner import acting
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -245,7 +246,11 @@ def image_of(
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """``~/.cache/dltpod``, after the XDG Base Directory Specification."""
+    """``~/.cache/dltpod``, by the XDG Base Directory Specification; the owner's where root works as one."""
+    if (owner := acting()) is not None:
+        with contextlib.suppress(OSError):
+            owner.home.mkdir(mode=0o700, exist_ok=True)  # it may be .dltpod
+        return owner.home / ".cache" / "dltpod"
     base = environ.get("XDG_CACHE_HOME") or ""
     root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".cache"
     return root / "dltpod"

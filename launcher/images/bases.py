@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from launcher.errors import BuildError, EngineError
 from launcher.images.registry import reason
+from launcher.owner import as_caller
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -73,6 +74,7 @@ def find(
     raise BuildError(f"base image {named} is not there and can't be pulled{why}", hint)
 
 
+@as_caller()
 def way_out(python: str) -> str:
     """The command that makes a base image, in a clone or with an installed dltpod."""
     here = Path(__file__).resolve().parent.parent

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.images.buildkit import Secret
+from launcher.owner import as_caller
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 _UV_NAMES = re.compile(
@@ -38,6 +39,7 @@ class BuildSettings:
     """The same settings as environment variables, for a uv on this host."""
 
 
+@as_caller()
 def read(environ: Mapping[str, str]) -> BuildSettings:
     """Gather pip's and uv's settings, ~/.netrc and the CA bundle, from ``environ`` and the usual files."""
     home = Path(environ.get("HOME") or "/nonexistent")
@@ -87,6 +89,7 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
     return BuildSettings(tuple(secrets), tuple(notes), values)
 
 
+@as_caller()
 def ca_bundle(environ: Mapping[str, str]) -> Path | None:
     """The CA bundle that the host's variables name, where the file is there."""
     for name in _CA_VARIABLES:

@@ -70,7 +70,7 @@ class Builder:
             contexts.make(
                 environment, root=self._options.project.root, verified=self._verified, with_runner=True
             ) as context,
-            scratch.folder() as installed,
+            scratch.folder() as (installed, read_as),
         ):
             steps = buildkit.Build(
                 target="packages",
@@ -81,7 +81,7 @@ class Builder:
                 refresh=self._options.upgrade,
             )
             self._build(steps, environment)
-            packages = _installed(installed / "packages.json")
+            packages = _installed(read_as / "packages.json")
             image = replace(steps, folder=None, refresh=False)
             labels = _source_labels(environment, packages)
             self._build(replace(image, target="source", tag=tag, labels=labels), environment)

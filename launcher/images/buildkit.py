@@ -14,6 +14,7 @@ from pathlib import Path
 
 from launcher import clean
 from launcher.errors import EngineError
+from launcher.owner import as_caller
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
 """BuildKit passes build arguments of these names to steps, and keeps them out of cache keys and history."""
@@ -66,6 +67,7 @@ class StepFailed(Exception):
         self.lines = tuple(lines)
 
 
+@as_caller()
 def find_cli(environ: Mapping[str, str]) -> Cli:
     """The first ``docker`` on PATH that can do BuildKit.
 
@@ -160,17 +162,18 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
 def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """The builder in a process group of its own, so that a Ctrl-C is handed on once, by us."""
     try:
-        process = subprocess.Popen(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
+        with as_caller():
+            process = subprocess.Popen(
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
     except OSError as error:
         raise EngineError(
             f"{command[0]} can't be started: {error.strerror}", "check the docker CLI"

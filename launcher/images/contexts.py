@@ -11,6 +11,7 @@ from typing import Protocol
 
 from launcher.environment import Environment, requirements_files, requirements_local
 from launcher.images import scratch
+from launcher.owner import as_caller
 
 _HERE = Path(__file__).resolve().parent.parent
 _ASSETS = (
@@ -33,12 +34,14 @@ class VerifiedFiles(Protocol):
         """The source's folder, copied to ``to``."""
 
 
+@as_caller()
 def dockerfile() -> Path:
     """The one Dockerfile: beside the package in a clone, inside it where it is installed."""
     inside = _HERE / "assets" / "Dockerfile"
     return inside if inside.is_file() else _HERE.parent / "Dockerfile"
 
 
+@as_caller()
 def runner_folder() -> Path:
     """The runner's source code, which travels with the launcher."""
     import runner.contract
@@ -46,6 +49,7 @@ def runner_folder() -> Path:
     return Path(runner.contract.__file__).resolve().parent
 
 
+@as_caller()
 def runner_digest() -> str:
     """Six bytes of SHA-256, as hex, of the runner's code: part of a source image's tag."""
     digest = hashlib.sha256((_HERE / "assets" / "code.sh").read_bytes())
@@ -54,6 +58,7 @@ def runner_digest() -> str:
     return digest.hexdigest()[:12]
 
 
+@as_caller()
 def default_digest(base_identity: str, platform: str, recipe: int) -> str:
     """Six bytes of SHA-256, as hex, of what the shared ``default`` stage is made of."""
     digest = hashlib.sha256(f"{base_identity}\0{platform}\0{recipe}\0".encode())
@@ -72,20 +77,23 @@ def make(
     custom_sources: Path | None = None,
 ) -> Iterator[Path]:
     """A build context; removed at the end, whatever happens."""
-    with scratch.folder() as folder:
-        (folder / "assets").mkdir()
-        for asset in _ASSETS:
-            shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)
+    with scratch.folder() as (place, folder):
+        with as_caller():
+            (folder / "assets").mkdir()
+            for asset in _ASSETS:
+                shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)
+            if with_runner:
+                shutil.copytree(
+                    runner_folder(), folder / "runner", ignore=shutil.ignore_patterns("__pycache__")
+                )
         if environment is not None:
             _write_environment(environment, folder / "environment", root, verified)
-        if with_runner:
-            shutil.copytree(runner_folder(), folder / "runner", ignore=shutil.ignore_patterns("__pycache__"))
         if custom_sources is not None:
             (folder / "custom_sources").mkdir()
             if custom_sources.is_dir():
                 assert root is not None
                 requirements_local.copy(custom_sources, folder / "custom_sources", root)
-        yield folder
+        yield place
 
 
 def requirement_lines(environment: Environment) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
-from launcher import images
+from launcher import images, owner
 from launcher.environment import requirements_local
 from launcher.errors import BuildError, without_credentials
 from launcher.images import DockerImages, Image, build_lock, contexts
@@ -83,6 +84,7 @@ def _git(project: Project, *arguments: str) -> str:
     try:
         done = subprocess.run(
             ["git", "-C", str(project.root), *arguments],
+            **owner.command(os.environ),
             capture_output=True,
             text=True,
             timeout=20,

@@ -10,25 +10,54 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from launcher.owner import acting, as_caller
+
 _PREFIX = "dltpod-build-"
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[Path]:
-    """An empty folder, gone afterwards. Its lock is held meanwhile, and dies with this process."""
-    # It has the name that is looked for only once the lock is held: else it could be cleared before.
-    unlocked = Path(tempfile.mkdtemp(prefix="dltpod-new-"))
-    descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def folder() -> Iterator[tuple[Path, Path]]:
+    """An empty folder, gone afterwards: its path for programs that are started, and for this process.
+
+    They differ where root works with the rights of a project's owner: the owner's own processes can't enter
+    the first, so the engine's client, which is root, reads there what was put there. The folder's lock is
+    held meanwhile, and dies with this process.
+    """
+    with as_caller():
+        # It has the name that is looked for only once the lock is held: else it could be cleared before.
+        unlocked = Path(tempfile.mkdtemp(prefix="dltpod-new-"))
+        descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     place = unlocked
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        place = unlocked.rename(unlocked.with_name(unlocked.name.replace("dltpod-new-", _PREFIX)))
-        yield place
+        with as_caller():
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            place = unlocked.rename(unlocked.with_name(unlocked.name.replace("dltpod-new-", _PREFIX)))
+        with _inside(place) as paths:
+            yield paths
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        with as_caller():
+            shutil.rmtree(place, ignore_errors=True)
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def _inside(place: Path) -> Iterator[tuple[Path, Path]]:
+    owner = acting()
+    if owner is None:
+        yield place, place
+        return
+    with as_caller():
+        inner = place / "inside"
+        inner.mkdir()
+        os.chown(inner, owner.uid, owner.gid)
+        descriptor = os.open(inner, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield inner, Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+@as_caller()
 def clear() -> int:
     """Removes the folders of this user's launchers that were killed; how many."""
     cleared = 0

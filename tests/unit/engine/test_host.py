@@ -84,25 +84,3 @@ def test_a_folder_that_the_jobs_user_cannot_write_is_refused_with_the_line_that_
     with pytest.raises(ConfigurationError) as caught:
         prepare(made, tmp_path / "data")
     assert f"chown -R {other.uid}:{other.gid}" in caught.value.hint
-
-
-def test_only_the_launchers_own_files_below_the_jobs_folders_are_given_to_the_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outside = tmp_path / "outside"
-    outside.write_text("not to be touched")
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "warehouse.duckdb").write_text("made by root before")
-    (data / "link").symlink_to(outside)
-    os.link(outside, data / "second-name")
-    given: list[str] = []
-
-    def chown(path: Path, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
-        assert (uid, gid, follow_symlinks) == (65532, 65532, False)
-        given.append(str(path.relative_to(tmp_path)))
-
-    monkeypatch.setattr(os, "chown", chown)
-    monkeypatch.setattr("launcher.host._check_writable", lambda folder, user: None)
-    prepare(plan(tmp_path, caller=Caller(65532, 65532, owns_files=False)), data)
-    assert sorted(given) == [".dltpod/state/jira", "data", "data/warehouse.duckdb"]

@@ -13,7 +13,7 @@ from launcher.images import scratch
 
 HOLD = """
 from launcher.images import scratch
-with scratch.folder() as place:
+with scratch.folder() as (place, _):
     (place / "context").mkdir()
     print(place, flush=True)
     input()
@@ -34,7 +34,7 @@ def test_folders_of_a_killed_launcher_are_cleared_and_those_of_a_live_one_stay(
     )
     assert launcher.stdout is not None
     left = Path(launcher.stdout.readline().strip())
-    with scratch.folder() as ours:
+    with scratch.folder() as (ours, _):
         assert scratch.clear() == 0
         assert left.is_dir()
         launcher.kill()
