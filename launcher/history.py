@@ -203,6 +203,9 @@ class History:
         place = urllib.parse.quote(str(self.file.absolute()))
         connection = sqlite3.connect(f"file:{place}?{mode}", timeout=_BUSY_SECONDS, uri=True)
         try:
+            # Another launcher may have made the file a moment ago, and its tables not yet.
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
+                return []
             return connection.execute(query, values).fetchall()
         finally:
             connection.close()

@@ -117,3 +117,9 @@ def test_a_run_that_another_launcher_writes_down_meanwhile_is_read(folder: Path)
         killed(folder)
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         assert len(history.runs()) == 1
+
+
+def test_a_history_that_another_launcher_has_only_just_made_holds_no_run(folder: Path) -> None:
+    (folder / ".dltpod").mkdir()
+    (folder / ".dltpod" / "history.sqlite").touch()
+    assert History(folder / ".dltpod").runs() == ()
