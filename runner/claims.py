@@ -115,7 +115,9 @@ def start_over(session: Session, refresh: Refresh) -> None:
             if tables:
                 client.initialize_storage(truncate_tables=tables)
     if refresh:
-        session.steps.note("a full refresh was cut off: what it was to load anew is loaded anew now")
+        session.steps.note(
+            "a full refresh was cut off: its tables are emptied and its cursors forgotten, so all comes anew"
+        )
 
 
 def _begin(session: Session, found: Record, **changes: typing.Any) -> Record:

@@ -49,6 +49,8 @@ def new_epoch() -> str:
 
 def possible(session: Session) -> bool:
     """Whether the destination can hold a record."""
+    if session.ledger_refused:
+        return False
     client = connected(session)
     return is_sql(client) or all(hasattr(client, name) for name in ("fs_client", "list_table_files"))
 
@@ -81,8 +83,12 @@ def opened(session: Session) -> Iterator[typing.Any]:
 
 
 def read(session: Session) -> Record | None:
-    """The newest record, None where the destination can't hold one. Raises dlt's exceptions."""
+    """The newest record, None where the destination can't hold one. Raises dlt's exceptions.
+
+    In a dataset that has no place for it yet, that is made, so that a run knows before it begins.
+    """
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from dlt.destinations.exceptions import DatabaseTerminalException
 
     if not possible(session):
         return None
@@ -90,6 +96,12 @@ def read(session: Session) -> Record | None:
         try:
             found = _rows(client, session) if is_sql(client) else _files(client, session)
         except DestinationUndefinedEntity:
+            try:
+                if client.is_storage_initialized():
+                    _make_table(client)
+            except DatabaseTerminalException:
+                session.ledger_refused = True
+                return None
             return Record()
     newest = Record()
     for version, text in sorted(found):
@@ -152,8 +164,8 @@ def forget(session: Session, load_ids: typing.Collection[str]) -> None:
 def _parsed(text: str) -> Record | None:
     try:
         data = json.loads(text)
-        return Record(**{f.name: data[f.name] for f in dataclasses.fields(Record)})
-    except (ValueError, TypeError, KeyError):
+        return Record(**{f.name: data[f.name] for f in dataclasses.fields(Record) if f.name in data})
+    except (ValueError, TypeError):
         return None
 
 

@@ -36,6 +36,8 @@ class Session:
     ledger: typing.Any = None
     """The destination's client that ``ledger`` reads and writes by."""
     ledger_open: bool = False
+    ledger_refused: bool = False
+    """The destination refuses to make a table for the record."""
     cut_off: bool = False
     """The destination knows of a load that was begun and never ended."""
     cut: typing.Mapping[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from tests.unit.pipeline.sources import die
 
 INTERRUPT = "interrupt:"
+AFTER = "after:"
 
 
 class Action:
@@ -24,7 +25,11 @@ def _interrupt() -> None:
 
 
 def install(kill: str, table: str) -> None:
-    """Puts a kill at a point, or a gentle stop for ``interrupt:<point>``."""
+    """Puts a kill at a point or ``after:<seconds>``, or a gentle stop for ``interrupt:<point>``."""
+    if kill.startswith(AFTER):
+        # nobody handles this signal, so it kills at once, whatever code runs
+        signal.setitimer(signal.ITIMER_REAL, float(kill.removeprefix(AFTER)))
+        return
     if kill.startswith(INTERRUPT):
         Action.run = staticmethod(_interrupt)
     POINTS[kill.removeprefix(INTERRUPT)](table)

@@ -110,12 +110,13 @@ class Sandbox:
         return process.exitcode, said
 
     def lose_state(self) -> None:
-        shutil.rmtree(self.state)
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def keep_state(self, name: str) -> None:
         """Copies the state directory, as a backup does."""
         shutil.rmtree(self.root / name, ignore_errors=True)
-        shutil.copytree(self.state, self.root / name)
+        if self.state.exists():
+            shutil.copytree(self.state, self.root / name)
 
     def put_back(self, name: str) -> None:
         """Puts a copy of the state directory in its place."""

@@ -223,3 +223,8 @@ def every(
     for name, strategy in (("merge", "delete-insert"), ("upsert", "upsert")):
         made[name] = _touched(name, upto, strategy)
     return [made[kind] for kind in kinds]
+
+
+def every_and_other(upto: int = 10, **more: typing.Any) -> list[typing.Any]:
+    """``every``, with a source of another schema behind it."""
+    return [every(upto, **more), other(upto)]

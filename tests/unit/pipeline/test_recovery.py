@@ -178,3 +178,22 @@ def test_the_record_of_loads_is_one_row_and_shows_nowhere_as_data(sandbox: DuckS
     assert {name for (name,) in sandbox.ask("SELECT DISTINCT schema_name FROM raw_shop._dlt_version")} == {
         "shop"
     }
+
+
+def test_a_destination_that_refuses_a_place_for_the_record_is_told_of_before_anything_is_extracted(
+    warehouse: PostgresSandbox,
+) -> None:
+    warehouse.run("append", upto=10)
+    warehouse.ask("DROP TABLE raw_shop._dltpod_loads")
+    warehouse.ask("CREATE ROLE guest LOGIN")
+    warehouse.ask("GRANT USAGE ON SCHEMA raw_shop TO guest")
+    warehouse.ask("GRANT ALL ON ALL TABLES IN SCHEMA raw_shop TO guest")
+    guest = warehouse.url.replace("loader:any@", "guest:any@")
+    warehouse.environment = {"DESTINATION__POSTGRES__CREDENTIALS": guest}
+    result = warehouse.run("append", upto=20)
+    warehouse.whole(20)
+    warehouse.ask("DROP OWNED BY guest")
+    warehouse.ask("DROP ROLE guest")
+    assert any("can't hold a record" in note for note in result.notes)
+    told = [fields.get("text", fields.get("phase")) for _, fields in warehouse.events]
+    assert next(i for i, text in enumerate(told) if "can't hold" in str(text)) < told.index("extract")
