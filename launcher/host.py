@@ -6,12 +6,13 @@ import os
 import stat
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from launcher import owner as owners
 from launcher.egress import DNS_UID, DNS_USER
 from launcher.errors import ConfigurationError
 from launcher.plan import Caller, Host, JobPlan
+from launcher.planning import within_data
 from launcher.policy import engine_socket
 from runner.contract import DATA_DIR
 
@@ -85,9 +86,11 @@ def prepare(plan: JobPlan, data: Path) -> None:
     user = plan.container.user
     plan.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     writable = [plan.state_dir]
-    if any(mount.target == DATA_DIR for mount in plan.container.mounts):
-        data.mkdir(parents=True, exist_ok=True)
-        writable.append(data)
+    writable += [mount.source for mount in plan.container.mounts if within_data(mount.target)]
+    covered = [_below(data, tmpfs.target) for tmpfs in plan.container.tmpfs if within_data(tmpfs.target)]
+    for folder in (*writable, *covered):
+        # An engine would make what it mounts something over, as root.
+        folder.mkdir(parents=True, exist_ok=True)
     for folder in writable:
         _give(folder, user)
         check_writable(folder, user)
@@ -99,9 +102,8 @@ def prepare(plan: JobPlan, data: Path) -> None:
     for mount in plan.container.mounts:
         if mount.target in texts:
             _keep(mount.source, texts[mount.target])
-    ours = {plan.state_dir, data}
     for mount in plan.container.mounts:
-        if mount.source in ours:
+        if mount.source in writable:
             continue
         if not mount.source.exists():
             raise ConfigurationError(
@@ -114,6 +116,10 @@ def prepare(plan: JobPlan, data: Path) -> None:
                 f"source '{plan.job.source}': mount {mount.source} would hand over a socket of this host",
                 "no source may have an engine's socket: take the mount out of sources.yml",
             )
+
+
+def _below(data: Path, target: str) -> Path:
+    return data / PurePosixPath(target).relative_to(DATA_DIR)
 
 
 def _give(folder: Path, user: Caller) -> None:

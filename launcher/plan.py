@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from launcher.config.models import Kubernetes
 from runner.contract import JobSpec
@@ -127,5 +127,7 @@ class Host:
     """A file for /etc/passwd that knows the job's uid (psycopg2 asks for its name)."""
     custom_sources: Path | None = None
     """The folder of custom sources, where there is one."""
+    data_folders: frozenset[PurePosixPath] = frozenset()
+    """The folders below ``/data`` of the destinations of all sources of the project."""
     launcher: str = ""
     """This launcher's identity (see ``launcher.presence``)."""

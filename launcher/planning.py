@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from launcher.config.forms import split_mount
@@ -50,6 +50,8 @@ CA_BUNDLE_TARGET = "/etc/dltpod/ca.crt"
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 COMMAND = ("/opt/venv/bin/python", "-m", "runner")
 SECRETS_BYTES = 8 << 20
+_NOTHING = 4096
+"""Bytes of a folder in memory that stands for another source's: a page, the least."""
 STOP_GRACE = 20.0
 """Seconds between asking a job to stop and killing it: dlt finishes the load jobs it has begun."""
 
@@ -130,8 +132,9 @@ def plan_job(
     )
     state = state_folder(project, source.name, options.action)
     mounts = [Mount(state, STATE_DIR, read_only=False)]
-    if destination.file is not None:
-        mounts.append(Mount(project.data, DATA_DIR, read_only=False))
+    folder = destinations.folder_of(destination)
+    if folder is not None:
+        mounts.append(Mount(project.data / folder.relative_to(DATA_DIR), str(folder), read_only=False))
     if host.custom_sources is not None:
         mounts.append(Mount(host.custom_sources, CUSTOM_SOURCES_DIR))
     if host.passwd is not None:
@@ -151,6 +154,7 @@ def plan_job(
         tmpfs=(
             Tmpfs("/tmp", size=max(memory // 2, 64 << 20), mode=0o1777),
             Tmpfs(SECRETS_DIR, size=SECRETS_BYTES),
+            *_hidden(folder, host.data_folders),
         ),
         labels={
             LABEL_MANAGED: "1",
@@ -184,6 +188,78 @@ def plan_job(
         kubernetes=source.kubernetes,
         schedule=source.schedule,
     )
+
+
+def _hidden(folder: PurePosixPath | None, others: Collection[PurePosixPath]) -> Iterator[Tmpfs]:
+    """What covers the folders of other sources' destinations where they lie in this one's."""
+    below = {other for other in others if folder is not None and folder in other.parents}
+    for other in sorted(below):
+        if below.isdisjoint(other.parents):
+            yield Tmpfs(str(other), size=_NOTHING, mode=0o555)
+
+
+def within_data(target: str) -> bool:
+    """Whether a mount's target is ``/data`` or lies in it."""
+    return target == DATA_DIR or target.startswith(f"{DATA_DIR}/")
+
+
+def looking(plan: JobPlan) -> JobPlan:
+    """The plan of a container that only looks at what a source has loaded.
+
+    It has none of the source's code, state, arguments and secrets, but for what opens a destination in the
+    network; files can't be written, and where they are all that is looked at there is no network.
+    """
+    job, spec = plan.job, plan.container
+    kind = job.destination.type.rpartition(".")[2]
+    offline = job.destination.file is not None and kind != "ducklake"
+
+    def counts(name: str, text: str) -> bool:
+        own = text == ENV_REFERENCE + _proxy_value(name) or name.startswith("DESTINATION__")
+        return not text.startswith(ENV_REFERENCE) or (own and not offline)
+
+    env = {name: text for name, text in job.env.items() if counts(name, text)}
+    asked = {text.removeprefix(ENV_REFERENCE) for text in env.values() if text.startswith(ENV_REFERENCE)}
+    files = {}
+    for name in (SECRETS_FILE, CONFIG_FILE):
+        # A DuckDB file's place stands in the job, and nothing else is needed to read it.
+        if (
+            text := ""
+            if kind == "duckdb"
+            else _of_destination(plan.slice.files.get(name, ""), job.pipeline_name)
+        ):
+            files[name] = text
+    values = json.loads(plan.slice.files.get(VALUES_FILE, "{}"))
+    if asked:
+        files[VALUES_FILE] = json.dumps({name: values[name] for name in sorted(asked & set(values))})
+    kept = ("/etc/passwd", "/etc/resolv.conf", CA_BUNDLE_TARGET)
+    container = replace(
+        spec,
+        mounts=tuple(
+            replace(mount, read_only=True)
+            for mount in spec.mounts
+            if within_data(mount.target) or mount.target in kept
+        ),
+    )
+    if offline:
+        container = replace(container, network="none", extra_hosts={}, egress=(), gateway="")
+    return replace(
+        plan,
+        job=replace(job, env=env, kwargs={}, overrides=(), secret_names=()),
+        slice=Slice(files),
+        container=container,
+    )
+
+
+def _of_destination(text: str, pipeline: str) -> str:
+    """Of a TOML file the tables of the destination alone: those of the pipeline, and those of all."""
+    import tomli_w
+
+    table = tomllib.loads(text)
+    own = table.get(pipeline)
+    found = {name: table[name] for name in ("destination",) if name in table}
+    if isinstance(own, dict) and "destination" in own:
+        found[pipeline] = {"destination": own["destination"]}
+    return tomli_w.dumps(found) if found else ""
 
 
 def _dlts(value: WriteDisposition | SchemaContract | str | None) -> Any:

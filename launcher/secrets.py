@@ -6,6 +6,7 @@ them: two TOML files that dlt reads as they are, and the values of the ``env:NAM
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,29 @@ def destination_for(project: Project, source: Source, environ: Mapping[str, str]
     )
 
 
+def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Destination, ...]:
+    """The destinations of all sources, each once. One whose settings are wrong is left out."""
+    found = []
+    pipelines = {
+        name.partition("__DESTINATION__")[0].lower() for name in environ if "__DESTINATION__" in name
+    }
+    with contextlib.suppress(ConfigurationError):
+        pipelines |= {*read_toml(project.root / SECRETS), *read_toml(project.root / CONFIG)}
+    # Of those that say nothing of their own, one of each destination tells for all.
+    differing = {
+        (s.destination, s.pipeline_name if {s.pipeline_name, s.pipeline_name.lower()} & pipelines else ""): s
+        for s in project.sources
+    }
+    for source in differing.values():
+        # What its code says of itself matters to its own secrets alone, so no code is read here.
+        scope = _scope(project, source, sections=(), parameters=frozenset())
+        with contextlib.suppress(ConfigurationError):
+            secrets, config = _selected(project, scope, environ)
+            settings = destinations.settings(source.destination, source.pipeline_name, secrets, config)
+            found.append(destinations.resolve(project, source, settings))
+    return tuple(dict.fromkeys(found))
+
+
 def destination_extras(project: Project, source: Source, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The dlt extras that the destination needs. Raises ConfigurationError as ``destination_for``."""
     secrets, config = _selected(project, scope_of(project, source), environ)
@@ -97,16 +121,27 @@ def destination_extras(project: Project, source: Source, environ: Mapping[str, s
 def scope_of(project: Project, source: Source) -> Scope:
     """What of the secrets' files is this source's, and what is another's."""
     native = source.dlt_native
+    return _scope(
+        project,
+        source,
+        sections=code.sections(project, native.source_module, native.source_function),
+        parameters=code.parameters(project, native.source_module),
+    )
+
+
+def _scope(
+    project: Project, source: Source, *, sections: tuple[str, ...], parameters: frozenset[str]
+) -> Scope:
     others = {other.name for other in project.sources} | {other.name for other in project.foreign}
     return Scope(
         name=source.name,
         pipeline=source.pipeline_name,
-        sections=code.sections(project, native.source_module, native.source_function),
-        function=native.source_function,
+        sections=sections,
+        function=source.dlt_native.source_function,
         destination=source.destination,
         others=frozenset(others - {source.name}),
-        more=native.secret_sections,
-        parameters=code.parameters(project, native.source_module),
+        more=source.dlt_native.secret_sections,
+        parameters=parameters,
     )
 
 

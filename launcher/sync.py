@@ -121,18 +121,22 @@ def gather(
     image_for: ImageFor | None = None,
 ) -> Gathered:
     """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
-    from launcher.secrets import read_environment
+    from launcher.secrets import all_destinations, read_environment
+    from launcher.slices.destinations import folder_of
 
+    both = read_environment(project, environ)
     if engine.facts().own_hosts:
         user = Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False)
         host = Host(launcher=launcher)
     else:
         user = callers.of_project(project.root, environ, rootless=engine.facts().rootless)
         host = hosts.gather(project.private, project.custom_sources, environ, user, launcher)
+        folders = (folder_of(destination) for destination in all_destinations(project, both))
+        host = replace(host, data_folders=frozenset(filter(None, folders)))
     return Gathered(
         project,
         options,
-        read_environment(project, environ),
+        both,
         engine,
         user,
         host,

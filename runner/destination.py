@@ -24,8 +24,8 @@ _NEWER_FILE = re.compile(
 )
 _LOCKED = re.compile(r"Could not set lock on file|Conflicting lock is held", re.IGNORECASE)
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<what>.*?) ?\(PID (?P<pid>\d+)\)")
-_DATABASES = ("duckdb", "sqlalchemy")
-"""Types whose ``file`` is a database's, where that of others is a folder."""
+_DATABASES = ("duckdb", "sqlalchemy", "ducklake")
+"""Types whose ``file`` is a database's where it has a lock; that of others is a folder."""
 _BESIDE = (".wal", ".checkpoint", ".recovery", ".tmp", "-wal", "-shm", "-journal")
 """What DuckDB and SQLite open beside a database's file begins so after its name."""
 PATIENCE = 30.0
@@ -69,7 +69,7 @@ def check_file(destination: Destination) -> None:
     Whoever shares the folder may have put a FIFO there, which would be waited for without end, or a link.
     The same holds for what belongs to the database and stands beside it. Raises JobFailed, saying which.
     """
-    if destination.type.rpartition(".")[2] not in _DATABASES or destination.file is None:
+    if destination.type.rpartition(".")[2] not in _DATABASES or not destination.lock or not destination.file:
         return
     file = Path(destination.file)
     beside = tuple(f"{file.name}{end}" for end in _BESIDE)

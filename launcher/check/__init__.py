@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from launcher import owner
 from launcher.check import code as check_code
@@ -25,7 +25,7 @@ from launcher.environment import Verified, module_names
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 from launcher.plan import Slice
 from launcher.slices import code, literals
-from runner.contract import SECRETS_FILE, VALUES_FILE
+from runner.contract import SECRETS_FILE, VALUES_FILE, Destination
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -241,6 +241,18 @@ def _mounts(project: Project, source: Source) -> Iterator[Row]:
             yield Row(source.name, "environment", Level.WRONG, f"the mount {shown_path(place)} is not there")
 
 
+def _beside(project: Project, own: Destination, environ: Mapping[str, str]) -> Destination | None:
+    """Another destination's file in the folder of a file that is not the one which all share by default."""
+    from launcher.secrets import all_destinations
+    from launcher.slices.destinations import folder_of
+
+    folder = folder_of(own)
+    if folder is None or not own.lock or own.file == f"/{project.warehouse}":
+        return None
+    others = (other for other in all_destinations(project, environ) if other.file != own.file)
+    return next((other for other in others if folder_of(other) == folder), None)
+
+
 def _destination(project: Project, source: Source, environ: Mapping[str, str]) -> Iterator[Row]:
     from launcher.secrets import destination_for
 
@@ -248,8 +260,14 @@ def _destination(project: Project, source: Source, environ: Mapping[str, str]) -
         destination = destination_for(project, source, environ)
     except ConfigurationError:
         return  # the slice's own row says so
+    beside = _beside(project, destination, environ)
     kind = f"{destination.type} " if destination.type not in destination.shown else ""
     yield Row(source.name, "destination", Level.OK, f"{kind}{destination.shown}")
+    if beside is not None:
+        text = f"{destination.shown} lies beside {beside.shown}: the sources of either can change both"
+        file = PurePosixPath(destination.file or "")
+        hint = f"A folder of its own keeps others away: data/{file.stem}/{file.name}"
+        yield Row(source.name, "destination", Level.NOTE, text, hint)
 
 
 def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from launcher.engines.docker_spec import create_arguments
 from launcher.errors import EngineError
 from launcher.owner import as_caller
 from launcher.plan import ContainerSpec, JobPlan
+from launcher.planning import looking
 from runner import contract
 
 if TYPE_CHECKING:
@@ -88,8 +89,11 @@ def _wait(client: DockerClient, container: str) -> None:
 
 
 def show(client: DockerClient, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``runner.visit show`` answers. Raises EngineError where it doesn't."""
-    with held(client, plan) as container, translated():
+    """What ``runner.visit show`` answers, in a container that has what is looked at and nothing else.
+
+    Raises EngineError where it doesn't.
+    """
+    with held(client, looking(plan)) as container, translated():
         made = client.api.exec_create(
             container, [PYTHON, "-m", "runner.visit", "show", json.dumps(question)], stdout=True, stderr=True
         )

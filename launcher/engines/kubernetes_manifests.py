@@ -73,7 +73,7 @@ def check_plan(plan: JobPlan) -> None:
     """Refuse what Kubernetes can't do for this plan. Raises ConfigurationError with the way out."""
     source = plan.job.source
     for mount in plan.container.mounts:
-        if mount.target not in _OF_THE_HOST:
+        if mount.target not in _OF_THE_HOST and not mount.target.startswith(f"{DATA_DIR}/"):
             raise ConfigurationError(
                 f"{source}: mount {mount.source} is a folder of this host; a cluster's nodes don't have it",
                 "let the source read it over the network, or put it into custom_sources/, which images hold",

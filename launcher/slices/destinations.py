@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from launcher.config.destinations import EXTRAS
@@ -15,7 +16,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError, near_miss
 from launcher.slices.local_files import Local, Place, local_of
-from runner.contract import Destination
+from runner.contract import DATA_DIR, Destination
 
 Table = dict[str, Any]
 
@@ -71,6 +72,21 @@ def resolve(project: Project, source: Source, found: Settings) -> Destination:
     if local is None:
         return Destination(found.type, name, shown=_shown_address(found) or found.name)
     return Destination(found.type, name, local.inside, local.lock, shown_path(local.file))
+
+
+def folder_of(destination: Destination) -> PurePosixPath | None:
+    """The folder below ``/data`` that holds the destination's files, and all that its sources may see of it.
+
+    A database keeps files beside its own, so it is the folder that it lies in. A lake may have its catalog in
+    one folder and its files in another, so it is the whole. None for what is reached by network.
+    """
+    if destination.file is None:
+        return None
+    kind = destination.type.rpartition(".")[2]
+    if kind == "ducklake":
+        return PurePosixPath(DATA_DIR)
+    file = PurePosixPath(destination.file)
+    return file.parent if kind in ("duckdb", "sqlalchemy") else file
 
 
 def _place(project: Project, source: Source, found: Settings) -> Place:
