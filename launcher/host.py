@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
@@ -85,6 +86,7 @@ def prepare(plan: JobPlan, data: Path) -> None:
     """
     user = plan.container.user
     plan.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _open_again(plan.state_dir)
     writable = [plan.state_dir]
     writable += [mount.source for mount in plan.container.mounts if within_data(mount.target)]
     covered = [_below(data, tmpfs.target) for tmpfs in plan.container.tmpfs if within_data(tmpfs.target)]
@@ -134,6 +136,22 @@ def _give(folder: Path, user: Caller) -> None:
     try:
         if os.fstat(descriptor).st_uid == 0:
             os.fchown(descriptor, user.uid, user.gid)
+    finally:
+        os.close(descriptor)
+
+
+def _open_again(folder: Path) -> None:
+    """A source may have taken its user's rights to its own state folder away."""
+    if folder.lstat().st_mode & 0o700 == 0o700:
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except PermissionError:
+        with contextlib.suppress(PermissionError):  # nobody else can have put a link there
+            folder.chmod(0o700)
+        return
+    try:
+        os.fchmod(descriptor, 0o700)
     finally:
         os.close(descriptor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 import sys
 import typing
 from collections.abc import Iterator
@@ -40,17 +41,20 @@ def store(path: Path, result: dict[str, typing.Any], limit: int | None) -> None:
     place. Raises OSError.
     """
     data = shortened(result, limit)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # The source can leave whatever it likes in this folder: a name that is taken is not opened, nor is a
+    # link followed or a FIFO waited for.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _write(beside, data)
+        _write(beside, data, os.O_EXCL)
         beside.replace(path)
     except OSError:
         beside.unlink(missing_ok=True)
         _write(path, data)
 
 
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as stream:
+def _write(path: Path, data: bytes, *flags: int) -> None:
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, how | sum(flags), 0o600), "wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())

@@ -12,7 +12,7 @@ from launcher import clean
 from launcher.engines.docker_client import Input
 from launcher.engines.docker_logs import Follower
 from launcher.engines.docker_memory import Memory
-from launcher.engines.ending import Exit, conclude, read_result
+from launcher.engines.ending import Exit, clear_result, conclude, read_result
 from launcher.engines.joblog import LogFile, Sorter
 from launcher.engines.protocol import Ended, Observer, StopRequest
 from launcher.plan import JobPlan
@@ -60,9 +60,12 @@ class Job:
         self._asked: FailureKind | None = None
 
     def run(self) -> Ended:
-        """Start it, hand it its job, wait for its end. Raises what the SDK raises where it can't start."""
+        """Start it, hand it its job, wait for its end. Raises what the SDK raises where it can't start.
+
+        And ConfigurationError where the state folder can't be used.
+        """
         result_file = self._plan.state_dir / self._plan.job.result_file.rpartition("/")[2]
-        result_file.unlink(missing_ok=True)
+        clear_result(result_file)
         stdin = Input(self._api, self._container)
         try:
             self._api.start(self._container)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import secrets
+import shutil
 import signal
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher import clean, foreign_files
 from launcher.engines import answers
 from launcher.engines.protocol import Ended
+from launcher.errors import ConfigurationError
 from runner.contract import FailureKind, Result
 
 
@@ -80,6 +86,40 @@ def read_result(file: Path) -> Result | None:
         return answers.result(foreign_files.read(file, most=answers.RESULT_BYTES, follow=False))
     except OSError:
         return None
+
+
+def clear_result(file: Path) -> None:
+    """Remove whatever lies where the runner will leave its result, without following or entering it.
+
+    A folder gets another name first, which takes no right within it. What of it can't be removed then
+    (folders without rights, too many levels) is the source's own litter. Raises ConfigurationError
+    where the folder of the file can't be used.
+    """
+    try:
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unusable(file.parent, error) from None
+    try:
+        if not stat.S_ISDIR(os.lstat(file.name, dir_fd=folder).st_mode):
+            os.unlink(file.name, dir_fd=folder)
+            return
+        aside = f".{file.name}.{secrets.token_hex(8)}"
+        os.rename(file.name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(file.parent, error) from None
+    finally:
+        os.close(folder)
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(file.with_name(aside), ignore_errors=True)
+
+
+def _unusable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{folder} can't be used: {error.strerror or error}",
+        "remove it: the source's state is then restored from its destination",
+    )
 
 
 def size(count: int) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.ending import Exit, conclude, read_result, size
+from launcher.engines.ending import Exit, clear_result, conclude, read_result, size
+from launcher.errors import ConfigurationError
 from runner.contract import Failure, FailureKind, Result, to_json
 
 OK = Result(status="ok", exit_code=0, rows={"t": 3})
@@ -94,3 +95,60 @@ def test_a_result_that_is_a_link_a_folder_or_a_pipe_is_not_followed(tmp_path: Pa
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     assert [read_result(tmp_path / name) for name in ("link", "folder", "pipe", "missing")] == [None] * 4
+
+
+def _deep(folder: Path, levels: int) -> None:
+    """Folders in folders: more than a path may have characters, so each is made from the one above."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d" * 100, dir_fd=descriptor)
+        below = os.open("d" * 100, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "left", ["file", "link", "dangling", "pipe", "folder", "closed", "deep", "bytes", "none"]
+)
+def test_whatever_lies_where_the_result_will_be_is_out_of_the_way(tmp_path: Path, left: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("x")
+    state = tmp_path / "state"
+    state.mkdir()
+    file = state / "result.json"
+    if left == "file":
+        file.write_text("x")
+    elif left == "link":
+        file.symlink_to(outside)
+    elif left == "dangling":
+        file.symlink_to(tmp_path / "nowhere")
+    elif left == "pipe":
+        os.mkfifo(file)
+    elif left != "none":
+        file.mkdir()
+        (file / "link").symlink_to(outside)
+    if left == "closed":
+        (file / "inner").mkdir(mode=0o000)
+        file.chmod(0o000)
+    if left == "deep":
+        _deep(file, 1200)
+    if left == "bytes":
+        (Path(os.fsdecode(os.fsencode(file) + b"/\xff\x80\n\x1b[2J"))).mkdir()
+    clear_result(file)
+    assert not os.path.lexists(file)
+    assert (outside / "kept").read_text() == "x"
+    if left not in ("closed", "deep"):
+        assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", ["missing", "link", "file"])
+def test_a_state_folder_that_is_none_is_a_clear_error(tmp_path: Path, there: str) -> None:
+    folder = tmp_path / "state"
+    if there == "link":
+        folder.symlink_to(tmp_path)
+    if there == "file":
+        folder.write_text("x")
+    with pytest.raises(ConfigurationError, match="can't be used"):
+        clear_result(folder / "result.json")

@@ -60,6 +60,14 @@ def test_the_folders_that_a_job_writes_to_are_made_and_are_its_users(tmp_path: P
     assert (tmp_path / ".dltpod").stat().st_uid == os.geteuid()
 
 
+def test_a_state_folder_that_a_source_closed_is_opened_again(tmp_path: Path) -> None:
+    made = plan(tmp_path, caller=ME)
+    prepare(made, tmp_path / "data")
+    made.state_dir.chmod(0o000)
+    prepare(made, tmp_path / "data")
+    assert made.state_dir.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_mount_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
     made = plan(tmp_path, source(mounts=("missing:/in",)), caller=ME)
     with pytest.raises(ConfigurationError, match="missing is not there"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import contract
+from runner import contract, results
 from runner.contract import Event, ExitCode, FailureKind
 from tests.unit.runner.box import TOKEN, Box
 
@@ -75,6 +75,70 @@ def test_what_a_source_prints_in_any_way_cannot_tear_or_forge_an_event(box: Box)
     for text in ("binary", '"result": {}', "from a child", "to stderr", "from a fork"):
         assert text in outcome.log
         assert text not in outcome.stdout
+
+
+def test_what_a_source_writes_to_the_runners_own_pipe_does_not_end_the_run(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import os
+
+        BAD = [
+            b"no JSON", b"[]", b"{}", b"7", b"[" * 60_000 + b"]" * 60_000, b"\\xff", b'{"event": ["note"]}',
+            b'{"event":"result","result":' + b'{"a":' * 60_000 + b"1" + b"}" * 60_001,
+            b'{"event":"note","text":"\\ud800"}', b'{"event":"progress","rows":NaN}',
+            b'{"event":"result"}', b'{"event":"result","result":[]}', b'{"event":"result","result":5}',
+            b'{"event":"phase","phase":{"a":[]}}', b'{"event":"note","text":' + b"9" * 5000 + b"}",
+        ]
+
+        def orders():
+            for descriptor in range(3, 40):
+                try:
+                    os.write(descriptor, b"\\n".join(BAD) + b"\\n")
+                except OSError:
+                    pass
+            yield [{"id": 1}]
+        """,
+    )
+    outcome = box.run()
+    assert (outcome.code, outcome.stored.status) == (0, "ok"), outcome.log
+    assert any("a" in str(event.get("phase")) for event in outcome.events)
+
+
+def test_a_result_of_another_shape_ends_the_run_with_a_code_of_its_own(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import os, time
+
+        def orders():
+            for descriptor in range(3, 40):
+                try:
+                    os.write(descriptor, b'{"event":"result","result":{"exit_code":"zero","notes":5}}\\n')
+                except OSError:
+                    pass
+            time.sleep(0.5)
+            os._exit(0)
+            yield
+        """,
+    )
+    process = box.start(box.job())
+    process.wait(30)
+    assert process.returncode == ExitCode.FAILED
+
+
+def test_the_result_is_written_to_no_place_that_the_source_chose(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    file = tmp_path / "result.json"
+    for place in (file, file.with_name(f".{file.name}.{os.getpid()}")):
+        place.symlink_to(outside)
+    results.store(file, {"status": "ok"}, None)
+    assert (outside.read_text(), file.is_symlink()) == ("kept", False)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        results.store(file, {"status": "ok"}, None)
 
 
 def test_every_line_of_many_writers_arrives_whole_and_once(box: Box) -> None:
