@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from launcher import owner as owners
+from launcher.config.mounts import Guard
 from launcher.egress import DNS_UID, DNS_USER
 from launcher.errors import ConfigurationError
 from launcher.plan import Caller, Host, JobPlan
-from launcher.planning import within_data
-from launcher.policy import engine_socket
-from runner.contract import DATA_DIR
+from launcher.planning import CA_BUNDLE_TARGET, within_data
+from runner.contract import CUSTOM_SOURCES_DIR, DATA_DIR
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OWN = (CUSTOM_SOURCES_DIR, "/etc/passwd", "/etc/resolv.conf", CA_BUNDLE_TARGET)
+"""Where dltpod's own mounts stand in the container, beside state and data."""
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -92,9 +95,8 @@ def prepare(plan: JobPlan, data: Path) -> None:
     covered = [_below(data, tmpfs.target) for tmpfs in plan.container.tmpfs if within_data(tmpfs.target)]
     for folder in (*writable, *covered):
         # An engine would make what it mounts something over, as root.
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder, data, user)
     for folder in writable:
-        _give(folder, user)
         check_writable(folder, user)
     if plan.job.destination.file is not None:
         file = data / Path(plan.job.destination.file).relative_to(DATA_DIR)
@@ -104,40 +106,33 @@ def prepare(plan: JobPlan, data: Path) -> None:
     for mount in plan.container.mounts:
         if mount.target in texts:
             _keep(mount.source, texts[mount.target])
+    guard = Guard(data.parent)
     for mount in plan.container.mounts:
         if mount.source in writable:
             continue
-        if not mount.source.exists():
+        try:
+            there = mount.source.exists()
+        except PermissionError:
+            raise ConfigurationError(
+                f"source '{plan.job.source}': mount {mount.source} lies where this user may not go",
+                "mend container.mounts in sources.yml, or the folder's permissions",
+            ) from None
+        if not there:
             raise ConfigurationError(
                 f"source '{plan.job.source}': mount {mount.source} is not there",
                 "make it, or mend container.mounts in sources.yml",
             )
-        socket = engine_socket(mount.source.resolve())
-        if socket is not None or stat.S_ISSOCK(mount.source.stat().st_mode):
+        # Links may lead elsewhere than when sources.yml was read.
+        wrong = None if mount.target in _OWN else guard.fault(mount.source, read_only=mount.read_only)
+        if wrong is not None:
             raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} would hand over a socket of this host",
-                "no source may have an engine's socket: take the mount out of sources.yml",
+                f"source '{plan.job.source}': mount {mount.source} would hand over too much: it {wrong}",
+                "mend container.mounts in sources.yml",
             )
 
 
 def _below(data: Path, target: str) -> Path:
     return data / PurePosixPath(target).relative_to(DATA_DIR)
-
-
-def _give(folder: Path, user: Caller) -> None:
-    """In a project of root's own: make one folder that is root's the job's user's."""
-    if user.owns_files or not owners.is_root():
-        return
-    try:
-        # By its descriptor, so that what is changed is what was looked at.
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return  # a link that root made: what it leads to stays as root wants it
-    try:
-        if os.fstat(descriptor).st_uid == 0:
-            os.fchown(descriptor, user.uid, user.gid)
-    finally:
-        os.close(descriptor)
 
 
 def _open_again(folder: Path) -> None:
@@ -154,6 +149,37 @@ def _open_again(folder: Path) -> None:
         os.fchmod(descriptor, 0o700)
     finally:
         os.close(descriptor)
+
+
+def _make(folder: Path, data: Path, user: Caller) -> None:
+    """Make a folder; in a project of root's own it then is the job's user's, if it was root's.
+
+    Nothing below its ``data`` is reached by a link, for jobs write there: ConfigurationError.
+    """
+    if user.owns_files or not owners.is_root():
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    below = folder.relative_to(data).parts if data in folder.parents else ()
+    top = data if below else folder
+    top.mkdir(parents=True, exist_ok=True)
+    if top.is_symlink() and not below:
+        return  # root's own, and what it leads to stays as root wants it
+    here = os.open(top, _FOLDER | (0 if below else os.O_NOFOLLOW))
+    try:
+        for name in below:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=here)
+            above, here = here, os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+            os.close(above)
+        if os.fstat(here).st_uid == 0:
+            os.fchown(here, user.uid, user.gid)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder} can't be made without following a link: {error.strerror}",
+            f"`ls -la {data}` shows what jobs put there",
+        ) from None
+    finally:
+        os.close(here)
 
 
 def check_writable(folder: Path, user: Caller) -> None:

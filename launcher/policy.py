@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
+from launcher.config.mounts import engine_socket
+from launcher.egress import DNS_UID
 from launcher.errors import ConfigurationError
 from launcher.plan import ContainerSpec, Restart
-
-SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock")
-"""Whoever can write to one of these owns the host."""
-_SOCKET_FOLDERS = tuple(
-    Path(text)
-    for text in (
-        "/var/run/docker.sock",
-        "/run/docker.sock",
-        "/run/podman/podman.sock",
-        "/run/containerd/containerd.sock",
-        "/run/crio/crio.sock",
-        "/run/buildkit/buildkitd.sock",
-    )
-)
 
 
 def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
     """The same container with every wall up.
 
     ``rootless`` says that uid 0 in the container is an ordinary user of the host. Raises
-    ConfigurationError where the container as asked for can't be walled in: root, a network
-    namespace of others, an engine's socket, no memory limit.
+    ConfigurationError where the container as asked for can't be walled in: root, a
+    gateway's name server, a network namespace of others, an engine's socket, no memory limit.
     """
     if spec.user.uid == 0 and not rootless:
         raise ConfigurationError(
             f"{spec.name} would run as root", "run dltpod as an ordinary user, or under rootless Docker"
+        )
+    if spec.user.uid == DNS_UID:
+        raise ConfigurationError(
+            f"{spec.name} would run as uid {DNS_UID}, which an egress gateway lets ask any name server",
+            "give the project's folder to another user, or call dltpod as another one",
         )
     if spec.network == "host" or spec.network.startswith("container:"):
         raise ConfigurationError(
@@ -56,17 +48,3 @@ def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
         init=True,
         restart=Restart.NEVER,
     )
-
-
-def engine_socket(path: Path) -> str | None:
-    """The engine's socket that a mount of ``path`` would show, None where there is none.
-
-    Looks at the path alone, so that it may be used in planning; a caller with a disk at hand
-    passes the resolved path too.
-    """
-    if path.name in SOCKETS:
-        return path.name
-    for socket in _SOCKET_FOLDERS:
-        if socket.is_relative_to(path):
-            return str(socket)
-    return None

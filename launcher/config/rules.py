@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,25 +10,11 @@ from pathlib import Path
 from launcher.config.destinations import EXTRAS
 from launcher.config.document import PathKey
 from launcher.config.forms import mount, reserved, split_mount
+from launcher.config.mounts import Guard
 from launcher.errors import near_miss
 
 Found = tuple[PathKey, str]
 """Path of a fault, and its text."""
-
-_SOCKETS = (
-    "/run/docker.sock",
-    "/var/run/docker.sock",
-    "/run/podman/podman.sock",
-    "/run/containerd/containerd.sock",
-    "/run/crio/crio.sock",
-)
-_HOME_SOCKETS = (
-    ".docker/run/docker.sock",
-    ".docker/desktop/docker.sock",
-    ".colima/default/docker.sock",
-    ".rd/docker.sock",
-)
-_HOST_FOLDERS = ("/proc", "/sys", "/dev", "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd")
 
 
 @dataclass(frozen=True)
@@ -80,10 +65,17 @@ def destinations(asked: Iterator[tuple[PathKey, str]], configured: Collection[st
 
 def mounts(root: Path, asked: Iterator[tuple[PathKey, str]]) -> Iterator[Found]:
     """Mounts that would hand over an engine, the host, or other sources' secrets."""
-    for path, text in asked:
-        wrong = None if mount(text) else mount_fault(root, text)  # a form that is wrong has been told
+    formed = [(path, text) for path, text in asked if not mount(text)]  # a form that is wrong has been told
+    guard = Guard(root, [mount_source(root, text) for _, text in formed if not split_mount(text)[2]])
+    for path, text in formed:
+        wrong = mount_fault(root, text, guard)
         if wrong:
             yield path, wrong
+
+
+def mount_fault(root: Path, text: str, guard: Guard | None = None) -> str | None:
+    """What is wrong with a mount's host path, links followed; None if nothing is."""
+    return (guard or Guard(root)).fault(mount_source(root, text), read_only=split_mount(text)[2])
 
 
 def mount_source(root: Path, text: str) -> Path:
@@ -93,42 +85,3 @@ def mount_source(root: Path, text: str) -> Path:
     if host == "~" or host.startswith("~/"):
         path = Path(os.path.expanduser(host))  # noqa: PTH111 - no error where there is no home
     return Path(os.path.normpath(root / path))
-
-
-def mount_fault(root: Path, text: str) -> str | None:
-    """What is wrong with a mount's host path, links followed; None if nothing is."""
-    host = mount_source(root, text)
-    spellings = {host, Path(os.path.realpath(host))}
-    if any(_holds_socket(p) for p in spellings):
-        return (
-            "would hand the source an engine's socket, and with it this host; mount the folder that it needs"
-        )
-    for p in spellings:
-        if any(p == Path(f) or Path(f) in p.parents for f in _HOST_FOLDERS):
-            return "must not be the host's own /proc, /sys, /dev or an engine's store"
-    private = [root / ".dlt", root / ".env", root / ".dltpod"]
-    for p in spellings:
-        for kept in [*private, *(Path(os.path.realpath(k)) for k in private)]:
-            if p == kept or p in kept.parents or kept in p.parents:
-                return (
-                    "would hand over all sources' secrets (.dlt/, .env, .dltpod/); mount a folder beside them"
-                )
-    return None
-
-
-def _holds_socket(path: Path) -> bool:
-    engine = os.environ.get("DOCKER_HOST", "")
-    asked = [engine.removeprefix("unix://")] if engine.startswith("unix://") else []
-    for socket in (*_SOCKETS, *asked):
-        for spelling in {Path(socket), Path(os.path.realpath(socket))}:
-            if path == spelling or path in spelling.parents:
-                return True
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    at_home = [Path.home() / s for s in _HOME_SOCKETS] if "HOME" in os.environ else []
-    for maybe in (*at_home, Path(runtime) / "docker.sock", Path(runtime) / "podman" / "podman.sock"):
-        if path == maybe or (path in maybe.parents and maybe.exists()):
-            return True
-    try:
-        return stat.S_ISSOCK(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from launcher.caller import decide
+from launcher.egress import DNS_UID
+from launcher.errors import ConfigurationError
 from launcher.plan import Caller
+from tests.unit.engine.builders import plan, source
 
 
 def test_an_ordinary_user_is_the_containers_user() -> None:
@@ -35,3 +42,17 @@ def test_the_group_of_root_is_never_lent() -> None:
 
 def test_under_rootless_docker_uid_0_is_the_caller() -> None:
     assert decide(uid=1000, gid=1000, owner=(0, 0), environ={}, rootless=True) == Caller(0, 0, True)
+
+
+@pytest.mark.parametrize("egress", [(), ("api.example.com:443",)])
+def test_no_job_has_the_uid_that_may_ask_name_servers_in_an_egress_gateway(
+    tmp_path: Path, egress: tuple[str, ...]
+) -> None:
+    for found in (
+        decide(uid=DNS_UID, gid=100, owner=(5, 5), environ={}, rootless=False),
+        decide(uid=0, gid=0, owner=(DNS_UID, 100), environ={}, rootless=False),
+        decide(uid=0, gid=0, owner=(0, 0), environ={"SUDO_UID": str(DNS_UID)}, rootless=False),
+    ):
+        with pytest.raises(ConfigurationError, match=f"uid {DNS_UID}") as caught:
+            plan(tmp_path, source(egress=egress), caller=found)
+        assert "another user" in caught.value.hint

@@ -92,3 +92,13 @@ def test_a_folder_that_the_jobs_user_cannot_write_is_refused_with_the_line_that_
     with pytest.raises(ConfigurationError) as caught:
         prepare(made, tmp_path / "data")
     assert f"chown -R {other.uid}:{other.gid}" in caught.value.hint
+
+
+def test_a_mount_whose_link_leads_elsewhere_than_when_it_was_read_is_refused_at_the_start(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "custom_sources").mkdir()
+    (tmp_path / "docs").symlink_to("custom_sources")
+    made = plan(tmp_path, source(mounts=("docs:/workspace/docs:rw",)), caller=ME)
+    with pytest.raises(ConfigurationError, match="would let the source write custom_sources"):
+        prepare(made, tmp_path / "data")

@@ -22,6 +22,7 @@ from launcher.images import scratch
 from launcher.options import SyncOptions
 from launcher.plan import Caller
 from launcher.sync import sync
+from runner.contract import Destination
 from tests.unit.engine.builders import FakeEngine, ok, plan
 
 OWNER = 54321
@@ -303,6 +304,20 @@ def test_in_a_project_of_roots_a_link_of_roots_is_followed_and_what_it_leads_to_
     assert (place / "disk").stat().st_uid == 0
     os.chown(place / "disk", 65532, 65532)
     prepare(plan(project, caller=Caller(65532, 65532, owns_files=False)), project / "data")
+
+
+def test_in_a_project_of_roots_no_link_of_a_jobs_in_data_makes_root_make_or_give_a_folder(
+    project: Path, roots: Path
+) -> None:
+    os.chown(project, 0, 0)
+    (project / "data").mkdir()
+    (project / "data/deep").symlink_to(roots)
+    before = state_of(roots)
+    file = Destination("duckdb", file="/data/deep/er/warehouse.duckdb")
+    made = plan(project, caller=Caller(65532, 65532, owns_files=False), destination=file)
+    with pytest.raises(ConfigurationError, match="without following a link"):
+        prepare(made, project / "data")
+    assert state_of(roots) == before
 
 
 def test_a_warehouse_that_root_made_by_hand_is_told_before_the_job_starts(project: Path) -> None:
