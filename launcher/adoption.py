@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from launcher.engines.protocol import Adopts, Engine
-from launcher.history import INTERRUPTED, RUNNING, History, RunRecord
+from launcher.history import INTERRUPTED, RUNNING, History, HistoryError, RunRecord
 from launcher.run import finish
 
 
@@ -33,7 +32,7 @@ def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ..
     for collected in engine.collect(project, logs):
         record = replace(waiting[collected.run_id], failure_kind=None, message="", hint="")
         record = finish(record, collected.ended, attempts=record.attempts, seconds=collected.seconds)
-        with contextlib.suppress(OSError, sqlite3.Error):
+        with contextlib.suppress(OSError, HistoryError):
             history.write(record)
         learnt.append(record)
     return tuple(learnt)

@@ -7,13 +7,16 @@ import dataclasses
 import datetime
 import itertools
 import json
+import math
 import sqlite3
 import urllib.parse
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from launcher import clean
+from launcher.errors import DltpodError
 from launcher.presence import Alive
 from runner.contract import FailureKind
 
@@ -24,6 +27,8 @@ PLANNED = "planned"
 """Of a dry run: nothing was started, and history keeps nothing."""
 INTERRUPTED = "interrupted"
 """The launcher of this run died before it could say how the run ended."""
+DAMAGED = "damaged"
+"""Of this run history holds something that dltpod did not write. Never written."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -37,7 +42,14 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_by_source ON runs (source, started);
 CREATE TABLE IF NOT EXISTS stops (run_id TEXT PRIMARY KEY);
 """
+_COLUMNS = "run_id, source, status, started, launcher, record"
 _BUSY_SECONDS = 30.0
+_HIGHEST = 2**63 - 1
+_BEFORE_ALL = "1970-01-01T00:00:00Z"
+
+
+class HistoryError(DltpodError):
+    """The file of history can't be used."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class RunRecord:
     run_id: str
     source: str
     status: str
-    """``running``, ``ok``, ``failed`` or ``interrupted``."""
+    """``running``, ``ok``, ``failed`` or ``interrupted``; ``damaged`` where that can't be known."""
     started: str
     ended: str | None = None
     seconds: float = 0.0
@@ -100,7 +112,8 @@ class History:
 
     With ``alive``, which tells whether a launcher lives, a run whose launcher died is read as
     interrupted; only ``reconcile`` writes that down. Reading changes no file.
-    Raises OSError or sqlite3.Error where the folder or the file can't be used.
+    A record that is damaged is read as ``DAMAGED`` and hides no other. Raises OSError or HistoryError where
+    the folder or the file can't be used.
     """
 
     def __init__(self, folder: Path, alive: Alive | None = None) -> None:
@@ -169,8 +182,8 @@ class History:
         where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         values = ([] if source is None else [source]) + sorted(written)
         most = -1 if limit is None or statuses else limit
-        query = f"SELECT record FROM runs{where} ORDER BY started DESC, rowid DESC LIMIT {most}"
-        records = [self._seen(_record(text)) for (text,) in self._read(query, values)]
+        query = f"SELECT {_COLUMNS} FROM runs{where} ORDER BY started DESC, rowid DESC LIMIT {most}"
+        records = [self._seen(_record(row)) for row in self._read(query, values)]
         wanted = (record for record in records if not statuses or record.status in statuses)
         return tuple(itertools.islice(wanted, limit))
 
@@ -178,9 +191,9 @@ class History:
         """One run by its id or by the beginning of its id, None where there is none or several."""
         if not self.file.exists() or not run_id:
             return None
-        query = "SELECT record FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2"
+        query = f"SELECT {_COLUMNS} FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2"
         rows = self._read(query, (len(run_id), run_id))
-        return self._seen(_record(rows[0][0])) if len(rows) == 1 else None
+        return self._seen(_record(rows[0])) if len(rows) == 1 else None
 
     def last(self, sources: Sequence[str]) -> dict[str, RunRecord]:
         """The newest finished or running run of each source that has one."""
@@ -197,11 +210,13 @@ class History:
             # Nobody writes. To look for a write-ahead log would make one.
             with contextlib.suppress(sqlite3.DatabaseError):
                 return self._rows("immutable=1", query, values)
-        return self._rows("mode=ro", query, values)
+        with _told(self.file):
+            return self._rows("mode=ro", query, values)
 
     def _rows(self, mode: str, query: str, values: Sequence[Any]) -> list[Any]:
         place = urllib.parse.quote(str(self.file.absolute()))
         connection = sqlite3.connect(f"file:{place}?{mode}", timeout=_BUSY_SECONDS, uri=True)
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
         try:
             # Another launcher may have made the file a moment ago, and its tables not yet.
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
@@ -213,6 +228,11 @@ class History:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _told(self.file), self._connected() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             # WAL lets readers go on while a launcher writes. Two launchers that open a new file
@@ -261,16 +281,111 @@ def _moment(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+@contextlib.contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Turns what SQLite raises into HistoryError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise HistoryError(
+            f"{file} can't be used: {error}", "is its disk full, its folder read-only, or its file locked?"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(
+            f"{file} is damaged: {error}",
+            "move it away, and dltpod begins a new one: sources go on where they were, only the list of runs"
+            " is lost",
+        ) from None
+
+
 def _text(record: RunRecord) -> str:
-    return json.dumps(dataclasses.asdict(record), ensure_ascii=False)
+    return json.dumps(dataclasses.asdict(record))
 
 
-def _record(text: str) -> RunRecord:
+def _record(row: Sequence[Any]) -> RunRecord:
+    """A row of ``_COLUMNS`` as a record, whatever stands in it."""
+    try:
+        record = _parsed(row[-1])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        return _damaged(row)
+    columns = (record.run_id, record.source, record.status, record.started, record.launcher)
+    return record if columns == tuple(row[:-1]) else _damaged(row)
+
+
+def _damaged(row: Sequence[Any]) -> RunRecord:
+    run_id, source, _, started = (clean.line(str(value), 200) for value in row[:4])
+    try:
+        _a_moment(started)
+    except (ValueError, OverflowError):
+        started = _BEFORE_ALL
+    return RunRecord(
+        run_id,
+        source,
+        DAMAGED,
+        started,
+        message="what history holds of this run is damaged",
+        hint="its log may still be in .dltpod/logs; the runs before and after are not touched",
+    )
+
+
+def _parsed(text: Any) -> RunRecord:
+    """The record that a JSON object holds. Raises ValueError, TypeError and the like on anything else."""
     data = json.loads(text)
-    names = {f.name for f in dataclasses.fields(RunRecord)}
-    known = {key: value for key, value in data.items() if key in names}
-    kind = known.get("failure_kind")
-    known["failure_kind"] = FailureKind(kind) if kind is not None else None
-    for name in ("load_ids", "resumed_load_ids", "notes", "verdicts"):
-        known[name] = tuple(known.get(name) or ())
-    return RunRecord(**known)
+    known = {
+        f.name: _READ[str(f.type)](data[f.name]) for f in dataclasses.fields(RunRecord) if f.name in data
+    }
+    record = RunRecord(**known)
+    if record.status not in (RUNNING, OK, FAILED, INTERRUPTED):
+        raise ValueError(record.status)
+    for moment in (record.started, record.ended):
+        if moment is not None:
+            _a_moment(moment)
+    return record
+
+
+def _a_moment(text: str) -> None:
+    """Raises ValueError where the text is no time with a zone."""
+    if _moment(text).tzinfo is None:
+        raise ValueError(text)
+    _moment(text).astimezone(datetime.timezone.utc)
+
+
+def _a(*kinds: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if type(value) not in kinds:  # not by isinstance: a bool is an int to Python
+            raise TypeError(value)
+        if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= _HIGHEST):
+            raise ValueError(value)
+        # What an older dltpod wrote is not clean.
+        return clean.lines(value) if isinstance(value, str) else value
+
+    return read
+
+
+def _none_or(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _mapping(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: {clean.line(key): read(item) for key, item in _a(dict)(value).items()}
+
+
+def _tuple(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: tuple(read(item) for item in _a(list)(value))
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "str": _a(str),
+    "str | None": _none_or(_a(str)),
+    "bool": _a(bool),
+    "int": _a(int),
+    "int | None": _none_or(_a(int)),
+    "float": _a(float, int),
+    "FailureKind | None": _none_or(FailureKind),
+    "Mapping[str, str]": _mapping(_a(str)),
+    "Mapping[str, int]": _mapping(_a(int)),
+    "Mapping[str, float]": _mapping(_a(float, int)),
+    "tuple[str, ...]": _tuple(_a(str)),
+    "tuple[Mapping[str, Any], ...]": _tuple(_mapping(_a(bool, str))),
+}
+"""How a field of ``RunRecord`` is read from JSON, by its type."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from launcher.audience import Silent
 from launcher.errors import ConfigurationError
-from launcher.history import FAILED, INTERRUPTED, OK, RUNNING, History, RunRecord
+from launcher.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, RunRecord
 from runner.contract import ENV_REFERENCE, FailureKind
 
 ATTEMPTS = 4
@@ -170,6 +170,6 @@ class Notifier(Silent):
             counts = (
                 earlier.action == "sync" and earlier.limit is None and earlier.failure_kind not in _UNTOLD
             )
-            if earlier.started < record.started and earlier.status != RUNNING and counts:
+            if earlier.started < record.started and earlier.status not in (RUNNING, DAMAGED) and counts:
                 return earlier
         return None

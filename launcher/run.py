@@ -37,7 +37,7 @@ def run_source(
 
     With ``wait``, a source that another run holds is waited for. Raises AlreadyRunning where it is
     held and not waited for (history then keeps nothing of this run), ConfigurationError where the
-    engine can't run such a job at all, and OSError or sqlite3.Error where history can't be written.
+    engine can't run such a job at all, and OSError or HistoryError where history can't be written.
     """
     record = begin(plan, engine.name, launcher)
     began = time.monotonic()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 
 import click
 
 from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
 from launcher.errors import ConfigurationError, Exit
+from launcher.history import HistoryError
 
 
 @click.command("stop")
@@ -35,7 +35,7 @@ def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace:
     for name in wanted:
         if name in running:
             # Who may stop the container but not write here stops it all the same.
-            with contextlib.suppress(OSError, sqlite3.Error):
+            with contextlib.suppress(OSError, HistoryError):
                 history.ask_to_stop(running[name])
         stopped = connected.stop(project.name, name, grace=grace)
         click.echo(f"{name}: {'stopped, run ' + stopped.run_id if stopped else 'does not run'}")

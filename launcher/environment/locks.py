@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from launcher import owner
+from launcher import clean, owner
 from launcher.config.models import Project, Source
 from launcher.environment import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
@@ -275,7 +275,7 @@ def _resolve(
             errors="replace",
         )
         if done.returncode != 0:
-            text = done.stderr.splitlines()
+            text = [clean.line(line) for line in done.stderr.splitlines()]
             if any("exclude-newer" in line for line in text[:3]):
                 raise CutoffError(
                     f"--exclude-newer '{cutoff}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from launcher import owner
+from launcher import clean, owner
 from launcher.config.models import VerifiedSources
 from launcher.environment import requirements_files, requirements_local
 from launcher.environment.requirement import Requirement
@@ -172,7 +172,7 @@ class Repository:
         except subprocess.TimeoutExpired:
             raise _GitFailed("no answer within 10 minutes") from None
         if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            lines = [clean.line(line) for line in done.stderr.splitlines() if line.strip()]
             fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
             raise _GitFailed(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
         return str(done.stdout)
