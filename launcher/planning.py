@@ -207,7 +207,8 @@ def looking(plan: JobPlan) -> JobPlan:
     """The plan of a container that only looks at what a source has loaded.
 
     It has none of the source's code, state, arguments and secrets, but for what opens a destination in the
-    network; files can't be written, and where they are all that is looked at there is no network.
+    network; files can't be written, and where they are all that is looked at there is no network. SQLite
+    alone reads no database whose folder it can't write to; no code of anybody's runs there.
     """
     job, spec = plan.job, plan.container
     kind = job.destination.type.rpartition(".")[2]
@@ -235,7 +236,7 @@ def looking(plan: JobPlan) -> JobPlan:
     container = replace(
         spec,
         mounts=tuple(
-            replace(mount, read_only=True)
+            replace(mount, read_only=kind != "sqlalchemy" or not within_data(mount.target))
             for mount in spec.mounts
             if within_data(mount.target) or mount.target in kept
         ),

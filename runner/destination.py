@@ -72,7 +72,8 @@ def check_file(destination: Destination) -> None:
     if destination.type.rpartition(".")[2] not in _DATABASES or not destination.lock or not destination.file:
         return
     file = Path(destination.file)
-    beside = tuple(f"{file.name}{end}" for end in _BESIDE)
+    # dlt gives each dataset a SQLite file of its own: rows__raw_shop.db beside rows.db
+    beside = (*(f"{file.name}{end}" for end in _BESIDE), f"{file.stem}__")
     names = [file.name]
     with contextlib.suppress(FileNotFoundError):
         names += sorted(name for name in os.listdir(file.parent) if name.startswith(beside))  # noqa: PTH208

@@ -136,6 +136,20 @@ def test_show_has_neither_code_nor_state_writes_nothing_and_has_no_network(proje
     assert looking(plan(project, "four")).container.network == "bridge"
 
 
+def test_show_can_write_to_the_folder_of_sqlite_which_it_could_not_read_otherwise(project: Project) -> None:
+    (project.root / ".dlt/config.toml").write_text('[destination.mine]\ndestination_type = "sqlalchemy"\n')
+    secrets = project.root / ".dlt/secrets.toml"
+    text = secrets.read_text().replace(
+        'destination_type = "duckdb"\ncredentials = "data/mine/rows.duckdb"', ""
+    )
+    secrets.write_text(
+        text + '[destination.mine.credentials]\ndrivername = "sqlite"\ndatabase = "data/mine/x.db"\n'
+    )
+    looked = looking(plan(project, "two"))
+    assert [(m.target, m.read_only) for m in looked.container.mounts] == [("/data/mine", False)]
+    assert looked.container.network == "none" and "sqlite" in looked.slice.files["secrets.toml"]
+
+
 def test_variables_of_the_source_that_are_secrets_are_not_those_of_show(project: Project) -> None:
     made = plan(project, "four")
     env = {

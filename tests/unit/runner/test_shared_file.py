@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from runner import visit
-from runner.contract import ExitCode
+from runner.contract import Destination, ExitCode
+from runner.destination import check_file
 from runner.failures import JobFailed
 from runner.process import Paths
 from runner.progress import Steps
@@ -143,6 +144,12 @@ def test_what_is_no_regular_file_is_not_opened(loaded: Box, put: Callable[[Path]
     assert error.value.exit_code == ExitCode.FAILED and not error.value.failure.transient
     with pytest.raises(JobFailed, match="no regular file"):
         show(loaded)
+
+
+def test_a_fifo_in_place_of_a_datasets_sqlite_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows__raw_shop.db")
+    with pytest.raises(JobFailed, match=r"rows__raw_shop\.db is a FIFO"):
+        check_file(Destination("sqlalchemy", "", f"{tmp_path}/rows.db", f"{tmp_path}/.rows.db.lock"))
 
 
 def test_a_source_that_swaps_the_file_while_it_runs_is_told_and_does_not_hang(box: Box) -> None:
