@@ -19,8 +19,8 @@ from runner.contract import CUSTOM_SOURCES_DIR, DATA_DIR
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_OWN = (CUSTOM_SOURCES_DIR, "/etc/passwd", "/etc/resolv.conf", CA_BUNDLE_TARGET)
-"""Where dltpod's own mounts stand in the container, beside state and data."""
+_OWN = (CUSTOM_SOURCES_DIR, "/etc/passwd", "/etc/resolv.conf")
+"""Where dltpod's own mounts of the project stand in the container, beside state and data."""
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -108,8 +108,8 @@ def prepare(plan: JobPlan, data: Path) -> None:
             _keep(mount.source, texts[mount.target])
     guard = Guard(data.parent)
     for mount in plan.container.mounts:
-        if mount.source in writable:
-            continue
+        if mount.source in writable or mount.target == CA_BUNDLE_TARGET:
+            continue  # the bundle is the caller's, and has been looked at
         try:
             there = mount.source.exists()
         except PermissionError:

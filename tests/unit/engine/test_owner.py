@@ -17,7 +17,7 @@ import pytest
 from launcher import cli, owner
 from launcher.config import load
 from launcher.errors import ConfigurationError
-from launcher.host import prepare
+from launcher.host import gather, prepare
 from launcher.images import scratch
 from launcher.options import SyncOptions
 from launcher.plan import Caller
@@ -26,6 +26,7 @@ from runner.contract import Destination
 from tests.unit.engine.builders import FakeEngine, ok, plan
 
 OWNER = 54321
+JOB = Caller(OWNER, OWNER, owns_files=False)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root takes another user's rights")
 
 SOURCES = """
@@ -195,6 +196,15 @@ def test_a_module_that_only_root_can_read_is_still_imported(
     with owner.rights(project):
         import late_module  # type: ignore[import-not-found]
     assert late_module.VALUE == 5
+
+
+def test_certificates_of_roots_own_are_handed_to_a_job_of_the_owners(project: Path, place: Path) -> None:
+    (place / "home").mkdir(mode=0o700)
+    (place / "home/ca.pem").write_text("certificates")
+    with owner.rights(project):
+        found = gather(project / ".dltpod", project, {"SSL_CERT_FILE": str(place / "home/ca.pem")}, JOB, "")
+        prepare(plan(project, caller=JOB, host=found), project / "data")
+    assert found.ca_bundle == place / "home/ca.pem"
 
 
 def test_git_in_the_owners_repository_runs_as_the_owner(
