@@ -128,6 +128,22 @@ def forges(name: str = "result.json"):
     yield
 
 
+def says(result: dict):
+    """Writes a result of its own to the runner's pipe, and leaves a folder where the result belongs."""
+    import json, stat
+    os.makedirs("/state/result.json/" + "d/" * 200 + "\\udcff")
+    for descriptor in range(3, 40):
+        try:
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                for event in ({"event": "progress", "rows": [1]}, {"event": "result", "result": result}):
+                    os.write(descriptor, json.dumps(event).encode() + b"\\n")
+        except OSError:
+            pass
+    time.sleep(1)
+    os._exit(0)
+    yield
+
+
 def refuses(times: int = 1, file: str = "/state/tries"):
     """Fails in passing so many times, then goes well."""
     tries = int(open(file).read()) if os.path.exists(file) else 0

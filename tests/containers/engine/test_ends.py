@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,24 @@ def test_a_source_that_prints_a_result_forges_nothing(trouble: Folder) -> None:
     record = trouble.run("forges")
     assert (record.status, record.failure_kind, record.rows) == ("failed", FailureKind.EXTRACT, {})
     assert '"stolen"' in trouble.log(record)
+
+
+def test_whatever_a_source_says_and_leaves_its_run_is_told_and_the_next_one_goes_well(
+    trouble: Folder,
+) -> None:
+    failure = {"kind": "extract", "message": "\x1b[2Jred\u202e", "hint": "a\nb"}
+    cases: list[tuple[dict[str, Any], FailureKind]] = [
+        ({"status": "ok", "exit_code": 0, "rows": {"t": "many"}}, FailureKind.RESULT_TORN),
+        ({"status": "failed", "exit_code": 1, "failure": failure}, FailureKind.EXTRACT),
+    ]
+    for result, kind in cases:
+        trouble.source("says", "faulty", "says", {"result": result})
+        record = trouble.run("says")
+        assert record.failure_kind is kind, record
+    assert (record.message, record.hint) == ("red", "a b")
+    trouble.source("says", "faulty", "plain")
+    trouble.must("says")
+    assert [run.status for run in trouble.history.runs("says")] == ["ok", "failed", "failed"]
 
 
 def test_a_result_file_of_an_earlier_run_is_never_this_runs(trouble: Folder) -> None:
