@@ -17,6 +17,7 @@ from runner.workdir import Memory
 
 _NOT_UNREADABLE = ("DestinationException", "ConfigurationException", "MissingDependencyException", "OSError")
 _GARBLED = frozenset({"SchemaException", "VersionNoUpgradePathException", "CannotRestorePipelineException"})
+_GIVEN_UP = "an earlier load was given up: what it had not loaded is extracted anew"
 _TORN = "the working directory could not be read; it is emptied and restored from the destination"
 
 
@@ -110,9 +111,10 @@ def restore(session: Session) -> bool:
             "state directory be lost, put back or used on two machines, rows may be lost or arrive twice"
         )
     if session.pipeline.has_pending_data:
-        if newest(memory, found) and _unchanged(session):
+        given_up = _given_up(session)
+        if newest(memory, found) and not given_up and _unchanged(session):
             return False
-        session.steps.note(_overtaken(memory, found))
+        session.steps.note(_GIVEN_UP if given_up else _overtaken(memory, found))
         _anew(session)
     stored = _take_over(session, found)
     return stored is None and not session.pipeline.default_schema_name
@@ -120,15 +122,13 @@ def restore(session: Session) -> bool:
 
 def _restore_nothing(session: Session) -> bool:
     """What can be done where the destination keeps no state."""
-    memory = session.work.memory()
     stored = _sync(session)
     session.steps.note(
         "this destination keeps no state: should the state directory be lost, or a load be killed "
         "on the way, rows may arrive twice"
     )
-    lost = [load_id for load_id in memory.loading if not _pending(session, load_id)]
-    if not all(_completed(session, load_id) for load_id in lost):
-        session.steps.note("dlt gave an earlier load up: all is loaded again")
+    if _given_up(session):
+        session.steps.note(_GIVEN_UP)
         _anew(session)
     return stored is None and not session.pipeline.default_schema_name
 
@@ -226,9 +226,16 @@ def _understood(
         return {}
 
 
-def _pending(session: Session, load_id: str) -> bool:
+def _given_up(session: Session) -> bool:
+    """Whether a package that was handed to dlt's loader has neither ended well nor is there to be finished.
+
+    Old dlt gives one up where a job fails. Those beside it are then not to be loaded without it.
+    """
     pipeline = session.pipeline
-    return load_id in (*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages())
+    there = {*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()}
+    return any(
+        load_id not in there and not _completed(session, load_id) for load_id in session.work.memory().loading
+    )
 
 
 def _completed(session: Session, load_id: str) -> bool:

@@ -172,6 +172,34 @@ def refused_job(table: str) -> None:
         _wrap(job, "run", after=False, when=refuse)
 
 
+def before_record(_: str) -> None:
+    """The folder has noted which record of a load it is about to write, and the destination has it not."""
+    from runner import ledger
+
+    _wrap(ledger, "write", after=False)
+
+
+def record_written(_: str) -> None:
+    """The destination has the record of a load, and the folder hasn't noted that."""
+    from runner import ledger
+
+    _wrap(ledger, "write", after=True)
+
+
+def swept(_: str) -> None:
+    """Rows of loads that were cut off are removed, and the folder hasn't noted that."""
+    from runner import recovery
+
+    _wrap(recovery, "sweep", after=True)
+
+
+def started_over(_: str) -> None:
+    """What a full refresh that was cut off was to load anew is emptied, and nothing is extracted."""
+    from runner import restore
+
+    _wrap(restore, "start_over", after=True)
+
+
 def between_commits(_: str) -> None:
     """One of several packages is committed, with another schema's rows and the cursor missing."""
     from dlt.extract.storage import ExtractStorage
@@ -219,6 +247,10 @@ POINTS: dict[str, Callable[[str], None]] = {
         extract_committed,
         lost_answer,
         refused_job,
+        before_record,
+        record_written,
+        swept,
+        started_over,
         between_commits,
         before_normalize,
         normalize_committed,

@@ -139,6 +139,18 @@ def test_several_schemas_are_loaded_together_or_not_at_all(warehouse: PostgresSa
     assert warehouse.ids("invoices") == list(range(1, 31))
 
 
+def test_a_package_is_not_loaded_without_the_one_beside_it_that_is_lost(sandbox: DuckSandbox) -> None:
+    """Old dlt gives up a package whose job fails, and the cursors of both are in one of them."""
+    world = World(sandbox.root, "duckdb truncate-and-insert", several=True)
+    world.sync(10)
+    world.killed(20, "before_complete")
+    there = sandbox.state / "pipelines" / "shop" / "load" / "normalized"
+    (first,) = (folder for folder in there.iterdir() if any((folder / "completed_jobs").iterdir()))
+    shutil.rmtree(first)
+    world.sync(30)
+    world.whole(30)
+
+
 def test_a_first_run_that_fails_to_normalize_is_taken_for_no_other_machines(
     warehouse: PostgresSandbox,
 ) -> None:
