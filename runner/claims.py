@@ -51,11 +51,14 @@ def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
     done = ledger.ended(session, found.loads) if found.refresh or not memory.swept else set(found.loads)
     cut = {} if memory.swept else {**found.cut, **_without(found.loads, done)}
     states = _states(session, load_ids)
-    session.cut = _without(cut, load_ids)
+    # some of a load's packages may have ended before it was cut off: it is still one load
+    loads = dict(found.loads) if set(found.loads) & set(load_ids) else {}
+    loads.update({load_id: state["created_at"].isoformat() for load_id, (_, state) in states.items()})
+    session.cut = _without(cut, loads)
     _begin(
         session,
         found,
-        loads={load_id: state["created_at"].isoformat() for load_id, (_, state) in states.items()},
+        loads=loads,
         cut=session.cut,
         refresh={**_open_refresh(found, done), **_refresh_of(memory, states)},
     )

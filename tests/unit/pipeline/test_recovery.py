@@ -139,6 +139,18 @@ def test_several_schemas_are_loaded_together_or_not_at_all(warehouse: PostgresSa
     assert warehouse.ids("invoices") == list(range(1, 31))
 
 
+def test_several_schemas_of_which_one_is_refused_are_extracted_anew_together(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    world = World(tmp_path, "postgres truncate-and-insert", postgres_url, several=True)
+    world.sync(10)
+    kwargs = world.kwargs(20, bad=True)
+    assert world.box.failing(world.function, table="append", kwargs=kwargs).kind is FailureKind.LOAD
+    world.sync(30)
+    world.whole(30)
+    world.box.clear()
+
+
 def test_a_package_is_not_loaded_without_the_one_beside_it_that_is_lost(sandbox: DuckSandbox) -> None:
     """Old dlt gives up a package whose job fails, and the cursors of both are in one of them."""
     world = World(sandbox.root, "duckdb truncate-and-insert", several=True)
