@@ -1,7 +1,12 @@
 # Every image of dltpod, from one file; the launcher says which stage, and which image a stage stands on.
 #
 #   default      Python, uv and the default dlt: made once per Python version, shared by all
-#   environment  what one source's environment adds to it: one layer, and none where it adds nothing
+#   system       the Debian packages of an environment
+#   fetched      the sources that are built and can be cloned: git requirements, with credentials, nothing is run
+#   built        wheels of what has none: local packages, git requirements, sdists. The one step that runs foreign
+#                code: it has no cache that another build reads, and no credentials
+#   environment  what one source's environment adds: one layer, from wheels alone, and none where it adds nothing
+#   locked       a lock, resolved from wheels alone; lockedsdists where sdists have to be built for it, as in built
 #   packages     what an environment holds, as a file for the launcher
 #   source       the runner, last and thin, so that a new dltpod rebuilds no environment
 #   deploy       the project's custom_sources baked in, for registries
@@ -11,6 +16,8 @@
 # come and go with the step that uses them.
 ARG BASE_IMAGE=python:3.13-slim
 ARG DEFAULT=default
+ARG SYSTEM=system
+ARG BUILT=built
 ARG ENVIRONMENT=environment
 ARG SOURCE=source
 
@@ -27,17 +34,69 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/dltpod PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /opt/dltpod
 
-FROM ${DEFAULT} AS environment
+FROM ${DEFAULT} AS system
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,source=environment,target=/dev/dltpod/environment \
+    --mount=type=cache,id=dltpod-apt,target=/dev/dltpod/apt \
+    sh /dev/dltpod/assets/system.sh
+
+FROM ${SYSTEM} AS fetched
+ARG MOMENT=
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,source=environment,target=/dev/dltpod/environment \
+    --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
+    --mount=type=secret,id=netrc_git,target=/dev/dltpod/netrc \
+    sh /dev/dltpod/assets/fetched.sh
+
+FROM ${SYSTEM} AS built
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
+    --mount=type=bind,rw,from=fetched,source=/opt/dltpod,target=/dev/dltpod/fetched \
+    --mount=type=secret,id=settings_open,target=/dev/dltpod/settings \
+    --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
+    sh /dev/dltpod/assets/built.sh
+
+FROM ${BUILT} AS wheels
+
+FROM ${SYSTEM} AS environment
 ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
+    --mount=type=bind,from=wheels,source=/opt/dltpod,target=/dev/dltpod/wheels \
     --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
-    --mount=type=cache,id=dltpod-apt,target=/dev/dltpod/apt \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     sh /dev/dltpod/assets/environment.sh
+
+FROM ${DEFAULT} AS locked
+ARG MOMENT=
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
+    --mount=type=bind,from=wheels,source=/opt/dltpod,target=/dev/dltpod/wheels \
+    --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
+    --mount=type=secret,id=settings,target=/dev/dltpod/settings \
+    --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
+    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
+    --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
+    sh /dev/dltpod/assets/locked.sh --no-build
+
+FROM ${SYSTEM} AS lockedsdists
+ARG MOMENT=
+RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
+    --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
+    --mount=type=bind,from=wheels,source=/opt/dltpod,target=/dev/dltpod/wheels \
+    --mount=type=secret,id=settings_open,target=/dev/dltpod/settings \
+    --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
+    sh /dev/dltpod/assets/locked.sh
+
+FROM scratch AS lock
+COPY --from=locked /opt/dltpod/lock/ /
+
+FROM scratch AS locksdists
+COPY --from=lockedsdists /opt/dltpod/lock/ /
 
 FROM scratch AS packages
 COPY --from=environment /opt/dltpod/packages.json /

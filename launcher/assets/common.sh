@@ -1,6 +1,7 @@
 # What the steps of the Dockerfile share. Sourced.
 umask 022
 export PYC_INVALIDATION_MODE=UNCHECKED_HASH
+given=/dev/dltpod/environment
 
 # Certificates, proxies and index settings of the host: they reach this step and stay in no layer.
 if [ -s /dev/dltpod/settings ]; then set -a; . /dev/dltpod/settings; set +a; fi
@@ -10,19 +11,38 @@ if [ -s /dev/dltpod/ca.pem ]; then
 fi
 if [ -s /dev/dltpod/netrc ]; then export NETRC=/dev/dltpod/netrc; ln -s /dev/dltpod/netrc /dev/shm/.netrc; fi
 [ ! -s /dev/dltpod/uv.toml ] || export UV_CONFIG_FILE=/dev/dltpod/uv.toml
-export UV_CACHE_DIR=/dev/dltpod/cache/uv PIP_CACHE_DIR=/dev/dltpod/cache/pip UV_LINK_MODE=copy UV_NO_PROGRESS=1 \
+
+# The cache that builds share is mounted in steps that run no foreign code. The others have one of their own.
+cache=/dev/dltpod/cache
+[ -d "$cache" ] || { cache=/var/tmp/dltpod; mkdir -p "$cache"; }
+export UV_CACHE_DIR=$cache/uv PIP_CACHE_DIR=$cache/pip UV_LINK_MODE=copy UV_NO_PROGRESS=1 \
   UV_PYTHON_DOWNLOADS=never HOME=/dev/shm VIRTUAL_ENV=/opt/venv
 
 # Neither the layer's /tmp (its times would differ) nor memory (nothing there may be executed): the cache's own disk.
-find /dev/dltpod/cache -maxdepth 1 -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
-TMPDIR=$(mktemp -d /dev/dltpod/cache/tmp.XXXXXX)
+find "$cache" -maxdepth 1 -name 'tmp.*' -mmin +1440 -exec rm -rf {} +
+TMPDIR=$(mktemp -d "$cache/tmp.XXXXXX")
 export TMPDIR
-trap 'rm -rf "$TMPDIR"' EXIT
+trap 'rm -rf "$TMPDIR" /var/tmp/dltpod' EXIT
 
 # fixed_times PATH...: what this step made (ctime can't be forged) gets one time, so that equal inputs make equal
 # layers. Bytecode here is unchecked-hash, so no source's time matters to it.
 fixed_times() {
   epoch=${SOURCE_DATE_EPOCH:-0}
   find "$@" -xdev -cnewer /dev/dltpod-started -newermt "@$epoch" -exec touch -h -d "@$epoch" {} +
+}
+
+# take_wheels FILE...: what the step `built` made, in place of each @@N@@. A path of its content's own, so that uv
+# takes no other build's wheel for it. The step ran foreign code: only plain files count, and what it didn't make
+# is left out.
+take_wheels() {
+  for wheel in /dev/dltpod/wheels/wheels/*/*.whl; do
+    [ -f "$wheel" ] && [ ! -L "$wheel" ] || continue
+    number=$(basename "$(dirname "$wheel")")
+    place=$given/wheels/$(sha256sum <"$wheel" | cut -c1-32)
+    mkdir -p "$place"
+    cp "$wheel" "$place/"
+    sed -i "s|@@$number@@|$place/$(basename "$wheel")|" "$@"
+  done
+  sed -i '/@@[0-9]*@@/d' "$@"
 }
 : >/dev/dltpod-started

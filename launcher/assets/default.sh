@@ -15,5 +15,5 @@ found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 stdlib=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 "$python" -m compileall -q --invalidation-mode unchecked-hash -x '/(tests?|idlelib|lib2to3|ensurepip|turtledemo)/' "$stdlib" >/dev/null || true
 mkdir -p /opt/dltpod /opt/verified_sources /opt/custom_sources
-/opt/venv/bin/python /dev/dltpod/assets/packages.py
+/opt/venv/bin/python -I -S /dev/dltpod/assets/packages.py
 fixed_times /opt "$stdlib"

@@ -1,15 +1,22 @@
-"""Writes down what an image holds, distribution to version."""
+"""Writes down what an image holds, distribution to version, and to the commit where it came from git."""
 
 import json
 from importlib.metadata import distributions
 from pathlib import Path
 
+
+def name_of(text: str) -> str:
+    return text.lower().replace("_", "-")
+
+
+commits = {}
+for file in Path("/dev/dltpod/wheels/wheels").glob("*/commit"):
+    for wheel in file.parent.glob("*.whl"):
+        commits[name_of(wheel.name.partition("-")[0])] = file.read_text().strip()
 found = {}
-for distribution in distributions():
-    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
-    commit = origin.get("vcs_info", {}).get("commit_id", "")
-    found[distribution.metadata["Name"].lower().replace("_", "-")] = distribution.version + (
-        f"@{commit}" if commit else ""
-    )
+for distribution in distributions(path=[str(next(Path("/opt/venv/lib").glob("python3*/site-packages")))]):
+    name = name_of(distribution.metadata["Name"])
+    commit = commits.get(name, "")
+    found[name] = distribution.version + (f"@{commit}" if commit else "")
 text = json.dumps(dict(sorted(found.items())), separators=(",", ":"))
 Path("/opt/dltpod/packages.json").write_text(text)

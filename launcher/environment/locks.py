@@ -6,17 +6,16 @@ that a stale one is known without asking anyone.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from launcher import clean, owner
+from launcher import owner
 from launcher.config.models import Project, Source
 from launcher.environment import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
@@ -105,6 +104,10 @@ def lock(
     A fault of one source is told in its ``Locked``, leaves its lock as it was and stops no other.
     Raises CutoffError where ``exclude_newer`` is none, which is a fault of all.
     """
+    if exclude_newer is not None and not _is_date(exclude_newer):
+        raise CutoffError(
+            f"--exclude-newer '{exclude_newer}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"
+        )
     done = []
     for source in sources:
         say(f"resolving {source.name}")
@@ -112,8 +115,6 @@ def lock(
             environment = bare(project, source, environ, verified)
             done.append(_write(project, source, environment, environ, exclude_newer, upgrade))
         except DltpodError as error:
-            if exclude_newer is not None and isinstance(error, CutoffError):
-                raise
             done.append(Locked(source.name, path_of(project, source), error=error))
     return tuple(done)
 
@@ -186,6 +187,15 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _is_date(text: str) -> bool:
+    """Whether a text is a date, or a time in RFC 3339."""
+    try:
+        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return len(text) == 10 or moment.tzinfo is not None
+
+
 def _text_of(path: Path) -> str | None:
     """A lock's text, None where there is none. Raises ConfigurationError where it can't be read."""
     try:
@@ -239,49 +249,30 @@ def _resolve(
     seed: str | None,
     cutoff: str | None,
 ) -> str:
-    """uv's resolution for all platforms, without comments. ``seed``: a file whose pins are preferred."""
-    from uv import find_uv_bin
+    """uv's resolution for all platforms, without comments. ``seed``: a lock's text, whose pins are preferred.
 
-    from launcher.images import build_errors
-    from launcher.images.build_settings import read
+    It is done where builds are: it may build packages, and their code never runs on the host.
+    """
+    from launcher.engines.docker import DockerEngine
+    from launcher.images import DockerImages, ImageOptions
+    from launcher.images.building import Builder
+    from launcher.images.building_fleet import platform_of
+    from launcher.presence import unknown
 
-    lines = [environment.dlt_requirement, *(item.text for item in environment.requirements)]
-    with tempfile.TemporaryDirectory(prefix="dltpod-lock-") as folder:
-        out = Path(folder, "lock.txt")
-        if seed is not None:
-            out.write_text(seed, encoding="utf-8")
-        command = [find_uv_bin(), "pip", "compile", "-", "-o", str(out), "--universal", "--quiet"]
-        command += [
-            "--python-version",
-            environment.python,
-            "--generate-hashes",
-            "--no-header",
-            "--no-annotate",
-        ]
-        command += ["--no-emit-index-url", "--no-emit-find-links", "--no-progress", "--no-python-downloads"]
-        if cutoff is not None:
-            command += ["--exclude-newer", cutoff]
-        if seed is None:
-            command.append("--upgrade")
-        done = subprocess.run(
-            command,
-            input="\n".join(dict.fromkeys(lines)) + "\n",
-            # Local paths are relative to here.
-            cwd=project.root,
-            **owner.command({**environ, **read(environ).values, "NO_COLOR": "1"}),
-            capture_output=True,
-            text=True,
-            check=False,
-            errors="replace",
-        )
-        if done.returncode != 0:
-            text = [clean.line(line) for line in done.stderr.splitlines()]
-            if any("exclude-newer" in line for line in text[:3]):
-                raise CutoffError(
-                    f"--exclude-newer '{cutoff}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"
-                )
-            raise build_errors.interpret(text, environment)
-        text_out = out.read_text(encoding="utf-8")
+    client = DockerEngine(environ=environ, alive=unknown).client
+    images = DockerImages(ImageOptions(client, project, environ))
+    base = images.base(environment.python)
+    environment = replace(
+        environment,
+        base_image=base.reference,
+        base_identity=base.identity,
+        platform=platform_of(client),
+        lock=None,
+    )
+    texts = {"seed.txt": seed} if seed is not None else {}
+    if cutoff is not None:
+        texts["cutoff.txt"] = cutoff
+    text_out = Builder(images.options, images.verified).lock(environment, texts)
     lines = [line for line in text_out.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     foreign = [line for line in lines if re.match(r"^[\w.-]+ @ (?!git\+)", line)]
     if foreign:

@@ -6,14 +6,17 @@ Sources: pip's user guide, 'Configuration'; uv's reference, 'Environment variabl
 from __future__ import annotations
 
 import configparser
+import netrc
 import os
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.errors import without_credentials
 from launcher.images.buildkit import Secret
+from launcher.images.wheels import Plan
 from launcher.owner import as_caller
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
@@ -21,6 +24,7 @@ _UV_NAMES = re.compile(
     r"^UV_(INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS"
     r"|SYSTEM_CERTS|HTTP_TIMEOUT|HTTP_RETRIES|CONCURRENT_DOWNLOADS|EXCLUDE_NEWER|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))$"
 )
+_HOST = re.compile(r"\w://(?:[^\s/?#@]*@)?([\w.-]+)")
 _PIP_TO_UV = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -35,8 +39,6 @@ class BuildSettings:
 
     secrets: tuple[Secret, ...] = ()
     notes: tuple[str, ...] = ()
-    values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The same settings as environment variables, for a uv on this host."""
 
 
 @as_caller()
@@ -75,18 +77,86 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
         in_build["PIP_TRUSTED_HOST"] = values["UV_INSECURE_HOST"]
     secrets = []
     if in_build:
-        lines = [f"{name}={shlex.quote(value)}" for name, value in sorted(in_build.items())]
-        secrets.append(Secret("settings", value="\n".join(lines) + "\n"))
+        secrets.append(Secret("settings", value=_assignments(in_build)))
     bundle = ca_bundle(environ)
     if bundle is not None:
         secrets.append(Secret("ca", file=bundle))
-    netrc = Path(environ.get("NETRC") or home / ".netrc")
-    if _readable(netrc):
-        secrets.append(Secret("netrc", file=netrc))
     uv_toml = Path(environ.get("UV_CONFIG_FILE") or home / ".config/uv/uv.toml")
+    told = " ".join(in_build.values())
     if _readable(uv_toml):
         secrets.append(Secret("uv_toml", file=uv_toml))
-    return BuildSettings(tuple(secrets), tuple(notes), values)
+        told += " " + uv_toml.read_text(encoding="utf-8", errors="replace")
+    entries = _netrc(environ, set(_HOST.findall(told)))
+    if entries:
+        secrets.append(Secret("netrc", value=entries))
+    if without := without_credentials_of(
+        in_build, set(re.findall(r"^machine (\S+)$", entries, re.MULTILINE))
+    ):
+        secrets.append(Secret("settings_open", value=_assignments(without)))
+    return BuildSettings(tuple(secrets), tuple(notes))
+
+
+def git_credentials(environ: Mapping[str, str], made: Plan) -> tuple[Secret, ...]:
+    """The entries of ``~/.netrc`` for the hosts that git requirements are cloned from."""
+    hosts = {host for item in made.builds if item.git for host in _HOST.findall(item.git.address)}
+    entries = _netrc(environ, hosts)
+    return (Secret("netrc_git", value=entries),) if entries else ()
+
+
+def without_credentials_of(values: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
+    """The settings for a step that runs foreign code: without the indexes that ask for credentials.
+
+    ``known``: hosts with an entry in ``~/.netrc``. Such an index would refuse a step that has none.
+    """
+    named = {
+        match[1] for name in values if (match := re.match(r"UV_INDEX_(\w+)_(?:USERNAME|PASSWORD)$", name))
+    }
+
+    def is_open(word: str) -> bool:
+        name = re.sub(r"[^A-Z0-9]", "_", word.partition("=")[0].upper()) if "=" in word else ""
+        return (
+            without_credentials(word) == word
+            and name not in named
+            and not set(known) & set(_HOST.findall(word))
+        )
+
+    found = {
+        name: " ".join(word for word in value.split() if is_open(word))
+        for name, value in values.items()
+        if not name.endswith(("_USERNAME", "_PASSWORD", "_KEYRING_PROVIDER"))
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+@as_caller()
+def _netrc(environ: Mapping[str, str], hosts: Collection[str]) -> str:
+    """The entries for these hosts alone, as a netrc file; a file that can't be read has none."""
+    file = Path(environ.get("NETRC") or Path(environ.get("HOME") or "/nonexistent") / ".netrc")
+    if not hosts or not _readable(file):
+        return ""
+    try:
+        known = netrc.netrc(str(file)).hosts
+    except (netrc.NetrcParseError, OSError, UnicodeDecodeError):
+        return ""
+    lines = []
+    for host in sorted(set(hosts) & set(known)):
+        login, account, password = known[host]
+        lines.append(f"machine {host}")
+        for name, value in (("login", login), ("account", account), ("password", password)):
+            if value:
+                lines.append(f"  {name} {_quoted(value)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _quoted(text: str) -> str:
+    if re.fullmatch(r"[^\s\"\\\\]+", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _assignments(values: Mapping[str, str]) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(values.items()))
 
 
 @as_caller()

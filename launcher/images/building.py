@@ -6,19 +6,24 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from launcher import foreign_files, images
 from launcher.engines import answers
 from launcher.environment import DEFAULT_DLT, RECIPE, Environment, requirements_duckdb
 from launcher.errors import BuildError, without_credentials
-from launcher.images import build_errors, buildkit, contexts, scratch
-from launcher.images.build_settings import BuildSettings, read
+from launcher.images import build_errors, buildkit, contexts, scratch, wheels
+from launcher.images.build_settings import BuildSettings, git_credentials, read
 
 _SHOWN = ("Collecting", "Resolved", "Prepared", "Downloading", "Building", "Installed", "Get:", "Setting up")
 """Beginnings of the lines of pip, uv and apt that say what is going on."""
+
+_LOCK_BYTES = 16 << 20
+
+T = TypeVar("T")
 
 _said: set[str] = set()
 """Notes on the host's settings: one telling is enough for all builds of a launcher."""
@@ -66,18 +71,40 @@ class Builder:
         self._options.say(
             f"building the environment of {', '.join(environment.sources) or environment.digest}"
         )
+        self._with_wheels(environment, lambda sdists: self._both(environment, default, tag, sdists))
+        self._options.say(f"environment {environment.digest} is built ({time.monotonic() - started:.1f} s)")
+
+    def _with_wheels(self, environment: Environment, build: Callable[[Sequence[str]], T]) -> T:
+        """Does a build that takes wheels alone; again, with what turns out to have none built before."""
+        sdists: list[str] = []
+        while True:
+            try:
+                return build(sdists)
+            except _NoWheel as lacking:
+                if lacking.name in sdists:
+                    raise build_errors.interpret(lacking.lines, environment) from None
+                self._options.say(f"{lacking.name} has no wheel: building it")
+                sdists.append(lacking.name)
+
+    def _both(self, environment: Environment, default: str, tag: str, sdists: Sequence[str]) -> None:
         with (
             contexts.make(
-                environment, root=self._options.project.root, verified=self._verified, with_runner=True
+                environment,
+                root=self._options.project.root,
+                verified=self._verified,
+                with_runner=True,
+                sdists=sdists,
             ) as context,
             scratch.folder() as (installed, read_as),
         ):
+            made = contexts.wheels_of(environment, sdists)
             steps = buildkit.Build(
                 target="packages",
                 context=context,
                 dockerfile=contexts.dockerfile(),
                 folder=installed,
-                arguments={"DEFAULT": default},
+                arguments=_stages(environment, default, made),
+                secrets=git_credentials(self._options.environ, made),
                 refresh=self._options.upgrade,
             )
             self._build(steps, environment)
@@ -88,7 +115,42 @@ class Builder:
             labels = _labels("environment", environment)
             below = images.environment_tag(environment)
             self._build(replace(image, target="environment", tag=below, labels=labels), environment)
-        self._options.say(f"environment {environment.digest} is built ({time.monotonic() - started:.1f} s)")
+
+    def lock(self, environment: Environment, texts: Mapping[str, str]) -> str:
+        """uv's resolution of the environment's requirements, for all platforms.
+
+        ``texts``: ``seed.txt`` with the pins that are preferred, ``cutoff.txt`` with the time after which no
+        release counts. Raises BuildError, EngineError.
+        """
+        default = self.default(environment)
+        return self._with_wheels(
+            environment, lambda sdists: self._locked(environment, default, texts, sdists)
+        )
+
+    def _locked(
+        self, environment: Environment, default: str, texts: Mapping[str, str], sdists: Sequence[str]
+    ) -> str:
+        made = contexts.wheels_of(environment, ())
+        given = {**texts, "python.txt": f"{environment.python}\n"}
+        with (
+            contexts.make(
+                environment, root=self._options.project.root, verified=self._verified, texts=given
+            ) as context,
+            scratch.folder() as (folder, read_as),
+        ):
+            self._build(
+                buildkit.Build(
+                    target="locksdists" if sdists else "lock",
+                    context=context,
+                    dockerfile=contexts.dockerfile(),
+                    folder=folder,
+                    # What an index has changes, and a branch moves.
+                    arguments={**_stages(environment, default, made), "MOMENT": str(time.time_ns())},
+                    secrets=git_credentials(self._options.environ, made),
+                ),
+                environment,
+            )
+            return wheels.lock_of(_text(read_as / "lock.txt"), _text(read_as / "wheels.txt"), made.builds)
 
     def deploy(
         self, environment: Environment, below: str, tag: str, labels: Mapping[str, str], epoch: int
@@ -176,13 +238,15 @@ class Builder:
                 if note not in _said:
                     _said.add(note)
                     self._options.say(note)
-        secrets = self._settings.secrets
+        secrets = (*self._settings.secrets, *build.secrets)
         platform = platform or (environment.platform if environment is not None else "")
         build = replace(build, secrets=secrets, platform=None if platform == self._native() else platform)
         try:
             buildkit.run(self._cli, build, self._progress)
             return
         except buildkit.StepFailed as failed:
+            if found := wheels.REFUSED.search("\n".join(failed.lines)):
+                raise _NoWheel(found[1], failed.lines) from None
             if build.target != "packages" or not build_errors.offline(failed.lines):
                 raise build_errors.interpret(failed.lines, environment, what=what) from None
         self._options.say("no network: trying with what the wheel cache holds")
@@ -230,6 +294,34 @@ def _installed(file: Path) -> dict[str, str]:
             "the build did not say what it installed: its packages.json is damaged",
             "a package that it builds writes there; `dltpod build --verbose` shows the steps",
         ) from None
+
+
+def _text(file: Path) -> str:
+    """What a step wrote that may have run foreign code. Raises BuildError."""
+    try:
+        return foreign_files.read(file, most=_LOCK_BYTES, follow=False).decode()
+    except (OSError, UnicodeDecodeError):
+        raise BuildError(
+            "the resolution did not leave what it found", "a package that it builds writes there"
+        ) from None
+
+
+class _NoWheel(Exception):
+    """A step that takes wheels alone found a package without one."""
+
+    def __init__(self, name: str, lines: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.lines = name, tuple(lines)
+
+
+def _stages(environment: Environment, default: str, made: wheels.Plan) -> dict[str, str]:
+    """What the stages stand on. A stage that would do nothing is left out, and its layer with it."""
+    arguments = {"DEFAULT": default}
+    if not environment.system_packages:
+        arguments["SYSTEM"] = default
+    if not made.builds:
+        arguments["BUILT"] = default
+    return arguments
 
 
 def adds_nothing(environment: Environment) -> bool:

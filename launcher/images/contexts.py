@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from launcher.environment import Environment, requirements_files, requirements_local
-from launcher.images import scratch
+from launcher.environment import Environment, requirements_local
+from launcher.images import scratch, wheels
 from launcher.owner import as_caller
 
 _HERE = Path(__file__).resolve().parent.parent
 _ASSETS = (
     "common.sh",
     "default.sh",
+    "system.sh",
+    "fetched.sh",
+    "built.sh",
     "environment.sh",
+    "locked.sh",
     "code.sh",
     "place.py",
     "packages.py",
@@ -75,8 +79,14 @@ def make(
     verified: VerifiedFiles | None = None,
     with_runner: bool = False,
     custom_sources: Path | None = None,
+    sdists: Collection[str] = (),
+    texts: Mapping[str, str] = {},
 ) -> Iterator[Path]:
-    """A build context; removed at the end, whatever happens."""
+    """A build context; removed at the end, whatever happens.
+
+    ``sdists``: packages of an index that have no wheel and are built. ``texts``: further files of the
+    environment's folder.
+    """
     with scratch.folder() as (place, folder):
         with as_caller():
             (folder / "assets").mkdir()
@@ -87,7 +97,9 @@ def make(
                     runner_folder(), folder / "runner", ignore=shutil.ignore_patterns("__pycache__")
                 )
         if environment is not None:
-            _write_environment(environment, folder / "environment", root, verified)
+            _write_environment(environment, folder / "environment", root, verified, sdists)
+            for name, text in texts.items():
+                (folder / "environment" / name).write_text(text)
         if custom_sources is not None:
             (folder / "custom_sources").mkdir()
             if custom_sources.is_dir():
@@ -96,56 +108,41 @@ def make(
         yield place
 
 
-def requirement_lines(environment: Environment) -> list[str]:
-    """What uv is asked for, as it stands in the context's requirements.txt."""
-    lines = [environment.dlt_requirement]
-    lines += [in_context(item.text) for item in environment.requirements]
-    return list(dict.fromkeys(lines))
-
-
-def in_context(text: str) -> str:
-    """A requirement as the build sees it: local packages lie below ``./local``."""
-    if not requirements_files.is_path(text):
-        return text
-    path, extras = requirements_local.split_extras(text)
-    return f"./local/{path.removeprefix('./').strip('/')}{extras}"
+def wheels_of(environment: Environment, sdists: Collection[str]) -> wheels.Plan:
+    """What the environment is installed from and what is built for it; of a lock, its unhashed part."""
+    if environment.lock is not None:
+        return wheels.of_lock(environment.lock, sdists)[1]
+    lines = [environment.dlt_requirement, *(item.text for item in environment.requirements)]
+    return wheels.plan(list(dict.fromkeys(lines)), sdists)
 
 
 def _write_environment(
-    environment: Environment, folder: Path, root: Path | None, verified: VerifiedFiles | None
+    environment: Environment,
+    folder: Path,
+    root: Path | None,
+    verified: VerifiedFiles | None,
+    sdists: Collection[str],
 ) -> None:
     folder.mkdir()
     if environment.system_packages:
         (folder / "system.txt").write_text("\n".join(environment.system_packages) + "\n")
     if environment.lock is not None:
-        hashed, unhashed = split_lock(environment.lock)
+        hashed, made = wheels.of_lock(environment.lock, sdists)
         (folder / "lock.txt").write_text(hashed)
-        if unhashed:
-            (folder / "unhashed.txt").write_text(unhashed)
+        (folder / "unhashed.txt").write_text("".join(f"{line}\n" for line in made.lines))
     else:
-        (folder / "requirements.txt").write_text("\n".join(requirement_lines(environment)) + "\n")
+        made = wheels_of(environment, sdists)
+        (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in made.lines))
+    for item in made.builds:
+        place = folder / "build" / str(item.number)
+        place.mkdir(parents=True)
+        if item.git is not None:
+            (place / "git").write_text(item.git.text)
+        else:
+            (place / "requirement.txt").write_text(item.asked + "\n")
     for package in environment.local_packages:
         assert root is not None
         requirements_local.copy(root / package.path, folder / "local" / package.path, root)
     for source in environment.verified:
         assert verified is not None
         verified.copy(source.name, folder / "verified" / source.name)
-
-
-def split_lock(text: str) -> tuple[str, str]:
-    """A lock's hashed lines, and those that can't have a hash: folders and git commits."""
-    hashed: list[str] = []
-    unhashed: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        if (
-            requirements_files.is_path(line)
-            or " @ git+" in line
-            or line.startswith("git+")
-            or " @ ./" in line
-        ):
-            unhashed.append(in_context(line))
-        else:
-            hashed.append(line)
-    return "\n".join(hashed) + "\n", ("\n".join(unhashed) + "\n") if unhashed else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,26 @@ def test_at_a_cutoff_date_nothing_newer_is_taken_and_what_is_behind_is_told(work
     (newest,) = locks.lock(project, [source], environ=workshop.environ, upgrade=True)
     assert set(newest.changes) == set(behind.changes)
     assert locks.outdated(project, [source], environ=workshop.environ)[0].changes == ()
+
+
+def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.package()
+    folder = workshop.root / "packages" / workshop.mark
+    (folder / "pyproject.toml").unlink()
+    (folder / "setup.py").write_text(
+        "import pathlib\nfrom setuptools import setup\n"
+        f"pathlib.Path({str(tmp_path)!r}).mkdir(parents=True, exist_ok=True)\n"
+        f"pathlib.Path({str(tmp_path / 'it-ran-here')!r}).touch()\n"
+        f"setup(name={workshop.mark!r}, version='2', install_requires=['six'])\n"
+    )
+    source = workshop.source(requirements=(f"./packages/{workshop.mark}", "docopt==0.6.2"))
+    (written,) = locks.lock(workshop.project(source), [source], environ=workshop.environ)
+    assert written.error is None
+    assert "six" in written.pins  # its code asks for it
+    images = workshop.images(source, locked=True)
+    image = images.ensure(images.describe(source))
+    assert (image.packages["docopt"], image.packages[workshop.mark]) == ("0.6.2", "2")
+    assert not (tmp_path / "it-ran-here").exists()
 
 
 def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Workshop) -> None:

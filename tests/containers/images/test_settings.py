@@ -117,3 +117,52 @@ def test_an_index_that_refuses_is_told_without_the_password(workshop: Workshop, 
         )
     assert workshop.mark in error.value.message
     assert "hunter2" not in error.value.message + error.value.hint
+
+
+SETUP = """
+import json, os, pathlib
+from setuptools import setup
+
+seen = dict(os.environ)
+for place, folders, files in os.walk("/dev"):
+    if os.path.basename(place) in ("mqueue", "pts"):
+        continue
+    for name in files:
+        file = pathlib.Path(place, name)
+        if file.is_file() and file.stat().st_size < 100_000:
+            seen[str(file)] = file.read_bytes().decode(errors="replace")
+    if os.access(place, os.W_OK):
+        pathlib.Path(place, "PLANTED-BY-{name}").write_text("x")
+for cache in pathlib.Path("/dev/dltpod").rglob("*.pyc"):
+    cache.write_bytes(b"PLANTED-BY-{name}")
+pathlib.Path("{name}.py").write_text("SEEN = " + repr(json.dumps(seen)))
+setup(name="{name}", version="1.0", py_modules=["{name}"])
+"""
+LOOK = """
+import pathlib
+text = "PLANTED-BY-" + "{name}"
+files = [p for p in pathlib.Path("/opt").rglob("*") if p.is_file()]
+print([str(p) for p in files if text in p.name or text.encode() in p.read_bytes()])
+"""
+
+
+def test_what_builds_a_package_sees_no_credentials_and_reaches_no_other_image(
+    workshop: Workshop, index: str, tmp_path: Path
+) -> None:
+    evil = f"evil{workshop.mark}"
+    folder = workshop.root / "packages" / evil
+    folder.mkdir(parents=True)
+    (folder / "setup.py").write_text(SETUP.replace("{name}", evil))
+    host = index.split("@")[1].partition(":")[0]
+    (tmp_path / "netrc").write_text(f"machine {host} login a password hunter2-of-netrc\n")
+    environ = {**workshop.environ, "UV_INDEX": index, "NETRC": str(tmp_path / "netrc")}
+    # It is built beside a package of the private index, whose password only the step that downloads has.
+    source = workshop.source(requirements=(f"./packages/{evil}", workshop.mark, "docopt==0.6.2"))
+    image = workshop.images(source, environ=environ).ensure(workshop.describe(source))
+    assert image.packages["docopt"] == "0.6.2"
+    seen = workshop.run(image.reference, f"import {evil}; print({evil}.SEEN)")
+    assert "/dev/dltpod/assets/built.sh" in seen
+    assert "hunter2" not in seen
+    other = workshop.source("two", requirements=(workshop.mark, "six==1.16.0"))
+    clean = workshop.images(other, environ=environ).ensure(workshop.describe(other))
+    assert workshop.run(clean.reference, LOOK.replace("{name}", evil)) == "[]"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import EngineError
-from launcher.images import build_settings
+from launcher.images import build_settings, wheels
 from launcher.images.buildkit import find_cli
 
 
@@ -59,10 +59,7 @@ def test_pips_settings_reach_uv_by_its_own_names(tmp_path: Path) -> None:
     read = build_settings.read(
         {"HOME": str(tmp_path), "PIP_EXTRA_INDEX_URL": "https://a.example.org https://b.example.org"}
     )
-    assert read.values == {
-        "UV_DEFAULT_INDEX": "https://u:p%40s@example.org/simple",
-        "UV_INDEX": "https://a.example.org https://b.example.org",
-    }
+    assert "UV_INDEX='https://a.example.org https://b.example.org'\n" in settings(read)
     assert "UV_DEFAULT_INDEX=https://u:p%40s@example.org/simple\n" in settings(read)
     assert "p%40s" not in repr(read)
 
@@ -73,23 +70,62 @@ def test_uvs_own_settings_win_over_pips(tmp_path: Path) -> None:
         "PIP_INDEX_URL": "https://pip.example.org",
         "UV_INDEX_URL": "https://uv.example.org",
     }
-    assert build_settings.read(environ).values == {"UV_INDEX_URL": "https://uv.example.org"}
+    assert "UV_DEFAULT_INDEX" not in settings(build_settings.read(environ))
+    assert "UV_INDEX_URL=https://uv.example.org" in settings(build_settings.read(environ))
     assert "PIP_INDEX_URL=https://uv.example.org" in settings(build_settings.read(environ))
 
 
 def test_a_folder_of_wheels_is_left_out_and_said(tmp_path: Path) -> None:
     read = build_settings.read({"HOME": str(tmp_path), "PIP_FIND_LINKS": "/opt/wheels"})
-    assert read.values == {}
+    assert read.secrets == ()
     assert read.notes == (
         "find-links /opt/wheels is a folder of this host, which a build does not see: left out",
     )
 
 
-def test_certificates_and_netrc_are_files_that_only_a_step_sees(tmp_path: Path) -> None:
+def test_certificates_are_a_file_that_only_a_step_sees(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("x")
-    (tmp_path / ".netrc").write_text("machine example.org\n")
     read = build_settings.read(
         {"HOME": str(tmp_path), "SSL_CERT_FILE": "/nowhere", "REQUESTS_CA_BUNDLE": str(bundle)}
     )
-    assert {item.name: item.file for item in read.secrets} == {"ca": bundle, "netrc": tmp_path / ".netrc"}
+    assert {item.name: item.file for item in read.secrets} == {"ca": bundle}
+
+
+NETRC = """\
+machine index.example.org login ada password hunter2
+machine git.example.org login bot password s3cr3t
+machine mail.example.org login ada password unrelated
+default login anybody password anything
+"""
+
+
+def test_of_the_netrc_a_step_sees_the_entries_of_the_configured_indexes_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text(NETRC)
+    environ = {"HOME": str(tmp_path), "UV_INDEX": "https://index.example.org/simple"}
+    (given,) = [item.value for item in build_settings.read(environ).secrets if item.name == "netrc"]
+    assert given == "machine index.example.org\n  login ada\n  password hunter2\n"
+    assert build_settings.read({"HOME": str(tmp_path)}).secrets == ()
+
+
+def test_the_step_that_clones_sees_the_entry_of_the_repositorys_host_alone(tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text(NETRC)
+    made = wheels.plan(["erp @ git+https://git.example.org/acme/erp@main"])
+    (given,) = build_settings.git_credentials({"HOME": str(tmp_path)}, made)
+    assert given.value == "machine git.example.org\n  login bot\n  password s3cr3t\n"
+    assert build_settings.git_credentials({"HOME": str(tmp_path)}, wheels.plan(["six"])) == ()
+
+
+def test_the_step_that_runs_foreign_code_gets_no_index_that_asks_for_credentials(tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text(NETRC)
+    environ = {
+        "HOME": str(tmp_path),
+        "UV_DEFAULT_INDEX": "https://mirror.example.org/simple",
+        "UV_INDEX": "https://ada:hunter2@a.example.org acme=https://b.example.org https://index.example.org/x",
+        "UV_INDEX_ACME_USERNAME": "ada",
+        "UV_INDEX_ACME_PASSWORD": "s3cr3t",
+    }
+    found = {item.name: item.value for item in build_settings.read(environ).secrets}
+    mirror = "https://mirror.example.org/simple"
+    assert found["settings_open"] == f"PIP_INDEX_URL={mirror}\nUV_DEFAULT_INDEX={mirror}\n"
+    assert "hunter2" in (found["settings"] or "")

@@ -10,7 +10,7 @@ from launcher.config.models import Source
 from launcher.environment import describe
 from launcher.environment.locks import changes, inputs_digest, pins_of
 from launcher.errors import ConfigurationError
-from launcher.images.contexts import split_lock
+from launcher.images import wheels
 from tests.unit.images.projects import described, project, source
 
 PINS = "six==1.17.0 \\\n    --hash=sha256:aa\n"
@@ -70,6 +70,7 @@ def test_what_can_have_no_hash_is_installed_apart() -> None:
     text = (
         "six==1.17.0 \\\n    --hash=sha256:aa\n./packages/erp[pdf]\nerp2 @ git+https://example.org/erp@01\n"
     )
-    hashed, unhashed = split_lock(text)
+    hashed, rest = wheels.of_lock(text)
     assert hashed == "six==1.17.0 \\\n    --hash=sha256:aa\n"
-    assert unhashed == "./local/packages/erp[pdf]\nerp2 @ git+https://example.org/erp@01\n"
+    assert rest.lines == ("@@0@@[pdf]", "erp2 @ file://@@1@@")
+    assert [item.asked for item in rest.builds] == ["./local/packages/erp", ""]
