@@ -71,7 +71,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     sh /dev/dltpod/assets/environment.sh
 
-FROM ${DEFAULT} AS locked
+FROM ${SYSTEM} AS locked
 ARG MOMENT=
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \

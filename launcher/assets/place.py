@@ -11,6 +11,7 @@ for all builds. It is unchecked: nothing looks at its source's time again, as ea
 
 import hashlib
 import importlib.util
+import multiprocessing
 import os
 import py_compile
 import shutil
@@ -52,7 +53,9 @@ def move(prefix: Path, cache: Path) -> None:
         folders += kept
         files += [os.path.join(os.path.relpath(place, prefix), name) for name in names]  # noqa: PTH118
     batches = [files[first : first + BATCH] for first in range(0, len(files), BATCH)]
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(batches) or 1)) as pool:
+    # Forked: an interpreter that starts now would run the .pth files of what is being installed.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(batches) or 1), mp_context=context) as pool:
         for _ in pool.map(put, batches, [prefix] * len(batches), [cache] * len(batches)):
             pass
     for path in folders:
