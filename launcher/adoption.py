@@ -45,7 +45,7 @@ def going_on(engine: Engine, project: str, records: Sequence[RunRecord]) -> tupl
     """
     if not any(record.status == INTERRUPTED and record.engine == engine.name for record in records):
         return tuple(records)
-    running = {row.run_id for row in engine.running(project)}
+    running = {row.run_id for row in engine.running(project) if row.runs}
     return tuple(
         replace(
             record,

@@ -1,4 +1,4 @@
-"""``dltpod ps``: what runs now."""
+"""``dltpod ps``: what the engine holds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from launcher.commands.common import (
     with_json,
 )
 from launcher.console.text import ago, size, table
+from launcher.engines.protocol import Running
 
 
 @click.command("ps")
@@ -23,13 +24,18 @@ from launcher.console.text import ago, size, table
 @with_file
 @click.pass_context
 def command(ctx: click.Context, engine: str, as_json: bool) -> None:
-    """What runs now, as the engine knows it."""
+    """All that the engine holds of this project: what runs, is paused, or was left behind."""
     project = load_project(ctx)
     found = engine_for(engine, project).running(project.name)
     if as_json:
         echo_json([dataclasses.asdict(running) for running in found])
     elif found:
-        rows = [[r.source, r.state, r.run_id, r.container, ago(r.started), size(r.memory)] for r in found]
+        rows = [[r.source, _state(r), r.run_id, r.container, ago(r.started), size(r.memory)] for r in found]
         click.echo(table(["source", "state", "run", "container", "started", "memory"], rows, right=[5]))
     else:
         click.echo("nothing runs", err=True)
+
+
+def _state(row: Running) -> str:
+    words = [row.state, *([row.role] if row.role != "run" else []), *(["left behind"] if row.left else [])]
+    return ", ".join(words)

@@ -29,7 +29,7 @@ def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace:
     for name in names:
         known_name(project, name)
     connected = engine_for(engine, project)
-    running = {run.source: run.run_id for run in connected.running(project.name)}
+    running = {run.source: run.run_id for run in connected.running(project.name) if run.runs}
     wanted = names or tuple(running)
     missing = False
     for name in wanted:

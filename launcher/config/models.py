@@ -127,7 +127,7 @@ class Container(Model):
         default=None, description="The most CPUs it may use, such as 1.5; default: no limit."
     )
     timeout: Duration | None = Field(
-        default=None, description="How long a run may take: 90s, 30m, 1h30m; default: no limit."
+        default="24h", description="How long a run may take: 90s, 30m, 1h30m, 72h."
     )
     retries: Retries = Field(
         default=2, description="How often a run that failed for a passing reason is tried again."

@@ -7,6 +7,7 @@ import datetime
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from launcher import clean
@@ -192,16 +193,13 @@ class DockerEngine:
         with translated():
             found = []
             for details in ours(self.client.api, project):
-                if is_leftover(details, self._alive, _now()) or not _is_run(details):
-                    continue
                 row = describe(details)
-                held = None
+                memory = None
                 if row.state == "running":
-                    held = Memory(self.client.api, str(details["Id"])).sample()
-                found.append(
-                    Running(row.project, row.source, row.run_id, row.container, row.started, row.state, held)
-                )
-            return sorted(found, key=lambda row: row.source)
+                    memory = Memory(self.client.api, str(details["Id"])).sample()
+                left = is_leftover(details, self._alive, _now())
+                found.append(replace(row, memory=memory, role=_role(details), left=left))
+            return sorted(found, key=lambda row: (row.source, row.container))
 
     def stop(self, project: str, source: str, *, grace: float) -> Running | None:
         from docker.errors import APIError, NotFound
@@ -209,10 +207,13 @@ class DockerEngine:
         with translated():
             stopped: Running | None = None
             for details in ours(self.client.api, project, source):
-                if not details["State"].get("Running") or not _is_run(details):
+                if not details["State"].get("Running") or _role(details) != "run":
                     continue
                 stopped = describe(details)
                 try:
+                    if stopped.state == "paused":
+                        # It could not hear of it.
+                        self.client.api.unpause(details["Id"])
                     self.client.api.stop(details["Id"], timeout=int(grace))
                 except NotFound:
                     continue
@@ -235,10 +236,12 @@ class DockerEngine:
             return swept
 
 
-def _is_run(details: Mapping[str, Any]) -> bool:
-    """Whether a container of ours runs a source, rather than being a gateway or someone's visit."""
+def _role(details: Mapping[str, Any]) -> str:
+    """What a container of ours is for: see ``Running.role``."""
     labels = details["Config"].get("Labels") or {}
-    return LABEL_ROLE not in labels and VISIT not in str(details.get("Name", ""))
+    if LABEL_ROLE in labels:
+        return "gateway"
+    return "visit" if VISIT in str(details.get("Name", "")) else "run"
 
 
 def _create(api: Any, body: dict[str, Any], name: str) -> str:

@@ -46,7 +46,7 @@ def describe(details: Mapping[str, Any]) -> Running:
         run_id=str(labels.get(LABEL_RUN, "")),
         container=str(details.get("Name", "")).lstrip("/"),
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else "",
-        state="running" if state.get("Running") else str(state.get("Status", "exited")),
+        state=str(state.get("Status") or ("running" if state.get("Running") else "exited")),
     )
 
 

@@ -47,7 +47,7 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
     if exit.asked is FailureKind.TIMEOUT:
         kind = FailureKind.TIMEOUT
         message = f"stopped: it took longer than its timeout of {_duration(exit.timeout)}"
-        hint = "raise container.timeout, or load less at once; what was loaded before stays loaded"
+        hint = "raise container.timeout (24h by default), or load less at once; what was loaded stays loaded"
     elif exit.asked is FailureKind.CANCELLED:
         kind, message = FailureKind.CANCELLED, "stopped as asked"
         hint = "the next sync goes on where this one stopped"

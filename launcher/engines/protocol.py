@@ -27,8 +27,17 @@ class Running:
     started: str
     """RFC 3339, UTC."""
     state: str
-    """``running``, ``exited`` or ``created``."""
+    """``running``, ``paused``, ``exited``, ``created`` or another of the engine's words."""
     memory: int | None = None
+    role: str = "run"
+    """``run``; ``gateway`` of a run's egress; ``visit`` of ``show`` or ``shell``."""
+    left: bool = False
+    """Its launcher was killed: the next sync clears it."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is a run that goes on."""
+        return self.role == "run" and not self.left and self.state not in ("exited", "dead", "removing")
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class Engine(Protocol):
         """What makes sure of the images of the project's sources, where this engine finds them."""
 
     def running(self, project: str) -> Sequence[Running]:
-        """The project's jobs that the engine holds."""
+        """All that the engine holds of the project, whatever its state."""
 
     def stop(self, project: str, source: str, *, grace: float) -> Running | None:
         """Stop a job gently; None where none runs."""

@@ -6,7 +6,10 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+
+import pytest
 
 from launcher.errors import Exit
 from launcher.history import RunRecord
@@ -94,6 +97,8 @@ def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(proje
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.communicate()
     wait_for(lambda: project.container("slow").status != "running", 10)
+    (left,) = json.loads(project.start("ps", "--json").communicate(timeout=60)[0])
+    assert (left["source"], left["role"], left["left"]) == ("slow", "run", True)
     before = everything(project.root)
     for reading in (["ps"], ["runs"], ["sync", "slow", "--dry-run"], ["doctor"], ["list"], ["check"]):
         project.start(*reading).communicate(timeout=60)
@@ -104,13 +109,17 @@ def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(proje
     assert project.history.runs("slow")[0].status == "interrupted"
 
 
-def test_stop_from_another_terminal_ends_the_run_gently(project: Folder) -> None:
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_stop_from_another_terminal_ends_the_run_gently(project: Folder, state: str) -> None:
     project.code("faulty", TROUBLE)
     project.source("slow", "faulty", "sleeps")
     launcher = project.start("sync", "slow", "--json")
     wait_for(lambda: project.container("slow").status == "running")
+    if state == "paused":
+        time.sleep(1)
+        project.container("slow").pause()
     shown = project.start("ps", "--json").communicate(timeout=30)[0]
-    assert [row["source"] for row in json.loads(shown)] == ["slow"]
+    assert [(row["source"], row["state"]) for row in json.loads(shown)] == [("slow", state)]
     stopping = project.start("stop", "slow")
     stopping.communicate(timeout=60)
     assert stopping.returncode == 0

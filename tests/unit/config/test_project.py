@@ -70,7 +70,7 @@ def test_an_empty_key_of_an_entry_goes_back_to_dltpods_own_default(tmp_path: Pat
               memory: ~
         """,
     )
-    assert made.sources[0].container.timeout is None
+    assert made.sources[0].container.timeout == "24h"
     assert made.sources[0].container.memory == "2g"
 
 

@@ -136,6 +136,7 @@ def test_a_deep_check_takes_neither_the_lock_nor_the_state_of_the_source() -> No
 
 
 def test_the_option_of_a_timeout_wins_over_the_sources_own() -> None:
+    assert plan(ROOT, source()).timeout == 86_400
     assert plan(ROOT, source(timeout="30m")).timeout == 1800
     assert plan(ROOT, source(timeout="30m"), options=SyncOptions(timeout=5.0)).timeout == 5
 
