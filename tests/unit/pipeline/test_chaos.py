@@ -14,4 +14,4 @@ from tests.unit.pipeline.worlds import WORLDS
 def test_random_kills_refusals_and_changes_of_the_folder_lose_and_double_nothing(
     tmp_path: Path, postgres_url: str, name: str
 ) -> None:
-    Chaos(tmp_path, name, seed=3, postgres=postgres_url).run(steps=7)
+    Chaos(tmp_path, name, seed=3, postgres=postgres_url).run(steps=5)

@@ -17,7 +17,7 @@ from runner.contract import FailureKind
 from runner.failures import JobFailed
 from tests.unit.pipeline import sources
 from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox
-from tests.unit.pipeline.worlds import WORLDS, World
+from tests.unit.pipeline.worlds import World
 
 
 @pytest.fixture(
@@ -31,19 +31,9 @@ from tests.unit.pipeline.worlds import WORLDS, World
 )
 def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """A project of each destination, with some of the ways to replace a table."""
-    yield from _world(tmp_path, request)
-
-
-@pytest.fixture(params=WORLDS)
-def any_world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A project of each destination, with every way to replace a table."""
-    yield from _world(tmp_path, request)
-
-
-def _world(root: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     name = str(request.param)
     postgres = request.getfixturevalue("postgres_url") if name.startswith("postgres") else None
-    made = World(root, name, postgres)
+    made = World(tmp_path, name, postgres)
     yield made
     made.box.clear()
 
@@ -78,14 +68,14 @@ def test_a_full_refresh_that_is_killed_is_done_whole_by_whoever_comes_next(
 
 
 def test_rows_of_a_load_that_was_cut_off_go_when_the_folder_from_before_it_is_put_back(
-    any_world: World,
+    world: World,
 ) -> None:
-    any_world.sync(10)
-    any_world.box.keep_state("good")
-    any_world.killed(30, "job_completed", "append")
-    any_world.box.put_back("good")
-    any_world.sync(30)
-    any_world.whole(30)
+    world.sync(10)
+    world.box.keep_state("good")
+    world.killed(30, "job_completed", "append")
+    world.box.put_back("good")
+    world.sync(30)
+    world.whole(30)
 
 
 def test_a_load_that_another_machine_has_overtaken_is_left_out(world: World) -> None:
