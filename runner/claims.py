@@ -13,7 +13,7 @@ from runner import compat, ledger
 from runner.contract import Failure, FailureKind
 from runner.failures import JobFailed
 from runner.ledger import Record
-from runner.neighbours import is_sql
+from runner.neighbours import is_sql, stored_schema
 from runner.session import Session
 from runner.workdir import Memory
 
@@ -60,7 +60,7 @@ def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
         found,
         loads=loads,
         cut=session.cut,
-        refresh={**_open_refresh(found, done), **_refresh_of(memory, states)},
+        refresh=_both(_open_refresh(found, done), _refresh_of(memory, states)),
     )
 
 
@@ -112,6 +112,9 @@ def start_over(session: Session, refresh: Refresh) -> None:
         with compat.client_for(session.pipeline, compat.blank_schema(session.pipeline, name)) as client:
             if not client.is_storage_initialized():
                 continue
+            if part.get("schema") and stored_schema(client, name) is None:
+                # dlt deletes it with the tables, and it knows the others too
+                compat.adopt_schema(session.pipeline, _unpacked(part["schema"]))
             tables = list(part["tables"])
             if is_sql(client):
                 tables = [table for table, columns in client.get_storage_tables(tables) if columns]
@@ -137,31 +140,58 @@ def _open_refresh(found: Record, done: typing.Collection[str]) -> Refresh:
     return {} if found.loads and set(found.loads) <= set(done) else found.refresh
 
 
+def _both(one: Refresh, other: Refresh) -> Refresh:
+    """Two refreshes as one. ``resources`` None is all of a source."""
+    found = dict(one)
+    for name, part in other.items():
+        known = found.get(name, {"tables": [], "resources": []})
+        named = (known["resources"], part["resources"])
+        found[name] = {
+            "tables": sorted({*known["tables"], *part["tables"]}),
+            "resources": None if None in named else sorted({*named[0], *named[1]}),
+            "schema": part.get("schema", ""),
+        }
+    return found
+
+
 def _without(loads: typing.Mapping[str, str], others: typing.Collection[str]) -> dict[str, str]:
     return {load_id: made for load_id, made in loads.items() if load_id not in others}
 
 
 def _states(
     session: Session, load_ids: typing.Sequence[str]
-) -> dict[str, tuple[str, typing.Mapping[str, typing.Any]]]:
-    """The packages' schema names and states."""
+) -> dict[str, tuple[typing.Any, typing.Mapping[str, typing.Any]]]:
+    """The packages' schemas and states."""
     _, store = compat.storages(session.pipeline)
     return {
-        load_id: (store.load_schema(load_id).name, store.get_load_package_state(load_id))
-        for load_id in load_ids
+        load_id: (store.load_schema(load_id), store.get_load_package_state(load_id)) for load_id in load_ids
     }
 
 
 def _refresh_of(
-    memory: Memory, states: typing.Mapping[str, tuple[str, typing.Mapping[str, typing.Any]]]
+    memory: Memory, states: typing.Mapping[str, tuple[typing.Any, typing.Mapping[str, typing.Any]]]
 ) -> dict[str, dict[str, typing.Any]]:
     found = {}
     for schema, state in states.values():
         dropped = state.get("dropped_tables") or []
-        if dropped or schema in memory.refresh:
+        if dropped or schema.name in memory.refresh:
             resources = sorted({table["resource"] for table in dropped if "resource" in table})
-            found[schema] = {
+            found[schema.name] = {
                 "tables": sorted(table["name"] for table in dropped),
-                "resources": memory.refresh.get(schema, resources),
+                "resources": memory.refresh.get(schema.name, resources),
+                "schema": _packed(schema),
             }
     return found
+
+
+def _packed(schema: typing.Any) -> str:
+    from dlt.common.versioned_state import compress_state
+
+    return str(compress_state(schema.to_dict()))
+
+
+def _unpacked(text: str) -> typing.Any:
+    from dlt.common.schema import Schema
+    from dlt.common.versioned_state import decompress_state
+
+    return Schema.from_dict(decompress_state(text))

@@ -39,7 +39,8 @@ class Record:
     cut: typing.Mapping[str, str] = field(default_factory=dict)
     """Those of earlier records that never ended, until what they left is removed."""
     refresh: typing.Mapping[str, typing.Mapping[str, typing.Any]] = field(default_factory=dict)
-    """The full refresh that the loads are part of: by schema, ``tables`` and ``resources`` (None: all)."""
+    """The full refresh that the loads are part of, by schema: ``tables``, ``resources`` (None: all), and
+    ``schema``, which dlt deletes with the tables."""
 
 
 def new_epoch() -> str:

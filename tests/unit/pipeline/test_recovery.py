@@ -67,6 +67,17 @@ def test_a_full_refresh_that_is_killed_is_done_whole_by_whoever_comes_next(
     world.whole(20)
 
 
+def test_two_full_refreshes_that_are_cut_off_one_after_the_other_are_both_done(bucket: FileSandbox) -> None:
+    bucket.run("two", upto=10)
+    bucket.killed("two", "tables_dropped", upto=12, full_refresh=True, resources=("orders",))
+    bucket.lose_state()
+    bucket.killed("two", "tables_dropped", upto=12, full_refresh=True, resources=("returns",))
+    bucket.lose_state()
+    bucket.run("two", upto=15)
+    assert bucket.ids("orders") == list(range(1, 16))
+    assert bucket.ids("returns") == list(range(1, 16))
+
+
 def test_rows_of_a_load_that_was_cut_off_go_when_the_folder_from_before_it_is_put_back(
     world: World,
 ) -> None:
