@@ -88,7 +88,6 @@ class ContainerSpec:
     read_only_root: bool = True
     cap_drop: tuple[str, ...] = ("ALL",)
     no_new_privileges: bool = True
-    init: bool = True
     restart: Restart = Restart.NEVER
 
 

@@ -45,6 +45,5 @@ def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
         read_only_root=True,
         cap_drop=("ALL",),
         no_new_privileges=True,
-        init=True,
         restart=Restart.NEVER,
     )

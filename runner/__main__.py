@@ -13,16 +13,17 @@ import signal
 import sys
 import types
 
-from runner import contract
+from runner import contract, guard
 from runner.process import Input, InputError, Paths, read_input, write_secrets
 from runner.supervisor import Supervisor
 
 
 def main() -> int:
     """Runs the one job of this container; returns the exit code, see ``contract.ExitCode``."""
-    # As PID 1, a signal without a handler would be ignored; before the job is known it ends all.
+    # As PID 1, a signal without a handler is ignored; before the job is known it ends all.
     signal.signal(signal.SIGTERM, _exit_now)
     signal.signal(signal.SIGINT, _exit_now)
+    guard.close()
     os.umask(0o022)
     paths = Paths.current()
     try:

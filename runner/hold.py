@@ -7,9 +7,11 @@ beside them, and ends when its standard input closes: when whoever looks around 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import types
 
-from runner import contract
+from runner import contract, guard
 from runner.process import InputError, Paths, read_input, write_secrets
 
 JOB_NAME = "dltpod-job.json"
@@ -18,6 +20,10 @@ JOB_NAME = "dltpod-job.json"
 
 def main() -> int:
     """Returns when standard input closes; an exit code, see ``contract.ExitCode``."""
+    # As PID 1, it inherits what a visit leaves behind, and ignores what it has no handler for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _exit_now)
+    guard.close()
     os.umask(0o022)
     paths = Paths.current()
     try:
@@ -32,6 +38,10 @@ def main() -> int:
     while os.read(0, 4096):
         continue
     return int(contract.ExitCode.OK)
+
+
+def _exit_now(signum: int, frame: types.FrameType | None) -> None:
+    os._exit(int(contract.ExitCode.STOPPED))
 
 
 if __name__ == "__main__":

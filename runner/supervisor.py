@@ -40,6 +40,10 @@ DRAIN_GRACE = 5.0
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CHUNK = 1 << 16
 _BUFFER_LIMIT = 1 << 18
+_EVENT_LIMIT = 16 << 20
+"""Bytes. A line of the event pipe that is longer is no event: it must not fill the memory."""
+_REAPED_AT_ONCE = 100
+"""A source that makes orphans without end must not keep this process from everything else."""
 _ATOMIC = select.PIPE_BUF
 """A pipe that is ready takes this many bytes without blocking."""
 
@@ -95,7 +99,7 @@ class Supervisor:
         self._log = StreamMasker(self._masker)
         self._events = Output(1)
         self._stderr = Output(2)
-        self._partial = b""
+        self._partial = bytearray()
         self._phase = "start"
         self._result: dict[str, typing.Any] | None = None
         self._stopping = ""
@@ -164,7 +168,7 @@ class Supervisor:
             full = self._stderr.full or self._events.full
             if not self._turn(0.1 if full else 0.0) and not full:
                 break
-        self._take_events(self._partial + b"\n" if self._partial else b"")
+        self._take_events(b"\n")
         self._stderr.add(self._log.flush())
 
     def _timeout(self) -> float | None:
@@ -232,14 +236,18 @@ class Supervisor:
             os.kill(self._worker, signal.SIGTERM)
 
     def _kill(self) -> None:
-        """The worker and all in its process group."""
+        """The worker and its process group; as PID 1, whatever else runs in the container."""
+        if os.getpid() == 1:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            return
         for send in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 send(self._worker, signal.SIGKILL)
 
     def _reap(self) -> None:
-        """Takes in ended children, all of them: as PID 1 this process inherits orphans."""
-        while True:
+        """Takes in ended children: as PID 1 this process inherits orphans."""
+        for _ in range(_REAPED_AT_ONCE):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -248,6 +256,8 @@ class Supervisor:
                 return
             if pid == self._worker:
                 self._status = status
+        with contextlib.suppress(BlockingIOError):
+            self._wake_write.send(b"\0")  # there may be more: come back after a look at the rest
 
     # What it says
 
@@ -266,7 +276,12 @@ class Supervisor:
                 self._event_pipe = None
 
     def _take_events(self, data: bytes) -> None:
-        *lines, self._partial = (self._partial + data).split(b"\n")
+        self._partial += data
+        if b"\n" not in data:
+            if len(self._partial) > _EVENT_LIMIT:
+                self._partial[:] = b"?"  # so that its end is no event either
+            return
+        *lines, self._partial = self._partial.split(b"\n")
         for line in lines:
             # The source can write there too. The launcher judges what gets through here.
             with contextlib.suppress(*_MALFORMED):

@@ -18,7 +18,7 @@ import types
 import typing
 from pathlib import Path
 
-from runner import contract, failures, own_variables, results, wording
+from runner import contract, failures, guard, own_variables, results, wording
 from runner.channel import Channel, Emit
 from runner.contract import Event, ExitCode, Failure, FailureKind, Result
 from runner.masking import Masker
@@ -52,6 +52,7 @@ def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) ->
 
 
 def _detach(log: int) -> None:
+    guard.reopen()
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((null, 0), (log, 1), (log, 2)):

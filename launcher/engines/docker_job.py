@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from launcher import clean
@@ -49,9 +50,10 @@ class Job:
         self._observer, self._stop = observer, stop
         self._memory = Memory(api, container)
         self._log = LogFile(plan.log_file)
-        self._sorter = Sorter(plan.job.token, self._log, observer.event, observer.log)
+        self._sorter = Sorter(plan.job.token, self._log, self._heard, observer.log)
         self._follower = Follower(api, container, self._sorter.line)
         self._over = threading.Event()
+        self._speaks = False
         self._state: dict[str, Any] = {}
         self._gone = False
         self._away = False
@@ -97,6 +99,10 @@ class Job:
         line = clean.line(line)
         self._log.write(line.encode())
         self._observer.log(line)
+
+    def _heard(self, event: Mapping[str, Any]) -> None:
+        self._speaks = True
+        self._observer.event(event)
 
     def _send(self, stdin: socket.socket) -> None:
         """The frame, whole; then notice when the connection breaks, for the runner ends by that.
@@ -174,6 +180,7 @@ class Job:
         started = time.monotonic()
         kill_at: float | None = None
         killed = False
+        unheard = False
         flush_at = started
         while not self._over.wait(TICK_SECONDS):
             now = time.monotonic()
@@ -187,6 +194,11 @@ class Job:
             if self._asked is None and (self._stop.gentle.is_set() or overdue):
                 self._asked = self._stop.reason if self._stop.gentle.is_set() else FailureKind.TIMEOUT
                 kill_at = now + self._plan.container.stop_grace
+                unheard = not self._speaks
+                self._signal("SIGTERM")
+            elif unheard and self._speaks:
+                # The first one came before the runner had a handler: PID 1 ignores what it has none for.
+                unheard = False
                 self._signal("SIGTERM")
             if not killed and (self._stop.hard.is_set() or (kill_at is not None and now >= kill_at)):
                 killed = True

@@ -46,7 +46,8 @@ def create_arguments(
         "CapDrop": list(spec.cap_drop),
         "SecurityOpt": ["no-new-privileges"] if spec.no_new_privileges else [],
         "Privileged": False,
-        "Init": spec.init,
+        # The runner is PID 1, which nothing in there can stop. The daemon's default may be an init.
+        "Init": False,
         "IpcMode": "private",
         "CgroupnsMode": "private",
         "Memory": spec.memory,

@@ -214,8 +214,6 @@ def _template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[st
         "serviceAccountName": names.service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # The pause container is PID 1 and reaps what a source leaves behind.
-        "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": math.ceil(plan.container.stop_grace),
         "securityContext": {
             "runAsNonRoot": True,

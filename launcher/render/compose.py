@@ -67,7 +67,7 @@ def _service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
         "read_only": spec.read_only_root,
         "cap_drop": list(spec.cap_drop),
         "security_opt": ["no-new-privileges:true"] if spec.no_new_privileges else [],
-        "init": spec.init,
+        "init": False,
         "ipc": "private",
         "restart": spec.restart.value,
         "stop_grace_period": f"{spec.stop_grace:g}s",

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from launcher.audience import Silent
 from launcher.engines.joblog import FILE_BYTES
 from launcher.history import RunRecord
+from launcher.plan import JobPlan
 from launcher.signals import Stopper
 from runner.contract import FailureKind, JobSpec
 from tests.containers.engine.faulty import TROUBLE
@@ -85,6 +87,21 @@ def test_a_second_request_to_stop_ends_the_run_at_once(trouble: Folder) -> None:
     outcome = trouble.sync("deaf", audience=AtPhase("extract", stop_twice, 0.3), stopper=stopper)
     assert outcome.records[0].failure_kind is FailureKind.CANCELLED
     assert time.monotonic() - asked[0] < GENTLE_SECONDS
+    assert trouble.containers() == []
+
+
+def test_a_request_to_stop_before_the_runner_listens_ends_the_run_gently_all_the_same(
+    trouble: Folder,
+) -> None:
+    trouble.source("slow", "faulty", "sleeps")
+    stopper = Stopper()
+
+    class AtOnce(Silent):
+        def planned(self, source: str, plan: JobPlan) -> None:
+            stopper.ask()
+
+    record = trouble.sync("slow", audience=AtOnce(), stopper=stopper).records[0]
+    assert (record.failure_kind, record.exit_code) == (FailureKind.CANCELLED, 143)
     assert trouble.containers() == []
 
 

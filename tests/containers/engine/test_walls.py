@@ -14,8 +14,10 @@ from tests.containers.folder import AtPhase, Folder, wait_for
 SECRET = "s3cr3t-of-this-source"
 OTHER = "s3cr3t-of-another"
 PROBE = """
+import ctypes
 import json
 import os
+import signal
 import time
 import dlt
 
@@ -45,6 +47,48 @@ def _try(act):
         return type(error).__name__
 
 
+def _state_of_1():
+    text = open("/proc/1/stat").read()
+    return text.rpartition(")")[2].split()[0]
+
+
+def _attacked():
+    "What came of each try to stop, end, trace and read the process that watches over this one."
+    libc = ctypes.CDLL(None, use_errno=True)
+    memory = ctypes.create_string_buffer(8)
+    vector = (ctypes.c_void_p * 2)(ctypes.addressof(memory), 8)
+    tries = {
+        "trace": lambda: libc.ptrace(16, 1, 0, 0),
+        "seize": lambda: libc.ptrace(0x4206, 1, 0, 0),
+        "read memory": lambda: libc.process_vm_readv(1, vector, 1, vector, 1, 0),
+        "take a descriptor": lambda: libc.syscall(438, os.pidfd_open(1), 0, 0),
+    }
+    found = {name: [attempt(), ctypes.get_errno()] for name, attempt in tries.items()}
+    for name in ("mem", "environ", "maps", "auxv"):
+        found[name] = _try(lambda: open(f"/proc/1/{name}", "rb").read(1))
+    for name in ("fd", "fdinfo", "task/1/fd"):
+        found[name] = _try(lambda: os.listdir(f"/proc/1/{name}"))
+    for descriptor in range(3):
+        found[f"fd/{descriptor}"] = _try(lambda: os.open(f"/proc/1/fd/{descriptor}", os.O_RDWR))
+    found["oom_score_adj"] = _try(lambda: open("/proc/1/oom_score_adj", "w"))
+    for number in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGKILL, signal.SIGSEGV, signal.SIGUSR1):
+        os.kill(1, number)
+    time.sleep(0.3)
+    found["stopped"] = _state_of_1() in "tT"
+    return found
+
+
+def _own_process():
+    "What a library may ask of its own process."
+    import multiprocessing
+
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(len, ["abc"]) == [3]
+    open("/proc/self/environ").read()
+    open("/dev/stderr", "w").close()
+    return len(os.listdir("/proc/self/fd")) > 2
+
+
 def _readable_secrets():
     text = ""
     for place, _, files in os.walk("/run/secrets"):
@@ -66,8 +110,10 @@ def look(password: str = dlt.secrets.value):
         "seccomp": status["Seccomp"].strip(),
         "writable": _writable(),
         "sockets": [p for p in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(p)],
-        "init": open("/proc/1/comm").read().strip(),
-        "environ_1": open("/proc/1/environ").read() if os.access("/proc/1/environ", os.R_OK) else "",
+        "first": open("/proc/1/cmdline").read().split("\\0")[1:-1],
+        "parent": os.getppid(),
+        "attacked": _attacked(),
+        "own_process": _own_process(),
         "secrets": _readable_secrets(),
         "secrets_mode": oct(os.stat("/run/secrets/dlt").st_mode & 0o777),
         "setuid": _try(lambda: os.setuid(0)),
@@ -134,13 +180,18 @@ def test_the_source_is_nobody_and_has_nothing_but_its_own_scratch(
 
     # What it sees.
     assert inside["sockets"] == []
-    assert inside["init"] in ("docker-init", "tini")
     assert inside["password"] == SECRET
     assert inside["secrets_mode"] == "0o700"
     assert OTHER not in inside["secrets"]
-    assert SECRET not in inside["environ_1"]
     assert inside["host_variables"] == []
     assert inside["stdin"] == "/dev/null"
+
+    # Who watches over it: the first process, which it can't stop, end, trace or read.
+    assert (inside["first"], inside["parent"]) == (["-m", "runner"], 1)
+    attacked = inside["attacked"]
+    assert attacked.pop("stopped") is False
+    assert set(map(str, attacked.values())) <= {"PermissionError", "[-1, 1]"}, attacked
+    assert inside["own_process"]
 
     # What the engine tells of it.
     text = json.dumps(inspected)
@@ -161,3 +212,65 @@ def test_the_source_is_nobody_and_has_nothing_but_its_own_scratch(
     assert {file.stat().st_uid for file in written} == {inside["uid"]}
     if os.geteuid() != 0:
         assert inside["uid"] == os.geteuid()
+
+
+FIGHTS = """
+import ctypes
+import os
+import signal
+import stat
+import time
+
+
+def _endless(act):
+    if os.fork() == 0:
+        os.setsid()
+        while True:
+            act()
+            time.sleep(0.001)
+
+
+def _orphan():
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os._exit(0)
+        os._exit(0)
+    os.wait()
+
+
+def _pipes():
+    for descriptor in range(3, 40):
+        try:
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                yield descriptor
+        except OSError:
+            pass
+
+
+def fights():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    pipes = list(_pipes())
+    _endless(lambda: os.write(1, b"x" * 1023 + b"\\n"))
+    _endless(lambda: [os.write(pipe, b"x" * 4096) for pipe in pipes])
+    _endless(_orphan)
+    for watcher in {1, os.getppid()}:
+        os.kill(watcher, signal.SIGSTOP)
+        ctypes.CDLL(None).ptrace(16, watcher, 0, 0)
+    for pipe in pipes:
+        os.close(pipe)
+    open("/state/began", "w").close()
+    while True:
+        time.sleep(60)
+    yield
+"""
+
+
+def test_a_source_that_fights_what_watches_over_it_ends_with_its_launcher(project: Folder) -> None:
+    project.code("fights", FIGHTS)
+    project.source("fights", "fights", "fights")
+    launcher = project.start("sync", "fights")
+    wait_for((project.root / ".dltpod/state/fights/began").exists, 60)
+    launcher.kill()
+    launcher.communicate()
+    wait_for(lambda: not any(c.status == "running" for c in project.containers()), 10)

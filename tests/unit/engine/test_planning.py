@@ -88,7 +88,7 @@ def test_the_whole_container_of_a_plain_source_is_this() -> None:
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "Privileged": False,
-            "Init": True,
+            "Init": False,
             "IpcMode": "private",
             "CgroupnsMode": "private",
             "Memory": 1 << 30,
@@ -156,7 +156,7 @@ def spec(**changes: object) -> ContainerSpec:
 
 
 def test_hardening_puts_up_every_wall_whatever_was_asked_for() -> None:
-    weak = spec(read_only_root=False, cap_drop=(), no_new_privileges=False, init=False)
+    weak = spec(read_only_root=False, cap_drop=(), no_new_privileges=False)
     assert harden(weak) == spec()
 
 

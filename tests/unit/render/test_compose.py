@@ -93,7 +93,7 @@ def test_a_service_is_walled_in_as_a_sync_walls_it_in() -> None:
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "init": True,
+        "init": False,
         "pids_limit": 512,
     }
     assert (found["mem_limit"], found["memswap_limit"]) == (2 << 30, 2 << 30)
