@@ -2,7 +2,8 @@
 #
 #   default      Python, uv and the default dlt: made once per Python version, shared by all
 #   system       the Debian packages of an environment
-#   fetched      the sources that are built and can be cloned: git requirements, with credentials, nothing is run
+#   fetched      what a build of packages needs, with credentials: clones of git requirements, and what build
+#                requirements name. Nothing of it is run
 #   built        wheels of what has none: local packages, git requirements, sdists. The one step that runs foreign
 #                code: it has no cache that another build reads, and no credentials
 #   environment  what one source's environment adds: one layer, from wheels alone, and none where it adds nothing
@@ -45,8 +46,12 @@ FROM ${SYSTEM} AS fetched
 ARG MOMENT=
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,source=environment,target=/dev/dltpod/environment \
+    --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
+    --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    --mount=type=secret,id=netrc_git,target=/dev/dltpod/netrc \
+    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
+    --mount=type=secret,id=netrc_git,target=/dev/dltpod/netrc_git \
+    --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     sh /dev/dltpod/assets/fetched.sh
 
 FROM ${SYSTEM} AS built

@@ -14,7 +14,16 @@ for folder in "$given"/build/*/; do
     echo "/dev/dltpod/fetched/sources/$number/$(sed -n 3p "$folder/git")" >"$asked"
     cp "/dev/dltpod/fetched/sources/$number.commit" "$out/commit"
   fi
-  own=$TMPDIR/$number
-  /opt/uv/bin/uv pip install --cache-dir "$own/cache" --target "$own/target" --python /opt/venv/bin/python --no-deps -r "$asked"
-  find "$own/cache" -path '*/sdists-*' -name '*.whl' -type f -exec cp {} "$out/" \;
+  own=$TMPDIR/cache-$number
+  install="/opt/uv/bin/uv pip install ${DLTPOD_OFFLINE:+--offline} --cache-dir $own --target $TMPDIR/target-$number --no-deps"
+  if ! $install --python /opt/venv/bin/python -r "$asked" 2>"$TMPDIR/error"; then
+    # Without a network, or where the only index asks for credentials: with what was fetched for it.
+    fetched=/dev/dltpod/fetched/build/$number
+    [ -d "$fetched" ] || { cat "$TMPDIR/error" >&2; exit 1; }
+    /opt/uv/bin/uv venv -q --no-project --python /opt/venv/bin/python "$TMPDIR/venv-$number"
+    echo "$fetched" >"$(echo "$TMPDIR/venv-$number"/lib/python3*/site-packages)/fetched.pth"
+    $install --python "$TMPDIR/venv-$number/bin/python" --no-build-isolation -r "$asked" ||
+      { cat "$TMPDIR/error" >&2; exit 1; }
+  fi
+  find "$own" -path '*/sdists-*' -name '*.whl' -type f -exec cp {} "$out/" \;
 done

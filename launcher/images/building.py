@@ -356,6 +356,12 @@ def _labels(kind: str, environment: Environment) -> dict[str, str]:
 
 
 def _offline(secrets: tuple[buildkit.Secret, ...]) -> tuple[buildkit.Secret, ...]:
-    settings = next((item.value or "" for item in secrets if item.name == "settings"), "")
-    rest = tuple(item for item in secrets if item.name != "settings")
-    return (*rest, buildkit.Secret("settings", value=settings + "DLTPOD_OFFLINE=1\n"))
+    """The same, with settings that tell each step to use no network."""
+    told = {item.name: item.value or "" for item in secrets if item.name in ("settings", "settings_open")}
+    return (
+        *(item for item in secrets if item.name not in told),
+        *(
+            buildkit.Secret(name, value=told.get(name, "") + "DLTPOD_OFFLINE=1\n")
+            for name in ("settings", "settings_open")
+        ),
+    )

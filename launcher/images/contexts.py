@@ -20,6 +20,7 @@ _ASSETS = (
     "system.sh",
     "fetched.sh",
     "built.sh",
+    "build_requires.py",
     "environment.sh",
     "locked.sh",
     "code.sh",
