@@ -13,10 +13,11 @@ from typing import Any
 _STEERING = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[@-_]"  # whole sequences, for what stays of half of one is noise
     r"|[\x00-\x1f\x7f-\x9f\u2028\u2029"  # C0, C1, and what some programs take for a line's end
-    r"\u202a-\u202e\u2066-\u2069]"  # text that runs backwards (https://trojansource.codes)
+    r"\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f"  # text that runs backwards (https://trojansource.codes)
+    r"\u200b\ufeff]"  # what nobody sees. Joiners stay: scripts and emoji need them
 )
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_NOT_RAW = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NOT_RAW = re.compile(r"[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """What JSON itself leaves as it is."""
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 

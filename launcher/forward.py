@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -32,7 +33,6 @@ class Forwarder:
         self._dropped = 0
         self._wake = threading.Condition()
         self._closed = False
-        self._deaf = False
         self._thread = threading.Thread(target=self._tell, daemon=True, name=f"tell {source}")
 
     def __enter__(self) -> Forwarder:
@@ -80,25 +80,18 @@ class Forwarder:
                 if not (items or passing or dropped) and self._closed:
                     return
                 self._waiting_lines = 0
-            if self._deaf:
-                continue
-            try:
-                self._pass_on(items, passing, dropped)
-            except Exception:  # noqa: BLE001 - a closed pipe, say: the run goes on without an audience
-                self._deaf = True
+            items.extend(("event", data) for data in passing.values())
+            if dropped:
+                items.append(("log", f"[{dropped} lines not shown here; the log file has them]"))
+            for kind, value in items:
+                # What an audience can't take (its pipe is closed, say) costs it that, and not what follows.
+                with contextlib.suppress(Exception):
+                    self._pass_on(kind, value)
 
-    def _pass_on(
-        self, items: deque[tuple[str, Any]], passing: Mapping[str, Mapping[str, Any]], dropped: int
-    ) -> None:
-        for kind, value in items:
-            if kind == "log":
-                self._audience.log(self._source, value)
-            elif kind == "begun":
-                if self._plan is not None:
-                    self._audience.planned(self._source, self._plan)
-            else:
-                self._audience.event(self._source, value)
-        for data in passing.values():
-            self._audience.event(self._source, data)
-        if dropped:
-            self._audience.log(self._source, f"[{dropped} lines not shown here; the log file has them]")
+    def _pass_on(self, kind: str, value: Any) -> None:
+        if kind == "log":
+            self._audience.log(self._source, value)
+        elif kind == "event":
+            self._audience.event(self._source, value)
+        elif self._plan is not None:
+            self._audience.planned(self._source, self._plan)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher import clean
-from launcher.errors import DltpodError
+from launcher.errors import DltpodError, Exit
 from launcher.presence import Alive
 from runner.contract import FailureKind
 
@@ -50,6 +50,8 @@ _BEFORE_ALL = "1970-01-01T00:00:00Z"
 
 class HistoryError(DltpodError):
     """The file of history can't be used."""
+
+    exit_code = Exit.FAILED
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from launcher.audience import Silent
 from launcher.errors import ConfigurationError
-from launcher.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, RunRecord
+from launcher.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
 from runner.contract import ENV_REFERENCE, FailureKind
 
 ATTEMPTS = 4
@@ -165,8 +165,12 @@ class Notifier(Silent):
                     self._warn(f"{record.source}: the webhook was not told of the {event}: {why}")
 
     def _before(self, record: RunRecord) -> RunRecord | None:
-        """The run before this one that counts: a sync, whole, and not refused."""
-        for earlier in self._history.runs(record.source, limit=50):
+        """The run before this one that counts: a sync, whole, and not refused. None without a history."""
+        try:
+            runs = self._history.runs(record.source, limit=50)
+        except (HistoryError, OSError):
+            return None
+        for earlier in runs:
             counts = (
                 earlier.action == "sync" and earlier.limit is None and earlier.failure_kind not in _UNTOLD
             )

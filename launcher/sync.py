@@ -20,7 +20,7 @@ from launcher.config.models import Project, Source
 from launcher.engines.protocol import Engine, Say, StopRequest
 from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
 from launcher.fleet import run_fleet
-from launcher.history import OK, PLANNED, History, RunRecord
+from launcher.history import OK, PLANNED, History, HistoryError, RunRecord
 from launcher.images import scratch
 from launcher.images.imaging import ImageFor
 from launcher.logfiles import prune
@@ -258,8 +258,15 @@ class _Work:
                 kind, error = FailureKind.CANCELLED, _stopped()
             record = self._refused(source, run_id, kind, error)
             if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
-                self._history.write(record)
+                self._keep(record)
             return record
+
+    def _keep(self, record: RunRecord) -> None:
+        """Into history, if that is to be had: it may be what went wrong, and the other sources go on."""
+        try:
+            self._history.write(record)
+        except (HistoryError, OSError) as error:
+            self._audience.say(record.source, f"this run is in no history: {error}")
 
     def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
         self.refusals[source.name] = error.exit_code
@@ -321,7 +328,7 @@ def _kind(error: DltpodError) -> FailureKind:
         (BuildError, FailureKind.ENVIRONMENT),
         (ConfigurationError, FailureKind.CONFIGURATION),
         (EngineError, FailureKind.ENGINE_GONE),
-        (_DiskError, FailureKind.CONFIGURATION),
+        ((_DiskError, HistoryError), FailureKind.CONFIGURATION),
     ):
         if isinstance(error, cls):
             return kind

@@ -44,6 +44,8 @@ _EVENT_LIMIT = 16 << 20
 """Bytes. A line of the event pipe that is longer is no event: it must not fill the memory."""
 _REAPED_AT_ONCE = 100
 """A source that makes orphans without end must not keep this process from everything else."""
+_LONGEST_EVENT = 1 << 20
+"""Bytes. The launcher reads a log's lines in pieces of that length: a longer event would be lines to it."""
 _ATOMIC = select.PIPE_BUF
 """A pipe that is ready takes this many bytes without blocking."""
 
@@ -302,7 +304,9 @@ class Supervisor:
     def _tell(self, name: str, fields: dict[str, typing.Any]) -> None:
         line = {"token": self._job.token, "event": name, "time": round(time.time(), 3)}
         line.update(self._masker.value({key: fields[key] for key in fields if key not in ("token", "event")}))
-        self._events.add(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(data) < _LONGEST_EVENT:  # the file has a longer result
+            self._events.add(data + b"\n")
 
     def _death(self) -> Failure | None:
         if self._result is not None or self._status is None:

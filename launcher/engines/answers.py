@@ -17,7 +17,7 @@ from runner.contract import Event, ExitCode, Failure, FailureKind, Result, Verdi
 
 RESULT_BYTES = 8 << 20
 """The longest result that is read."""
-VISIT_BYTES = 256 << 20
+VISIT_BYTES = 64 << 20
 """The longest answer of ``dltpod show``: rows of a person's own choice."""
 PACKAGES_BYTES = 4 << 20
 
@@ -30,6 +30,7 @@ LONGEST_NAME = 1_000
 LONGEST_TEXT = 4_000
 """Characters of a text: the rest is cut off."""
 _MOST_BRACKETS = 100_000
+_MOST_BRACKETS_OF_ROWS = 5_000_000
 """Each costs memory and a level at the worst."""
 _INTEGER_DIGITS = 20
 _HIGHEST = 2**63 - 1
@@ -80,12 +81,8 @@ def visit(text: bytes) -> dict[str, Any]:
 
     Values of rows are the destination's data, as they came. Raises Unfit.
     """
-    if len(text) > VISIT_BYTES:
-        raise Unfit("too long")
-    try:
-        data = _object(json.loads(text))
-    except (ValueError, RecursionError):
-        raise Unfit("no JSON") from None
+    # A NaN among the data is no JSON to whom --json is meant for: it becomes text.
+    data = _object(_parsed(text, VISIT_BYTES, _MOST_BRACKETS_OF_ROWS, integer=int, constant=str))
     if "error" in data:
         return {"error": _text(data["error"])}
     columns = [_name(item) for item in _list(data.get("columns"), MOST)]
@@ -136,12 +133,19 @@ def _verdict(value: Any) -> Verdict:
     return Verdict(_name(data.get("what")), _flag(data.get("ok")), _text(data.get("text", "")))
 
 
-def _parsed(text: bytes, longest: int) -> Any:
+def _parsed(
+    text: bytes,
+    longest: int,
+    most_brackets: int = _MOST_BRACKETS,
+    *,
+    integer: Callable[[str], Any] | None = None,
+    constant: Callable[[str], Any] | None = None,
+) -> Any:
     """The JSON value. Raises Unfit where it is none, too long, too deep or holds a number that can't be."""
-    if len(text) > longest or text.count(b"[") + text.count(b"{") > _MOST_BRACKETS:
+    if len(text) > longest or text.count(b"[") + text.count(b"{") > most_brackets:
         raise Unfit("too long")
     try:
-        return json.loads(text, parse_int=_integer, parse_constant=_no_number)
+        return json.loads(text, parse_int=integer or _integer, parse_constant=constant or _no_number)
     except (ValueError, RecursionError):
         raise Unfit("no JSON") from None
 

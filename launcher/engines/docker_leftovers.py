@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from launcher import clean
 from launcher.engines.protocol import Running
 from launcher.planning import LABEL_LAUNCHER, LABEL_MANAGED, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.presence import Alive
@@ -36,14 +37,14 @@ def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime
 
 
 def describe(details: Mapping[str, Any]) -> Running:
-    """A container of ours as people are told of it."""
+    """A container of ours as people are told of it. Whoever uses the engine may set such labels."""
     labels = details["Config"].get("Labels") or {}
     state = details["State"]
     started = moment(state.get("StartedAt", "")) or moment(details.get("Created", ""))
     return Running(
-        project=str(labels.get(LABEL_PROJECT, "")),
-        source=str(labels.get(LABEL_SOURCE, "")),
-        run_id=str(labels.get(LABEL_RUN, "")),
+        project=clean.line(str(labels.get(LABEL_PROJECT, ""))),
+        source=clean.line(str(labels.get(LABEL_SOURCE, ""))),
+        run_id=clean.line(str(labels.get(LABEL_RUN, ""))),
         container=str(details.get("Name", "")).lstrip("/"),
         started=started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else "",
         state=str(state.get("Status") or ("running" if state.get("Running") else "exited")),

@@ -94,6 +94,15 @@ def test_a_recovery_is_found_behind_runs_that_were_refused(hook: Hook, tmp_path:
     assert hook.bodies == [payload("acme", "recovery", well)]
 
 
+def test_a_failure_is_told_where_history_is_damaged_too(hook: Hook, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.file.write_bytes(b"no database")
+    notifier = Notifier(hook.url, "acme", history, lambda text: None)
+    notifier.ended(ILL)
+    notifier.close()
+    assert hook.bodies == [payload("acme", "failure", ILL)]
+
+
 def test_the_address_may_be_an_environment_variable() -> None:
     assert webhook_url("env:HOOK", {"HOOK": "https://hooks.example.com/x"}) == "https://hooks.example.com/x"
     with pytest.raises(ConfigurationError, match="asks for HOOK, which is not set"):

@@ -14,7 +14,7 @@ from launcher.engines import answers
 from runner.contract import Failure, FailureKind, Result, Verdict, to_json
 
 TOKEN = "0123456789abcdef"
-ESC = "\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\u202eevil\u2066\u2028x\ud800"
+ESC = "\x1b]0;title\x07\x1b[2J\x1b[31mred\x9b1m\u202eevil\u2066\u200f\u200b\u2028x\ud800"
 OK = Result(
     "ok",
     0,
@@ -228,6 +228,8 @@ def test_the_result_event_holds_a_result() -> None:
         (answers.visit, b'{"columns": [1], "rows": [], "tables": {}}'),
         (answers.visit, b'{"columns": [], "rows": [], "tables": {"a": "b"}}'),
         (answers.visit, b'{"columns": [], "rows": [], "tables": {}, "missing": ["a"]}'),
+        (answers.visit, b'{"columns": [], "tables": {}, "rows": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+        (answers.visit, b'{"columns": [], "tables": {}, "rows": [' + b"[]," * 5_000_000 + b"[]]}"),
     ],
 )
 def test_other_answers_that_do_not_fit_are_refused(read: Callable[[bytes], Any], text: bytes) -> None:
@@ -246,6 +248,8 @@ def test_other_answers_that_fit_come_through() -> None:
     }
     assert answers.visit(json.dumps(shown).encode()) == shown
     assert answers.visit(b'{"error": "\\u001b[2Jno\\nsuch"}') == {"error": "no such"}
+    nothing = answers.visit(b'{"columns": ["a"], "rows": [[NaN], [-Infinity]], "tables": {}}')
+    assert nothing["rows"] == [["NaN"], ["-Infinity"]]  # for JSON has no such numbers
 
 
 def test_json_of_any_text_is_safe_to_print_and_loses_nothing() -> None:

@@ -36,6 +36,14 @@ def container(
     }
 
 
+LABELS = {"dltpod.project": "acme\x1b[2J", "dltpod.source": "jira\nfake", "dltpod.run": "\u202erun-1"}
+
+
+def test_labels_that_another_user_of_the_engine_made_up_can_not_steer_a_terminal() -> None:
+    found = describe({**container(created=LONG_AGO), "Config": {"Labels": LABELS}})
+    assert (found.project, found.source, found.run_id) == ("acme", "jira fake", "run-1")
+
+
 LONG_AGO, JUST_NOW = "2026-01-01T10:00:00.123456789Z", "2026-01-01T11:59:50.123456789Z"
 
 

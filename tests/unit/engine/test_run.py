@@ -196,6 +196,20 @@ def test_only_a_disk_without_room_is_called_full(tmp_path: Path, number: int, ki
     assert "/some/folder" in record.message
 
 
+def test_a_history_that_is_damaged_while_a_run_goes_on_ends_that_run_and_hides_no_other(
+    tmp_path: Path,
+) -> None:
+    history = History(tmp_path / ".dltpod")
+
+    def damages(stop: StopRequest) -> Ended:
+        history.file.with_name("history.sqlite-wal").unlink(missing_ok=True)
+        history.file.write_bytes(b"no database")
+        return ok()
+
+    outcome = sync_all(tmp_path, FakeEngine({"a": [ok()], "b": [damages], "c": [ok()]}), "a", "b", "c")
+    assert outcome == (Exit.FAILED, ["ok", "failed", "failed"])
+
+
 def test_a_run_whose_launcher_was_killed_is_told_to_the_audience_once(tmp_path: Path) -> None:
     class Learning(Silent):
         def __init__(self) -> None:
@@ -334,6 +348,20 @@ def test_an_audience_that_breaks_does_not_break_the_run() -> None:
     with Forwarder("a", Broken()) as observer:
         for _ in range(100):
             observer.log("line")
+
+
+def test_an_event_that_an_audience_can_not_take_costs_it_no_other() -> None:
+    heard = []
+
+    class Choosy(Silent):
+        def event(self, source: str, data: Mapping[str, Any]) -> None:
+            heard.append(data["phase"])
+            assert data["phase"] != "2"
+
+    with Forwarder("a", Choosy()) as observer:
+        for number in range(5):
+            observer.event({"event": "phase", "phase": str(number)})
+    assert heard == ["0", "1", "2", "3", "4"]
 
 
 def test_history_marks_the_runs_of_dead_launchers_and_no_others(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.engines.docker_logs import LINE_BYTES
 from runner import contract, results
 from runner.contract import Event, ExitCode, FailureKind
 from tests.unit.runner.box import TOKEN, Box
@@ -103,6 +104,27 @@ def test_what_a_source_writes_to_the_runners_own_pipe_does_not_end_the_run(box: 
     outcome = box.run()
     assert (outcome.code, outcome.stored.status) == (0, "ok"), outcome.log
     assert any("a" in str(event.get("phase")) for event in outcome.events)
+
+
+def test_an_event_that_is_longer_than_a_line_of_a_log_is_told_to_nobody(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import os
+
+        def orders():
+            for descriptor in range(3, 40):
+                try:
+                    os.write(descriptor, b'{"event":"note","text":"' + b"x" * (3 << 20) + b'"}\\n')
+                except OSError:
+                    pass
+            yield [{"id": 1}]
+        """,
+    )
+    outcome = box.run()
+    assert (outcome.code, outcome.stored.status) == (0, "ok"), outcome.log
+    assert outcome.events[-1]["event"] == "result"
+    assert max(map(len, outcome.stdout.splitlines())) < LINE_BYTES
 
 
 def test_a_result_of_another_shape_ends_the_run_with_a_code_of_its_own(box: Box) -> None:
