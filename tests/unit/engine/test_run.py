@@ -364,61 +364,6 @@ def test_an_event_that_an_audience_can_not_take_costs_it_no_other() -> None:
     assert heard == ["0", "1", "2", "3", "4"]
 
 
-def test_history_marks_the_runs_of_dead_launchers_and_no_others(tmp_path: Path) -> None:
-    history = History(tmp_path)
-
-    def begun(run_id: str, launcher: str) -> RunRecord:
-        started = "2026-11-22T10:00:00.000Z"
-        log = tmp_path / f"{run_id}.log"
-        log.write_text("a line\n")
-        os.utime(log, (1795341605.5, 1795341605.5))
-        return RunRecord(
-            run_id=run_id,
-            source="a",
-            status="running",
-            started=started,
-            launcher=launcher,
-            log_file=str(log),
-        )
-
-    dead = Presence(tmp_path)
-    with dead:
-        pass
-    with Presence(tmp_path) as here:
-        history.write(begun("1", dead.id))
-        history.write(begun("2", here.id))
-        history.write(begun("3", "elsewhere-1"))
-        assert [record.run_id for record in history.reconcile(here.alive)] == ["1"]
-        statuses = {record.run_id: record.status for record in history.runs()}
-    interrupted = history.run("1")
-    assert interrupted is not None
-    assert (interrupted.ended, interrupted.seconds) == ("2026-11-22T10:00:05.500Z", 5.5)
-    assert statuses == {"1": "interrupted", "2": "running", "3": "running"}
-
-
-def test_a_run_is_found_by_the_beginning_of_its_id_if_that_is_enough(tmp_path: Path) -> None:
-    history = History(tmp_path)
-    for run_id in ("20260101-a", "20260101-b"):
-        history.write(RunRecord(run_id=run_id, source="a", status="ok", started="1"))
-    assert history.run("20260101") is None
-    assert history.run("20260101-a") is not None
-    assert history.run("%") is None
-
-
-def test_several_launchers_write_history_at_once(tmp_path: Path) -> None:
-    def write(number: int) -> None:
-        history = History(tmp_path)
-        for turn in range(20):
-            history.write(RunRecord(run_id=f"{number}-{turn}", source="a", status="ok", started="1"))
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(History(tmp_path).runs(limit=None)) == 160
-
-
 def test_a_record_comes_back_from_history_as_it_went_in(tmp_path: Path) -> None:
     record = run(tmp_path, failed())
     assert History(tmp_path).run(record.run_id) == record
