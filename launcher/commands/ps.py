@@ -29,10 +29,11 @@ def command(ctx: click.Context, engine: str, as_json: bool) -> None:
     found = engine_for(engine, project).running(project.name)
     if as_json:
         echo_json([dataclasses.asdict(running) for running in found])
-    elif found:
+        return
+    if found:
         rows = [[r.source, _state(r), r.run_id, r.container, ago(r.started), size(r.memory)] for r in found]
         click.echo(table(["source", "state", "run", "container", "started", "memory"], rows, right=[5]))
-    else:
+    if not any(row.role == "run" for row in found):
         click.echo("nothing runs", err=True)
 
 
