@@ -12,7 +12,7 @@ import typing
 from runner import compat, ledger
 from runner.contract import Failure, FailureKind
 from runner.failures import JobFailed
-from runner.ledger import Record
+from runner.ledger import Loads, Record
 from runner.neighbours import is_sql, stored_schema
 from runner.session import Session
 from runner.workdir import Memory
@@ -53,7 +53,7 @@ def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
     states = _states(session, load_ids)
     # some of a load's packages may have ended before it was cut off: it is still one load
     loads = dict(found.loads) if set(found.loads) & set(load_ids) else {}
-    loads.update({load_id: state["created_at"].isoformat() for load_id, (_, state) in states.items()})
+    loads.update({i: [schema.name, state["created_at"].isoformat()] for i, (schema, state) in states.items()})
     session.cut = _without(cut, loads)
     _begin(
         session,
@@ -154,7 +154,7 @@ def _both(one: Refresh, other: Refresh) -> Refresh:
     return found
 
 
-def _without(loads: typing.Mapping[str, str], others: typing.Collection[str]) -> dict[str, str]:
+def _without(loads: Loads, others: typing.Collection[str]) -> Loads:
     return {load_id: made for load_id, made in loads.items() if load_id not in others}
 
 

@@ -27,6 +27,8 @@ TABLE = "_dltpod_loads"
 """Begins as dlt's own tables do, so that nobody takes it for data."""
 _COLUMNS = {"pipeline_name": "text", "version": "bigint", "record": "text"}
 
+Loads = typing.Mapping[str, typing.Sequence[str]]
+
 
 @dataclass(frozen=True)
 class Record:
@@ -34,9 +36,9 @@ class Record:
 
     version: int = 0
     epoch: str = ""
-    loads: typing.Mapping[str, str] = field(default_factory=dict)
-    """The load packages that were begun: their ids, and when each was made (ISO 8601)."""
-    cut: typing.Mapping[str, str] = field(default_factory=dict)
+    loads: Loads = field(default_factory=dict)
+    """The load packages that were begun: by id, the schema's name and when each was made (ISO 8601)."""
+    cut: Loads = field(default_factory=dict)
     """Those of earlier records that never ended, until what they left is removed."""
     refresh: typing.Mapping[str, typing.Mapping[str, typing.Any]] = field(default_factory=dict)
     """The full refresh that the loads are part of, by schema: ``tables``, ``resources`` (None: all), and

@@ -83,9 +83,12 @@ def _load_all(session: Session) -> None:
 
 
 def _schemas(session: Session, load_ids: typing.Sequence[str]) -> list[typing.Any]:
+    """Those that this run knows, and those of loads that were cut off, which it needn't."""
     _, store = compat.storages(session.pipeline)
     ours = {schema.name: schema for schema in session.known_schemas()}
     ours.update({schema.name: schema for schema in map(store.load_schema, load_ids)})
+    for name, _ in session.cut.values():
+        ours.setdefault(name, compat.blank_schema(session.pipeline, name))
     return list(ours.values())
 
 

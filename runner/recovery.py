@@ -255,7 +255,9 @@ def _reinstate(session: Session, client: typing.Any, schema: typing.Any, names: 
         active = get_active_record_timestamp(schema.tables[name])
         open_end = "NULL" if active is None else literal(active, caps.timestamp_precision)
         table, column = sql.make_qualified_table_name(name), sql.escape_column_name(until)
-        for made in session.cut.values():
+        for of, made in session.cut.values():
+            if of != schema.name:
+                continue
             end = literal(
                 pendulum.instance(datetime.fromisoformat(made)),
                 caps.timestamp_precision,

@@ -40,8 +40,8 @@ class Session:
     """The destination refuses to make a table for the record."""
     cut_off: bool = False
     """The destination knows of a load that was begun and never ended."""
-    cut: typing.Mapping[str, str] = field(default_factory=dict)
-    """Loads that were begun and never ended, and when their packages were made (ISO 8601)."""
+    cut: typing.Mapping[str, typing.Sequence[str]] = field(default_factory=dict)
+    """Loads that were begun and never ended: schema and when it was made (ISO 8601), by id."""
     dataset: str = ""
     """Where the rows are, by the destination's own name for it."""
 

@@ -140,6 +140,16 @@ def test_several_schemas_are_loaded_together_or_not_at_all(warehouse: PostgresSa
     assert warehouse.ids("invoices") == list(range(1, 31))
 
 
+def test_rows_that_were_cut_off_go_though_the_next_run_does_not_know_their_schema(tmp_path: Path) -> None:
+    """Nothing has ended so far, so the destination stores no state that would name it."""
+    world = World(tmp_path, "duckdb truncate-and-insert", several=True)
+    world.killed(10, "job_completed", "append")
+    world.box.lose_state()
+    world.sync(10, resources=("append", "replace"))
+    world.sync(20)
+    world.whole(20)
+
+
 def test_several_schemas_of_which_one_is_refused_are_extracted_anew_together(
     tmp_path: Path, postgres_url: str
 ) -> None:
