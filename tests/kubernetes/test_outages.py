@@ -84,14 +84,15 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
     cluster.pod()
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.wait()
-    history = History(cluster.root / ".dltpod", Presence(cluster.root / ".dltpod").alive)
+    private = cluster.root / ".dltpod"
+    history = History(private)
     [record] = history.runs(name)
     assert record.status == RUNNING
 
     assert record.run_id in output(cluster, "ps", "--engine", "kubernetes")
     assert "still here" in output(cluster, "logs", name, "--engine", "kubernetes")
     output(cluster, "runs", "--engine", "kubernetes")
-    assert history.runs(name)[0].status == INTERRUPTED
+    assert History(private, Presence(private).alive).runs(name)[0].status == INTERRUPTED
 
     def ended() -> bool:
         output(cluster, "runs", "--engine", "kubernetes")
@@ -102,6 +103,8 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
     assert dict(record.rows) == {"slow": 1}
     assert (record.message, record.failure_kind) == ("", None)
     assert "still here" in output(cluster, "logs", name)
+    # its Job is cleared by the next command that runs something
+    assert cluster.run(name, set={"seconds": 0.1}).status == OK
 
 
 def test_sync_adopts_what_ended_without_its_launcher_and_runs_again(cluster: Cluster) -> None:
