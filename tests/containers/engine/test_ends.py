@@ -171,8 +171,9 @@ def test_a_result_file_of_an_earlier_run_is_never_this_runs(trouble: Folder) -> 
     trouble.source("plain", "faulty", "plain")
     trouble.must("plain")
     assert (trouble.root / ".dltpod/state/plain/result.json").exists()
-    trouble.source("plain", "faulty", "kills_all")
-    assert trouble.run("plain").failure_kind is FailureKind.KILLED
+    trouble.source("plain", "faulty", "sleeps")
+    killed = AtPhase("extract", lambda: trouble.container("plain").kill(), 0.2)
+    assert trouble.run("plain", killed).failure_kind is FailureKind.KILLED
 
 
 def test_a_transient_failure_is_tried_again_and_the_record_says_how_often(trouble: Folder) -> None:
