@@ -38,7 +38,10 @@ def test_an_error_is_what_then_why_then_the_hint(
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("can't read 'https://bot:t0ken@packages.acme.com/simple'", "can't read 'https://packages.acme.com/simple'"),
+        (
+            "can't read 'https://bot:t0ken@packages.acme.com/simple'",
+            "can't read 'https://packages.acme.com/simple'",
+        ),
         ("fatal: https://t0ken@github.com/a/b@v1 is gone", "fatal: https://github.com/a/b@v1 is gone"),
         ("proxy http://u:t0@ken@proxy:3128: 407", "proxy http://proxy:3128: 407"),
         ("git+https://u:t0/ken@git.acme.com/a", "git+https://git.acme.com/a"),
