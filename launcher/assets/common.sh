@@ -36,8 +36,12 @@ fixed_times() {
 # is left out.
 take_wheels() {
   for wheel in /dev/dltpod/wheels/wheels/*/*.whl; do
-    [ -f "$wheel" ] && [ ! -L "$wheel" ] || continue
-    number=$(basename "$(dirname "$wheel")")
+    folder=$(dirname "$wheel")
+    [ -f "$wheel" ] && [ ! -L "$wheel" ] && [ ! -L "$folder" ] || continue
+    number=$(basename "$folder")
+    # A name goes into a command of sed, which can run programs.
+    case $number in *[!0-9]*) continue ;; esac
+    case $(basename "$wheel") in *[!A-Za-z0-9._+!-]*) continue ;; esac
     place=$given/wheels/$(sha256sum <"$wheel" | cut -c1-32)
     mkdir -p "$place"
     cp "$wheel" "$place/"

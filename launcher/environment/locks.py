@@ -25,6 +25,11 @@ _SEED = Path(__file__).resolve().parent.parent / "assets" / "default.txt"
 _INPUTS = re.compile(r"^# inputs: (\w+)$", re.MULTILINE)
 _CUTOFF = re.compile(r"^# exclude-newer: (\S+)$", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:==(\S+)| @ git\+\S+@(\w+))", re.MULTILINE)
+_LINE = re.compile(
+    r"^(?:[A-Za-z0-9][\w.-]*(?:\[[\w,. -]*\])?(?:==[^\s$]+(?: ; [^$]*?)?| @ git\+[^\s$]+)|\.{1,2}/[^$]*?"
+    r"|\s+--hash=\w+:[0-9a-f]+)(?: \\)?$"
+)
+"""All that a lock is made of: uv would follow an option or a variable that foreign code wrote there."""
 
 
 class CutoffError(ConfigurationError):
@@ -279,5 +284,10 @@ def _resolve(
         raise BuildError(
             f"source '{environment.sources[0]}': '{foreign[0].split()[0]}' comes from an address of its own",
             "a lock holds packages of an index, folders of the project and git commits",
+        )
+    if not all(_LINE.match(line) for line in lines):
+        raise BuildError(
+            f"source '{environment.sources[0]}': the resolution holds lines that no lock has",
+            "a package that was built for it may have written them",
         )
     return "\n".join(lines) + "\n"

