@@ -28,6 +28,7 @@ ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
+    --mount=type=secret,id=pip,target=/dev/dltpod/pip \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
@@ -59,6 +60,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
     --mount=type=bind,rw,from=fetched,source=/opt/dltpod,target=/dev/dltpod/fetched \
     --mount=type=secret,id=settings_open,target=/dev/dltpod/settings \
+    --mount=type=secret,id=uv_toml_open,target=/dev/dltpod/uv.toml \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     sh /dev/dltpod/assets/built.sh
 
@@ -94,6 +96,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,rw,source=environment,target=/dev/dltpod/environment \
     --mount=type=bind,from=wheels,source=/opt/dltpod,target=/dev/dltpod/wheels \
     --mount=type=secret,id=settings_open,target=/dev/dltpod/settings \
+    --mount=type=secret,id=uv_toml_open,target=/dev/dltpod/uv.toml \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     sh /dev/dltpod/assets/locked.sh
 

@@ -3,7 +3,10 @@ umask 022
 export PYC_INVALIDATION_MODE=UNCHECKED_HASH
 given=/dev/dltpod/environment
 
-# Certificates, proxies and index settings of the host: they reach this step and stay in no layer.
+# Certificates, proxies and index settings of the host: they reach this step and stay in no layer. uv fills in
+# ${NAME}, of capitals, in any address that a package asks for: nothing with a password is in a variable of such a
+# name. Addresses of indexes come in uv.toml; of the proxies the names in small letters do.
+unset HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY
 if [ -s /dev/dltpod/settings ]; then set -a; . /dev/dltpod/settings; set +a; fi
 if [ -s /dev/dltpod/ca.pem ]; then
   export SSL_CERT_FILE=/dev/dltpod/ca.pem PIP_CERT=/dev/dltpod/ca.pem REQUESTS_CA_BUNDLE=/dev/dltpod/ca.pem \

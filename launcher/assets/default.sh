@@ -8,7 +8,10 @@ found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [ "$found" = "$PYTHON" ] || { echo "DLTPOD-ERROR the base image has Python $found, not $PYTHON" >&2; exit 1; }
 
 "$python" -m venv "$TMPDIR/pip"
-"$TMPDIR/pip/bin/pip" install -q --disable-pip-version-check --no-compile --require-hashes --target /opt/uv -r /dev/dltpod/assets/uv.txt
+(
+  if [ -s /dev/dltpod/pip ]; then set -a; . /dev/dltpod/pip; fi
+  "$TMPDIR/pip/bin/pip" install -q --disable-pip-version-check --no-compile --require-hashes --target /opt/uv -r /dev/dltpod/assets/uv.txt
+)
 /opt/uv/bin/uv venv -q --python "$python" --no-project /opt/venv
 /opt/uv/bin/uv pip sync -q --require-hashes --compile-bytecode /dev/dltpod/assets/default.txt
 # Neither python:X-slim nor Debian's packages bring the standard library's bytecode; each start would compile it.

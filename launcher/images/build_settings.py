@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.errors import without_credentials
+from launcher.images import uv_config
 from launcher.images.buildkit import Secret
 from launcher.images.wheels import Plan
 from launcher.owner import as_caller
@@ -66,34 +67,40 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
             notes.append(
                 f"{key} {' '.join(local)} is a folder of this host, which a build does not see: left out"
             )
-    # uv's own first index, by pip's name, is what the pip in the first step reads.
-    in_build = dict(values)
-    first = values.get("UV_DEFAULT_INDEX") or values.get("UV_INDEX_URL")
-    if first:
-        in_build["PIP_INDEX_URL"] = first
-    if values.get("UV_INDEX"):
-        in_build["PIP_EXTRA_INDEX_URL"] = values["UV_INDEX"]
-    if values.get("UV_INSECURE_HOST"):
-        in_build["PIP_TRUSTED_HOST"] = values["UV_INSECURE_HOST"]
-    secrets = []
-    if in_build:
-        secrets.append(Secret("settings", value=_assignments(in_build)))
+    uv_toml = Path(environ.get("UV_CONFIG_FILE") or home / ".config/uv/uv.toml")
+    own = uv_toml.read_text(encoding="utf-8", errors="replace") if _readable(uv_toml) else ""
+    table = uv_config.read(own)
+    indexes = uv_config.merged(table or {}, values)
+    told = " ".join([*values.values(), own])
+    entries = _netrc(environ, set(_HOST.findall(told)))
+    guarded = set(re.findall(r"^machine (\S+)$", entries, re.MULTILINE))
+    open_ones = uv_config.only(indexes, lambda address: is_open(address, guarded))
+    plain = {name: value for name, value in values.items() if not uv_config.IN_FILE.fullmatch(name)}
     bundle = ca_bundle(environ)
+    texts = {
+        "pip": _assignments(_for_pip(values)),
+        "settings": _assignments(plain),
+        "settings_open": _assignments(
+            {name: value for name, value in plain.items() if name != "UV_KEYRING_PROVIDER"}
+        ),
+        "uv_toml": uv_config.text(indexes) if table is not None else own,
+        "uv_toml_open": uv_config.text(open_ones),
+        "netrc": entries,
+    }
+    secrets = [Secret(name, value=text) for name, text in texts.items() if text]
     if bundle is not None:
         secrets.append(Secret("ca", file=bundle))
-    uv_toml = Path(environ.get("UV_CONFIG_FILE") or home / ".config/uv/uv.toml")
-    told = " ".join(in_build.values())
-    if _readable(uv_toml):
-        secrets.append(Secret("uv_toml", file=uv_toml))
-        told += " " + uv_toml.read_text(encoding="utf-8", errors="replace")
-    entries = _netrc(environ, set(_HOST.findall(told)))
-    if entries:
-        secrets.append(Secret("netrc", value=entries))
-    if without := without_credentials_of(
-        in_build, set(re.findall(r"^machine (\S+)$", entries, re.MULTILINE))
-    ):
-        secrets.append(Secret("settings_open", value=_assignments(without)))
     return BuildSettings(tuple(secrets), tuple(notes))
+
+
+def _for_pip(values: Mapping[str, str]) -> dict[str, str]:
+    """What the pip of the first step reads: uv's own first index, by pip's name."""
+    found = {
+        "PIP_INDEX_URL": values.get("UV_DEFAULT_INDEX") or values.get("UV_INDEX_URL"),
+        "PIP_EXTRA_INDEX_URL": values.get("UV_INDEX"),
+        "PIP_TRUSTED_HOST": values.get("UV_INSECURE_HOST"),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def git_credentials(environ: Mapping[str, str], made: Plan) -> tuple[Secret, ...]:
@@ -103,29 +110,13 @@ def git_credentials(environ: Mapping[str, str], made: Plan) -> tuple[Secret, ...
     return (Secret("netrc_git", value=entries),) if entries else ()
 
 
-def without_credentials_of(values: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """The settings for a step that runs foreign code: without the indexes that ask for credentials.
+def is_open(address: str, guarded: Collection[str]) -> bool:
+    """Whether an index asks for no credentials, as far as the settings tell: a step without any may see it.
 
-    ``known``: hosts with an entry in ``~/.netrc``. Such an index would refuse a step that has none.
+    ``guarded``: hosts with an entry in ``~/.netrc``.
     """
-    named = {
-        match[1] for name in values if (match := re.match(r"UV_INDEX_(\w+)_(?:USERNAME|PASSWORD)$", name))
-    }
-
-    def is_open(word: str) -> bool:
-        name = re.sub(r"[^A-Z0-9]", "_", word.partition("=")[0].upper()) if "=" in word else ""
-        return (
-            without_credentials(word) == word
-            and name not in named
-            and not set(known) & set(_HOST.findall(word))
-        )
-
-    found = {
-        name: " ".join(word for word in value.split() if is_open(word))
-        for name, value in values.items()
-        if not name.endswith(("_USERNAME", "_PASSWORD", "_KEYRING_PROVIDER"))
-    }
-    return {name: value for name, value in found.items() if value}
+    hosts = set(_HOST.findall(address))
+    return bool(address) and without_credentials(address) == address and not hosts & set(guarded)
 
 
 @as_caller()

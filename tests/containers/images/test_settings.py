@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import ipaddress
 import json
-import threading
-import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,58 +11,17 @@ import pytest
 from launcher.errors import BuildError
 from launcher.images import environment_tag
 from tests.containers.images.conftest import Workshop
-
-USER, PASSWORD = "reader", "hunter2-of-the-index"
-
-
-def wheel(name: str) -> bytes:
-    """The smallest wheel."""
-    packed = io.BytesIO()
-    info = f"{name}-1.0.dist-info"
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(f"{name}.py", "VALUE = 'from the private index'\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return packed.getvalue()
+from tests.containers.images.server import PASSWORD, serving, wheel
 
 
 @pytest.fixture
 def index(workshop: Workshop) -> Iterator[str]:
     """An index that asks for a password and has the test's package, where builds can reach it."""
-    content = wheel(workshop.mark)
-    file = f"{workshop.mark}-1.0-py3-none-any.whl"
-    expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            known = {
-                f"/simple/{workshop.mark}/": f'<a href="/{file}">it</a>'.encode(),
-                f"/{file}": content,
-            }
-            if self.headers.get("Authorization") != expected:
-                self.send_response(401)
-                self.send_header("WWW-Authenticate", "Basic")
-                self.end_headers()
-                return
-            body = known.get(self.path)
-            self.send_response(404 if body is None else 200)
-            self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/zip")
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body or b"")
-
-        do_HEAD = do_GET
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    subnet = workshop.client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
-    gateway = str(next(ipaddress.ip_network(subnet).hosts()))
-    with ThreadingHTTPServer((gateway, 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{USER}:{PASSWORD}@{gateway}:{server.server_address[1]}/simple"
-        server.shutdown()
+    with serving(workshop.client) as server:
+        server.private[f"{workshop.mark}-1.0-py3-none-any.whl"] = wheel(
+            workshop.mark, **{workshop.mark: "VALUE = 'from the private index'\n"}
+        )
+        yield server.private_index
 
 
 def test_nothing_of_them_stays_in_the_saved_image(workshop: Workshop, index: str, tmp_path: Path) -> None:

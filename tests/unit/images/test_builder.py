@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from launcher.errors import EngineError
 from launcher.images import build_settings, wheels
 from launcher.images.buildkit import find_cli
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def docker(folder: Path, version: str, buildx: bool = False) -> str:
@@ -47,21 +54,27 @@ def test_without_any_that_can_the_ones_looked_at_are_named(tmp_path: Path) -> No
         find_cli({"PATH": str(tmp_path)})
 
 
-def settings(read: build_settings.BuildSettings) -> str:
-    return next((item.value or "" for item in read.secrets if item.name == "settings"), "")
+def given(environ: dict[str, str]) -> dict[str, str]:
+    """What the steps of a build are given, by its name."""
+    return {item.name: item.value or "" for item in build_settings.read(environ).secrets}
 
 
-def test_pips_settings_reach_uv_by_its_own_names(tmp_path: Path) -> None:
+def uv_toml(environ: dict[str, str], name: str = "uv_toml") -> dict[str, Any]:
+    return tomllib.loads(given(environ)[name])
+
+
+def test_pips_settings_reach_uv_in_its_own_file(tmp_path: Path) -> None:
     (tmp_path / ".config/pip").mkdir(parents=True)
     (tmp_path / ".config/pip/pip.conf").write_text(
         "[global]\nindex-url = https://u:p%40s@example.org/simple\n"
     )
-    read = build_settings.read(
-        {"HOME": str(tmp_path), "PIP_EXTRA_INDEX_URL": "https://a.example.org https://b.example.org"}
-    )
-    assert "UV_INDEX='https://a.example.org https://b.example.org'\n" in settings(read)
-    assert "UV_DEFAULT_INDEX=https://u:p%40s@example.org/simple\n" in settings(read)
-    assert "p%40s" not in repr(read)
+    environ = {"HOME": str(tmp_path), "PIP_EXTRA_INDEX_URL": "https://a.example.org https://b.example.org"}
+    assert uv_toml(environ)["index"] == [
+        {"url": "https://u:p%40s@example.org/simple", "default": True},
+        {"url": "https://a.example.org"},
+        {"url": "https://b.example.org"},
+    ]
+    assert "p%40s" not in repr(build_settings.read(environ))
 
 
 def test_uvs_own_settings_win_over_pips(tmp_path: Path) -> None:
@@ -70,9 +83,73 @@ def test_uvs_own_settings_win_over_pips(tmp_path: Path) -> None:
         "PIP_INDEX_URL": "https://pip.example.org",
         "UV_INDEX_URL": "https://uv.example.org",
     }
-    assert "UV_DEFAULT_INDEX" not in settings(build_settings.read(environ))
-    assert "UV_INDEX_URL=https://uv.example.org" in settings(build_settings.read(environ))
-    assert "PIP_INDEX_URL=https://uv.example.org" in settings(build_settings.read(environ))
+    assert uv_toml(environ) == {"pip": {"index-url": "https://uv.example.org"}}
+    assert "PIP_INDEX_URL=https://uv.example.org" in given(environ)["pip"]
+
+
+def test_no_variable_that_reaches_uv_holds_an_address_or_a_password(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "UV_DEFAULT_INDEX": "https://ada:hunter2@a.example.org/simple",
+        "UV_INDEX": "acme=https://b.example.org",
+        "UV_INDEX_ACME_USERNAME": "ada",
+        "UV_INDEX_ACME_PASSWORD": "s3/cr3t",
+        "UV_EXTRA_INDEX_URL": "https://c:hunter2@c.example.org",
+        "UV_HTTP_TIMEOUT": "60",
+        "PIP_FIND_LINKS": "https://d:hunter2@d.example.org/files",
+    }
+    found = given(environ)
+    assert found["settings"] == found["settings_open"] == "UV_HTTP_TIMEOUT=60\n"
+    assert uv_toml(environ) == {
+        "index": [
+            {"url": "https://ada:hunter2@a.example.org/simple", "default": True},
+            {"name": "acme", "url": "https://ada:s3%2Fcr3t@b.example.org"},
+        ],
+        "pip": {
+            "extra-index-url": ["https://c:hunter2@c.example.org"],
+            "find-links": ["https://d:hunter2@d.example.org/files"],
+        },
+    }
+    assert "uv_toml_open" not in found
+
+
+UV_TOML = """\
+index-strategy = "unsafe-best-match"
+[[index]]
+name = "acme"
+url = "https://old.example.org"
+[[index]]
+name = "lab"
+url = "https://lab.example.org"
+default = true
+[pip]
+find-links = ["https://x:hunter2@files.example.org", "https://open.example.org"]
+"""
+
+
+def test_variables_win_over_a_uv_toml_which_stays_otherwise_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "uv.toml"
+    file.write_text(UV_TOML)
+    environ = {"HOME": str(tmp_path), "UV_CONFIG_FILE": str(file), "UV_INDEX_LAB_PASSWORD": "s3cr3t"}
+    lab = {"name": "lab", "url": "https://:s3cr3t@lab.example.org", "default": True}
+    table = tomllib.loads(UV_TOML)
+    assert uv_toml(environ) == {**table, "index": [table["index"][0], lab]}
+    new = {**environ, "UV_INDEX": "acme=https://new.example.org", "UV_DEFAULT_INDEX": "https://d.example.org"}
+    assert uv_toml(new)["index"] == [
+        {"url": "https://d.example.org", "default": True},
+        {"name": "acme", "url": "https://new.example.org"},
+    ]
+    assert uv_toml(environ, "uv_toml_open") == {
+        "index": [table["index"][0]],
+        "pip": {"find-links": ["https://open.example.org"]},
+    }
+
+
+@pytest.mark.parametrize("text", ["[", "index = 3", "[pip]\nfind-links = 'x'", "[[index]]\nname = 'x'"])
+def test_a_uv_toml_that_uv_refuses_reaches_it_as_it_is(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "uv.toml"
+    file.write_text(text)
+    assert given({"HOME": str(tmp_path), "UV_CONFIG_FILE": str(file)})["uv_toml"] == text
 
 
 def test_a_folder_of_wheels_is_left_out_and_said(tmp_path: Path) -> None:
@@ -103,16 +180,15 @@ default login anybody password anything
 def test_of_the_netrc_a_step_sees_the_entries_of_the_configured_indexes_and_no_others(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text(NETRC)
     environ = {"HOME": str(tmp_path), "UV_INDEX": "https://index.example.org/simple"}
-    (given,) = [item.value for item in build_settings.read(environ).secrets if item.name == "netrc"]
-    assert given == "machine index.example.org\n  login ada\n  password hunter2\n"
+    assert given(environ)["netrc"] == "machine index.example.org\n  login ada\n  password hunter2\n"
     assert build_settings.read({"HOME": str(tmp_path)}).secrets == ()
 
 
 def test_the_step_that_clones_sees_the_entry_of_the_repositorys_host_alone(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text(NETRC)
     made = wheels.plan(["erp @ git+https://git.example.org/acme/erp@main"])
-    (given,) = build_settings.git_credentials({"HOME": str(tmp_path)}, made)
-    assert given.value == "machine git.example.org\n  login bot\n  password s3cr3t\n"
+    (entries,) = build_settings.git_credentials({"HOME": str(tmp_path)}, made)
+    assert entries.value == "machine git.example.org\n  login bot\n  password s3cr3t\n"
     assert build_settings.git_credentials({"HOME": str(tmp_path)}, wheels.plan(["six"])) == ()
 
 
@@ -125,7 +201,6 @@ def test_the_step_that_runs_foreign_code_gets_no_index_that_asks_for_credentials
         "UV_INDEX_ACME_USERNAME": "ada",
         "UV_INDEX_ACME_PASSWORD": "s3cr3t",
     }
-    found = {item.name: item.value for item in build_settings.read(environ).secrets}
-    mirror = "https://mirror.example.org/simple"
-    assert found["settings_open"] == f"PIP_INDEX_URL={mirror}\nUV_DEFAULT_INDEX={mirror}\n"
-    assert "hunter2" in (found["settings"] or "")
+    mirror = {"url": "https://mirror.example.org/simple", "default": True}
+    assert uv_toml(environ, "uv_toml_open") == {"index": [mirror]}
+    assert "hunter2" in given(environ)["uv_toml"]

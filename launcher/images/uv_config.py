@@ -1,0 +1,105 @@
+"""Addresses of indexes as a uv.toml. Pure.
+
+uv fills in ``${NAME}`` from its environment in any address that a package asks for. So no step hands it an
+address with a password by a variable. Source: uv's reference, 'Settings' and 'Environment variables'.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import tomli_w
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+IN_FILE = re.compile(
+    r"UV_(INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))"
+)
+"""The variables whose place is the file."""
+_LISTS = ("extra-index-url", "find-links")
+
+Table = dict[str, Any]
+
+
+def read(text: str) -> Table | None:
+    """The tables of somebody's uv.toml; None where its form is not uv's, which uv itself tells best."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+    parts = [table, table.get("pip", {})]
+    if not all(isinstance(part, dict) for part in parts):
+        return None
+    lists = [part.get(key, []) for part in parts for key in (*_LISTS, "index")]
+    indexes = table.get("index", [])
+    fit = all(isinstance(item, list) for item in lists) and all(
+        isinstance(item, dict) and isinstance(item.get("url"), str) for item in indexes
+    )
+    return table if fit else None
+
+
+def merged(table: Mapping[str, Any], values: Mapping[str, str]) -> Table:
+    """``table`` with what variables set, which win over it as they do in uv."""
+    made = {**table}
+    first = [{**_index(values["UV_DEFAULT_INDEX"]), "default": True}] if "UV_DEFAULT_INDEX" in values else []
+    first += [_index(word) for word in values.get("UV_INDEX", "").split()]
+    names = {item["name"] for item in first if "name" in item}
+    kept = [
+        item
+        for item in table.get("index", ())
+        if item.get("name") not in names and not ("UV_DEFAULT_INDEX" in values and item.get("default"))
+    ]
+    if first or kept:
+        made["index"] = [{**item, "url": _address(item, values)} for item in (*first, *kept)]
+    pip = {**table.get("pip", {})}
+    if "UV_INDEX_URL" in values:
+        pip["index-url"] = values["UV_INDEX_URL"]
+    for key, name in zip(_LISTS, ("UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"), strict=True):
+        if name in values:
+            pip[key] = [*re.split(r"[\s,]+", values[name].strip()), *pip.get(key, ())]
+    return {**made, "pip": pip} if pip else made
+
+
+def only(table: Mapping[str, Any], wanted: Callable[[str], bool]) -> Table:
+    """The addresses for which ``wanted`` says yes, and no other setting."""
+    made: Table = {}
+    indexes = [item for item in table.get("index", ()) if wanted(item["url"])]
+    if indexes:
+        made["index"] = indexes
+    if wanted(str(table.get("index-url", ""))):
+        made["index-url"] = table["index-url"]
+    for key in _LISTS:
+        if found := [address for address in table.get(key, ()) if wanted(str(address))]:
+            made[key] = found
+    pip = only(table["pip"], wanted) if table.get("pip") else {}
+    return {**made, "pip": pip} if pip else made
+
+
+def text(table: Mapping[str, Any]) -> str:
+    """The file's text; nothing of an empty one."""
+    return tomli_w.dumps(table)
+
+
+def _index(word: str) -> Table:
+    """``name=address``, or an address."""
+    name, equals, address = word.partition("=")
+    return {"name": name, "url": address} if equals and ":" not in name else {"url": word}
+
+
+def _address(index: Mapping[str, Any], values: Mapping[str, str]) -> str:
+    """An index's address with the credentials that variables have for its name."""
+    address = str(index["url"])
+    prefix = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", str(index.get("name", "")).upper())
+    user, password = values.get(f"{prefix}_USERNAME", ""), values.get(f"{prefix}_PASSWORD", "")
+    if not index.get("name") or not (user or password):
+        return address
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{host}"))
