@@ -7,7 +7,8 @@
 #   built        wheels of what has none: local packages, git requirements, sdists. The one step that runs foreign
 #                code: it has no cache that another build reads, and no credentials
 #   environment  what one source's environment adds: one layer, from wheels alone, and none where it adds nothing
-#   locked       a lock, resolved from wheels alone; lockedsdists where sdists have to be built for it, as in built
+#   locked       a lock, resolved from wheels alone; lockedsdists where sdists have to be built for it, as in built,
+#                which is done only where no index asks for credentials
 #   packages     what an environment holds, as a file for the launcher
 #   source       the runner, last and thin, so that a new dltpod rebuilds no environment
 #   deploy       the project's custom_sources baked in, for registries
@@ -53,6 +54,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
     --mount=type=secret,id=netrc_git,target=/dev/dltpod/netrc_git \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
+    --mount=type=secret,id=uv_toml_closed,target=/dev/dltpod/uv_closed.toml \
     sh /dev/dltpod/assets/fetched.sh
 
 FROM ${SYSTEM} AS built

@@ -8,6 +8,33 @@ export GIT_TERMINAL_PROMPT=0
 mkdir "$TMPDIR/home"
 [ ! -s /dev/dltpod/netrc_git ] || ln -s /dev/dltpod/netrc_git "$TMPDIR/home/.netrc"
 
+# known_to_closed LINES: ends the step where an index that asks for a password has the package of an sdist. A hash
+# needs no such look, nor has a path or an address any other place.
+known_to_closed() {
+  case $1 in *://* | ./* | *--hash=*) return ;; esac
+  printf '%s\n' "$1" | sed '1s/[^A-Za-z0-9._-].*//; q' >"$TMPDIR/name.txt"
+  if ! UV_CONFIG_FILE=/dev/dltpod/uv_closed.toml /opt/uv/bin/uv pip compile -q --no-deps --no-build "$TMPDIR/name.txt" \
+    >/dev/null 2>"$TMPDIR/error"; then
+    ! grep -q 'was not found in the p' "$TMPDIR/error" || return 0
+    grep -q 'No solution found' "$TMPDIR/error" || { cat "$TMPDIR/error" >&2; exit 1; }
+  fi
+  name=$(cat "$TMPDIR/name.txt")
+  echo "DLTPOD-ERROR an index that asks for a password has $name, and what is built is taken from none of these" \
+    "| publish a wheel of $name there, or choose a version that has one" >&2
+  exit 1
+}
+
+# lacking PROJECT: ends the step, for what builds the project's own package can't be had.
+lacking() {
+  if grep -qs 'No solution found' "$TMPDIR/error" || [ ! -s "$TMPDIR/error" ]; then
+    echo "DLTPOD-ERROR what $(basename "$1") asks for to be built is not all there as wheels: $(tr '\n' ' ' <"$wanted")" \
+      "| beside an index that asks for a password it is fetched before: names with versions, as wheels" >&2
+  else
+    cat "$TMPDIR/error" >&2
+  fi
+  exit 1
+}
+
 for file in "$given"/build/*/git; do
   [ -s "$file" ] || continue
   place=/opt/dltpod/sources/$(basename "$(dirname "$file")")
@@ -27,14 +54,27 @@ for file in "$given"/build/*/git; do
   git rev-parse HEAD >"$place.commit"
 done
 
+# Where an index asks for a password, the step `built` doesn't see it, and a public package may have the name of one
+# that it has. So what builds the project's own packages is fetched whole, or the build ends here; and of what has no
+# wheel, the name must be unknown to that index.
 cd "$given"
 for folder in "$given"/build/*/; do
   number=$(basename "$folder")
   project=$(cat "$folder/requirement.txt" 2>/dev/null || echo "/opt/dltpod/sources/$number/$(sed -n 3p "$folder/git")")
+  place=/opt/dltpod/build/$number
   wanted=$TMPDIR/wanted.txt
-  /opt/venv/bin/python -I -S /dev/dltpod/assets/build_requires.py "$project" >"$wanted"
-  [ -s "$wanted" ] || continue
-  set -- -q --no-build --python /opt/venv/bin/python --target "/opt/dltpod/build/$number" -r "$wanted"
-  # What can't be had, from the cache neither, the build asks for itself, and tells.
-  /opt/uv/bin/uv pip install "$@" 2>/dev/null || /opt/uv/bin/uv pip install --offline "$@" 2>/dev/null || true
+  whole=1
+  only=${DLTPOD_CLOSED:-}
+  /opt/venv/bin/python -I -S /dev/dltpod/assets/build_requires.py "$project" >"$wanted" || whole=
+  mkdir -p "$place"
+  rm -f "$TMPDIR/error"
+  [ -d "$project" ] || only=
+  set -- -q --no-build --python /opt/venv/bin/python --target "$place" -r "$wanted"
+  if [ -s "$wanted" ]; then
+    /opt/uv/bin/uv pip install "$@" 2>"$TMPDIR/error" || /opt/uv/bin/uv pip install --offline "$@" 2>/dev/null || whole=
+  fi
+  [ -n "$whole" ] || rm -rf "$place"
+  [ -z "$only" ] || : >"$place.only"
+  [ -z "$only" ] || [ -n "$whole" ] || lacking "$project"
+  if [ -n "${DLTPOD_CLOSED:-}" ] && [ -z "$only" ]; then known_to_closed "$project"; fi
 done

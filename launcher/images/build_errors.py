@@ -59,9 +59,11 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
     text = "\n".join(lines)
     for line in lines:
         if "DLTPOD-ERROR" in line:
+            told, _, hint = line.split("DLTPOD-ERROR", 1)[1].partition(" | ")
             return BuildError(
-                f"{name}: {line.split('DLTPOD-ERROR', 1)[1].strip()}",
-                "set base_image: in sources.yml to an image of that Python, with {python} in its name",
+                f"{name}: {told.strip()}",
+                hint.strip()
+                or "set base_image: in sources.yml to an image of that Python, with {python} in its name",
             )
     if _NO_SPACE.search(text):
         return BuildError(

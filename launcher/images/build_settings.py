@@ -40,6 +40,8 @@ class BuildSettings:
 
     secrets: tuple[Secret, ...] = ()
     notes: tuple[str, ...] = ()
+    closed: bool = False
+    """Whether there is an index that asks for credentials. Steps that run foreign code don't see it."""
 
 
 @as_caller()
@@ -75,22 +77,25 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
     entries = _netrc(environ, set(_HOST.findall(told)))
     guarded = set(re.findall(r"^machine (\S+)$", entries, re.MULTILINE))
     open_ones = uv_config.only(indexes, lambda address: is_open(address, guarded))
+    closed = uv_config.only(indexes, lambda address: bool(address) and not is_open(address, guarded))
+    closed.pop("no-index", None)
     plain = {name: value for name, value in values.items() if not uv_config.IN_FILE.fullmatch(name)}
     bundle = ca_bundle(environ)
     texts = {
         "pip": _assignments(_for_pip(values)),
-        "settings": _assignments(plain),
+        "settings": _assignments({**plain, **({"DLTPOD_CLOSED": "1"} if closed else {})}),
         "settings_open": _assignments(
             {name: value for name, value in plain.items() if name != "UV_KEYRING_PROVIDER"}
         ),
         "uv_toml": uv_config.text(indexes) if table is not None else own,
         "uv_toml_open": uv_config.text(open_ones),
+        "uv_toml_closed": uv_config.text(uv_config.alone(closed)) if closed else "",
         "netrc": entries,
     }
     secrets = [Secret(name, value=text) for name, text in texts.items() if text]
     if bundle is not None:
         secrets.append(Secret("ca", file=bundle))
-    return BuildSettings(tuple(secrets), tuple(notes))
+    return BuildSettings(tuple(secrets), tuple(notes), closed=bool(closed))
 
 
 def _for_pip(values: Mapping[str, str]) -> dict[str, str]:

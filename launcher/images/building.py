@@ -14,7 +14,7 @@ from typing import TypeVar
 from launcher import foreign_files, images
 from launcher.engines import answers
 from launcher.environment import DEFAULT_DLT, RECIPE, Environment, requirements_duckdb
-from launcher.errors import BuildError, without_credentials
+from launcher.errors import BuildError, Exit, without_credentials
 from launcher.images import build_errors, buildkit, contexts, scratch, wheels
 from launcher.images.build_settings import BuildSettings, git_credentials, read
 
@@ -130,6 +130,13 @@ class Builder:
     def _locked(
         self, environment: Environment, default: str, texts: Mapping[str, str], sdists: Sequence[str]
     ) -> str:
+        if sdists and self._host().closed:
+            raise BuildError(
+                f"{environment.sources[0]}: {', '.join(sdists)} has no wheel, and what has none is"
+                " resolved without the index that asks for a password",
+                f"publish a wheel of {sdists[0]} there, or choose a version that has one",
+                exit_code=Exit.USAGE,
+            )
         made = contexts.wheels_of(environment, ())
         given = {**texts, "python.txt": f"{environment.python}\n"}
         with (
@@ -232,13 +239,7 @@ class Builder:
     ) -> None:
         if self._cli is None:
             self._cli = buildkit.find_cli(self._options.environ)
-        if self._settings is None:
-            self._settings = read(self._options.environ)
-            for note in self._settings.notes:
-                if note not in _said:
-                    _said.add(note)
-                    self._options.say(note)
-        secrets = (*self._settings.secrets, *build.secrets)
+        secrets = (*self._host().secrets, *build.secrets)
         platform = platform or (environment.platform if environment is not None else "")
         build = replace(build, secrets=secrets, platform=None if platform == self._native() else platform)
         try:
@@ -256,6 +257,16 @@ class Builder:
             raise build_errors.interpret(
                 [*failed.lines, "network was disabled"], environment, what=what
             ) from None
+
+    def _host(self) -> BuildSettings:
+        """The host's settings; notes on them are told once."""
+        if self._settings is None:
+            self._settings = read(self._options.environ)
+            for note in self._settings.notes:
+                if note not in _said:
+                    _said.add(note)
+                    self._options.say(note)
+        return self._settings
 
     def _native(self) -> str:
         """The engine's own platform: to name it would make old builders ask for an emulator."""

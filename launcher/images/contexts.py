@@ -21,6 +21,7 @@ _ASSETS = (
     "fetched.sh",
     "built.sh",
     "build_requires.py",
+    "build_asks.py",
     "environment.sh",
     "locked.sh",
     "code.sh",

@@ -73,6 +73,8 @@ def only(table: Mapping[str, Any], wanted: Callable[[str], bool]) -> Table:
     indexes = [item for item in table.get("index", ()) if wanted(item["url"])]
     if indexes:
         made["index"] = indexes
+    if table.get("no-index"):
+        made["no-index"] = True
     if wanted(str(table.get("index-url", ""))):
         made["index-url"] = table["index-url"]
     for key in _LISTS:
@@ -80,6 +82,22 @@ def only(table: Mapping[str, Any], wanted: Callable[[str], bool]) -> Table:
             made[key] = found
     pip = only(table["pip"], wanted) if table.get("pip") else {}
     return {**made, "pip": pip} if pip else made
+
+
+def alone(table: Mapping[str, Any]) -> Table:
+    """The indexes of ``table`` and no other, PyPI neither: to ask whether they know a package."""
+    parts = [table, table.get("pip", {})]
+    items = [
+        {key: value for key, value in item.items() if key != "explicit"} for item in table.get("index", ())
+    ]
+    for part in parts:
+        items += [{"url": address} for address in part.get("extra-index-url", ())]
+        items += [{"url": part["index-url"]}] if part.get("index-url") else []
+    files = [address for part in parts for address in part.get("find-links", ())]
+    if not any(item.get("default") for item in items):
+        items = [*items[:-1], {**items[-1], "default": True}] if items else []
+    made: Table = {"find-links": files} if files else {}
+    return {**made, "index": items} if items else {**made, "no-index": True}
 
 
 def text(table: Mapping[str, Any]) -> str:

@@ -99,7 +99,8 @@ def test_no_variable_that_reaches_uv_holds_an_address_or_a_password(tmp_path: Pa
         "PIP_FIND_LINKS": "https://d:hunter2@d.example.org/files",
     }
     found = given(environ)
-    assert found["settings"] == found["settings_open"] == "UV_HTTP_TIMEOUT=60\n"
+    assert found["settings"] == "DLTPOD_CLOSED=1\nUV_HTTP_TIMEOUT=60\n"
+    assert found["settings_open"] == "UV_HTTP_TIMEOUT=60\n"
     assert uv_toml(environ) == {
         "index": [
             {"url": "https://ada:hunter2@a.example.org/simple", "default": True},
@@ -204,3 +205,23 @@ def test_the_step_that_runs_foreign_code_gets_no_index_that_asks_for_credentials
     mirror = {"url": "https://mirror.example.org/simple", "default": True}
     assert uv_toml(environ, "uv_toml_open") == {"index": [mirror]}
     assert "hunter2" in given(environ)["uv_toml"]
+
+
+def test_indexes_that_ask_for_credentials_can_be_asked_alone(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "UV_INDEX": "https://ada:hunter2@a.example.org https://open.example.org",
+        "UV_INDEX_URL": "https://ada:hunter2@b.example.org",
+        "UV_FIND_LINKS": "https://ada:hunter2@c.example.org/files",
+    }
+    assert uv_toml(environ, "uv_toml_closed") == {
+        "index": [
+            {"url": "https://ada:hunter2@a.example.org"},
+            {"url": "https://ada:hunter2@b.example.org", "default": True},
+        ]
+    }
+    assert given(environ)["settings"] == "DLTPOD_CLOSED=1\n"
+    links = {"HOME": str(tmp_path), "PIP_FIND_LINKS": "https://ada:hunter2@c.example.org/files"}
+    found = {"find-links": ["https://ada:hunter2@c.example.org/files"], "no-index": True}
+    assert uv_toml(links, "uv_toml_closed") == found
+    assert "settings" not in given({"HOME": str(tmp_path), "UV_INDEX": "https://open.example.org"})
