@@ -117,7 +117,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,source=runner,target=/dev/dltpod/runner \
     sh /dev/dltpod/assets/code.sh /dev/dltpod/runner /opt/dltpod/runner
 USER 65532:65532
-CMD ["/opt/venv/bin/python", "-m", "runner"]
+CMD ["/opt/venv/bin/python", "-S", "-m", "runner"]
 
 FROM ${SOURCE} AS deploy
 ARG SOURCE_DATE_EPOCH=0

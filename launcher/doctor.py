@@ -19,6 +19,18 @@ OK, WARN, FAIL = "ok", "warning", "wrong"
 LITTLE_SPACE = 2 << 30
 """Bytes: an environment's image is a few hundred megabytes, its build takes as much again."""
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+_DMI = Path("/sys/class/dmi/id")
+_CLOUDS = {
+    "amazon ec2": "Amazon EC2",
+    "google": "Google Cloud",
+    "7783-7084-3265-9085-8269-3286-77": "Microsoft Azure",
+    "oraclecloud": "Oracle Cloud",
+    "alibaba cloud": "Alibaba Cloud",
+    "digitalocean": "DigitalOcean",
+    "hetzner": "Hetzner",
+    "openstack": "OpenStack",
+}
+"""What the firmware of a cloud's machines says of them, as cloud-init's ds-identify knows it."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -48,6 +60,26 @@ def examine(find: Callable[[], Project], environ: Mapping[str, str]) -> Iterator
     yield from _engine(project, environ)
     yield from _builder(environ)
     yield from _surroundings(environ)
+    yield from cloud()
+
+
+def cloud(firmware: Path = _DMI) -> Iterator[Finding]:
+    """Whether this machine is one of a cloud, which gives its credentials to whoever asks on it."""
+    said = ""
+    for name in ("sys_vendor", "product_name", "chassis_asset_tag", "board_vendor", "bios_vendor"):
+        try:
+            said += (firmware / name).read_text(errors="replace").lower()
+        except OSError:
+            continue
+    found = next((name for mark, name in _CLOUDS.items() if mark in said), None)
+    if found:
+        yield Finding(
+            "cloud",
+            WARN,
+            f"this machine is {found}'s: what runs on it may ask for the machine's own credentials",
+            "`dltpod sync` keeps sources from them, Compose and Podman don't: give the machine a role that "
+            "may do little (docs/security.md#network)",
+        )
 
 
 def _folders(project: Project) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from launcher.config.forms import split_egress
 
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 PACKAGES = ("dnsmasq-base", "nftables", "tcpdump")
 """What the gateway's image holds beyond a base image: Debian's."""
 DNS_UID = 53535
@@ -24,6 +26,17 @@ DNS_UID = 53535
 DNS_USER = "dltpod-dns"
 TABLE = "dltpod"
 LOG_GROUP = 5
+
+LINK_LOCAL = (
+    "169.254.0.0/16",
+    "100.100.100.200/32",  # Alibaba Cloud
+    "168.63.129.16/32",  # Azure's WireServer
+    "192.0.0.192/32",  # Oracle Cloud, earlier
+    "fe80::/10",
+    "fd00:ec2::254/128",  # Amazon EC2
+    "fd20:ce::254/128",  # Google Cloud
+)
+"""Where clouds hand out a machine's credentials to whoever asks: link-local addresses, and a few others."""
 
 DEFAULT_PORTS: Mapping[str, int] = {
     "clickhouse": 9440,
@@ -57,43 +70,46 @@ class Rules:
 def rules(entries: Iterable[str]) -> Rules:
     """The rules for ``HOST:PORT`` entries; what is IPv6 stands in brackets. Raises ValueError."""
     pairs = sorted({split_egress(entry) for entry in entries})
-    ports = sorted({port for _, port in pairs})
-    fixed: dict[str, list[str]] = {}
     named: dict[str, list[int]] = {}
-    networks: list[tuple[str, int]] = []
+    networks: list[tuple[_Network, int]] = []
     for host, port in pairs:
-        address = _address(host)
-        if address is not None:
-            fixed.setdefault(f"p{port}_{address.version}", []).append(str(address))
-        elif "/" in host:
-            networks.append((host, port))
-        else:
+        try:
+            networks.append((ipaddress.ip_network(host), port))
+        except ValueError:
             named.setdefault(host, []).append(port)
     return Rules(
-        nftables=_nftables(ports, fixed, networks),
+        nftables=_nftables({port for owned in named.values() for port in owned}, networks),
         dnsmasq=_dnsmasq(named),
         names=tuple(named),
         ports=tuple((host, port) for host, owned in named.items() for port in owned),
     )
 
 
-def _nftables(ports: list[int], fixed: Mapping[str, list[str]], networks: Iterable[tuple[str, int]]) -> str:
-    sets, accepts = [], []
-    for port in ports:
+def _nftables(ports: Iterable[int], networks: Iterable[tuple[_Network, int]]) -> str:
+    """``ports`` are those of names. Addresses have rules of their own: a name's may lie in a network."""
+    closed = [ipaddress.ip_network(text) for text in LINK_LOCAL]
+    # Neither a listed name nor a wide network leads to a machine's credentials: their own address does.
+    link_local: list[str] = []
+    listed: list[str] = []
+    for network, port in networks:
+        own = any(network.version == one.version and network.subnet_of(one) for one in closed)  # type: ignore[arg-type]
+        (link_local if own else listed).append(f"    {_daddr(network)} tcp dport {port} accept")
+    link_local += [f"    {_daddr(network)} jump refused" for network in closed]
+    sets = []
+    for port in sorted(ports):
         for version, family in ((4, "ip"), (6, "ip6")):
-            name = f"p{port}_{version}"
-            elements = f" elements = {{ {', '.join(fixed[name])} }};" if name in fixed else ""
-            sets.append(f"  set {name} {{ type ipv{version}_addr;{elements} }}")
-            accepts.append(f"    {family} daddr @{name} tcp dport {port} accept")
-    # Rules of their own: dnsmasq's addresses in a set of intervals might overlap with one of them.
-    accepts += [
-        f"    {'ip6' if ':' in network else 'ip'} daddr {network} tcp dport {port} accept"
-        for network, port in networks
-    ]
+            sets.append(f"  set p{port}_{version} {{ type ipv{version}_addr; }}")
+            listed.append(f"    {family} daddr @p{port}_{version} tcp dport {port} accept")
     return "\n".join(
         [
             f"table inet {TABLE} {{",
             *sets,
+            "  chain refused {",
+            # one by one: the kernel would else keep them for a second, and a short run ends before
+            f"    log group {LOG_GROUP} queue-threshold 1",
+            "    meta l4proto tcp reject with tcp reset",
+            "    reject",
+            "  }",
             "  chain output {",
             "    type filter hook output priority 0; policy drop;",
             "    ct state established,related accept",
@@ -101,11 +117,9 @@ def _nftables(ports: list[int], fixed: Mapping[str, list[str]], networks: Iterab
             f"    ip daddr 127.0.0.11 meta skuid != {DNS_UID} reject",
             '    oif "lo" accept',
             f"    meta skuid {DNS_UID} meta l4proto {{ tcp, udp }} th dport 53 accept",
-            *accepts,
-            # one by one: the kernel would else keep them for a second, and a short run ends before
-            f"    log group {LOG_GROUP} queue-threshold 1",
-            "    meta l4proto tcp reject with tcp reset",
-            "    reject",
+            *link_local,
+            *listed,
+            "    jump refused",
             "  }",
             "  chain input {",
             "    type filter hook input priority 0; policy drop;",
@@ -135,11 +149,9 @@ def _dnsmasq(named: Mapping[str, list[int]]) -> str:
     return "\n".join(lines)
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+def _daddr(network: _Network) -> str:
+    single = network.prefixlen == network.max_prefixlen
+    return f"{'ip' if network.version == 4 else 'ip6'} daddr {network.network_address if single else network}"
 
 
 def destination_entries(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...]:

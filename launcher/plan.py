@@ -14,6 +14,11 @@ from pathlib import Path, PurePosixPath
 from launcher.config.models import Kubernetes
 from runner.contract import JobSpec
 
+NETWORK = "dltpod"
+"""The network that ``container.network: bridge`` stands for: a bridge of dltpod's own."""
+NETWORK_OPTIONS = {"com.docker.network.bridge.enable_icc": "false"}
+"""No container on it reaches another."""
+
 
 @dataclass(frozen=True)
 class Slice:

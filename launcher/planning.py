@@ -48,7 +48,8 @@ LABEL_RUN = "dltpod.run"
 LABEL_LAUNCHER = "dltpod.launcher"
 CA_BUNDLE_TARGET = "/etc/dltpod/ca.crt"
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-COMMAND = ("/opt/venv/bin/python", "-m", "runner")
+COMMAND = ("/opt/venv/bin/python", "-S", "-m", "runner")
+"""-S: the first process runs no ``.pth`` file of an installed package; the worker does."""
 SECRETS_BYTES = 8 << 20
 _NOTHING = 4096
 """Bytes of a folder in memory that stands for another source's: a page, the least."""

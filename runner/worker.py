@@ -12,6 +12,7 @@ import io
 import logging
 import os
 import signal
+import site
 import sys
 import traceback
 import types
@@ -38,6 +39,7 @@ def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) ->
     code = int(ExitCode.INTERNAL)
     try:
         _detach(log)
+        _find_packages()
         wording.mask_with(masker.text)
         channel = Channel(events)
         result = _result_of(given, paths, channel.emit)
@@ -72,6 +74,12 @@ def _detach(log: int) -> None:
     for name, stream in streams.items():
         vars(sys).update({name: stream, f"__{name}__": stream})
     faulthandler.enable()
+
+
+def _find_packages() -> None:
+    """What an interpreter does as it starts, ``.pth`` files included; the supervisor's left it out (-S)."""
+    if sys.flags.no_site:
+        site.main()
 
 
 def _printer(descriptor: int) -> io.TextIOWrapper:

@@ -66,6 +66,9 @@ def put(batch: list[str], prefix: Path, cache: Path) -> None:
     """Writes files of PREFIX, by their names in it, to the same names in the virtual environment."""
     for name in batch:
         source, target = prefix / name, VENV / name
+        if target.is_symlink() or target == VENV / "pyvenv.cfg":
+            # The interpreter's own: dltpod starts it with more rights than a package has.
+            sys.exit(f"DLTPOD-ERROR a package would replace {target}")
         _write(source, target, executable=bool(source.stat().st_mode & 0o111))
         if name.endswith(".py"):
             bytecode = _compiled(source, target, cache)

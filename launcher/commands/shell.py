@@ -24,7 +24,7 @@ def command(ctx: click.Context, name: str, arguments: tuple[str, ...]) -> None:
     from launcher.engines.docker_visit import shell
     from launcher.images.buildkit import find_cli
 
-    client, plan = plan_visit(load_project(ctx), name)
+    engine, plan = plan_visit(load_project(ctx), name)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     shell_command = arguments or ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
-    ctx.exit(shell(client, plan, find_cli(os.environ).path, shell_command, terminal=terminal))
+    ctx.exit(shell(engine, plan, find_cli(os.environ).path, shell_command, terminal=terminal))

@@ -35,8 +35,8 @@ def command(
     from launcher.commands.visiting import plan_visit
     from launcher.engines.docker_visit import show
 
-    client, plan = plan_visit(load_project(ctx), name)
-    answer = show(client, plan, {"table": table_name, "sql": sql, "limit": limit})
+    engine, plan = plan_visit(load_project(ctx), name)
+    answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
         asked = table_name is not None or sql is not None
         tables = f"`dltpod show {name}` lists its tables"

@@ -10,14 +10,13 @@ import click
 from launcher.commands.common import choose
 
 if TYPE_CHECKING:
-    from docker import DockerClient
-
     from launcher.config.models import Project
+    from launcher.engines.docker import DockerEngine
     from launcher.plan import JobPlan
 
 
-def plan_visit(project: Project, name: str) -> tuple[DockerClient, JobPlan]:
-    """The Docker client and the source's plan; its image is built where it isn't there.
+def plan_visit(project: Project, name: str) -> tuple[DockerEngine, JobPlan]:
+    """The Docker engine and the source's plan; its image is built where it isn't there.
 
     Raises ConfigurationError, BuildError, EngineError.
     """
@@ -32,4 +31,4 @@ def plan_visit(project: Project, name: str) -> tuple[DockerClient, JobPlan]:
     gathered = gather(project, SyncOptions(), engine, os.environ)
     plan = plan_source(gathered, source, lambda text: click.echo(text, err=True))
     host.prepare(plan, project.data)
-    return engine.client, plan
+    return engine, plan

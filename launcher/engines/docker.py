@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from launcher import clean
 from launcher.engines.docker_client import connect, find_endpoint, translated
-from launcher.engines.docker_gateway import LABEL_ROLE, Gateway, gateway_for
+from launcher.engines.docker_gateway import LABEL_ROLE
 from launcher.engines.docker_job import Job
 from launcher.engines.docker_leftovers import describe, is_leftover, ours
 from launcher.engines.docker_memory import Memory
+from launcher.engines.docker_network import Network, NetworkRefused, network_for
 from launcher.engines.docker_spec import create_arguments
 from launcher.engines.protocol import Ended, EngineFacts, Observer, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
@@ -89,28 +90,34 @@ class DockerEngine:
                 f"{self.facts().name} is on another machine: it can't see this project's folders",
                 "run dltpod on that machine, or use --engine kubernetes",
             )
-        with translated(), gateway_for(self.client.api, plan.container, plan.job.run_id) as gateway:
-            created = self._create(plan, gateway)
-            if isinstance(created, Ended):
-                return created
-            with self._removed_at_end(created):
-                observer.begun()
-                return self._supervise(created, plan, observer, stop, gateway)
+        try:
+            with translated(), self._network_for(plan) as network:
+                created = self._create(plan, network)
+                if isinstance(created, Ended):
+                    return created
+                with self._removed_at_end(created):
+                    observer.begun()
+                    return self._supervise(created, plan, observer, stop, network)
+        except NetworkRefused as error:
+            return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
+
+    def _network_for(self, plan: JobPlan) -> contextlib.AbstractContextManager[Network]:
+        api, podman = self.client.api, self.facts().podman
+        return network_for(api, plan.container, plan.job.run_id, podman=podman)
 
     def _supervise(
-        self, container: str, plan: JobPlan, observer: Observer, stop: StopRequest, gateway: Gateway | None
+        self, container: str, plan: JobPlan, observer: Observer, stop: StopRequest, network: Network
     ) -> Ended:
         from docker.errors import APIError
 
         job = Job(self.client.api, container, plan, observer, stop)
         try:
-            if gateway is not None:
-                gateway.open(job.note)
-            return job.run()
+            network.open(job.note)
+            return job.run(network)
         except APIError as error:
             return _refused(str(error.explanation or error))
 
-    def _create(self, plan: JobPlan, gateway: Gateway | None) -> str | Ended:
+    def _create(self, plan: JobPlan, network: Network) -> str | Ended:
         """The container's id, or why there can be none. Its name is the lock: raises AlreadyRunning."""
         from docker.errors import APIError, ImageNotFound
 
@@ -119,8 +126,7 @@ class DockerEngine:
         give_up = time.monotonic() + _CONFLICT_SECONDS
         while time.monotonic() < give_up:
             try:
-                network = gateway.network if gateway else None
-                body = create_arguments(spec, network=network, podman=self.facts().podman)
+                body = create_arguments(spec, network=network.mode, podman=self.facts().podman)
                 return _create(api, body, spec.name)
             except ImageNotFound:
                 return Ended(

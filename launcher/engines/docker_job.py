@@ -13,6 +13,7 @@ from launcher import clean
 from launcher.engines.docker_client import Input
 from launcher.engines.docker_logs import Follower
 from launcher.engines.docker_memory import Memory
+from launcher.engines.docker_network import Network
 from launcher.engines.ending import Exit, clear_result, conclude, read_result
 from launcher.engines.joblog import LogFile, Sorter
 from launcher.engines.protocol import Ended, Observer, StopRequest
@@ -61,16 +62,18 @@ class Job:
         self._ended_at = 0.0
         self._asked: FailureKind | None = None
 
-    def run(self) -> Ended:
+    def run(self, network: Network) -> Ended:
         """Start it, hand it its job, wait for its end. Raises what the SDK raises where it can't start.
 
-        And ConfigurationError where the state folder can't be used.
+        And NetworkRefused where its ``network`` can't be closed as it should be, ConfigurationError where the
+        state folder can't be used.
         """
         result_file = self._plan.state_dir / self._plan.job.result_file.rpartition("/")[2]
         clear_result(result_file)
         stdin = Input(self._api, self._container)
         try:
             self._api.start(self._container)
+            network.close_link_local(self._container)
             threads = [
                 threading.Thread(
                     target=target, args=arguments, daemon=True, name=f"{name} {self._container[:12]}"

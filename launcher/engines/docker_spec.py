@@ -23,10 +23,12 @@ def create_arguments(
     """The body of ``POST /containers/create`` (API 1.41).
 
     ``interactive`` gives it a terminal instead of a standard input that is read once. ``network`` is
-    the gateway's, which brings its own names of hosts; else the container has its own. ``podman``:
-    it gives a tmpfs to root and takes no owner for one.
+    what it is connected to, if not ``spec.network``; a gateway brings its own names of hosts. ``podman``: it
+    gives a tmpfs to root and takes no owner for one.
     """
     user = f"{spec.user.uid}:{spec.user.gid}"
+    mode = network or spec.network
+    hosts = [] if mode.startswith("container:") else [f"{n}:{at}" for n, at in spec.extra_hosts.items()]
     host: dict[str, Any] = {
         "Mounts": [
             {
@@ -40,8 +42,8 @@ def create_arguments(
             for mount in spec.mounts
         ],
         "Tmpfs": {t.target: _tmpfs(t, None if podman else spec.user) for t in spec.tmpfs},
-        "NetworkMode": network or spec.network,
-        "ExtraHosts": [] if network else [f"{name}:{address}" for name, address in spec.extra_hosts.items()],
+        "NetworkMode": mode,
+        "ExtraHosts": hosts,
         "ReadonlyRootfs": spec.read_only_root,
         "CapDrop": list(spec.cap_drop),
         "SecurityOpt": ["no-new-privileges"] if spec.no_new_privileges else [],

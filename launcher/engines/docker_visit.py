@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from launcher import clean
 from launcher.engines import answers
 from launcher.engines.docker_client import Input, translated
-from launcher.engines.docker_gateway import gateway_for
+from launcher.engines.docker_network import network_for
 from launcher.engines.docker_spec import create_arguments
 from launcher.errors import EngineError
 from launcher.owner import as_caller
@@ -25,6 +25,8 @@ from runner import contract
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from launcher.engines.docker import DockerEngine
 
 PYTHON = "/opt/venv/bin/python"
 READY_SECONDS = 60.0
@@ -43,27 +45,27 @@ def spec_of(plan: JobPlan) -> ContainerSpec:
     return replace(
         spec,
         name=f"{spec.name}-visit-{secrets.token_hex(3)}",
-        command=(PYTHON, "-m", "runner.hold"),
+        command=(PYTHON, "-S", "-m", "runner.hold"),
         mounts=mounts,
     )
 
 
 @contextlib.contextmanager
-def held(client: DockerClient, plan: JobPlan) -> Iterator[str]:
+def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
     """The id of a container that is ready; it is gone afterwards, and when this process is killed.
 
     Raises EngineError where it can't be started.
     """
-    spec = spec_of(plan)
+    spec, client, podman = spec_of(plan), engine.client, engine.facts().podman
     api: Any = client.api
-    with translated(), gateway_for(api, spec, plan.job.run_id) as gateway:
-        body = create_arguments(spec, network=gateway.network if gateway else None)
+    with translated(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
+        body = create_arguments(spec, network=network.mode, podman=podman)
         container = str(api.create_container_from_config(body, name=spec.name)["Id"])
         try:
-            if gateway is not None:
-                gateway.open(lambda line: None)
+            network.open(lambda line: None)
             stdin = Input(api, container)
             api.start(container)
+            network.close_link_local(container)
             stdin.connection.sendall(contract.frame(plan.job, dict(plan.slice.files)))
             _wait(client, container)
             yield container
@@ -88,12 +90,13 @@ def _wait(client: DockerClient, container: str) -> None:
     raise EngineError(f"the container did not get ready: {clean.words(text, 500) or 'it ended'}")
 
 
-def show(client: DockerClient, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
+def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
     """What ``runner.visit show`` answers, in a container that has what is looked at and nothing else.
 
     Raises EngineError where it doesn't.
     """
-    with held(client, looking(plan)) as container, translated():
+    client = engine.client
+    with held(engine, looking(plan)) as container, translated():
         made = client.api.exec_create(
             container, [PYTHON, "-m", "runner.visit", "show", json.dumps(question)], stdout=True, stderr=True
         )
@@ -113,9 +116,9 @@ def show(client: DockerClient, plan: JobPlan, question: Mapping[str, Any]) -> di
             raise EngineError(f"the container did not answer: {clean.words(''.join(last), 300)}") from None
 
 
-def shell(client: DockerClient, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
+def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
     """Run a command in there, with this process' input and output; its exit code."""
-    with held(client, plan) as container:
+    with held(engine, plan) as container:
         flags = ["-i", *(["-t"] if terminal else [])]
         call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.visit", "run", *command]
         with as_caller():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.errors import ConfigurationError
-from launcher.plan import JobPlan, Mount, Tmpfs
+from launcher.plan import NETWORK, NETWORK_OPTIONS, JobPlan, Mount, Tmpfs
 from launcher.render.documents import dump
 from runner.contract import JOB_VARIABLE, SECRETS_DIR, to_json
 
@@ -39,15 +39,23 @@ def render(
         for name in plan.slice.files:
             path = root / ".dltpod" / "secrets" / plan.job.source / name
             secrets[_secret_name(plan, name)] = {"file": _path(path, root, place)}
-    networks = sorted({plan.container.network for plan in plans} - {"bridge", "none"})
+    networks = sorted({_network(plan) for plan in plans} - {"none"})
     document: dict[str, Any] = {"services": services}
     if networks:
-        document["networks"] = {name: {"external": True} for name in networks}
+        document["networks"] = {
+            name: {"driver_opts": dict(NETWORK_OPTIONS)} if name == NETWORK else {"external": True}
+            for name in networks
+        }
     if secrets:
         document["secrets"] = secrets
     project = plans[0].job.project if plans else root.name
     comment = "".join(f"# {line}\n" for line in _COMMENT.format(project=project, file=file).splitlines())
     return comment + dump(_escaped(document))
+
+
+def _network(plan: JobPlan) -> str:
+    network = plan.container.network
+    return NETWORK if network == "bridge" else network
 
 
 def _service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
@@ -91,10 +99,8 @@ def _service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
             }
             for name in plan.slice.files
         ]
-    if spec.network in ("bridge", "none"):
-        service["network_mode"] = spec.network
-    else:
-        service["networks"] = [spec.network]
+    network = _network(plan)
+    service |= {"network_mode": network} if network == "none" else {"networks": [network]}
     if spec.extra_hosts:
         service["extra_hosts"] = [f"{name}:{address}" for name, address in spec.extra_hosts.items()]
     service["logging"] = {"driver": "json-file", "options": {"max-size": "16m", "max-file": "2"}}

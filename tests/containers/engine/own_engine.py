@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker_client import connect
 from tests.containers.folder import wait_for
@@ -25,10 +26,11 @@ _PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/us
 class OwnEngine:
     """``dockerd`` in a folder. Without root it is started by sudo, which must ask for no password."""
 
-    def __init__(self, folder: Path, storage_driver: str) -> None:
+    def __init__(self, folder: Path, storage_driver: str, settings: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.host = f"unix://{folder}/docker.sock"
         self._driver = storage_driver
+        self._settings = dict(settings or {})
         self._namespace = f"test-{secrets.token_hex(4)}"  # where engines share a containerd
         self._daemon: subprocess.Popen[bytes]
         self._sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -38,7 +40,7 @@ class OwnEngine:
         daemon = shutil.which("dockerd", path=_PLACES)
         assert daemon, "this test starts a Docker Engine of its own: dockerd must be on this machine"
         settings = self.folder / "daemon.json"
-        settings.write_text("{}")  # not this machine's
+        settings.write_text(json.dumps(self._settings))  # not this machine's
         # Without a bridge it removes docker0, so it gets a network namespace where there is none.
         command = [*self._sudo, "unshare", "--net", daemon, "--config-file", str(settings)]
         command += ["-H", self.host, "--group", str(os.getegid())]
@@ -91,10 +93,12 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine(client: docker.DockerClient, *images: str) -> Iterator[OwnEngine]:
-    """An engine that runs and has the ``images`` of another."""
+def own_engine(
+    client: docker.DockerClient, *images: str, settings: Mapping[str, Any] | None = None
+) -> Iterator[OwnEngine]:
+    """An engine that runs and has the ``images`` of another; ``settings`` as in ``daemon.json``."""
     folder = Path(tempfile.mkdtemp(prefix="dltpod-engine-"))
-    engine = OwnEngine(folder, client.info()["Driver"])
+    engine = OwnEngine(folder, client.info()["Driver"], settings)
     try:
         own = engine.start()
         try:

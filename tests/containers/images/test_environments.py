@@ -141,7 +141,7 @@ def test_the_image_runs_as_nobody_and_starts_the_runner(workshop: Workshop) -> N
     image = workshop.images(source).ensure(workshop.describe(source))
     config = workshop.client.images.get(image.reference).attrs["Config"]
     assert config["User"] == "65532:65532"
-    assert config["Cmd"] == ["/opt/venv/bin/python", "-m", "runner"]
+    assert config["Cmd"] == ["/opt/venv/bin/python", "-S", "-m", "runner"]
     assert config["WorkingDir"] == "/opt/dltpod"
 
 

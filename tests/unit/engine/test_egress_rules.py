@@ -25,22 +25,30 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
     assert made.nftables == (
         """table inet dltpod {
   set p443_4 { type ipv4_addr; }
-  set p443_6 { type ipv6_addr; elements = { 2001:db8::1 }; }
-  set p5432_4 { type ipv4_addr; elements = { 10.0.0.5 }; }
-  set p5432_6 { type ipv6_addr; }
+  set p443_6 { type ipv6_addr; }
+  chain refused {
+    log group 5 queue-threshold 1
+    meta l4proto tcp reject with tcp reset
+    reject
+  }
   chain output {
     type filter hook output priority 0; policy drop;
     ct state established,related accept
     ip daddr 127.0.0.11 meta skuid != 53535 reject
     oif "lo" accept
     meta skuid 53535 meta l4proto { tcp, udp } th dport 53 accept
+    ip daddr 169.254.0.0/16 jump refused
+    ip daddr 100.100.100.200 jump refused
+    ip daddr 168.63.129.16 jump refused
+    ip daddr 192.0.0.192 jump refused
+    ip6 daddr fe80::/10 jump refused
+    ip6 daddr fd00:ec2::254 jump refused
+    ip6 daddr fd20:ce::254 jump refused
+    ip daddr 10.0.0.5 tcp dport 5432 accept
+    ip6 daddr 2001:db8::1 tcp dport 443 accept
     ip daddr @p443_4 tcp dport 443 accept
     ip6 daddr @p443_6 tcp dport 443 accept
-    ip daddr @p5432_4 tcp dport 5432 accept
-    ip6 daddr @p5432_6 tcp dport 5432 accept
-    log group 5 queue-threshold 1
-    meta l4proto tcp reject with tcp reset
-    reject
+    jump refused
   }
   chain input {
     type filter hook input priority 0; policy drop;
@@ -55,13 +63,26 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
     assert last == "nftset=/api.example.com/4#inet#dltpod#p443_4,6#inet#dltpod#p443_6"
 
 
-def test_a_network_is_a_rule_of_its_own_beside_the_sets_of_addresses() -> None:
+def test_a_machines_metadata_address_is_open_where_it_is_listed_and_not_by_a_wider_network() -> None:
+    made = rules(["0.0.0.0/0:80", "169.254.169.254:80"]).nftables.splitlines()
+    own, closed, wide = (
+        made.index(f"    ip daddr {line}")
+        for line in (
+            "169.254.169.254 tcp dport 80 accept",
+            "169.254.0.0/16 jump refused",
+            "0.0.0.0/0 tcp dport 80 accept",
+        )
+    )
+    assert own < closed < wide
+
+
+def test_networks_and_addresses_are_rules_of_their_own() -> None:
     made = rules(["203.0.113.0/24:443", "[2001:db8::/32]:443", "10.0.0.5:443"]).nftables.splitlines()
     assert "    ip daddr 203.0.113.0/24 tcp dport 443 accept" in made
     assert "    ip6 daddr 2001:db8::/32 tcp dport 443 accept" in made
-    assert "  set p443_4 { type ipv4_addr; elements = { 10.0.0.5 }; }" in made
-    log = made.index("    log group 5 queue-threshold 1")
-    assert all(made.index(line) < log for line in made if line.endswith("accept") and "daddr" in line)
+    assert "    ip daddr 10.0.0.5 tcp dport 443 accept" in made
+    last = made.index("    jump refused")
+    assert all(made.index(line) < last for line in made if line.endswith("accept") and "daddr" in line)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
         ContainerSpec(
             name=f"dltpod-acme-{source}",
             image="ghcr.io/acme/dltpod:123e45678901234567890123-deploy",
-            command=("/opt/venv/bin/python", "-m", "runner"),
+            command=("/opt/venv/bin/python", "-S", "-m", "runner"),
             user=Caller(uid=1000, gid=1000, owns_files=True),
             environment={"TZ": "UTC", "SSL_CERT_FILE": "/etc/dltpod/ca.crt"},
             mounts=(
