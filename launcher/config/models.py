@@ -136,7 +136,8 @@ class Container(Model):
         default=(), description="HOST:TARGET[:ro|rw], HOST from the project's folder."
     )
     network: Annotated[str, form(forms.network)] = Field(
-        default="bridge", description="bridge, none, or a network of the engine."
+        default="bridge",
+        description="bridge (dltpod's own, which keeps containers apart), none, or a network of the engine.",
     )
     egress: tuple[Egress, ...] = Field(
         default=(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,8 +28,8 @@ KEEP_SECONDS = 30 * 24 * 3600.0
 """Images are shared by the projects of a host: those unused for 30 days go, unless told otherwise."""
 _KINDS = ("source", "deploy", "environment", "default")
 """A base image made from Debian packages (kind ``base``) stays: it can't be pulled again."""
-_BUSY_SECONDS = 60.0
-"""How long an engine is waited for that tells somebody else of its disk."""
+_DISK_SECONDS = 600
+"""How long an engine may take to sum up its disk, for us or for somebody else before us."""
 _CACHES = ("/dev/dltpod/",)
 """Where the Dockerfile mounts its caches: how the engine describes those that are ours."""
 
@@ -221,16 +222,27 @@ def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     from docker.errors import APIError
     from requests.exceptions import ReadTimeout
 
-    until = time.monotonic() + _BUSY_SECONDS
+    until = time.monotonic() + _DISK_SECONDS
     while True:
         try:
-            return client.api.df(), ()
+            with _patient(client):
+                return client.api.df(), ()
         except ReadTimeout:
             return {}, ("the build cache was left alone: the engine took too long to tell what is in it",)
         except APIError as error:
             if "already running" not in str(error) or time.monotonic() > until:
                 return {}, (f"the build cache was left alone: the engine says: {error.explanation}",)
         time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def _patient(client: DockerClient) -> Iterator[None]:
+    """The SDK has no timeout for a single call of this kind."""
+    usual, client.api.timeout = client.api.timeout, _DISK_SECONDS
+    try:
+        yield
+    finally:
+        client.api.timeout = usual
 
 
 def _folders(cache: Path, now: float, older_than: float) -> list[Item]:

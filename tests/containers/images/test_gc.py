@@ -106,7 +106,8 @@ def test_an_image_that_someone_removes_while_gc_looks_is_no_failure(
 def test_gc_waits_while_the_engine_sums_up_its_disk_for_somebody_else(
     workshop: Workshop, made: Environment
 ) -> None:
-    other = threading.Thread(target=docker.from_env().df)
+    # As patient as gc itself: how long it takes depends on what else is on this engine.
+    other = threading.Thread(target=docker.from_env(timeout=600).df)
     other.start()
     found = gc.plan(workshop.client, environ=workshop.environ)
     other.join()

@@ -51,9 +51,17 @@ def test_a_package_that_runs_as_an_interpreter_starts_runs_in_the_worker_and_not
     assert out.decode().splitlines() == ["[]", "['started-1']", "/opt/venv"]
 
 
-@pytest.mark.parametrize("file", ["pyvenv.cfg", "bin/python3"])
-def test_a_package_that_would_replace_the_interpreter_is_refused(workshop: Workshop, file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("pyvenv.cfg", "a package would replace /opt/venv/pyvenv.cfg"),
+        ("bin/python3", "reserved name `python3`"),  # uv's own words
+    ],
+)
+def test_a_package_that_would_replace_the_interpreter_is_refused(
+    workshop: Workshop, file: str, why: str
+) -> None:
     wanted = wheel(workshop, f"{{mark}}-1.0.data/data/{file}", "home = /opt/venv\n")
     source = workshop.source(requirements=(wanted,))
-    with pytest.raises(BuildError, match=f"a package would replace /opt/venv/{file}"):
+    with pytest.raises(BuildError, match=why):
         workshop.images(source).ensure(workshop.describe(source))
