@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_PYTHON = "3.13"
 DEFAULT_DLT = "1.31.0"
 OLDEST_DLT = "1.18.0"
-RECIPE = 7
+RECIPE = 8
 """Counts up when the Dockerfile's steps change what equal inputs give: that rebuilds all environments."""
 
 
