@@ -6,7 +6,7 @@ import base64
 import time
 
 from bench.paired import Spread
-from runner.masking import Masker
+from runner.supervise.masking import Masker
 
 LINES = 20_000
 

@@ -55,8 +55,8 @@ def soak(client: docker.DockerClient, syncs: int, warm: int = SETTLED) -> tuple[
     Raises RuntimeError where a sync fails or a row is lost or doubled.
     """
     from launcher import config
-    from launcher.options import SyncOptions
-    from launcher.sync import sync
+    from launcher.plan.options import SyncOptions
+    from launcher.runs.sync import sync
 
     root = Path(tempfile.mkdtemp(prefix="soak-"))
     name = f"soak{secrets.token_hex(4)}"
@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("--syncs", type=int, default=200)
     arguments = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from launcher.engines.docker_client import connect
+    from launcher.engines.docker.client import connect
 
     began = time.monotonic()
     settled, end = soak(connect(), arguments.syncs)

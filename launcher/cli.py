@@ -167,7 +167,7 @@ def _explain(error: BaseException, message: str, hint: str, code: Exit) -> int:
 def _permission_hint(error: PermissionError) -> str:
     if not error.filename:
         return ""
-    from launcher.owner import mending
+    from launcher.host.rights import mending
 
     return mending(error.filename) or f"ls -ld {Path(error.filename).parent}"
 

@@ -12,10 +12,13 @@ import os
 import signal
 import sys
 import types
+import typing
 
-from runner import contract, guard
-from runner.process import Input, InputError, Paths, read_input, write_secrets
-from runner.supervisor import Supervisor
+from runner import contract
+from runner.supervise import guard
+from runner.supervise.job_input import Input, InputError, Paths, read_input, write_secrets
+from runner.supervise.masking import Masker
+from runner.supervise.supervisor import Supervisor
 
 
 def main() -> int:
@@ -31,12 +34,19 @@ def main() -> int:
     except InputError as exc:
         sys.stderr.write(f"dltpod runner: {exc}\n")
         return int(contract.ExitCode.INTERNAL)
-    return Supervisor(given, paths, _prepare).run()
+    return Supervisor(given, paths, _prepare, _work).run()
 
 
 def _prepare(given: Input, paths: Paths) -> None:
     if not given.mounted:
         write_secrets(paths.secrets, given.files)
+
+
+def _work(given: Input, paths: Paths, masker: Masker, events: int, log: int) -> typing.NoReturn:
+    """In the forked process alone: the supervisor's imports nothing that a source could have changed."""
+    from runner.work import worker
+
+    worker.become(given, paths, masker, events, log)
 
 
 def _exit_now(signum: int, frame: types.FrameType | None) -> None:

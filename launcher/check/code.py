@@ -11,8 +11,8 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import SECRETS
 from launcher.errors import near_miss
-from launcher.plan import Slice
-from launcher.slices import code
+from launcher.secrets import code
+from launcher.secrets.values import Slice
 
 _KNOWN_DECORATORS = ("source", "resource", "transformer", "defer")
 """dlt's own: they keep the signature. What another does to it can't be told by reading."""

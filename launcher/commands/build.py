@@ -15,7 +15,7 @@ from launcher.errors import ConfigurationError, DltpodError, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-    from launcher.images.building_fleet import BuildOptions, Built
+    from launcher.images.build_many import BuildOptions, Built
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def command(
         raise ConfigurationError(
             f"{project.file.name} names no registry to push to", "add `registry: ghcr.io/acme` at its top"
         )
-    from launcher.images.building_fleet import BuildOptions
+    from launcher.images.build_many import BuildOptions
 
     options = BuildOptions(
         jobs=jobs or os.cpu_count() or 1,
@@ -111,9 +111,9 @@ def command(
 
 def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -> Sequence[Built]:
     from launcher.console.lines import Lines
-    from launcher.engines.docker import DockerEngine
-    from launcher.images.building_fleet import build
-    from launcher.presence import unknown
+    from launcher.engines.docker.engine import DockerEngine
+    from launcher.host.launchers import unknown
+    from launcher.images.build_many import build
 
     lines = Lines([source.name for source in sources])
     client = DockerEngine(environ=os.environ, alive=unknown).client

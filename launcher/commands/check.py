@@ -15,8 +15,8 @@ from launcher.errors import DltpodError, Exit
 if TYPE_CHECKING:
     from launcher.check.rows import Row
     from launcher.config.models import Project, Source
-    from launcher.environment.verified import Repository
-    from launcher.history import RunRecord
+    from launcher.environment.verified_sources import Repository
+    from launcher.runs.history import RunRecord
 
 _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 
@@ -53,9 +53,9 @@ def command(
 
     Extracts nothing, loads nothing. Exit code 2 where a verdict is `wrong`.
     """
-    from launcher.check import check_project, check_source, worst
     from launcher.check.rows import Level
-    from launcher.secrets import read_environment
+    from launcher.check.verdicts import check_project, check_source, worst
+    from launcher.secrets.gather import read_environment
 
     if deep and no_secrets:
         raise click.UsageError("--deep looks the secrets up in the container: it goes without --no-secrets")
@@ -85,12 +85,13 @@ def command(
 
 def _verified(project: Project, source: Source) -> Repository | None:
     """dltpod's copy of the verified sources, where this source may be one: looking may fetch it."""
-    from launcher.check import CORE_MODULES
-    from launcher.environment import DEFAULT_DLT, module_names
+    from launcher.check.verdicts import CORE_MODULES
+    from launcher.environment import module_names
     from launcher.environment.dlt_versions import choose as choose_release
     from launcher.environment.dlt_versions import is_extra
-    from launcher.environment.verified import Repository
-    from launcher.slices.code import custom_file
+    from launcher.environment.values import DEFAULT_DLT
+    from launcher.environment.verified_sources import Repository
+    from launcher.secrets.code import custom_file
 
     module, container = source.dlt_native.source_module, source.container
     if module_names.fault(module) is not None:
@@ -117,10 +118,10 @@ def _deep(
     project: Project, sources: Sequence[Source], jobs: int | None, engine: str, as_json: bool
 ) -> tuple[list[Row], Exit | None]:
     """What each source's own container says, and the exit code where a signal ended it."""
-    from launcher.audience import Silent
-    from launcher.console import watching
-    from launcher.options import SyncOptions
-    from launcher.sync import sync
+    from launcher.console.views import watching
+    from launcher.plan.options import SyncOptions
+    from launcher.runs.listeners import Silent
+    from launcher.runs.sync import sync
 
     if not sources:
         return [], None
@@ -136,7 +137,7 @@ def _deep(
 
 def _rows(record: RunRecord) -> list[Row]:
     from launcher.check.rows import Level, Row
-    from launcher.history import OK
+    from launcher.runs.history import OK
 
     rows = [
         Row(record.source, str(v["what"]), Level.OK if v["ok"] else Level.WRONG, str(v.get("text", "")))
@@ -153,8 +154,8 @@ def _rows(record: RunRecord) -> list[Row]:
 
 def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
     """A line a source, and below it what is worth knowing."""
-    from launcher.check import worst
     from launcher.check.rows import Level
+    from launcher.check.verdicts import worst
 
     for name in ("", *names):
         own = [row for row in rows if row.source == name]

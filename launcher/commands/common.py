@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher import clean
 from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.untrusted import clean
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
     from launcher.engines.protocol import Engine
-    from launcher.history import History
+    from launcher.runs.history import History
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,10 +76,11 @@ def load_project(ctx: click.Context) -> Project:
 
     From here on to the command's end, another's root has the rights of the project's owner on files.
     """
-    from launcher import config, owner
+    from launcher import config
+    from launcher.host import rights
 
     file = config.find_file(Path.cwd(), given_file(ctx), os.environ)
-    ctx.find_root().with_resource(owner.rights(config.root_of(file)))
+    ctx.find_root().with_resource(rights.rights(config.root_of(file)))
     return config.load(file)
 
 
@@ -105,8 +106,8 @@ def known_name(project: Project, name: str) -> str:
 
 def engine_for(name: str, project: Project) -> Engine:
     """The engine of that name, connected. Raises EngineError."""
-    from launcher import engines
-    from launcher.presence import Presence
+    from launcher.engines import choose as engines
+    from launcher.host.launchers import Presence
 
     return engines.make_engine(name, project, alive=Presence(project.private).alive, environ=os.environ)
 
@@ -123,8 +124,8 @@ def duration(option: str, text: str) -> float:
 
 def history_of(project: Project) -> History:
     """The project's history to read, in which the runs of launchers that were killed are interrupted."""
-    from launcher.history import History
-    from launcher.presence import Presence
+    from launcher.host.launchers import Presence
+    from launcher.runs.history import History
 
     return History(project.private, Presence(project.private).alive)
 

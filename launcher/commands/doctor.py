@@ -20,7 +20,7 @@ _COLOURS = {"ok": "ok", "warning": "warn", "wrong": "failed"}
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """What this machine lacks to run sources; exit code 2 where something is wrong."""
-    from launcher.doctor import FAIL, examine
+    from launcher.check.machine import FAIL, examine
 
     wrong = False
     findings = []

@@ -12,7 +12,7 @@ from launcher.console.text import size, table
 from launcher.errors import ConfigurationError, DltpodError, Exit
 
 if TYPE_CHECKING:
-    from launcher.engines.docker import DockerEngine
+    from launcher.engines.docker.engine import DockerEngine
 
 
 @click.command("gc")
@@ -32,9 +32,9 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
 
     Images are shared by the projects of a host, so what was used lately stays, whoever used it.
     """
-    from launcher.engines.docker import DockerEngine
+    from launcher.engines.docker.engine import DockerEngine
+    from launcher.host.launchers import unknown
     from launcher.images import gc
-    from launcher.presence import unknown
 
     age = duration("--older-than", older_than)
     engine = DockerEngine(environ=os.environ, alive=unknown)
@@ -70,7 +70,9 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
 
 def _in_use(ctx: click.Context, engine: DockerEngine) -> frozenset[str]:
     """The images of this project's sources, where there is a project here."""
-    from launcher.images import DockerImages, ImageOptions, environment_tag, source_tag
+    from launcher.images.images import DockerImages
+    from launcher.images.options import ImageOptions
+    from launcher.images.tags import environment_tag, source_tag
 
     try:
         project = load_project(ctx)

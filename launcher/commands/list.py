@@ -39,7 +39,7 @@ def command(
         s for s in project.sources if (not tags or set(tags) & set(s.tags)) and (not names or s.name in names)
     ]
     if changed_since is not None:
-        from launcher.changes import changed_sources
+        from launcher.changes.affected import changed_sources
 
         touched = changed_sources(project, changed_since)
         sources = [s for s in sources if s.name in touched]

@@ -13,8 +13,8 @@ from launcher.errors import Exit, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-    from launcher.environment.locks import Locked
-    from launcher.environment.verified import Repository
+    from launcher.environment.verified_sources import Repository
+    from launcher.images.lock import Locked
 
 
 @click.command("lock")
@@ -39,14 +39,16 @@ def command(
 
     Commit the files; build and sync use them, and --locked refuses a stale one.
     """
-    from launcher.environment import locks
+    from launcher.engines.docker.client import connect
+    from launcher.images import lock
 
     project = load_project(ctx)
     sources = choose(project, names, tags=tags, everything=not names and not tags)
-    done = locks.lock(
+    done = lock.lock(
         project,
         sources,
         environ=os.environ,
+        client=lambda: connect(os.environ),
         verified=_repository(project),
         exclude_newer=exclude_newer,
         upgrade=upgrade,
@@ -76,12 +78,14 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
 
     FAILED where one is; else the gravest fault of those that could not be resolved.
     """
-    from launcher.environment import locks
+    from launcher.engines.docker.client import connect
+    from launcher.images import lock
 
-    found = locks.outdated(
+    found = lock.outdated(
         project,
         sources,
         environ=os.environ,
+        client=lambda: connect(os.environ),
         verified=_repository(project),
     )
     behind = [item for item in found if item.changes]
@@ -113,7 +117,7 @@ def _plain(item: Locked) -> dict[str, object]:
 
 
 def _repository(project: Project) -> Repository:
-    from launcher.environment.verified import Repository
+    from launcher.environment.verified_sources import Repository
 
     return Repository(
         project.verified_sources,

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from launcher import clean, logfiles
 from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
-from launcher.history import RUNNING, History, RunRecord
+from launcher.runs import log_files
+from launcher.runs.history import RUNNING, History, RunRecord
+from launcher.untrusted import clean
 
 
 @click.command("logs")
@@ -47,7 +48,7 @@ def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, eng
         current = history_of(project).run(record.run_id)
         return current is not None and current.status == RUNNING
 
-    for line in logfiles.lines(Path(record.log_file), going):
+    for line in log_files.lines(Path(record.log_file), going):
         _print(line.decode("utf-8", "replace"))
 
 
@@ -56,7 +57,7 @@ def _last(history: History, name: str) -> RunRecord:
 
     One that waits for another, or ended before its container started, has none.
     """
-    newest = history.runs(name, limit=logfiles.KEEP_RUNS)
+    newest = history.runs(name, limit=log_files.KEEP_RUNS)
     if not newest:
         raise DltpodError(f"{name} has not run yet", f"`dltpod sync {name}` runs it")
     running = (r for r in history.runs(name, statuses=(RUNNING,), limit=None) if r.action == "sync")

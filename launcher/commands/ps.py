@@ -6,14 +6,7 @@ import dataclasses
 
 import click
 
-from launcher.commands.common import (
-    echo_json,
-    engine_for,
-    load_project,
-    with_engine,
-    with_file,
-    with_json,
-)
+from launcher.commands.common import echo_json, engine_for, load_project, with_engine, with_file, with_json
 from launcher.console.text import ago, size, table
 from launcher.engines.protocol import Running
 

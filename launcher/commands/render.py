@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher import owner
 from launcher.commands.common import choose, load_project, with_file
 from launcher.errors import ConfigurationError, DltpodError, Exit
+from launcher.host import rights
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-    from launcher.plan import JobPlan
-    from launcher.rendering import Planned
+    from launcher.plan.values import JobPlan
+    from launcher.render.plans import Planned
 
 KINDS = ("kubernetes", "compose", "ci", "cron")
 
@@ -86,8 +86,8 @@ def _kubernetes(
 
 
 def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> str:
-    from launcher import host
     from launcher.render import compose
+    from launcher.runs import host
 
     for plan in plans:
         # An engine would make a folder that is missing for root, or refuse to start.
@@ -117,8 +117,8 @@ def _own_command() -> list[str]:
 
 def _plan(project: Project, sources: Sequence[Source], kind: str) -> Planned:
     """A plan for each source, as a sync would make it; images are named, not built."""
-    from launcher.options import SyncOptions
-    from launcher.rendering import plans
+    from launcher.plan.options import SyncOptions
+    from launcher.render.plans import plans
 
     return plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, _say)
 
@@ -135,7 +135,7 @@ def _put_file(text: str, place: Path | None) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DltpodError(f"{place} can't be written: {error.strerror}", owner.mending(place)) from None
+        raise DltpodError(f"{place} can't be written: {error.strerror}", rights.mending(place)) from None
     click.echo(place)
 
 
@@ -155,7 +155,7 @@ def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
                 file.chmod(0o600)
             file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DltpodError(f"{folder} can't be written: {error.strerror}", owner.mending(folder)) from None
+        raise DltpodError(f"{folder} can't be written: {error.strerror}", rights.mending(folder)) from None
     click.echo(folder)
 
 

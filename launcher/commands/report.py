@@ -20,7 +20,7 @@ _RUNS = 2000
 @click.pass_context
 def command(ctx: click.Context, output: Path | None) -> None:
     """One self-contained HTML page: status by source, durations and rows over time, failures."""
-    from launcher.report import ReportSource, page
+    from launcher.report.page import ReportSource, page
 
     project = load_project(ctx)
     sources = [ReportSource(s.name, s.description, s.enabled, s.schedule) for s in project.sources]

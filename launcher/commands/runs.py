@@ -15,7 +15,7 @@ from launcher.commands.common import (
     with_json,
 )
 from launcher.console.text import ago, number, seconds, size, table
-from launcher.history import FAILED, INTERRUPTED, RUNNING, RunRecord
+from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, RunRecord
 
 
 @click.command("runs")
@@ -38,7 +38,7 @@ def command(
     history = history_of(project)
     records = history.runs(name, limit=count, statuses=(FAILED, INTERRUPTED) if failed else ())
     if engine != "docker":
-        from launcher.adoption import adopt, going_on
+        from launcher.runs.interrupted import adopt, going_on
 
         asked = engine_for(engine, project)
         learnt = {record.run_id: record for record in adopt(asked, project.name, history)}

@@ -24,8 +24,9 @@ def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> No
 
     It is what a run of the source finds at /run/secrets/dlt, and what Kubernetes and Compose mount.
     """
-    from launcher import caller, owner
-    from launcher.secrets import read_environment, slice_for
+    from launcher.host import rights
+    from launcher.host import user as caller
+    from launcher.secrets.gather import read_environment, slice_for
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
@@ -50,7 +51,7 @@ def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> No
     for file, text in (cut.files or {SECRETS_FILE: ""}).items():
         descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            if owner.is_root():
+            if rights.is_root():
                 # Compose mounts the files for the user that a job of root's own project runs as.
                 os.fchown(descriptor, user.uid, user.gid)
             stream.write(text)

@@ -20,8 +20,8 @@ def command(ctx: click.Context, name: str, arguments: tuple[str, ...]) -> None:
 
     The same image, user, walls, mounts and secrets as a run; its state can be read, not written.
     """
-    from launcher.commands.visiting import plan_visit
-    from launcher.engines.docker_visit import shell
+    from launcher.commands.containers import plan_visit
+    from launcher.engines.docker.inspect import shell
     from launcher.images.buildkit import find_cli
 
     engine, plan = plan_visit(load_project(ctx), name)

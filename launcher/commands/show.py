@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from launcher import clean
 from launcher.commands.common import echo_json, load_project, with_file, with_json
 from launcher.console.text import number, table
 from launcher.errors import DltpodError, near_miss
+from launcher.untrusted import clean
 
 _WIDEST = 40
 """Characters of a value that the table shows; --json shows all."""
@@ -32,8 +32,8 @@ def command(
 
     It runs in the source's own image, so no database client is needed here.
     """
-    from launcher.commands.visiting import plan_visit
-    from launcher.engines.docker_visit import show
+    from launcher.commands.containers import plan_visit
+    from launcher.engines.docker.inspect import show
 
     engine, plan = plan_visit(load_project(ctx), name)
     answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})

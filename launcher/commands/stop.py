@@ -8,7 +8,7 @@ import click
 
 from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
 from launcher.errors import ConfigurationError, Exit
-from launcher.history import HistoryError
+from launcher.runs.history import HistoryError
 
 
 @click.command("stop")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.audience import All, Audience
 from launcher.commands.common import (
     choose,
     duration,
@@ -21,14 +20,15 @@ from launcher.commands.common import (
 from launcher.console import streams
 from launcher.console.stream import Stream
 from launcher.errors import ConfigurationError
-from launcher.history import OK, PLANNED
-from launcher.signals import Stopper
+from launcher.runs.history import OK, PLANNED
+from launcher.runs.listeners import All, Audience
+from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-    from launcher.notify import Notifier
-    from launcher.options import SyncOptions
+    from launcher.plan.options import SyncOptions
+    from launcher.runs.webhook import Notifier
 
 
 @click.command("sync")
@@ -83,7 +83,7 @@ def command(
 
     Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 others run all of it.
     """
-    from launcher.options import SyncOptions
+    from launcher.plan.options import SyncOptions
 
     project = load_project(ctx)
     sources = choose(project, (*names, *more), tags=tags, everything=everything)
@@ -106,10 +106,10 @@ def command(
 
 def run(ctx: click.Context, project: Project, sources: Sequence[Source], options: SyncOptions) -> None:
     """Sync, show it, notify, and leave with the exit code."""
-    from launcher.console import watching
     from launcher.console.dry import Plans
     from launcher.console.summary import failure, summary
-    from launcher.sync import cancel_builds, sync
+    from launcher.console.views import watching
+    from launcher.runs.sync import cancel_builds, sync
 
     notifier = _notifier(project, options)
     plans = Plans()
@@ -172,9 +172,9 @@ def _notifier(project: Project, options: SyncOptions) -> Notifier | None:
         return None
     import os
 
-    from launcher.history import History
-    from launcher.notify import Notifier, webhook_url
-    from launcher.secrets import read_environment
+    from launcher.runs.history import History
+    from launcher.runs.webhook import Notifier, webhook_url
+    from launcher.secrets.gather import read_environment
 
     url = webhook_url(project.notify.webhook, read_environment(project, os.environ))
 

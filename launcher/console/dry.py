@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import threading
 
-from launcher.audience import Silent
 from launcher.console.text import seconds, size
-from launcher.plan import JobPlan
+from launcher.plan.values import JobPlan
+from launcher.runs.listeners import Silent
 
 
 class Plans(Silent):

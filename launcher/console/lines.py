@@ -7,10 +7,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launcher.audience import Silent
 from launcher.console.text import number, seconds
-from launcher.history import OK, PLANNED, RunRecord
-from launcher.plan import JobPlan
+from launcher.plan.values import JobPlan
+from launcher.runs.history import OK, PLANNED, RunRecord
+from launcher.runs.listeners import Silent
 
 
 class Lines(Silent):

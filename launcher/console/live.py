@@ -14,10 +14,10 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
-from launcher.audience import Silent
 from launcher.console.text import number, seconds, size
-from launcher.history import OK, PLANNED, RunRecord
-from launcher.plan import JobPlan
+from launcher.plan.values import JobPlan
+from launcher.runs.history import OK, PLANNED, RunRecord
+from launcher.runs.listeners import Silent
 
 _COLOURS = {"ok": "green", "waiting": "dim", "failed": "red"}
 

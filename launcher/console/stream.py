@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from launcher import clean
-from launcher.audience import Silent
-from launcher.history import RunRecord
-from launcher.plan import JobPlan
+from launcher.plan.values import JobPlan
+from launcher.runs.history import RunRecord
+from launcher.runs.listeners import Silent
+from launcher.untrusted import clean
 
 VERSION = 1
 _KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from launcher.console.text import number, seconds, size, style, table
-from launcher.engines.kubernetes_names import IN_CLAIM
-from launcher.history import FAILED, OK, RunRecord
+from launcher.engines.kubernetes.names import IN_CLAIM
+from launcher.runs.history import FAILED, OK, RunRecord
 from runner.contract import FailureKind
 
 

@@ -11,10 +11,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher import clean, foreign_files
-from launcher.engines import answers
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
+from launcher.untrusted import answers, clean, files
 from runner.contract import FailureKind, Result
 
 
@@ -83,7 +82,7 @@ def read_result(file: Path) -> Result | None:
     The folder belongs to the container's user, so a link or a device there is not followed.
     """
     try:
-        return answers.result(foreign_files.read(file, most=answers.RESULT_BYTES, follow=False))
+        return answers.result(files.read(file, most=answers.RESULT_BYTES, follow=False))
     except OSError:
         return None
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from launcher.plan import JobPlan
+from launcher.plan.values import EngineFacts, JobPlan
 from runner.contract import FailureKind, Result
 
 if TYPE_CHECKING:
     from launcher.config.models import Project
-    from launcher.images.imaging import ImageFor
+    from launcher.engines.images import ImageFor
 
 
 @dataclass(frozen=True)
@@ -87,26 +87,6 @@ class Observer(Protocol):
         """One line of the source's log, masked by the runner already."""
 
 
-@dataclass(frozen=True)
-class EngineFacts:
-    """What an engine is and can do, gathered once."""
-
-    name: str
-    version: str = ""
-    rootless: bool = False
-    remote: bool = False
-    """Folders of this host can't be mounted."""
-    podman: bool = False
-    """Podman behind Docker's API: where it differs, it is asked in its own way."""
-    own_hosts: bool = False
-    """Jobs run on hosts of their own: nothing of this one (folders, certificates, proxies) is theirs."""
-    cgroup: str = "2"
-    platform: str = "linux/amd64"
-    enforces: frozenset[str] = field(default_factory=frozenset)
-    """Of ``memory``, ``cpus``, ``pids``, ``egress``, ``storage``."""
-    problems: tuple[str, ...] = ()
-
-
 class Engine(Protocol):
     """Runs jobs. Every method raises ``launcher.errors.EngineError`` where the engine can't be reached."""
 
@@ -153,7 +133,3 @@ class Adopts(Protocol):
         self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool
     ) -> bool:
         """Hand on the log of a run that the engine holds, by default the newest; False if it holds none."""
-
-
-Say = Callable[[str], None]
-"""Takes a line of progress for people."""

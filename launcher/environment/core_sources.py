@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-from launcher.slices import code
+from launcher.secrets import code
 
 EXTRAS = {"sql_database": "sql-database", "filesystem": None, "rest_api": None}
 """The sources (``dlt.sources.<name>``), and the dlt extra that each needs."""

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from launcher.errors import ConfigurationError
-from launcher.owner import as_caller
+from launcher.host.rights import as_caller
 
 OLDEST = "1.18.0"
 """The runner stands on what dlt has from here on."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from packaging.utils import canonicalize_name
 
-from launcher.environment import Environment
+from launcher.environment.values import Environment
 from launcher.errors import BuildError, Exit, without_credentials
 
 SHOWN = 420

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.errors import without_credentials
+from launcher.host.rights import as_caller
 from launcher.images import uv_config
 from launcher.images.buildkit import Secret
 from launcher.images.wheels import Plan
-from launcher.owner import as_caller
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 _UV_NAMES = re.compile(

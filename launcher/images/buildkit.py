@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launcher import clean
 from launcher.errors import EngineError
-from launcher.owner import as_caller
+from launcher.host.rights import as_caller
+from launcher.untrusted import clean
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
 """BuildKit passes build arguments of these names to steps, and keeps them out of cache keys and history."""

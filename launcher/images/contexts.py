@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from launcher.environment import Environment, requirements_local
+from launcher.environment import local_packages
+from launcher.environment.values import Environment
+from launcher.host.rights import as_caller
 from launcher.images import scratch, wheels
-from launcher.owner import as_caller
 
 _HERE = Path(__file__).resolve().parent.parent
 _ASSETS = (
@@ -34,7 +35,7 @@ _DEFAULT_INPUTS = ("default.sh", "default.txt", "uv.txt")
 
 
 class VerifiedFiles(Protocol):
-    """Where verified sources' files come from (see launcher.environment.verified)."""
+    """Where verified sources' files come from (see launcher.environment.verified_sources)."""
 
     def copy(self, name: str, to: Path) -> None:
         """The source's folder, copied to ``to``."""
@@ -106,7 +107,7 @@ def make(
             (folder / "custom_sources").mkdir()
             if custom_sources.is_dir():
                 assert root is not None
-                requirements_local.copy(custom_sources, folder / "custom_sources", root)
+                local_packages.copy(custom_sources, folder / "custom_sources", root)
         yield place
 
 
@@ -144,7 +145,7 @@ def _write_environment(
             (place / "requirement.txt").write_text(item.asked + "\n")
     for package in environment.local_packages:
         assert root is not None
-        requirements_local.copy(root / package.path, folder / "local" / package.path, root)
+        local_packages.copy(root / package.path, folder / "local" / package.path, root)
     for source in environment.verified:
         assert verified is not None
         verified.copy(source.name, folder / "verified" / source.name)

@@ -10,17 +10,20 @@ import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
-from launcher import images, owner
-from launcher.environment import requirements_local
+from launcher.environment import local_packages
 from launcher.errors import BuildError, without_credentials
-from launcher.images import DockerImages, Image, build_lock, contexts
-from launcher.images.building import Builder
+from launcher.host import rights
+from launcher.images import cache, contexts, tags
+from launcher.images.build import Builder
+from launcher.images.cache import build_lock
+from launcher.images.images import DockerImages
+from launcher.images.tags import Image
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
     from launcher.config.models import Project
-    from launcher.environment import Environment
+    from launcher.environment.values import Environment
 
 REPOSITORY = "dltpod/deploy"
 
@@ -28,7 +31,7 @@ REPOSITORY = "dltpod/deploy"
 def tag(project: Project, environment: Environment) -> str:
     """``dltpod/deploy:<environment>-<runner>-<custom_sources>``: the code is part of the tag."""
     folder = project.custom_sources
-    code = requirements_local.content_digest(folder, project.root)[:12] if folder.is_dir() else "0" * 12
+    code = local_packages.content_digest(folder, project.root)[:12] if folder.is_dir() else "0" * 12
     return f"{REPOSITORY}:{environment.digest}-{contexts.runner_digest()}-{code}"
 
 
@@ -44,25 +47,25 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     options = source_images.options
     client, project, environ, say = options.client, options.project, options.environ, options.say
     reference = tag(project, environment)
-    found = images.inspect(client, reference)
+    found = tags.inspect(client, reference)
     if found is None and project.registry and try_pull(client, project.registry, reference, say):
-        found = images.inspect(client, reference)
-    images.note_use(reference, environ)
+        found = tags.inspect(client, reference)
+    cache.note_use(reference, environ)
     if found is not None:
-        return images.image_of(reference, environment, found)
+        return tags.image_of(reference, environment, found)
     below = source_images.ensure(environment)
     epoch = int(environ.get("SOURCE_DATE_EPOCH") or 0)
     with build_lock(reference.rpartition(":")[2], environ, say):
         builder = Builder(options)
         builder.deploy(environment, below.reference, reference, _oci_labels(project, environment), epoch)
         _fix_times(client, reference, epoch)
-    found = images.inspect(client, reference)
+    found = tags.inspect(client, reference)
     if found is None:
         raise BuildError(
             f"the engine built {reference} and does not have it", "docker info; is its disk full?"
         )
     seconds = time.monotonic() - started
-    return images.image_of(reference, environment, found, built=True, seconds=seconds)
+    return tags.image_of(reference, environment, found, built=True, seconds=seconds)
 
 
 def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:
@@ -84,7 +87,7 @@ def _git(project: Project, *arguments: str) -> str:
     try:
         done = subprocess.run(
             ["git", "-C", str(project.root), *arguments],
-            **owner.command(os.environ),
+            **rights.command(os.environ),
             capture_output=True,
             text=True,
             timeout=20,
@@ -102,7 +105,7 @@ def _fix_times(client: DockerClient, reference: str, epoch: int) -> None:
     clock's. The engine knows the layers, so only the configuration is loaded again.
     """
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
-    found = images.inspect(client, reference)
+    found = tags.inspect(client, reference)
     if found is None or str(found.get("Created", ""))[:19] == moment[:19]:
         return
     manifest, configuration = _saved(client, reference)

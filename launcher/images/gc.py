@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.errors import EngineError
-from launcher.images import (
-    LABEL_KIND,
-    LABEL_MANAGED,
-    cache_folder,
-    labels_of,
-    last_use,
-)
+from launcher.host.cache import cache_folder
+from launcher.images.cache import last_use
+from launcher.images.tags import LABEL_KIND, LABEL_MANAGED, labels_of
 
 if TYPE_CHECKING:
     from docker import DockerClient

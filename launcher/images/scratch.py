@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.owner import acting, as_caller
+from launcher.host.rights import acting, as_caller
 
 _PREFIX = "dltpod-build-"
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from launcher.environment import requirements_files, requirements_local
+from launcher.environment import local_packages, requirement_files
 
 REFUSED = re.compile(r"Wheels are required for `([^`]+)` because building from source is disabled")
 """What uv says of a package that an index has no wheel of."""
@@ -90,7 +90,7 @@ def of_lock(lock: str, sdists: Collection[str] = ()) -> tuple[str, Plan]:
         if first.startswith("#"):
             continue
         name = _name(first.rstrip(" \\"))
-        if requirements_files.is_path(first) or re.search(r"(^| @ )(git\+|\./)", first):
+        if requirement_files.is_path(first) or re.search(r"(^| @ )(git\+|\./)", first):
             rest.append(first)
         elif name in wanted:
             rest.append(first.rstrip(" \\"))
@@ -106,8 +106,8 @@ def of_lock(lock: str, sdists: Collection[str] = ()) -> tuple[str, Plan]:
 
 def _line(text: str, number: int, sdists: Collection[str]) -> tuple[str, ToBuild | None]:
     place = f"@@{number}@@"
-    if requirements_files.is_path(text):
-        path, extras = requirements_local.split_extras(text)
+    if requirement_files.is_path(text):
+        path, extras = local_packages.split_extras(text)
         inside = f"./local/{path.removeprefix('./').strip('/')}"
         if inside.endswith(".whl"):
             return inside + extras, None

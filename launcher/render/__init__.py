@@ -1,0 +1,1 @@
+"""The sources for something else to run: Compose, Kubernetes, CI, cron."""

@@ -11,7 +11,7 @@ from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError
 from launcher.render.documents import dump
 from launcher.render.schedule import checked
-from launcher.slices import literals
+from launcher.secrets import literals
 
 _TOP = PurePosixPath(".")
 _WHOLE = "DLTPOD_SECRETS"

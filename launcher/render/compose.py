@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.errors import ConfigurationError
-from launcher.plan import NETWORK, NETWORK_OPTIONS, JobPlan, Mount, Tmpfs
+from launcher.plan.values import NETWORK, NETWORK_OPTIONS, JobPlan, Mount, Tmpfs
 from launcher.render.documents import dump
 from runner.contract import JOB_VARIABLE, SECRETS_DIR, to_json
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from launcher.config.units import parse_duration
-from launcher.engines import kubernetes_manifests as manifests
-from launcher.engines.kubernetes_names import (
+from launcher.engines.kubernetes import manifests
+from launcher.engines.kubernetes.names import (
     LABEL_ACTION,
     LABEL_PROJECT,
     LABEL_SOURCE,
@@ -18,8 +18,8 @@ from launcher.engines.kubernetes_names import (
     labels_of_source,
     names_of_source,
 )
-from launcher.engines.kubernetes_network import egress_rules, network_policy
-from launcher.plan import JobPlan
+from launcher.engines.kubernetes.network import egress_rules, network_policy
+from launcher.plan.values import JobPlan
 from launcher.render.documents import dump_all
 from launcher.render.kustomization import FILE, Standing, kustomization
 from launcher.render.schedule import checked

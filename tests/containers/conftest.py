@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from docker.errors import APIError
 
-from launcher.engines.docker_client import connect
+from launcher.engines.docker.client import connect
 from launcher.errors import EngineError
 from tests.containers.folder import Folder
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher import config
-from launcher.audience import Silent
 from launcher.config.models import Project
-from launcher.history import History, RunRecord
-from launcher.options import SyncOptions
-from launcher.planning import container_name
-from launcher.signals import Stopper
-from launcher.sync import Outcome, sync
+from launcher.plan.job import container_name
+from launcher.plan.options import SyncOptions
+from launcher.runs.history import History, RunRecord
+from launcher.runs.listeners import Silent
+from launcher.runs.signals import Stopper
+from launcher.runs.sync import Outcome, sync
 
 if TYPE_CHECKING:
     import docker

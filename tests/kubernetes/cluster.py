@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from launcher import config
-from launcher.audience import Silent
 from launcher.config.models import Project, Source
-from launcher.engines.kubernetes import KubernetesEngine
-from launcher.engines.kubernetes_api import Api
-from launcher.engines.kubernetes_job import Patience
-from launcher.engines.kubernetes_names import LABEL_PROJECT
-from launcher.engines.kubernetes_paths import collection, item, selector
-from launcher.engines.protocol import Say
-from launcher.history import RunRecord
-from launcher.images import DockerImages, Image, ImageOptions, deploy
-from launcher.options import SyncOptions
-from launcher.plan import JobPlan
-from launcher.presence import Presence
-from launcher.signals import Stopper
-from launcher.sync import sync
+from launcher.engines.kubernetes.api import Api
+from launcher.engines.kubernetes.engine import KubernetesEngine
+from launcher.engines.kubernetes.job import Patience
+from launcher.engines.kubernetes.names import LABEL_PROJECT
+from launcher.engines.kubernetes.paths import collection, item, selector
+from launcher.host.launchers import Presence
+from launcher.images import deploy
+from launcher.images.images import DockerImages
+from launcher.images.options import ImageOptions
+from launcher.images.tags import Image
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import JobPlan, Say
+from launcher.runs.history import RunRecord
+from launcher.runs.listeners import Silent
+from launcher.runs.signals import Stopper
+from launcher.runs.sync import sync
 from runner.contract import Destination
 from tests.kubernetes.postgres import Postgres
 

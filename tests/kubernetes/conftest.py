@@ -20,7 +20,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from launcher.engines.kubernetes_api import Api, ApiError, Unreachable, connect
+from launcher.engines.kubernetes.api import Api, ApiError, Unreachable, connect
 from launcher.errors import DltpodError
 from tests.kubernetes.cluster import Cluster, build_image
 from tests.kubernetes.postgres import Postgres

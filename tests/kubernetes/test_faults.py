@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from launcher.engines.kubernetes import KubernetesEngine
-from launcher.engines.kubernetes_paths import item
+from launcher.engines.kubernetes.engine import KubernetesEngine
+from launcher.engines.kubernetes.paths import item
 from launcher.errors import EngineError
-from launcher.history import FAILED, OK
-from launcher.presence import unknown
-from launcher.signals import Stopper
+from launcher.host.launchers import unknown
+from launcher.runs.history import FAILED, OK
+from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from launcher import config
-from launcher.engines.kubernetes_paths import collection, item
-from launcher.history import OK
-from launcher.options import SyncOptions
+from launcher.engines.kubernetes.paths import collection, item
+from launcher.plan.options import SyncOptions
 from launcher.render.kubernetes import documents
-from launcher.rendering import plans
+from launcher.render.plans import plans
+from launcher.runs.history import OK
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.kubernetes_job import Patience
-from launcher.history import INTERRUPTED, OK, RUNNING, History
-from launcher.presence import Presence
+from launcher.engines.kubernetes.job import Patience
+from launcher.host.launchers import Presence
+from launcher.runs.history import INTERRUPTED, OK, RUNNING, History
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 from tests.kubernetes.proxy import Proxy

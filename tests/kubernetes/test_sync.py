@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.history import OK
+from launcher.runs.history import OK
 from tests.kubernetes.cluster import TOKEN, Cluster
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import history
 from launcher.cli import COMMANDS
-from runner.secret_values import PLAIN_FIELDS
+from launcher.runs import history
+from runner.supervise.secret_values import PLAIN_FIELDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

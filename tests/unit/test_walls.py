@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,37 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAUNCHER = sorted((ROOT / "launcher").rglob("*.py"))
 RUNNER = sorted((ROOT / "runner").rglob("*.py"))
+
+
+def _place(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def _rooms() -> dict[str, list[str]]:
+    """The rooms of both programs, in the order in which docs/architecture.md lists them."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    return {
+        program: re.findall(rf"^\| `{program}/(\w+)(?:/|\.py)` \|", text, re.MULTILINE)
+        for program in ("launcher", "runner")
+    }
+
+
+ROOMS = _rooms()
+
+
+def _room(file: Path) -> str:
+    return file.relative_to(ROOT).parts[1].removesuffix(".py")
+
+
+IN_ROOMS = [
+    file
+    for file in (*LAUNCHER, *RUNNER)
+    if file.name != "__init__.py" and _room(file) != "assets" and _place(file) != "launcher/__main__.py"
+]
+
+
+def _dotted(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def _imports(file: Path, *, types_too: bool = False) -> Iterator[str]:
@@ -28,10 +60,6 @@ def _imports(file: Path, *, types_too: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _place(file: Path) -> str:
-    return str(file.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("file", RUNNER, ids=_place)
@@ -52,38 +80,41 @@ def test_the_launcher_knows_of_the_runner_its_contract_and_nothing_else(file: Pa
 def test_each_library_of_an_engine_or_a_view_stays_in_its_place(file: Path) -> None:
     relative = file.relative_to(ROOT / "launcher")
     heads = {name.split(".")[0] for name in _imports(file)}
-    in_engines = relative.parts[0] == "engines"
-    assert (
-        "docker" not in heads
-        or (in_engines and file.stem.startswith(("docker", "egress")))
-        or relative.parts[0] == "images"  # the engine's own library makes and removes them
-    )
-    assert "kubernetes" not in heads or (in_engines and file.stem.startswith("kubernetes"))
+    engine = relative.parts[:2] if relative.parts[0] == "engines" else ()
+    # images are made and removed by the engine's own library
+    assert "docker" not in heads or engine == ("engines", "docker") or relative.parts[0] == "images"
+    assert "kubernetes" not in heads or engine == ("engines", "kubernetes")
     assert "click" not in heads or relative.parts[0] in ("commands", "cli.py", "console")
     assert "rich" not in heads or relative.parts[0] == "console"
 
 
-@pytest.mark.parametrize("file", LAUNCHER, ids=_place)
-def test_imports_run_one_way(file: Path) -> None:
-    """Configuration knows nothing of plans, plans nothing of engines, engines nothing of commands."""
-    relative = file.relative_to(ROOT / "launcher")
-    names = set(_imports(file))
-    forbidden = {
-        "errors.py": ("launcher.",),
-        "config": (
-            "launcher.planning",
-            "launcher.engines",
-            "launcher.sync",
-            "launcher.commands",
-            "launcher.console",
-        ),
-        "planning.py": ("launcher.engines.docker", "launcher.sync", "launcher.commands", "launcher.console"),
-        "policy.py": ("launcher.engines", "launcher.sync", "launcher.commands", "launcher.console"),
-        "engines": ("launcher.sync", "launcher.commands", "launcher.console", "launcher.cli"),
-        "sync.py": ("launcher.commands", "launcher.console", "launcher.cli"),
-        "render": ("launcher.commands", "launcher.console", "launcher.cli"),
-    }.get(relative.parts[0], ("launcher.cli",) if relative.parts[0] != "__main__.py" else ())
-    assert not [name for name in names if name.startswith(forbidden)]
+@pytest.mark.parametrize("file", IN_ROOMS, ids=_place)
+def test_a_room_imports_only_from_rooms_that_stand_before_it_in_the_map(file: Path) -> None:
+    program = file.relative_to(ROOT).parts[0]
+    rooms = ROOMS[program]
+    own = _room(file)
+    names = [name.split(".") for name in _imports(file, types_too=True)]
+    found = {name[1] for name in names if name[0] == program and len(name) > 1 and name[1] in rooms}
+    assert found <= {own, *rooms[: rooms.index(own)]}
+
+
+def test_every_room_is_in_the_map() -> None:
+    for program, rooms in ROOMS.items():
+        assert {_room(file) for file in IN_ROOMS if file.relative_to(ROOT).parts[0] == program} == set(rooms)
+
+
+def test_no_two_files_import_each_other_whatever_the_way_round() -> None:
+    modules = {_dotted(file): file for file in (*LAUNCHER, *RUNNER)}
+
+    def imported(file: Path) -> set[str]:
+        """Of ``from a import b`` the module ``a.b`` where there is one, else ``a``."""
+        names = set(_imports(file))
+        return {name for name in names & set(modules) if not any(n.startswith(f"{name}.") for n in names)}
+
+    left = {name: imported(file) - {name} for name, file in modules.items()}
+    while leaves := {name for name, others in left.items() if not others & set(left)}:
+        left = {name: others for name, others in left.items() if name not in leaves}
+    assert left == {}
 
 
 def test_no_file_is_longer_than_400_lines() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.report import ReportSource, page
+from launcher.report.page import ReportSource, page
 from tests.unit.cli.records import ILL, WELL
 
 MEASURE = """<script>addEventListener("load",()=>{document.title=JSON.stringify({

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker_client import find_endpoint
+from launcher.engines.docker.client import find_endpoint
 
 
 class EngineProxy:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from launcher.audience import Silent
-from launcher.engines.joblog import FILE_BYTES
-from launcher.history import RunRecord
-from launcher.plan import JobPlan
-from launcher.signals import Stopper
+from launcher.engines.log import FILE_BYTES
+from launcher.plan.values import JobPlan
+from launcher.runs.history import RunRecord
+from launcher.runs.listeners import Silent
+from launcher.runs.signals import Stopper
 from runner.contract import FailureKind, JobSpec
 from tests.containers.engine.faulty import TROUBLE
 from tests.containers.folder import AtPhase, Folder, wait_for
@@ -190,9 +190,9 @@ def test_a_failure_that_will_not_pass_is_not_tried_again(trouble: Folder) -> Non
 
 
 def test_an_image_that_vanishes_before_the_start_is_called_gone(trouble: Folder) -> None:
-    from launcher.images import Image
-    from launcher.options import SyncOptions
-    from launcher.sync import sync
+    from launcher.images.tags import Image
+    from launcher.plan.options import SyncOptions
+    from launcher.runs.sync import sync
 
     trouble.source("plain", "faulty", "plain")
     project = trouble.load()

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from launcher import config
-from launcher.audience import Silent
-from launcher.engines.docker import DockerEngine
-from launcher.history import RunRecord
-from launcher.images import Image
-from launcher.images.imaging import docker_images
-from launcher.options import SyncOptions
-from launcher.presence import Presence, unknown
-from launcher.secrets import destination_for
-from launcher.sync import sync
+from launcher.engines.docker.engine import DockerEngine
+from launcher.engines.images import docker_images
+from launcher.host.launchers import Presence, unknown
+from launcher.images.tags import Image
+from launcher.plan.options import SyncOptions
+from launcher.runs.history import RunRecord
+from launcher.runs.listeners import Silent
+from launcher.runs.sync import sync
+from launcher.secrets.gather import destination_for
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import EVENTS
 from tests.containers.engine.own_engine import OwnEngine, own_engine

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from launcher.errors import Exit
-from launcher.history import RunRecord
-from launcher.signals import Stopper
+from launcher.runs.history import RunRecord
+from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import EVENTS, TROUBLE
 from tests.containers.folder import AtPhase, Folder, wait_for

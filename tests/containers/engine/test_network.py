@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from launcher.engines.docker_client import connect
-from launcher.engines.docker_network import NetworkRefused, network_for
-from launcher.plan import NETWORK, Caller, ContainerSpec
+from launcher.engines.docker.client import connect
+from launcher.engines.docker.network import NetworkRefused, network_for
+from launcher.host.user import Caller
+from launcher.plan.values import NETWORK, ContainerSpec
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.folder import Folder, wait_for
 

@@ -17,10 +17,12 @@ import docker.errors
 import pytest
 
 from launcher.config.models import Container, DltNative, Project, Source, VerifiedSources
-from launcher.environment import Environment
+from launcher.environment.values import Environment
 from launcher.errors import BuildError
-from launcher.images import DockerImages, ImageOptions, contexts
-from launcher.images.bases import find
+from launcher.images import contexts
+from launcher.images.base import find
+from launcher.images.images import DockerImages
+from launcher.images.options import ImageOptions
 from tests.containers.folder import image_tags
 
 PACKAGE = """\

@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from launcher.errors import BuildError
-from launcher.images.bases import find, way_out
+from launcher.images.base import find, way_out
 from tests.containers.folder import image_tags
 
 SCRIPT = Path(__file__).parents[3] / "scripts/base-image"

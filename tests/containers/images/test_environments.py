@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import BuildError
-from launcher.images import contexts, environment_tag, source_tag
+from launcher.images import contexts
+from launcher.images.tags import environment_tag, source_tag
 from tests.containers.images.conftest import Workshop
 from tests.unit.images.projects import committed, verified_tree
 

@@ -13,7 +13,7 @@ import pytest
 
 from launcher.environment.locks import inputs_digest
 from launcher.errors import BuildError, Exit
-from launcher.images import environment_tag
+from launcher.images.tags import environment_tag
 from tests.containers.images.conftest import Workshop
 
 SOURCES = """\

@@ -14,8 +14,10 @@ import docker
 import pytest
 import requests
 
-from launcher.environment import Environment
-from launcher.images import cache_folder, environment_tag, gc
+from launcher.environment.values import Environment
+from launcher.host.cache import cache_folder
+from launcher.images import gc
+from launcher.images.tags import environment_tag
 from tests.containers.folder import image_tags
 from tests.containers.images.conftest import Workshop
 

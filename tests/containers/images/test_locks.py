@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.environment import locks
 from launcher.errors import BuildError, ConfigurationError
+from launcher.images import lock
 from tests.containers.images.conftest import Workshop
 
 
@@ -17,7 +17,7 @@ def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_sa
 ) -> None:
     source = workshop.source(requirements=(workshop.package(), "six<1.17"))
     project = workshop.project(source)
-    (written,) = locks.lock(project, [source], environ=workshop.environ)
+    (written,) = lock.lock(project, [source], environ=workshop.environ, client=lambda: workshop.client)
     assert written.written
     assert written.pins["six"] == "1.16.0"
     text = written.path.read_text()
@@ -36,7 +36,7 @@ def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_sa
     for name, version in written.pins.items():
         assert image.packages.get(name, version) == version
 
-    (again,) = locks.lock(project, [source], environ=workshop.environ)
+    (again,) = lock.lock(project, [source], environ=workshop.environ, client=lambda: workshop.client)
     assert (again.written, again.changes) == (False, ())
 
     package = workshop.root / "packages" / workshop.mark / f"{workshop.mark}.py"
@@ -48,16 +48,28 @@ def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_sa
 def test_at_a_cutoff_date_nothing_newer_is_taken_and_what_is_behind_is_told(workshop: Workshop) -> None:
     source = workshop.source(destination="dummy", requirements=("idna",), dlt="<1.22")
     project = workshop.project(source)
-    (old,) = locks.lock(project, [source], environ=workshop.environ, exclude_newer="2026-01-01", upgrade=True)
+    (old,) = lock.lock(
+        project,
+        [source],
+        environ=workshop.environ,
+        exclude_newer="2026-01-01",
+        upgrade=True,
+        client=lambda: workshop.client,
+    )
     assert "# exclude-newer: 2026-01-01\n" in old.path.read_text()
-    (kept,) = locks.lock(project, [source], environ=workshop.environ)
+    (kept,) = lock.lock(project, [source], environ=workshop.environ, client=lambda: workshop.client)
     assert kept.pins == old.pins
-    (behind,) = locks.outdated(project, [source], environ=workshop.environ)
+    (behind,) = lock.outdated(project, [source], environ=workshop.environ, client=lambda: workshop.client)
     assert behind.changes != ()
     assert old.path.read_text() == kept.path.read_text()
-    (newest,) = locks.lock(project, [source], environ=workshop.environ, upgrade=True)
+    (newest,) = lock.lock(
+        project, [source], environ=workshop.environ, upgrade=True, client=lambda: workshop.client
+    )
     assert set(newest.changes) == set(behind.changes)
-    assert locks.outdated(project, [source], environ=workshop.environ)[0].changes == ()
+    assert (
+        lock.outdated(project, [source], environ=workshop.environ, client=lambda: workshop.client)[0].changes
+        == ()
+    )
 
 
 def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop, tmp_path: Path) -> None:
@@ -71,7 +83,9 @@ def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop
         f"setup(name={workshop.mark!r}, version='2', install_requires=['six'])\n"
     )
     source = workshop.source(requirements=(f"./packages/{workshop.mark}", "docopt==0.6.2"))
-    (written,) = locks.lock(workshop.project(source), [source], environ=workshop.environ)
+    (written,) = lock.lock(
+        workshop.project(source), [source], environ=workshop.environ, client=lambda: workshop.client
+    )
     assert written.error is None
     assert "six" in written.pins  # its code asks for it
     images = workshop.images(source, locked=True)
@@ -82,7 +96,9 @@ def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop
 
 def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Workshop) -> None:
     source = workshop.source(requirements=("six<1.16", "six>1.16"))
-    (failed,) = locks.lock(workshop.project(source), [source], environ=workshop.environ)
+    (failed,) = lock.lock(
+        workshop.project(source), [source], environ=workshop.environ, client=lambda: workshop.client
+    )
     assert isinstance(failed.error, BuildError)
     assert "six<1.16" in failed.error.message
     assert "sources.yml:10 (one)" in failed.error.hint
@@ -92,4 +108,10 @@ def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Wo
 def test_a_cutoff_that_is_no_date_is_refused(workshop: Workshop) -> None:
     source = workshop.source()
     with pytest.raises(ConfigurationError, match="'last week' is no date"):
-        locks.lock(workshop.project(source), [source], environ=workshop.environ, exclude_newer="last week")
+        lock.lock(
+            workshop.project(source),
+            [source],
+            environ=workshop.environ,
+            exclude_newer="last week",
+            client=lambda: workshop.client,
+        )

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker_client import connect
+from launcher.engines.docker.client import connect
 from launcher.errors import BuildError, ConfigurationError, Exit, gravest
-from launcher.images import deploy, environment_tag, source_tag
-from launcher.images.building_fleet import BuildOptions, build
+from launcher.images import deploy
+from launcher.images.build_many import BuildOptions, build
 from launcher.images.registry import push, remote
+from launcher.images.tags import environment_tag, source_tag
 from tests.containers.images.conftest import Workshop
 
 CONFIG = """\

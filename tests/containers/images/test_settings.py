@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import BuildError
-from launcher.images import environment_tag
+from launcher.images.tags import environment_tag
 from tests.containers.images.conftest import Workshop
 from tests.containers.images.server import PASSWORD, serving, wheel
 

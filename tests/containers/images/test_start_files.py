@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from launcher.errors import BuildError
-from launcher.planning import COMMAND
+from launcher.plan.job import COMMAND
 from tests.containers.images.conftest import Workshop
 
 MARK = "import os; open(f'/tmp/started-{os.getpid()}', 'w')\n"

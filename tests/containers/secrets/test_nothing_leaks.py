@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.planning import container_name
+from launcher.plan.job import container_name
 from tests.containers.folder import Folder
 
 TELLTALE = """

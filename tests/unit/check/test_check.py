@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.check import Level, Row, check_project, check_source, worst
-from launcher.environment import Requirement
+from launcher.check.verdicts import Level, Row, check_project, check_source, worst
+from launcher.environment.values import Requirement
 from launcher.errors import BuildError
-from launcher.secrets import read_environment
+from launcher.secrets.gather import read_environment
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import given, source
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.history import RunRecord
+from launcher.runs.history import RunRecord
 from runner.contract import FailureKind
 
 WELL = RunRecord(

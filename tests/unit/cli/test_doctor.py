@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.doctor import WARN, cloud
+from launcher.check.machine import WARN, cloud
 
 
 @pytest.mark.parametrize(

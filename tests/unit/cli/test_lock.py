@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launcher import cli
-from launcher.environment import locks
+from launcher.images import lock
 from tests.unit.images.projects import verified_tree
 
 PINS = "six==1.17.0 \\\n    --hash=sha256:aa\n"
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _resolved(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(locks, "_resolve", lambda *_: text)
+    monkeypatch.setattr(lock, "_resolve", lambda *_: text)
 
 
 def test_a_source_that_cannot_be_locked_stops_no_other_and_is_told_at_the_end(
@@ -105,8 +105,8 @@ def test_a_cutoff_that_is_no_date_is_told_once(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> str:
-        raise locks.CutoffError("--exclude-newer 'last week' is no date")
+        raise lock.CutoffError("--exclude-newer 'last week' is no date")
 
-    monkeypatch.setattr(locks, "_resolve", refuse)
+    monkeypatch.setattr(lock, "_resolve", refuse)
     assert cli.main(["lock", "--exclude-newer", "last week"]) == 2
     assert capsys.readouterr().err.count("is no date") == 1

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from launcher import cli
-from launcher.engines.joblog import LogFile
-from launcher.history import OK, RUNNING, History, RunRecord
-from launcher.presence import Presence
+from launcher.engines.log import LogFile
+from launcher.host.launchers import Presence
+from launcher.runs.history import OK, RUNNING, History, RunRecord
 
 FILE = """
 version: 1

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.history import History
-from launcher.notify import ATTEMPTS, Notifier, occasion, payload, post, webhook_url
+from launcher.runs.history import History
+from launcher.runs.webhook import ATTEMPTS, Notifier, occasion, payload, post, webhook_url
 from runner.contract import FailureKind
 from tests.unit.cli.hook import Hook
 from tests.unit.cli.records import ILL, REFUSED, WELL

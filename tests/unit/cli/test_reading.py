@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from launcher import cli
-from launcher.history import RUNNING, History, RunRecord
-from launcher.presence import Presence
+from launcher.host.launchers import Presence
+from launcher.runs.history import RUNNING, History, RunRecord
 
 FILE = """
 version: 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from html.parser import HTMLParser
 
-from launcher.report import ReportSource, page
+from launcher.report.page import ReportSource, page
 from tests.unit.cli.records import ILL, WELL
 
 NOW = datetime(2026, 1, 3, tzinfo=timezone.utc)

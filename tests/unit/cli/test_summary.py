@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from launcher import clean
 from launcher.console.summary import failure, one, several, summary
 from launcher.console.text import ago, seconds, size
+from launcher.untrusted import clean
 from tests.unit.cli.records import ILL, WELL
 
 

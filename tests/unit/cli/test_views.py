@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.console import watching
 from launcher.console.lines import Lines
 from launcher.console.live import Live
 from launcher.console.stream import Stream
-from launcher.history import RunRecord
+from launcher.console.views import watching
+from launcher.runs.history import RunRecord
 from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
 

@@ -16,7 +16,7 @@ from launcher.config.dlt_words import (
     SchemaContract,
     WriteDisposition,
 )
-from launcher.options import SyncOptions
+from launcher.plan.options import SyncOptions
 from tests.unit.config.project import project, report
 from tests.unit.engine.builders import plan
 

@@ -14,7 +14,7 @@ import pytest
 from launcher.config import load, schema
 from launcher.config.models import Container, File, Kubernetes, Model
 from launcher.errors import ConfigurationError
-from launcher.secrets import read_environment, slice_for
+from launcher.secrets.gather import read_environment, slice_for
 from runner.contract import SECRETS_FILE
 from tests.unit.config import field_tables
 from tests.unit.config.project import write

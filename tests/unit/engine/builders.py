@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config.models import Container, DltNative, Project, Source
-from launcher.engines.protocol import Ended, EngineFacts, Observer, Running, StopRequest
+from launcher.engines.images import ImageFor
+from launcher.engines.protocol import Ended, Observer, Running, StopRequest
 from launcher.errors import AlreadyRunning
-from launcher.images import Image
-from launcher.images.imaging import ImageFor
-from launcher.options import SyncOptions
-from launcher.plan import Caller, Host, JobPlan, Slice
-from launcher.planning import plan_job
+from launcher.host.user import Caller
+from launcher.images.tags import Image
+from launcher.plan.job import plan_job
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import EngineFacts, Host, JobPlan
+from launcher.secrets.values import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 
 FACTS = EngineFacts(name="Fake Engine 1", enforces=frozenset({"memory", "cpus", "pids"}))

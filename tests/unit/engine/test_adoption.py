@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from launcher.adoption import going_on
 from launcher.commands.runs import _row
 from launcher.engines.protocol import Engine, Running
-from launcher.history import INTERRUPTED, RUNNING
+from launcher.runs.history import INTERRUPTED, RUNNING
+from launcher.runs.interrupted import going_on
 from runner.contract import FailureKind
 from tests.unit.cli.records import WELL
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from launcher import clean
-from launcher.engines import answers
+from launcher.untrusted import answers, clean
 from runner.contract import Failure, FailureKind, Result, Verdict, to_json
 
 TOKEN = "0123456789abcdef"

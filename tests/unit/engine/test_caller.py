@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.caller import decide
-from launcher.egress import DNS_UID
 from launcher.errors import ConfigurationError
-from launcher.plan import Caller
+from launcher.host.user import Caller, decide
+from launcher.plan.egress import DNS_UID
 from tests.unit.engine.builders import plan, source
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker import DockerEngine
-from launcher.engines.docker_client import connect, find_endpoint
-from launcher.engines.docker_ssh import bridge
+from launcher.engines.docker.client import connect, find_endpoint
+from launcher.engines.docker.engine import DockerEngine
+from launcher.engines.docker.ssh import bridge
 from launcher.errors import EngineError
-from launcher.presence import unknown
+from launcher.host.launchers import unknown
 
 
 def context(config: Path, name: str, host: str) -> None:
@@ -95,7 +95,7 @@ def test_a_socket_that_one_may_not_use_is_told_from_one_that_is_not_there(tmp_pa
                 "import os, socket, sys",
                 "sys.path.insert(0, os.getcwd())",
                 "import docker, requests",
-                "from launcher.engines.docker_client import connect",
+                "from launcher.engines.docker.client import connect",
                 "from launcher.errors import EngineError",
                 "os.setgid(65534); os.setuid(65534)",
                 "try: connect({'DOCKER_HOST': sys.argv[1]})",

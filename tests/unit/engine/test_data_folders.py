@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from launcher.check import Level, check_source
+from launcher.check.verdicts import Level, check_source
 from launcher.config.models import Project
-from launcher.host import prepare
-from launcher.plan import Caller, Host, JobPlan
-from launcher.planning import looking, within_data
-from launcher.secrets import all_destinations, destination_for, read_environment, slice_for
-from launcher.slices.destinations import folder_of
+from launcher.host.user import Caller
+from launcher.plan.job import looking, within_data
+from launcher.plan.values import Host, JobPlan
+from launcher.runs.host import prepare
+from launcher.secrets.destinations import folder_of
+from launcher.secrets.gather import all_destinations, destination_for, read_environment, slice_for
 from tests.unit.engine import builders
 from tests.unit.secrets.asking import given, source
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from launcher.egress import Reader, destination_entries, rules
-from launcher.engines.docker_gateway import arguments
-from launcher.images import Image
-from launcher.options import SyncOptions
-from launcher.plan import Caller, Host, Mount, Slice
-from launcher.planning import plan_job
+from launcher.engines.docker.gateway import arguments
+from launcher.host.user import Caller
+from launcher.images.tags import Image
+from launcher.plan.egress import Reader, destination_entries, rules
+from launcher.plan.job import plan_job
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import Host, Mount
+from launcher.secrets.values import Slice
 from runner.contract import Destination
 from tests.unit.engine.builders import FACTS, project, source
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.docker_logs import MISSING, STDERR, STDOUT, Follower
-from launcher.engines.docker_spec import LOG_FILE_BYTES
+from launcher.engines.docker.logs import MISSING, STDERR, STDOUT, Follower
+from launcher.engines.docker.spec import LOG_FILE_BYTES
 
 Entry = tuple[int, bytes]
 

@@ -22,14 +22,14 @@ from launcher.console.lines import Lines
 from launcher.console.live import Live
 from launcher.console.stream import Stream, plain
 from launcher.console.summary import summary
-from launcher.engines import answers
-from launcher.engines.docker_logs import STDOUT
+from launcher.engines.docker.logs import STDOUT
 from launcher.engines.ending import Exit, conclude
-from launcher.engines.joblog import LogFile, Sorter
-from launcher.history import DAMAGED, History, RunRecord
-from launcher.notify import occasion, payload
-from launcher.report import ReportSource, page
-from launcher.run import begin, finish
+from launcher.engines.log import LogFile, Sorter
+from launcher.report.page import ReportSource, page
+from launcher.runs.history import DAMAGED, History, RunRecord
+from launcher.runs.run import begin, finish
+from launcher.runs.webhook import occasion, payload
+from launcher.untrusted import answers
 from runner.contract import Failure, FailureKind, Result, Verdict, to_json
 from tests.unit.cli.records import ILL, WELL
 from tests.unit.engine.builders import plan

@@ -14,8 +14,8 @@ import pytest
 
 from launcher import cli
 from launcher.errors import Exit
-from launcher.history import DAMAGED, OK, RUNNING, History, HistoryError, RunRecord
-from launcher.presence import Presence
+from launcher.host.launchers import Presence
+from launcher.runs.history import DAMAGED, OK, RUNNING, History, HistoryError, RunRecord
 from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
 

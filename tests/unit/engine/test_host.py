@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.host import gather, prepare
-from launcher.plan import Caller
+from launcher.host.user import Caller
+from launcher.runs.host import gather, prepare
 from tests.unit.engine.builders import plan, source
 
 ME = Caller(os.geteuid() or 65532, os.getegid() or 65532, os.geteuid() != 0)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.engines.answers import MOST_NOTES
-from launcher.engines.docker_logs import STDERR, STDOUT, frames
-from launcher.engines.joblog import LogFile, Sorter
-from launcher.logfiles import prune
+from launcher.engines.docker.logs import STDERR, STDOUT, frames
+from launcher.engines.log import LogFile, Sorter
+from launcher.runs.log_files import prune
+from launcher.untrusted.answers import MOST_NOTES
 
 TOKEN = "0123456789abcdef"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.docker_leftovers import describe, is_leftover, moment
+from launcher.engines.docker.leftovers import describe, is_leftover, moment
 
 NOW = datetime.datetime(2026, 1, 1, 12, 0, tzinfo=datetime.timezone.utc)
 

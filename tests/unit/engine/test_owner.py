@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from launcher import cli, owner
+from launcher import cli
 from launcher.config import load
 from launcher.errors import ConfigurationError
-from launcher.host import gather, prepare
+from launcher.host import rights
+from launcher.host.user import Caller
 from launcher.images import scratch
-from launcher.options import SyncOptions
-from launcher.plan import Caller
-from launcher.sync import sync
+from launcher.plan.options import SyncOptions
+from launcher.runs.host import gather, prepare
+from launcher.runs.sync import sync
 from runner.contract import Destination
 from tests.unit.engine.builders import FakeEngine, ok, plan
 
@@ -112,7 +113,7 @@ def test_all_that_a_sync_and_other_commands_make_is_the_owners(
 @pytest.mark.parametrize("name", [".dltpod", "data", ".dltpod/state", ".dltpod/state/shop", ".dltpod/logs"])
 def test_a_link_of_the_owners_leads_root_nowhere(project: Path, roots: Path, name: str) -> None:
     link = project / name
-    with owner.rights(project):
+    with rights.rights(project):
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(roots)
     before = state_of(roots)
@@ -129,7 +130,7 @@ def test_a_link_of_the_owners_leads_root_nowhere(project: Path, roots: Path, nam
 def test_what_root_renders_into_the_project_follows_no_link_to_a_file_of_roots(
     project: Path, roots: Path, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with owner.rights(project):
+    with rights.rights(project):
         (project / "crontab").symlink_to(roots / "file")
         (project / "out").symlink_to(roots)
     before = state_of(roots)
@@ -171,11 +172,11 @@ def test_threads_have_the_owners_rights_and_all_is_as_before_afterwards(project:
             (roots / "new").write_text("")
         except PermissionError:
             told.append("refused")
-        with owner.as_caller():
+        with rights.as_caller():
             (roots / "settings").write_text("")
         (project / "by-a-thread").write_text("")
 
-    with owner.rights(project):
+    with rights.rights(project):
         thread = threading.Thread(target=write)
         thread.start()
         thread.join()
@@ -193,7 +194,7 @@ def test_a_module_that_only_root_can_read_is_still_imported(
     (place / "home").mkdir(mode=0o700)
     (place / "home/late_module.py").write_text("VALUE = 5")
     monkeypatch.syspath_prepend(place / "home")
-    with owner.rights(project):
+    with rights.rights(project):
         import late_module  # type: ignore[import-not-found]
     assert late_module.VALUE == 5
 
@@ -201,7 +202,7 @@ def test_a_module_that_only_root_can_read_is_still_imported(
 def test_certificates_of_roots_own_are_handed_to_a_job_of_the_owners(project: Path, place: Path) -> None:
     (place / "home").mkdir(mode=0o700)
     (place / "home/ca.pem").write_text("certificates")
-    with owner.rights(project):
+    with rights.rights(project):
         found = gather(project / ".dltpod", project, {"SSL_CERT_FILE": str(place / "home/ca.pem")}, JOB, "")
         prepare(plan(project, caller=JOB, host=found), project / "data")
     assert found.ca_bundle == place / "home/ca.pem"
@@ -231,7 +232,7 @@ def test_git_in_the_owners_repository_runs_as_the_owner(
 
 
 def test_what_a_started_program_reads_as_root_is_out_of_the_owners_reach(project: Path) -> None:
-    with owner.rights(project), scratch.folder() as (place, own):
+    with rights.rights(project), scratch.folder() as (place, own):
         (own / "Dockerfile").write_text("FROM x")
         assert (
             subprocess.run(["cat", place / "Dockerfile"], capture_output=True, check=True).stdout == b"FROM x"
@@ -284,9 +285,9 @@ def test_who_made_the_link_to_a_project_decides_whose_rights_hold(project: Path,
     os.chown(project, 0, 0)
     link = place / "link"
     link.symlink_to(project)
-    assert owner.owner_of(link) is None
+    assert rights.owner_of(link) is None
     os.chown(link, OWNER, OWNER, follow_symlinks=False)
-    found = owner.owner_of(link)
+    found = rights.owner_of(link)
     assert found is not None
     assert found.uid == OWNER
 

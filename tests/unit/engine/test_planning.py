@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker_spec import create_arguments
+from launcher.engines.docker.spec import create_arguments
 from launcher.errors import ConfigurationError
-from launcher.options import SyncOptions
-from launcher.plan import Caller, ContainerSpec, Host, Mount, Slice
-from launcher.policy import harden
+from launcher.host.user import Caller
+from launcher.plan.hardening import harden
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import ContainerSpec, Host, Mount
+from launcher.secrets.values import Slice
 from runner.contract import Destination
 from tests.unit.engine.builders import plan, source
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from launcher.engines.docker import _facts
-from launcher.engines.docker_spec import create_arguments
+from launcher.engines.docker.engine import _facts
+from launcher.engines.docker.spec import create_arguments
 from tests.unit.render.plans import plan
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.presence import Presence
+from launcher.host.launchers import Presence
 
 HOLD = """
 import sys, time

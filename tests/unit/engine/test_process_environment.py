@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from runner.contract import VALUES_FILE
-from runner.process import Paths, environment_for
+from runner.supervise.job_input import Paths, environment_for
 from tests.unit.engine.builders import plan, source
 
 

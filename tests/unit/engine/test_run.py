@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from launcher.audience import Silent
-from launcher.engines.joblog import LogFile
+from launcher.engines.log import LogFile
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning, EngineError, Exit
-from launcher.fleet import run_fleet
-from launcher.forward import LOG_LINES, Forwarder
-from launcher.history import History, RunRecord
-from launcher.options import SyncOptions
-from launcher.plan import JobPlan
-from launcher.presence import Presence
-from launcher.retry import LONGEST_SECONDS, delay
-from launcher.run import run_source
-from launcher.signals import Stopper
-from launcher.sync import sync
+from launcher.host.launchers import Presence
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import JobPlan
+from launcher.runs.forwarding import LOG_LINES, Forwarder
+from launcher.runs.history import History, RunRecord
+from launcher.runs.listeners import Silent
+from launcher.runs.parallel import run_fleet
+from launcher.runs.retry import LONGEST_SECONDS, delay
+from launcher.runs.run import run_source
+from launcher.runs.signals import Stopper
+from launcher.runs.sync import sync
 from runner.contract import FailureKind
 from tests.unit.engine.builders import FakeEngine, failed, ok, plan, project, source
 
@@ -39,7 +39,7 @@ def no_jitter() -> float:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launcher.run.delay", lambda attempt, random: 0.01)
+    monkeypatch.setattr("launcher.runs.run.delay", lambda attempt, random: 0.01)
 
 
 def run(root: Path, *steps: Any, retries: int = 2, stop: StopRequest | None = None) -> RunRecord:
@@ -76,7 +76,7 @@ def test_an_engine_that_breaks_in_the_call_is_a_failure_and_not_an_exception(tmp
 def test_a_request_to_stop_ends_the_waiting_between_two_attempts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launcher.run.delay", lambda attempt, random: 3600.0)
+    monkeypatch.setattr("launcher.runs.run.delay", lambda attempt, random: 3600.0)
     stop = StopRequest()
     threading.Timer(0.3, stop.ask).start()
     steps = [failed(transient=True), ok()]
@@ -103,7 +103,7 @@ class Said(Silent):
 def test_who_waits_for_a_held_source_says_so_once_and_runs_from_when_it_was_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launcher.run._HELD_SECONDS", 0.2)
+    monkeypatch.setattr("launcher.runs.run._HELD_SECONDS", 0.2)
     history, audience = History(tmp_path), Said()
     during: list[object] = []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import Exit
-from launcher.signals import Stopper, watched
+from launcher.runs.signals import Stopper, watched
 from runner.contract import FailureKind
 
 

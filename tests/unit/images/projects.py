@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config.models import Container, DltNative, Project, Source, VerifiedSources
-from launcher.environment import Environment, describe
-from launcher.environment.verified import Repository
+from launcher.environment.describe import describe
+from launcher.environment.values import Environment
+from launcher.environment.verified_sources import Repository
 
 
 def source(

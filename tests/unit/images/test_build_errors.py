@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.environment import Environment, Requirement
+from launcher.environment.values import Environment, Requirement
 from launcher.errors import BuildError, Exit
 from launcher.images.build_errors import interpret
 from tests.unit.images.projects import described, source

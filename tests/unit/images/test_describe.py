@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from launcher.config.models import VerifiedSources
-from launcher.environment import LocalPackage, Requirement, VerifiedSource
 from launcher.environment.dlt_versions import choose
-from launcher.environment.verified import Repository
+from launcher.environment.values import LocalPackage, Requirement, VerifiedSource
+from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError
-from launcher.images import distinct
+from launcher.images.images import distinct
 from tests.unit.images.projects import described, project, source, verified_tree
 
 

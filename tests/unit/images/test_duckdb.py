@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.environment import Environment
+from launcher.environment.values import Environment
 from launcher.errors import ConfigurationError
 from tests.unit.images.projects import described, source
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from launcher.config.models import VerifiedSources
-from launcher.environment.requirements_files import included, of_module
-from launcher.environment.verified import Repository
+from launcher.environment.requirement_files import included, of_module
+from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError
 from launcher.images import contexts
-from launcher.slices.code import read_module
+from launcher.secrets.code import read_module
 from tests.unit.images.projects import described, source, verified_tree
 
 SECRET = "s3cr3t-of-the-project"

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from launcher.config.models import Source
-from launcher.environment import describe, locks
-from launcher.environment.locks import changes, inputs_digest, pins_of
+from launcher.environment.describe import describe
+from launcher.environment.locks import inputs_digest
 from launcher.errors import ConfigurationError
-from launcher.images import wheels
+from launcher.images import lock, wheels
+from launcher.images.lock import changes, pins_of
 from tests.unit.images.projects import described, project, source
 
 PINS = "six==1.17.0 \\\n    --hash=sha256:aa\n"
@@ -89,7 +90,7 @@ def test_what_can_have_no_hash_is_installed_apart() -> None:
     ],
 )
 def test_a_lock_holds_no_line_that_uv_would_follow(line: str) -> None:
-    assert locks._LINE.match(line) is None
+    assert lock._LINE.match(line) is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_lock_holds_no_line_that_uv_would_follow(line: str) -> None:
     ],
 )
 def test_a_lock_holds_pins_hashes_local_paths_and_commits(line: str) -> None:
-    assert locks._LINE.match(line)
+    assert lock._LINE.match(line)
 
 
 @pytest.mark.parametrize("name", ["zz|;1e touch RAN;#.whl", "a b.whl", "$(touch RAN).whl"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from launcher.environment.requirement import Requirement
-from launcher.environment.requirements_files import check, of_file, of_module, of_script
+from launcher.environment.requirement_files import check, of_file, of_module, of_script
 from launcher.errors import ConfigurationError
 
 

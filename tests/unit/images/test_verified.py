@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launcher.config.models import VerifiedSources
-from launcher.environment.verified import Repository
+from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError
 from tests.unit.images.projects import committed, verified_tree
 

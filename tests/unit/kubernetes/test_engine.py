@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from launcher.engines.kubernetes import KubernetesEngine
-from launcher.engines.kubernetes_api import Api, ApiError
+from launcher.engines.kubernetes.api import Api, ApiError
+from launcher.engines.kubernetes.engine import KubernetesEngine
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning
-from launcher.presence import unknown
+from launcher.host.launchers import unknown
 from runner.contract import FailureKind
 from tests.unit.render.plans import plan, with_container, with_kubernetes
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from launcher.engines.kubernetes_api import Api, ApiError, Unreachable
-from launcher.engines.kubernetes_job import Job, Patience
+from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
+from launcher.engines.kubernetes.job import Job, Patience
 from launcher.engines.protocol import Ended, StopRequest
 from runner.contract import FailureKind
 from tests.unit.kubernetes.pods import container, disrupted, ended, line, pod, result, running

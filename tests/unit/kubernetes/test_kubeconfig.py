@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.kubernetes_api import connect
+from launcher.engines.kubernetes.api import connect
 from launcher.errors import EngineError, Exit
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.kubernetes_outcome import (
+from launcher.engines.kubernetes.outcome import (
     conclusion,
     deadline_exceeded,
     finished,

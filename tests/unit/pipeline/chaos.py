@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.contract import Failure, Result
-from runner.failures import JobFailed, StepError
+from runner.explain.classify import JobFailed, StepError
 from tests.unit.pipeline.kills import POINTS
 from tests.unit.pipeline.worlds import World
 

@@ -6,9 +6,9 @@ import os
 import typing
 from pathlib import Path
 
-from runner import pipeline
 from runner.contract import JobSpec
-from runner.failures import JobFailed, StepError, classify
+from runner.explain.classify import JobFailed, StepError, classify
+from runner.load import pipeline
 from tests.unit.pipeline import kills, sources
 
 

@@ -174,28 +174,28 @@ def refused_job(table: str) -> None:
 
 def before_record(_: str) -> None:
     """The folder has noted which record of a load it is about to write, and the destination has it not."""
-    from runner import ledger
+    from runner.load.recover import ledger
 
     _wrap(ledger, "write", after=False)
 
 
 def record_written(_: str) -> None:
     """The destination has the record of a load, and the folder hasn't noted that."""
-    from runner import ledger
+    from runner.load.recover import ledger
 
     _wrap(ledger, "write", after=True)
 
 
 def swept(_: str) -> None:
     """Rows of loads that were cut off are removed, and the folder hasn't noted that."""
-    from runner import recovery
+    from runner.load.recover import undo
 
-    _wrap(recovery, "sweep", after=True)
+    _wrap(undo, "sweep", after=True)
 
 
 def started_over(_: str) -> None:
     """What a full refresh that was cut off was to load anew is emptied, and nothing is extracted."""
-    from runner import restore
+    from runner.load.recover import restore
 
     _wrap(restore, "start_over", after=True)
 

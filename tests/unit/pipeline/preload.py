@@ -9,6 +9,6 @@ import dlt.load.load
 import dlt.normalize.normalize
 import pyarrow.parquet
 
-from runner import pipeline
+from runner.load import pipeline
 
 LOADED = (dlt, pyarrow, pipeline)

@@ -11,8 +11,8 @@ import signal
 import typing
 from pathlib import Path
 
-from runner import pipeline
 from runner.contract import Destination, Failure, JobSpec, Result
+from runner.load import pipeline
 from tests.unit.pipeline import child, sources
 
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import destination
 from runner.contract import Destination, ExitCode, FailureKind
-from runner.failures import JobFailed, StepError, classify
+from runner.explain.classify import JobFailed, StepError, classify
+from runner.load import destination
 from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, Sandbox
 
 

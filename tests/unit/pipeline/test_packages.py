@@ -13,7 +13,7 @@ from dlt.common.data_writers.escape import escape_duckdb_literal, escape_postgre
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.packages import UnreadableFile, row_count, row_ids
+from runner.load.recover.packages import UnreadableFile, row_count, row_ids
 
 TEXTS = st.lists(st.text(max_size=20), min_size=1, max_size=5)
 ID = "_dlt_id"

@@ -10,9 +10,9 @@ from pathlib import Path
 import dlt
 import pytest
 
-from runner import pipeline
-from runner.failures import StepError
-from runner.progress import Steps
+from runner.explain.classify import StepError
+from runner.load import pipeline
+from runner.load.progress import Steps
 from tests.unit.pipeline.sandbox import DuckSandbox
 
 

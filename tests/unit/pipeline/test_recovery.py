@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import pipeline
 from runner.contract import FailureKind
-from runner.failures import JobFailed
+from runner.explain.classify import JobFailed
+from runner.load import pipeline
 from tests.unit.pipeline import sources
 from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox
 from tests.unit.pipeline.worlds import World

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from runner.contract import FailureKind
-from runner.failures import JobFailed, StepError
+from runner.explain.classify import JobFailed, StepError
 from tests.unit.pipeline.sandbox import DuckSandbox
 
 GARBAGE = "\x00 not what it was"

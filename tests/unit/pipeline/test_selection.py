@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.contract import FailureKind
-from runner.failures import JobFailed, StepError, classify
+from runner.explain.classify import JobFailed, StepError, classify
 from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox
 
 

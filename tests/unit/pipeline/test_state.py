@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.contract import FailureKind
-from runner.failures import JobFailed, StepError, classify
+from runner.explain.classify import JobFailed, StepError, classify
 from tests.unit.pipeline.sandbox import DuckSandbox
 
 GARBAGE = "\x00 not what it was"
@@ -178,7 +178,7 @@ def test_rows_of_a_pipeline_that_shares_the_table_are_not_removed_as_left_over(s
 
 
 def test_a_second_run_of_the_same_source_is_refused_while_one_goes_on(sandbox: DuckSandbox) -> None:
-    from runner.locks import state_lock
+    from runner.load.locks import state_lock
 
     with state_lock(sandbox.state), pytest.raises(JobFailed) as caught:
         sandbox.run("append")

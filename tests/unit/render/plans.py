@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config.models import Kubernetes
-from launcher.plan import Caller, ContainerSpec, JobPlan, Mount, Slice, Tmpfs
-from launcher.policy import harden
+from launcher.host.user import Caller
+from launcher.plan.hardening import harden
+from launcher.plan.values import ContainerSpec, JobPlan, Mount, Tmpfs
+from launcher.secrets.values import Slice
 from runner.contract import Destination, JobSpec
 
 SECRET = "hunter2-is-no-secret"
@@ -16,7 +18,7 @@ ROOT = Path("/srv/acme")
 
 
 def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
-    """A plan as ``launcher.planning.plan_job`` makes them, with fields of the plan replaced."""
+    """A plan as ``launcher.plan.job.plan_job`` makes them, with fields of the plan replaced."""
     job = JobSpec(
         run_id="20260102T030405-abc123",
         token="f" * 32,

@@ -13,7 +13,8 @@ import yaml
 from launcher.commands.render import _compose
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
-from launcher.plan import Caller, JobPlan, Mount
+from launcher.host.user import Caller
+from launcher.plan.values import JobPlan, Mount
 from launcher.render.compose import render
 from runner.contract import job_from
 from tests.unit.render.plans import ROOT, SECRET, a_file_destination, plan, with_container, with_job

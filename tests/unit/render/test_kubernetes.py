@@ -13,7 +13,7 @@ import yaml
 from kubernetes_validate.utils import all_versions
 
 from launcher.errors import ConfigurationError
-from launcher.plan import JobPlan, Mount
+from launcher.plan.values import JobPlan, Mount
 from launcher.render.kubernetes import documents, render, state_documents
 from launcher.render.kustomization import kept, standing
 from tests.unit.render.plans import (

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.coercion import Mismatch, coerce, hints_of
+from runner.resolve.coercion import Mismatch, coerce, hints_of
 
 UTC = datetime.timezone.utc
 DAY = datetime.date(2024, 1, 31)

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from runner.contract import FailureKind
-from runner.deaths import explain, oom_kills, settled
+from runner.supervise.exit_status import explain, oom_kills, settled
 
 
 def test_a_kill_for_lack_of_memory_is_told_from_any_other() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.contract import Event, ExitCode, FailureKind
-from runner.supervisor import EOF_GRACE
+from runner.supervise.supervisor import EOF_GRACE
 from tests.unit.runner.box import Box
 
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from runner.contract import ExitCode, Failure, FailureKind
-from runner.failures import JobFailed, StepError, classify, exit_code_of
+from runner.explain.classify import JobFailed, StepError, classify, exit_code_of
 from tests.unit.runner.box import Box
 
 

@@ -10,7 +10,7 @@ import dlt
 import pytest
 from dlt.extract import DltResource
 
-from runner.made_of import makes_resources
+from runner.resolve.yields import makes_resources
 
 
 class Boto:

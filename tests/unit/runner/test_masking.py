@@ -15,8 +15,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runner.masking import SHORT, Masker, StreamMasker
-from runner.secret_values import secrets_of
+from runner.supervise.masking import SHORT, Masker, StreamMasker
+from runner.supervise.secret_values import secrets_of
 
 SECRETS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=SHORT, max_size=60

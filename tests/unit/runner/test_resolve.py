@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.contract import ExitCode, FailureKind
-from runner.missing import distribution_of
+from runner.explain.missing import distribution_of
 from tests.unit.runner.box import Box, Outcome
 
 ROWS = """

@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from runner import visit
 from runner.contract import Destination, ExitCode
-from runner.destination import check_file
-from runner.failures import JobFailed
-from runner.process import Paths
-from runner.progress import Steps
-from runner.session import Session
+from runner.explain.classify import JobFailed
+from runner.inspect import visit
+from runner.load.destination import check_file
+from runner.load.progress import Steps
+from runner.load.session import Session
+from runner.supervise.job_input import Paths
 from tests.unit.runner.box import Box
 
 SECRET = "what-another-source-may-not-see"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker_logs import LINE_BYTES
-from runner import contract, results
+from launcher.engines.docker.logs import LINE_BYTES
+from runner import contract
 from runner.contract import Event, ExitCode, FailureKind
+from runner.supervise import results
 from tests.unit.runner.box import TOKEN, Box
 
 ONE_ROW = """

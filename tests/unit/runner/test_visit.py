@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from runner import visit
-from runner.process import Paths
+from runner.inspect import visit
+from runner.supervise.job_input import Paths
 from tests.unit.runner.box import Box
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def become(*command: str, folder: Path) -> tuple[int, str, str]:
-    code = "import sys; from runner.visit import become; sys.exit(become(sys.argv[1:]))"
+    code = "import sys; from runner.inspect.visit import become; sys.exit(become(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *command],
         env={"PYTHONPATH": str(REPOSITORY), "PATH": f"/bin:/usr/bin:{folder}"},

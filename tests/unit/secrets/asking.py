@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config import Project, Source, load
-from launcher.plan import Slice
-from launcher.secrets import read_environment, slice_for
+from launcher.secrets.gather import read_environment, slice_for
+from launcher.secrets.values import Slice
 from runner.contract import Destination, JobSpec
-from runner.credentials import explain_missing
+from runner.explain.credentials import explain_missing
 from tests.unit.config.project import write
 
 ENTRY = """\

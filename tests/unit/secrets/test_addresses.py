@@ -12,11 +12,11 @@ from hypothesis import given as given_that
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from launcher.check import Level, check_source
+from launcher.check.verdicts import Level, check_source
 from launcher.errors import ConfigurationError
-from launcher.secrets import read_environment
-from launcher.slices.addresses import Flaw, doubtful, flaw
-from launcher.slices.literals import looks_secret, take_out
+from launcher.secrets.addresses import Flaw, doubtful, flaw
+from launcher.secrets.gather import read_environment
+from launcher.secrets.literals import looks_secret, take_out
 from tests.unit.secrets.asking import cut, given, source
 
 BROKEN = "postgresql://reader:pa@Ta1lOfSecret@db.acme.com:5432/crm"

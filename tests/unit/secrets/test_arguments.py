@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.secrets import job_kwargs
-from launcher.slices.literals import looks_secret, take_out
+from launcher.secrets.gather import job_kwargs
+from launcher.secrets.literals import looks_secret, take_out
 from runner.contract import VALUES_FILE
 from tests.unit.secrets.asking import cut, given, source
 

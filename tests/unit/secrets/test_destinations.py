@@ -9,7 +9,7 @@ import pytest
 
 from launcher.config import Project, load
 from launcher.errors import ConfigurationError
-from launcher.secrets import destination_extras, destination_for, read_environment
+from launcher.secrets.gather import destination_extras, destination_for, read_environment
 from runner.contract import CONFIG_FILE, SECRETS_FILE, Destination
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import cut, given, in_the_job, source

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from launcher.config.toml_files import configured_destinations, read_toml
 from launcher.errors import ConfigurationError
-from launcher.secrets import read_environment
-from launcher.slices.dotenv_file import read_dotenv
+from launcher.secrets.dotenv import read_dotenv
+from launcher.secrets.gather import read_environment
 from tests.unit.secrets.asking import cut, given
 
 SOURCES = "sources:\n  - {name: acme, dlt_native: {source_module: m, source_function: f}}\n"

@@ -1,0 +1,318 @@
+"""Verdicts on sources that need no container: what the files alone can tell.
+
+``dltpod check`` prints these rows; ``check --deep`` adds what the source's own container says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from launcher.check import code as check_code
+from launcher.check.rows import Level, Row
+from launcher.config.faults import shown_path
+from launcher.config.models import Project, Source
+from launcher.config.rules import mount_source
+from launcher.config.toml_files import CONFIG, SECRETS, read_toml
+from launcher.environment import module_names
+from launcher.environment.values import Verified
+from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.host import rights
+from launcher.secrets import code, literals
+from launcher.secrets.values import Slice
+from runner.contract import SECRETS_FILE, VALUES_FILE, Destination
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Level", "Row", "check_project", "check_source", "worst"]
+
+CORE_MODULES = ("filesystem", "rest_api", "sql_database")
+"""``dlt.sources.<name>``, of dlt 1.18 to 1.31."""
+WHOLE_WORDS = 8
+"""Shorter secrets are masked as whole words only (``runner.supervise.masking.SHORT``)."""
+SHORTEST = 3
+"""Still shorter ones are not masked at all (``runner.supervise.secret_values.SHORTEST``)."""
+_DOTENV = ".env"
+_NOT_HERE = "x" * WHOLE_WORDS
+"""Stands for a variable that this machine lacks, where none is asked for."""
+
+
+def check_project(project: Project) -> tuple[Row, ...]:
+    """Verdicts on the files that all sources share: readable, and by whom."""
+    rows = [Row("", "configuration", Level.OK, f"{shown_path(project.file)}: {len(project.sources)} sources")]
+    for other in project.foreign:
+        text = f"{other.name} (line {other.line}) is of type {other.type}, not dlt_native: left alone"
+        rows.append(Row("", "configuration", Level.NOTE, text))
+    for relative in (SECRETS, CONFIG):
+        try:
+            read_toml(project.root / relative)
+        except ConfigurationError as error:
+            rows.append(Row("", "secrets", Level.WRONG, error.message, error.hint))
+    rows += _unread(project)
+    for relative in (SECRETS, _DOTENV):
+        file = project.root / relative
+        if _others_may_read(file):
+            text = f"{shown_path(file)} can be read by every user of this machine"
+            rows.append(Row("", "secrets", Level.NOTE, text, f"chmod 600 {shown_path(file)}"))
+    for tracked in _tracked(project.root):
+        text = f"{shown_path(project.root / tracked)} is in git, and so in every clone"
+        rows.append(Row("", "secrets", Level.NOTE, text, f"git rm --cached {tracked}, and new secrets"))
+    return tuple(rows)
+
+
+def _tracked(root: Path) -> list[str]:
+    """Those of the secrets' files that git keeps; none where there is no git."""
+    command = ["git", "-C", str(root), "ls-files", "--", SECRETS, _DOTENV]
+    try:
+        done = subprocess.run(
+            command, **rights.command(os.environ), capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return str(done.stdout).split()
+
+
+def check_source(
+    project: Project,
+    source: Source,
+    environ: Mapping[str, str],
+    verified: Verified | None = None,
+    *,
+    with_secrets: bool = True,
+) -> tuple[Row, ...]:
+    """Verdicts on one source. ``environ`` is that of ``launcher.secrets.gather.read_environment``.
+
+    Without ``with_secrets`` no value is asked for that this machine may lack: secrets, variables.
+
+    ``verified`` is dlt's verified sources, where they are at hand. Raises nothing for a fault of the source:
+    that is a row.
+    """
+    names, verified = _names(verified)
+    found = code.custom_file(project, source.dlt_native.source_module)
+    module = code.read_module(found) if found is not None else None
+    if not with_secrets:
+        asked = literals.references([source.dlt_native.function_kwargs, source.container.env])
+        environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
+    sliced, faults = _sliced(project, source, environ)
+    return (
+        *_module(project, source, module, names),
+        *(check_code.function(project, source, module) if module is not None else ()),
+        *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
+        *_environment(project, source, verified),
+        *_mounts(project, source),
+        *_destination(project, source, environ),
+        *faults,
+        *(_secrets(project, source, sliced) if sliced is not None else ()),
+    )
+
+
+def _unread(project: Project) -> Iterator[Row]:
+    """Sections below ``[sources]`` that no source reads: misspelt, most likely."""
+    from launcher.secrets.gather import scope_of
+
+    scopes = [scope_of(project, source) for source in project.sources]
+    read = {name for scope in scopes for name in (scope.name, *scope.natives)}
+    read |= {path.split(".")[1] for scope in scopes for path in scope.more if path.startswith("sources.")}
+    known = {*read, *(other.name for other in project.foreign), "credentials"}
+    for relative in (SECRETS, CONFIG):
+        try:
+            sections = read_toml(project.root / relative).get("sources")
+        except ConfigurationError:
+            continue
+        for name, value in sections.items() if isinstance(sections, Mapping) else ():
+            if isinstance(value, Mapping) and name not in known:
+                text = f"{shown_path(project.root / relative)}: no source reads [sources.{name}]"
+                yield Row("", "secrets", Level.NOTE, f"{text}{near_miss(name, read)}")
+
+
+def _names(verified: Verified | None) -> tuple[Collection[str] | None, Verified | None]:
+    """The verified sources' names; both None where they can't be had now."""
+    try:
+        return (None, None) if verified is None else (verified.names(), verified)
+    except DltpodError:
+        return None, None
+
+
+def worst(rows: Iterable[Row]) -> Level:
+    """The worst of the verdicts."""
+    levels = {row.level for row in rows}
+    return next((level for level in (Level.WRONG, Level.NOTE) if level in levels), Level.OK)
+
+
+def _others_may_read(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _sliced(
+    project: Project, source: Source, environ: Mapping[str, str]
+) -> tuple[Slice | None, tuple[Row, ...]]:
+    from launcher.secrets.gather import slice_for
+
+    try:
+        return slice_for(project, source, environ, {}), ()
+    except ConfigurationError as error:
+        return None, (Row(source.name, "secrets", Level.WRONG, error.message, error.hint),)
+
+
+def _module(
+    project: Project, source: Source, module: code.Module | None, verified: Collection[str] | None
+) -> Iterator[Row]:
+    name = source.dlt_native.source_module
+    if (wrong := module_names.fault(name)) is not None:
+        yield Row(source.name, "module", Level.WRONG, *wrong)
+    elif module is not None and module.tree is None:
+        place = f"{shown_path(module.file)}{f':{module.line}' if module.line else ''}"
+        yield Row(source.name, "module", Level.WRONG, f"{place}: {module.error}")
+    elif module is not None:
+        yield Row(source.name, "module", Level.OK, shown_path(module.file))
+    elif name in CORE_MODULES or name.startswith("dlt.sources."):
+        yield Row(source.name, "module", Level.OK, f"dlt.sources.{name.removeprefix('dlt.sources.')}")
+    elif name in source.container.extras and (verified is None or name in verified):
+        yield Row(source.name, "module", Level.OK, f"dlt's verified source {name}")
+    elif verified is not None and name in verified:
+        text = f"dlt's verified source {name}, taken by itself"
+        yield Row(source.name, "module", Level.NOTE, text, f"container: {{extras: [{name}]}} pins it")
+    else:
+        yield _elsewhere(project, source, name, verified)
+
+
+def _elsewhere(project: Project, source: Source, name: str, verified: Collection[str] | None) -> Row:
+    """A module that is not here: a package of the image may bring it, unless nothing is asked for."""
+    here = {p.stem if p.suffix == ".py" else p.name for p in _listed(project.custom_sources)}
+    close = near_miss(name, {*here, *CORE_MODULES, *(verified or ())})
+    text = f"'{name}' is not in {shown_path(project.custom_sources)}/, nor a source of dlt's own{close}"
+    asks = source.container.requirements or source.container.extras
+    if verified is not None and not asks:
+        hint = "Put its file there, or the package that brings it into container: {requirements: [...]}"
+        return Row(source.name, "module", Level.WRONG, text, hint)
+    return Row(
+        source.name, "module", Level.NOTE, text, "If its image brings it, `dltpod check --deep` will tell."
+    )
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return [p for p in folder.iterdir() if p.name[:1] not in "._" and (p.suffix == ".py" or p.is_dir())]
+    except OSError:
+        return []
+
+
+def _environment(project: Project, source: Source, verified: Verified | None) -> Iterator[Row]:
+    """What can't be an environment: the resolver sees the rest when it is built."""
+    from launcher.environment.describe import describe
+
+    if module_names.fault(source.dlt_native.source_module) is not None:
+        return  # the module's own row says so
+    asked = source
+    if verified is None:  # whether a name is a verified source can't be told, so only what else stands there
+        asked = source.model_copy(update={"container": source.container.model_copy(update={"extras": ()})})
+    try:
+        described = describe(project, asked, base_identity="", verified=verified, destination_type="dummy")
+    except DltpodError as error:
+        yield Row(source.name, "environment", Level.WRONG, error.message, error.hint)
+        return
+    pinned: dict[str, tuple[str, str]] = {}
+    for requirement in described.requirements:
+        found = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*==\s*([^\s;,*]+)\s*$", requirement.text)
+        if not found:
+            continue
+        name = re.sub(r"[-_.]+", "-", found[1]).lower()
+        version, origin = pinned.setdefault(name, (found[2], requirement.origin))
+        if version != found[2]:
+            text = f"{name}=={version} ({origin}) contradicts {requirement.text} ({requirement.origin})"
+            yield Row(source.name, "environment", Level.WRONG, text, "Take one of the lines away.")
+
+
+def _mounts(project: Project, source: Source) -> Iterator[Row]:
+    for mount in source.container.mounts:
+        place = mount_source(project.root, mount)
+        if not place.exists():
+            yield Row(source.name, "environment", Level.WRONG, f"the mount {shown_path(place)} is not there")
+
+
+def _beside(project: Project, own: Destination, environ: Mapping[str, str]) -> Destination | None:
+    """Another destination's file in the folder of a file that is not the one which all share by default."""
+    from launcher.secrets.destinations import folder_of
+    from launcher.secrets.gather import all_destinations
+
+    folder = folder_of(own)
+    if folder is None or not own.lock or own.file == f"/{project.warehouse}":
+        return None
+    others = (other for other in all_destinations(project, environ) if other.file != own.file)
+    return next((other for other in others if folder_of(other) == folder), None)
+
+
+def _destination(project: Project, source: Source, environ: Mapping[str, str]) -> Iterator[Row]:
+    from launcher.secrets.gather import destination_for
+
+    try:
+        destination = destination_for(project, source, environ)
+    except ConfigurationError:
+        return  # the slice's own row says so
+    beside = _beside(project, destination, environ)
+    kind = f"{destination.type} " if destination.type not in destination.shown else ""
+    yield Row(source.name, "destination", Level.OK, f"{kind}{destination.shown}")
+    if beside is not None:
+        text = f"{destination.shown} lies beside {beside.shown}: the sources of either can change both"
+        file = PurePosixPath(destination.file or "")
+        hint = f"A folder of its own keeps others away: data/{file.stem}/{file.name}"
+        yield Row(source.name, "destination", Level.NOTE, text, hint)
+
+
+def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
+    for warning in sliced.warnings:
+        yield Row(source.name, "secrets", Level.NOTE, warning)
+    for place in literals.embedded(source.dlt_native.function_kwargs):
+        text = f"function_kwargs.{place} holds env: inside a longer text, where it means nothing"
+        yield Row(
+            source.name, "secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone."
+        )
+    told: dict[str, list[str]] = {}
+    for name, value in _named(sliced):
+        told.setdefault(_legible(project, source, value.strip()), []).append(name)
+    for why, names in sorted(told.items()):
+        if why:
+            yield Row(source.name, "secrets", Level.NOTE, f"{', '.join(sorted(names))}: {why}")
+
+
+def _legible(project: Project, source: Source, value: str) -> str:
+    """Why a secret isn't masked wherever it stands; empty where it is."""
+    native = source.dlt_native
+    words = {project.name, source.name, source.pipeline_name, source.dataset_name, source.destination}
+    words |= {native.source_function, *native.source_module.split("."), *(native.resources or ())}
+    if len(value) < SHORTEST:
+        return f"shorter than {SHORTEST} characters, so not masked"
+    if value.lower() in {word.lower() for word in words}:
+        return "is one of the names in sources.yml, so not masked"
+    if len(value) < WHOLE_WORDS:
+        return f"shorter than {WHOLE_WORDS} characters, so masked as a whole word only"
+    return ""
+
+
+def _named(sliced: Slice) -> Iterator[tuple[str, str]]:
+    """The values that are secrets by name, with where they stand."""
+    values = json.loads(sliced.files.get(VALUES_FILE, "{}"))
+    for name, value in values.items():
+        if not name.startswith(literals.LITERAL_NAME):
+            yield name, value
+    table = tomllib.loads(sliced.files.get(SECRETS_FILE, ""))
+    for path, value in literals.strings(table):
+        key = path.rpartition(".")[2]
+        if (
+            path.startswith(("sources.", "destination."))
+            and path in sliced.names
+            and literals.looks_secret(key, value)
+        ):
+            yield path, value

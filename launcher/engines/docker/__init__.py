@@ -1,0 +1,1 @@
+"""Docker, and what answers at its API."""

@@ -1,0 +1,212 @@
+"""Finds the Docker engine as the docker CLI finds it, and says in a few words why it can't."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher.errors import EngineError, near_miss
+from launcher.host.rights import as_caller
+from launcher.untrusted import clean
+
+if TYPE_CHECKING:
+    import docker
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+CALL_SECONDS = 60.0
+"""How long one call to the engine may take, where it isn't one that waits for a job's end."""
+_START_HINT = (
+    "start one (`sudo systemctl start docker`, Colima, Docker Desktop), or set DOCKER_HOST or DOCKER_CONTEXT"
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an engine is, and with which certificates it is spoken to."""
+
+    host: str
+    origin: str
+    """What named it, for messages: DOCKER_HOST, a context, or the default."""
+    tls: Path | None = None
+    """A folder with ca.pem, cert.pem and key.pem."""
+    verify: bool = True
+
+    @property
+    def remote(self) -> bool:
+        return not self.host.startswith(("unix:", "npipe:"))
+
+
+@as_caller()
+def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
+    """The endpoint by the CLI's order: DOCKER_HOST, DOCKER_CONTEXT, the current context, the default.
+
+    Source: https://docs.docker.com/engine/manage-resources/contexts/. Raises EngineError where a
+    context is named that isn't there or can't be read.
+    """
+    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home(), ".docker"))
+    if environ.get("DOCKER_HOST"):
+        verify = bool(environ.get("DOCKER_TLS_VERIFY"))
+        certificates = Path(environ.get("DOCKER_CERT_PATH") or folder)
+        return Endpoint(environ["DOCKER_HOST"], "DOCKER_HOST", certificates if verify else None)
+    name, origin = environ.get("DOCKER_CONTEXT", ""), "DOCKER_CONTEXT"
+    if not name:
+        name, origin = _current_context(folder), f"the current context of {folder / 'config.json'}"
+    if name in ("", "default"):
+        return Endpoint(DEFAULT_HOST, "the default")
+    return _context(folder / "contexts", name, origin)
+
+
+def _current_context(folder: Path) -> str:
+    try:
+        text = (folder / "config.json").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    try:
+        found = json.loads(text).get("currentContext", "")
+    except (ValueError, AttributeError):
+        raise EngineError(
+            f"{folder / 'config.json'} is not valid JSON", "mend it, or set DOCKER_HOST"
+        ) from None
+    return found if isinstance(found, str) else ""
+
+
+def _context(folder: Path, name: str, origin: str) -> Endpoint:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    try:
+        meta = json.loads((folder / "meta" / digest / "meta.json").read_text(encoding="utf-8"))
+        endpoint = meta["Endpoints"]["docker"]
+        host = str(endpoint["Host"])
+    except FileNotFoundError:
+        known = _context_names(folder)
+        raise EngineError(
+            f"there is no docker context '{name}' ({origin}){near_miss(name, known)}",
+            "`docker context ls` lists them; `docker context use default` goes back",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise EngineError(f"docker context '{name}' can't be read", "`docker context inspect` it") from None
+    tls = folder / "tls" / digest / "docker"
+    return Endpoint(
+        host, f"context '{name}'", tls if tls.is_dir() else None, not endpoint.get("SkipTLSVerify", False)
+    )
+
+
+def _context_names(folder: Path) -> list[str]:
+    names = ["default"]
+    for file in sorted((folder / "meta").glob("*/meta.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            names.append(str(json.loads(file.read_text(encoding="utf-8"))["Name"]))
+    return names
+
+
+@as_caller()
+def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
+    """A client of the engine that the docker CLI would talk to, with its version agreed.
+
+    Raises EngineError, with the way to mend it, where none answers.
+    """
+    import docker
+
+    endpoint = find_endpoint(os.environ if environ is None else environ)
+    host = endpoint.host
+    if host.startswith("ssh://"):
+        from launcher.engines.docker.ssh import bridge
+
+        host = bridge(host)
+    tls: Any = False
+    if endpoint.tls is not None:
+        tls = docker.tls.TLSConfig(
+            client_cert=(str(endpoint.tls / "cert.pem"), str(endpoint.tls / "key.pem")),
+            ca_cert=str(endpoint.tls / "ca.pem"),
+            verify=endpoint.verify,
+        )
+    with translated(endpoint):
+        client = docker.DockerClient(
+            base_url=host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
+        )
+    # A later connection needs the caller's rights too: on the socket, or on the keys of TLS.
+    client.api.send = as_caller()(client.api.send)  # type: ignore[method-assign]
+    return client
+
+
+class Input:
+    """A container's standard input, attached: the only stream that ever is.
+
+    ``close`` ends the connection, and with it what reads from it. Raises what the SDK raises.
+    """
+
+    def __init__(self, api: docker.APIClient, container: str) -> None:
+        # The wrapper keeps the socket open until it is closed itself, whatever the socket is told.
+        self._wrapper: Any = api.attach_socket(container, {"stdin": 1, "stream": 1})
+        self.connection: socket.socket = getattr(self._wrapper, "_sock", self._wrapper)
+        self.connection.settimeout(None)
+        if self.connection.family in (socket.AF_INET, socket.AF_INET6):
+            # Nothing is sent for hours: a router must not forget the connection.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        for end in (self._wrapper, self.connection):
+            with contextlib.suppress(OSError):
+                end.close()
+
+
+@contextlib.contextmanager
+def translated(endpoint: Endpoint | None = None) -> Iterator[None]:
+    """Turns what the SDK raises when the engine can't be reached or refuses into EngineError."""
+    import docker
+    import requests
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        text = str(error.explanation or error)
+        if "permission denied" in text.lower():
+            raise EngineError(f"the Docker engine refuses: {text}", "ask whoever keeps it") from None
+        raise EngineError(
+            f"the Docker engine refuses: {text}", "`dltpod doctor` looks at the engine"
+        ) from None
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        raise unreachable(error, endpoint) from None
+
+
+def unreachable(error: BaseException, endpoint: Endpoint | None = None) -> EngineError:
+    """What to tell people about an engine that doesn't answer."""
+    where = f" at {endpoint.host} ({endpoint.origin})" if endpoint is not None else ""
+    cause = _root(error)
+    number = getattr(cause, "errno", None)
+    if number in (errno.EACCES, errno.EPERM):
+        return EngineError(
+            f"no permission to talk to the Docker engine{where}",
+            "`sudo usermod -aG docker $USER` and log in again, or use rootless Docker",
+        )
+    if number in (errno.ENOENT, errno.ECONNREFUSED):
+        return EngineError(f"no Docker engine answers{where}", _START_HINT)
+    text = clean.words(str(cause), 200)
+    return EngineError(f"the Docker engine can't be reached{where}: {text}", _START_HINT)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The operating system's own error within what requests and urllib3 wrap around it."""
+    seen: set[int] = set()
+    queue = [error]
+    last = error
+    while queue:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        last = current
+        if isinstance(current, OSError) and current.errno is not None:
+            return current
+        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        queue.extend(item for item in inner if isinstance(item, BaseException))
+    return last

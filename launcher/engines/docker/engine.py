@@ -1,0 +1,306 @@
+"""The Docker engine. Nothing outside the ``docker`` modules of this package imports ``docker``."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from launcher.engines.docker.client import connect, find_endpoint, translated
+from launcher.engines.docker.gateway import LABEL_ROLE
+from launcher.engines.docker.job import Job
+from launcher.engines.docker.leftovers import describe, is_leftover, ours
+from launcher.engines.docker.memory import Memory
+from launcher.engines.docker.network import Network, NetworkRefused, network_for
+from launcher.engines.docker.spec import create_arguments
+from launcher.engines.protocol import Ended, Observer, Running, StopRequest
+from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
+from launcher.host.launchers import Alive
+from launcher.plan.values import EngineFacts, JobPlan
+from launcher.untrusted import clean
+from runner.contract import FailureKind
+
+if TYPE_CHECKING:
+    import docker
+
+    from launcher.config.models import Project
+    from launcher.engines.images import ImageFor
+
+OLDEST_API = (1, 41)
+"""Docker Engine 20.10: host-gateway, one-shot statistics, private cgroup namespaces."""
+VISIT = "-visit-"
+"""In the names of containers that someone looks around in: these are no runs."""
+_CONFLICT_SECONDS = 15.0
+"""How long the engine may hold a name for a container that it doesn't show yet: it takes the name
+first and makes the container's layer then, which is slow on a busy disk."""
+_CONFLICT_PAUSE = 0.1
+
+
+class DockerEngine:
+    """Runs jobs on the engine that the docker CLI would use.
+
+    ``alive`` tells whether another launcher lives (``launcher.host.launchers``). Raises EngineError from
+    the first call on where no engine answers.
+    """
+
+    name = "docker"
+
+    def __init__(
+        self,
+        client: docker.DockerClient | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        alive: Alive,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._client = client
+        self._alive = alive
+        self._facts: EngineFacts | None = None
+
+    @property
+    def client(self) -> docker.DockerClient:
+        """The SDK's client, connected on first use."""
+        if self._client is None:
+            self._client = connect(self._environ)
+        return self._client
+
+    def facts(self) -> EngineFacts:
+        """What the engine is and can do. Raises EngineError for one that is too old."""
+        if self._facts is None:
+            with translated():
+                api = self.client.api
+                version = tuple(int(part) for part in api.api_version.split("."))
+                info = api.info()
+            if version < OLDEST_API:
+                raise EngineError(
+                    f"Docker Engine {info.get('ServerVersion')} is too old", "dltpod needs 20.10 or newer"
+                )
+            self._facts = _facts(info, remote=find_endpoint(self._environ).remote)
+        return self._facts
+
+    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+        if stop.gentle.is_set():
+            return Ended(None, kind=stop.reason, message="stopped before it began")
+        if self.facts().remote:
+            raise ConfigurationError(
+                f"{self.facts().name} is on another machine: it can't see this project's folders",
+                "run dltpod on that machine, or use --engine kubernetes",
+            )
+        try:
+            with translated(), self._network_for(plan) as network:
+                created = self._create(plan, network)
+                if isinstance(created, Ended):
+                    return created
+                with self._removed_at_end(created):
+                    observer.begun()
+                    return self._supervise(created, plan, observer, stop, network)
+        except NetworkRefused as error:
+            return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
+
+    def _network_for(self, plan: JobPlan) -> contextlib.AbstractContextManager[Network]:
+        api, podman = self.client.api, self.facts().podman
+        return network_for(api, plan.container, plan.job.run_id, podman=podman)
+
+    def _supervise(
+        self, container: str, plan: JobPlan, observer: Observer, stop: StopRequest, network: Network
+    ) -> Ended:
+        from docker.errors import APIError
+
+        job = Job(self.client.api, container, plan, observer, stop)
+        try:
+            network.open(job.note)
+            return job.run(network)
+        except APIError as error:
+            return _refused(str(error.explanation or error))
+
+    def _create(self, plan: JobPlan, network: Network) -> str | Ended:
+        """The container's id, or why there can be none. Its name is the lock: raises AlreadyRunning."""
+        from docker.errors import APIError, ImageNotFound
+
+        api = self.client.api
+        spec = plan.container
+        give_up = time.monotonic() + _CONFLICT_SECONDS
+        while time.monotonic() < give_up:
+            try:
+                body = create_arguments(spec, network=network.mode, podman=self.facts().podman)
+                return _create(api, body, spec.name)
+            except ImageNotFound:
+                return Ended(
+                    None,
+                    kind=FailureKind.IMAGE_GONE,
+                    message=f"image {spec.image} is gone from the engine",
+                    hint=f"`dltpod build {plan.job.source}` makes it again",
+                )
+            except APIError as error:
+                # Podman calls a name that is taken an error of its own.
+                if error.status_code == 409 or "name is already in use" in str(error.explanation):
+                    self._clear_holder(plan)
+                    time.sleep(_CONFLICT_PAUSE)
+                    continue
+                return _refused(str(error.explanation or error))
+        raise AlreadyRunning(f"{plan.job.source} is being started by another dltpod")
+
+    def _clear_holder(self, plan: JobPlan) -> None:
+        """Remove what holds the name if it is a leftover. Raises AlreadyRunning if it isn't."""
+        from docker.errors import NotFound
+
+        source = plan.job.source
+        try:
+            details = self.client.api.inspect_container(plan.container.name)
+        except NotFound:
+            return
+        holder = describe(details)
+        if not holder.run_id:
+            raise ConfigurationError(
+                f"a container named {plan.container.name} is there, and dltpod didn't make it",
+                f"`docker rm {plan.container.name}`, if nobody needs it",
+            )
+        if not is_leftover(details, self._alive, _now()):
+            raise AlreadyRunning(
+                f"{source} is already running: run {holder.run_id}, since {holder.started}",
+                f"`dltpod logs {source} --follow` shows it, `dltpod stop {source}` stops it, --wait waits",
+            )
+        self._remove(str(details["Id"]))
+
+    @contextlib.contextmanager
+    def _removed_at_end(self, container: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            # An engine that is gone keeps it; the next start sweeps it away by its label.
+            with contextlib.suppress(Exception):
+                self._remove(container)
+
+    def _remove(self, container: str) -> None:
+        from docker.errors import APIError, NotFound
+
+        for _ in range(50):
+            try:
+                self.client.api.remove_container(container, force=True, v=True)
+                return
+            except NotFound:
+                return
+            except APIError as error:
+                # Another launcher removes it at the same time.
+                if error.status_code != 409:
+                    raise
+                time.sleep(0.1)
+
+    def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:
+        from launcher.engines.images import docker_images
+
+        return docker_images(self.client, project, environ, self.facts().platform)
+
+    def running(self, project: str) -> Sequence[Running]:
+        with translated():
+            found = []
+            for details in ours(self.client.api, project):
+                row = describe(details)
+                memory = None
+                if row.state == "running":
+                    memory = Memory(self.client.api, str(details["Id"])).sample()
+                left = is_leftover(details, self._alive, _now())
+                found.append(replace(row, memory=memory, role=_role(details), left=left))
+            return sorted(found, key=lambda row: (row.source, row.container))
+
+    def stop(self, project: str, source: str, *, grace: float) -> Running | None:
+        from docker.errors import APIError, NotFound
+
+        with translated():
+            stopped: Running | None = None
+            for details in ours(self.client.api, project, source):
+                if not details["State"].get("Running") or _role(details) != "run":
+                    continue
+                stopped = describe(details)
+                try:
+                    if stopped.state == "paused":
+                        # It could not hear of it.
+                        self.client.api.unpause(details["Id"])
+                    self.client.api.stop(details["Id"], timeout=int(grace))
+                except NotFound:
+                    continue
+                except APIError as error:
+                    if error.status_code not in (304, 409):
+                        raise
+            return stopped
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def sweep(self, project: str) -> Sequence[Running]:
+        with translated():
+            swept = []
+            for details in ours(self.client.api, project):
+                if is_leftover(details, self._alive, _now()):
+                    swept.append(describe(details))
+                    self._remove(str(details["Id"]))
+            return swept
+
+
+def _role(details: Mapping[str, Any]) -> str:
+    """What a container of ours is for: see ``Running.role``."""
+    labels = details["Config"].get("Labels") or {}
+    if LABEL_ROLE in labels:
+        return "gateway"
+    return "visit" if VISIT in str(details.get("Name", "")) else "run"
+
+
+def _create(api: Any, body: dict[str, Any], name: str) -> str:
+    return str(api.create_container_from_config(body, name=name)["Id"])
+
+
+def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
+    limits = {
+        "memory": info.get("MemoryLimit"),
+        "cpus": info.get("CpuCfsQuota"),
+        "pids": info.get("PidsLimit"),
+        "egress": True,
+    }
+    names = {"memory": "memory", "cpus": "processor", "pids": "process"}
+    enforces = frozenset(name for name, can in limits.items() if can)
+    podman = "BuildahVersion" in info
+    options = [str(option) for option in info.get("SecurityOptions") or ()]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(str(info.get("Architecture")), "")
+    return EngineFacts(
+        name=f"{'Podman' if podman else 'Docker Engine'} {info.get('ServerVersion', '')}".strip(),
+        version=str(info.get("ServerVersion", "")),
+        rootless=any("name=rootless" in option for option in options),
+        remote=remote,
+        podman=podman,
+        cgroup=str(info.get("CgroupVersion") or "1"),
+        platform=f"{info.get('OSType', 'linux')}/{machine or info.get('Architecture')}",
+        enforces=enforces,
+        problems=tuple(
+            f"this engine can't enforce the {word} limit"
+            for name, word in names.items()
+            if name not in enforces
+        ),
+    )
+
+
+def _refused(text: str) -> Ended:
+    """Why the engine made or started no container, for people."""
+    short = clean.words(text, 300)
+    low = short.lower()
+    kind, hint = FailureKind.ENVIRONMENT, "`dltpod doctor` looks at the engine"
+    if "no such image" in low:
+        kind, hint = FailureKind.IMAGE_GONE, "`dltpod build` makes it again"
+    elif "no space left" in low:
+        kind, hint = (
+            FailureKind.DISK_FULL,
+            "`dltpod gc` frees what no source uses; `docker system df` shows more",
+        )
+    elif "bind source path does not exist" in low or "mounts denied" in low:
+        hint = "the engine doesn't see this folder: share it with the engine's virtual machine, if it has one"
+    elif "network" in low and "not found" in low:
+        hint = "make the network (`docker network create`) or mend container.network"
+    return Ended(None, kind=kind, message=f"the engine refuses the container: {short}", hint=hint)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)

@@ -1,0 +1,127 @@
+"""A source's container, held open to look around in: the same image, walls, mounts and secrets as a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from launcher.engines.docker.client import Input, translated
+from launcher.engines.docker.network import network_for
+from launcher.engines.docker.spec import create_arguments
+from launcher.errors import EngineError
+from launcher.host.rights import as_caller
+from launcher.plan.job import looking
+from launcher.plan.values import ContainerSpec, JobPlan
+from launcher.untrusted import answers, clean
+from runner import contract
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from launcher.engines.docker.engine import DockerEngine
+
+PYTHON = "/opt/venv/bin/python"
+READY_SECONDS = 60.0
+_LAST_WORDS = 4096
+_READY_FILE = "dltpod-job.json"
+"""What ``runner.inspect.hold`` writes to /tmp last."""
+
+
+def spec_of(plan: JobPlan) -> ContainerSpec:
+    """The job's container under a name of its own, running nothing; a visit doesn't hold the source.
+
+    The state can be read, not written: a run may be under way.
+    """
+    spec = plan.container
+    mounts = tuple(replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts)
+    return replace(
+        spec,
+        name=f"{spec.name}-visit-{secrets.token_hex(3)}",
+        command=(PYTHON, "-S", "-m", "runner.inspect.hold"),
+        mounts=mounts,
+    )
+
+
+@contextlib.contextmanager
+def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
+    """The id of a container that is ready; it is gone afterwards, and when this process is killed.
+
+    Raises EngineError where it can't be started.
+    """
+    spec, client, podman = spec_of(plan), engine.client, engine.facts().podman
+    api: Any = client.api
+    with translated(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
+        body = create_arguments(spec, network=network.mode, podman=podman)
+        container = str(api.create_container_from_config(body, name=spec.name)["Id"])
+        try:
+            network.open(lambda line: None)
+            stdin = Input(api, container)
+            api.start(container)
+            network.close_link_local(container)
+            stdin.connection.sendall(contract.frame(plan.job, dict(plan.slice.files)))
+            _wait(client, container)
+            yield container
+            stdin.close()
+        finally:
+            with contextlib.suppress(Exception):
+                client.api.remove_container(container, force=True, v=True)
+
+
+def _wait(client: DockerClient, container: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    probe = f"import os,sys; sys.exit(not os.path.exists('/tmp/{_READY_FILE}'))"
+    while time.monotonic() < deadline:
+        made = client.api.exec_create(container, [PYTHON, "-S", "-c", probe])
+        client.api.exec_start(made["Id"])
+        if client.api.exec_inspect(made["Id"])["ExitCode"] == 0:
+            return
+        if not client.api.inspect_container(container)["State"]["Running"]:
+            break
+        time.sleep(0.1)
+    text = client.api.logs(container, tail=3).decode(errors="replace").strip()
+    raise EngineError(f"the container did not get ready: {clean.words(text, 500) or 'it ended'}")
+
+
+def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``runner.inspect.visit show`` answers, in a container that has what is looked at and nothing else.
+
+    Raises EngineError where it doesn't.
+    """
+    client = engine.client
+    with held(engine, looking(plan)) as container, translated():
+        made = client.api.exec_create(
+            container,
+            [PYTHON, "-m", "runner.inspect.visit", "show", json.dumps(question)],
+            stdout=True,
+            stderr=True,
+        )
+        out, err = bytearray(), bytearray()
+        for said, complained in client.api.exec_start(made["Id"], stream=True, demux=True):
+            out += said or b""
+            err = (err + (complained or b""))[-_LAST_WORDS:]
+            if len(out) > answers.VISIT_BYTES:
+                raise EngineError(
+                    f"{plan.job.source}: the answer is larger than {answers.VISIT_BYTES >> 20} MiB",
+                    "ask for fewer with --limit, or for less with --sql",
+                )
+        try:
+            return answers.visit(bytes(out))
+        except answers.Unfit:
+            last = err.decode(errors="replace").strip().splitlines()[-1:]
+            raise EngineError(f"the container did not answer: {clean.words(''.join(last), 300)}") from None
+
+
+def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
+    """Run a command in there, with this process' input and output; its exit code."""
+    with held(engine, plan) as container:
+        flags = ["-i", *(["-t"] if terminal else [])]
+        call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.inspect.visit", "run", *command]
+        with as_caller():
+            return subprocess.run(call, env={**os.environ}, check=False).returncode

@@ -1,0 +1,285 @@
+"""Supervises one container from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from launcher.engines.docker.client import Input
+from launcher.engines.docker.logs import Follower
+from launcher.engines.docker.memory import Memory
+from launcher.engines.docker.network import Network
+from launcher.engines.ending import Exit, clear_result, conclude, read_result
+from launcher.engines.log import LogFile, Sorter
+from launcher.engines.protocol import Ended, Observer, StopRequest
+from launcher.plan.values import JobPlan
+from launcher.untrusted import clean
+from runner import contract
+from runner.contract import FailureKind
+
+if TYPE_CHECKING:
+    import socket
+
+    from docker import APIClient
+
+TICK_SECONDS = 0.1
+PATIENCE_SECONDS = 20.0
+"""How long an engine may be out of reach before it counts as gone."""
+_CUT_OFF_SECONDS = 0.7
+"""Standard input that breaks so long before the container ends was why it ended: else both go together."""
+_REMOVAL_SECONDS = 1.5
+"""How long a container that was killed is looked at, to tell a removal from a kill."""
+_DRAIN_SECONDS = 10.0
+"""How long the log may bring nothing new after the container's end."""
+
+
+class EngineGone(Exception):
+    """The engine was out of reach for longer than we wait."""
+
+
+class Job:
+    """One container that exists and hasn't started. ``run`` supervises it to its end."""
+
+    def __init__(
+        self, api: APIClient, container: str, plan: JobPlan, observer: Observer, stop: StopRequest
+    ) -> None:
+        self._api, self._container, self._plan = api, container, plan
+        self._observer, self._stop = observer, stop
+        self._memory = Memory(api, container)
+        self._log = LogFile(plan.log_file)
+        self._sorter = Sorter(plan.job.token, self._log, self._heard, observer.log)
+        self._follower = Follower(api, container, self._sorter.line)
+        self._over = threading.Event()
+        self._speaks = False
+        self._state: dict[str, Any] = {}
+        self._gone = False
+        self._away = False
+        self._broke: float | None = None
+        self._ended_at = 0.0
+        self._asked: FailureKind | None = None
+
+    def run(self, network: Network) -> Ended:
+        """Start it, hand it its job, wait for its end. Raises what the SDK raises where it can't start.
+
+        And NetworkRefused where its ``network`` can't be closed as it should be, ConfigurationError where the
+        state folder can't be used.
+        """
+        result_file = self._plan.state_dir / self._plan.job.result_file.rpartition("/")[2]
+        clear_result(result_file)
+        stdin = Input(self._api, self._container)
+        try:
+            self._api.start(self._container)
+            network.close_link_local(self._container)
+            threads = [
+                threading.Thread(
+                    target=target, args=arguments, daemon=True, name=f"{name} {self._container[:12]}"
+                )
+                for name, target, arguments in (
+                    ("frame", self._send, (stdin.connection,)),
+                    ("wait", self._wait, ()),
+                    ("log", self._follow, ()),
+                )
+            ]
+            for thread in threads:
+                thread.start()
+            self._supervise()
+            self._drain(threads[-1])
+        finally:
+            # Whatever happened here, the runner's standard input ends now, and the runner with it.
+            stdin.close()
+            self._log.close()
+        result = read_result(result_file)
+        if result is not None and result.run_id not in ("", self._plan.job.run_id):
+            result = None
+        return self._conclude(result or self._sorter.result)
+
+    def note(self, line: str) -> None:
+        """A line of the launcher's own in the run's log."""
+        line = clean.line(line)
+        self._log.write(line.encode())
+        self._observer.log(line)
+
+    def _heard(self, event: Mapping[str, Any]) -> None:
+        self._speaks = True
+        self._observer.event(event)
+
+    def _send(self, stdin: socket.socket) -> None:
+        """The frame, whole; then notice when the connection breaks, for the runner ends by that.
+
+        A container that ended early doesn't take the frame; its exit says why.
+        """
+        with contextlib.suppress(OSError):
+            stdin.sendall(contract.frame(self._plan.job, dict(self._plan.slice.files)))
+            while stdin.recv(4096):
+                pass
+        self._broke = time.monotonic()
+
+    def _wait(self) -> None:
+        """Wait for the end over as many connections as it takes, and take the engine's record of it."""
+        last_answer = time.monotonic()
+        while not self._over.is_set():
+            try:
+                self._api.wait(self._container, timeout=None)
+                self._state = self._final_state()
+                self._over.set()
+            except Exception as error:  # noqa: BLE001 - whatever breaks the call, the engine is asked again
+                if _missing(error):
+                    self._state = {"Removed": True}
+                    self._over.set()
+                elif self._reachable():
+                    last_answer = time.monotonic()
+                else:
+                    self._away = True
+                    if time.monotonic() - last_answer > PATIENCE_SECONDS:
+                        self._gone = True
+                        self._over.set()
+                time.sleep(0.2)
+
+    def _final_state(self) -> dict[str, Any]:
+        """The engine's record of the end. Of a container that somebody removes or restarts, that.
+
+        `docker rm -f` kills a container first, and takes it away a moment later.
+        """
+        state: dict[str, Any] = self._api.inspect_container(self._container)["State"]
+        give_up = time.monotonic() + _REMOVAL_SECONDS
+        killed = state.get("ExitCode") == 128 + signal.SIGKILL and not state.get("OOMKilled")
+        while killed and self._asked is None and time.monotonic() < give_up:
+            time.sleep(TICK_SECONDS)
+            state = self._api.inspect_container(self._container)["State"]
+        return state
+
+    def _reachable(self) -> bool:
+        try:
+            self._api.ping()
+        except Exception:  # noqa: BLE001 - no answer, of whatever kind
+            return False
+        return True
+
+    def _follow(self) -> None:
+        """Read the log to its end: until a reading that began after the container's end went through."""
+        while True:
+            ended = self._over.is_set()
+            try:
+                more = self._follower.read()
+            except Exception as error:  # noqa: BLE001 - whatever breaks the stream, it is read on
+                if _missing(error) or self._gone:
+                    break
+                time.sleep(0.2)
+            else:
+                if ended:
+                    break
+                if not more:
+                    self._over.wait(1.0)
+            finally:
+                self._log.flush()
+        self._follower.finish()
+
+    def _supervise(self) -> None:
+        """Watch memory, deadline and stop requests until the container is over."""
+        started = time.monotonic()
+        kill_at: float | None = None
+        killed = False
+        unheard = False
+        flush_at = started
+        while not self._over.wait(TICK_SECONDS):
+            now = time.monotonic()
+            held = self._memory.sample()
+            if held is not None:
+                self._observer.event({"event": "memory", "bytes": held})
+            if now >= flush_at:
+                self._log.flush()
+                flush_at = now + 0.5
+            overdue = self._plan.timeout is not None and now - started >= self._plan.timeout
+            if self._asked is None and (self._stop.gentle.is_set() or overdue):
+                self._asked = self._stop.reason if self._stop.gentle.is_set() else FailureKind.TIMEOUT
+                kill_at = now + self._plan.container.stop_grace
+                unheard = not self._speaks
+                self._signal("SIGTERM")
+            elif unheard and self._speaks:
+                # The first one came before the runner had a handler: PID 1 ignores what it has none for.
+                unheard = False
+                self._signal("SIGTERM")
+            if not killed and (self._stop.hard.is_set() or (kill_at is not None and now >= kill_at)):
+                killed = True
+                self._asked = self._asked or self._stop.reason
+                self._signal("SIGKILL")
+
+        self._ended_at = time.monotonic()
+
+    def _signal(self, name: str) -> None:
+        """Off this thread: an engine that is slow to answer must not delay the next decision."""
+
+        def send() -> None:
+            # A container that is over already refuses the signal.
+            with contextlib.suppress(Exception):
+                self._api.kill(self._container, name)
+
+        threading.Thread(target=send, daemon=True, name=f"{name} {self._container[:12]}").start()
+
+    def _drain(self, reader: threading.Thread) -> None:
+        """Wait for the log's end as long as it brings something new."""
+        seen, quiet_since = -1, time.monotonic()
+        while reader.is_alive() and not self._gone and not self._stop.hard.is_set():
+            if self._follower.frames != seen:
+                seen, quiet_since = self._follower.frames, time.monotonic()
+            elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
+                return
+            reader.join(TICK_SECONDS)
+
+    def _conclude(self, result: contract.Result | None) -> Ended:
+        # An engine that comes back after its death stops the containers that it finds, as `docker stop` does.
+        # A failure of any other kind is the source's own, whatever became of the engine meanwhile.
+        stopped = result is None or (
+            result.failure is not None and result.failure.kind is FailureKind.CANCELLED
+        )
+        broke = self._broke is not None and self._ended_at - self._broke > _CUT_OFF_SECONDS
+        told = result is not None and contract.INPUT_CLOSED in result.notes
+        cut_off = told or (stopped and (self._away or broke))
+        if (self._gone and stopped) or (cut_off and self._asked is None and not _ok(result)):
+            return Ended(
+                result,
+                kind=FailureKind.ENGINE_GONE,
+                message="the connection to the Docker engine broke while the job ran",
+                hint="when it is back, sync again: it goes on where this run was cut off",
+                transient=True,
+                peak_memory=self._memory.peak,
+            )
+        deed = "removed" if self._state.get("Removed") else "restarted" if self._state.get("Running") else ""
+        if deed:
+            ended = conclude(
+                Exit(None, asked=self._asked or FailureKind.KILLED, peak_memory=self._memory.peak), result
+            )
+            if self._asked is None and ended.kind is FailureKind.KILLED:
+                return Ended(
+                    result,
+                    kind=FailureKind.KILLED,
+                    message=f"killed from outside: someone {deed} the container",
+                    hint="sync again: it goes on where this run was cut off",
+                    peak_memory=self._memory.peak,
+                )
+            return ended
+        return conclude(
+            Exit(
+                code=self._state.get("ExitCode"),
+                oom=bool(self._state.get("OOMKilled")),
+                error=str(self._state.get("Error") or ""),
+                asked=self._asked,
+                timeout=self._plan.timeout,
+                memory_limit=self._plan.container.memory,
+                peak_memory=self._memory.peak,
+            ),
+            result,
+        )
+
+
+def _ok(result: contract.Result | None) -> bool:
+    return result is not None and result.status == "ok"
+
+
+def _missing(error: Exception) -> bool:
+    """Whether the engine says that there is no such container."""
+    return getattr(getattr(error, "response", None), "status_code", None) == 404

@@ -1,0 +1,183 @@
+"""What a job's container is connected to: dltpod's own network, another one, a gateway, or nothing.
+
+On dltpod's own network, a bridge, no container reaches another. Whatever the network, no job reaches a
+link-local address: the routes in its container refuse it, or its gateway does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
+from launcher.engines.docker.spec import LOG_DRIVER
+from launcher.errors import EngineError
+from launcher.plan.egress import LINK_LOCAL
+from launcher.plan.values import NETWORK, NETWORK_OPTIONS, ContainerSpec
+from launcher.untrusted import clean
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LABEL_MANAGED = "dltpod.managed"
+_MTU = "com.docker.network.driver.mtu"
+ROLE = "network"
+_MEMORY = 64 << 20
+_CLOSE = ("/opt/venv/bin/python", "-I", "-S", "/opt/dltpod/runner/supervise/link_local.py")
+
+
+class NetworkRefused(EngineError):
+    """The engine can't give a job the network that it is to have."""
+
+
+class Network:
+    """One container's. ``mode`` is the engine's word for it."""
+
+    def __init__(
+        self, api: APIClient, spec: ContainerSpec, mode: str, gateway: Gateway | None, *, closes: bool
+    ) -> None:
+        self._api, self._spec, self._gateway, self._closes = api, spec, gateway, closes
+        self._helper = threading.Thread()
+        self.mode = mode
+
+    def open(self, note: Callable[[str], None]) -> None:
+        """Before the container starts. ``note`` hears of what a gateway refuses. Raises EngineError."""
+        if self._gateway is not None:
+            self._gateway.open(note)
+
+    def close_link_local(self, container: str) -> None:
+        """In a container that waits for its job, so that none but the runner's first process has run there.
+
+        A second container does it, which has the one right for it and is gone then. Raises NetworkRefused
+        where the kernel can't. A container that has ended needs nothing.
+        """
+        from docker.errors import APIError
+
+        if not self._closes:
+            return
+        api: Any = self._api
+        helper = str(api.create_container_from_config(_helper(self._spec, container))["Id"])
+        code, said = 0, ""
+        try:
+            api.start(helper)
+            if code := api.wait(helper)["StatusCode"]:
+                said = api.logs(helper).decode(errors="replace")
+        except APIError as error:
+            code, said = -1, str(error.explanation or error)
+        finally:
+            self._helper = threading.Thread(
+                target=_remove_container, args=(api, helper), name="network helper"
+            )
+            self._helper.start()
+        if code and api.inspect_container(container)["State"]["Running"]:
+            raise NetworkRefused(
+                f"the machine's metadata address can't be closed to the source: {clean.words(said, 300)}",
+                "list what the source needs in container.egress, or set container.network: none",
+            )
+
+    def close(self) -> None:
+        """When the container is gone."""
+        if self._helper.ident is not None:
+            self._helper.join()
+
+
+@contextlib.contextmanager
+def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: bool) -> Iterator[Network]:
+    """The network of a container, and its gateway where it has ``egress``; the gateway is removed at the end.
+
+    Podman's networks know no such walls, so there a job is on Podman's own. Raises what the SDK raises, and
+    NetworkRefused where dltpod's network can't be made.
+    """
+    with gateway_for(api, spec, run_id) as gateway:
+        if gateway is not None:
+            mode = gateway.network
+        elif spec.network == "bridge" and not podman:
+            mode = _own(api)
+        else:
+            mode = spec.network
+        network = Network(api, spec, mode, gateway, closes=gateway is None and mode != "none" and not podman)
+        try:
+            yield network
+        finally:
+            network.close()
+
+
+def _own(api: APIClient) -> str:
+    """dltpod's own network, made where it is missing."""
+    found = _networks(api)
+    if not found:
+        _make(api)
+        found = _networks(api)
+    if not any(
+        row["Driver"] == "bridge" and NETWORK_OPTIONS.items() <= row["Options"].items() for row in found
+    ):
+        raise NetworkRefused(
+            f"the engine has a network {NETWORK} in which containers reach each other",
+            f"`docker network rm {NETWORK}`: dltpod makes its own; or set container.network",
+        )
+    return NETWORK
+
+
+def _networks(api: APIClient) -> list[dict[str, Any]]:
+    """Those of that name, the oldest first."""
+    rows: list[dict[str, Any]] = api.networks(names=[NETWORK])
+    return sorted((row for row in rows if row["Name"] == NETWORK), key=lambda row: row["Created"])
+
+
+def _make(api: APIClient) -> None:
+    from docker.errors import APIError, NotFound
+
+    # A daemon's own `mtu` holds for its default bridge alone, which not every daemon has.
+    default: dict[str, str] = {}
+    with contextlib.suppress(NotFound):
+        default = api.inspect_network("bridge").get("Options") or {}
+    options = {**NETWORK_OPTIONS, **({_MTU: default[_MTU]} if _MTU in default else {})}
+    try:
+        api.create_network(
+            NETWORK, driver="bridge", options=options, labels={LABEL_MANAGED: "1"}, check_duplicate=True
+        )
+    except APIError as error:
+        if error.status_code == 409:
+            return
+        said = clean.words(str(error.explanation or error), 300)
+        hint = "`docker network prune` gives back addresses that no container uses"
+        raise NetworkRefused(f"the engine can't make dltpod's network: {said}", hint) from None
+    # Engines before 24 may make two of one name at the same time, and then refuse the name.
+    for row in _networks(api)[1:]:
+        with contextlib.suppress(APIError):
+            api.remove_network(row["Id"])
+
+
+def _remove_container(api: APIClient, container: str) -> None:
+    """The next sync sweeps away what stays here."""
+    with contextlib.suppress(Exception):
+        api.remove_container(container, force=True, v=True)
+
+
+def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
+    """The body of ``POST /containers/create`` for what closes link-local addresses to a container. Pure.
+
+    It runs the runner's own file and nothing else, in the container's network namespace.
+    """
+    return {
+        "Image": spec.image,
+        "Cmd": [*_CLOSE, *LINK_LOCAL],
+        "Entrypoint": [],
+        "User": "0:0",
+        "WorkingDir": "/",
+        "Labels": {**spec.labels, LABEL_ROLE: ROLE},
+        "HostConfig": {
+            "NetworkMode": f"container:{container}",
+            "CapDrop": ["ALL"],
+            "CapAdd": ["NET_ADMIN"],
+            "SecurityOpt": ["no-new-privileges"],
+            "ReadonlyRootfs": True,
+            "Memory": _MEMORY,
+            "MemorySwap": _MEMORY,
+            "PidsLimit": 16,
+            "LogConfig": LOG_DRIVER,
+            "RestartPolicy": {"Name": "no"},
+        },
+    }

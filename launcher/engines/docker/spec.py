@@ -1,0 +1,94 @@
+"""From a hardened ContainerSpec to what the Docker API is asked for. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from launcher.host.user import Caller
+from launcher.plan.values import ContainerSpec, Tmpfs
+
+LOG_FILE_BYTES = 64_000_000
+"""A container's log is so long before the engine begins a new file."""
+LOG_DRIVER = {"Type": "json-file", "Config": {"max-size": f"{LOG_FILE_BYTES // 1_000_000}m", "max-file": "4"}}
+"""Set on each container: the daemon's default has no limit, and may be a driver that can't be read.
+
+It goes with the container. Until then it has to hold all that a source prints faster than it is
+read, and at the end more than a run's log file keeps (see ``launcher.engines.log``).
+"""
+_CPU_PERIOD_NANOS = 1_000_000_000
+
+
+def create_arguments(
+    spec: ContainerSpec, *, interactive: bool = False, network: str | None = None, podman: bool = False
+) -> dict[str, Any]:
+    """The body of ``POST /containers/create`` (API 1.41).
+
+    ``interactive`` gives it a terminal instead of a standard input that is read once. ``network`` is
+    what it is connected to, if not ``spec.network``; a gateway brings its own names of hosts. ``podman``: it
+    gives a tmpfs to root and takes no owner for one.
+    """
+    user = f"{spec.user.uid}:{spec.user.gid}"
+    mode = network or spec.network
+    hosts = [] if mode.startswith("container:") else [f"{n}:{at}" for n, at in spec.extra_hosts.items()]
+    host: dict[str, Any] = {
+        "Mounts": [
+            {
+                "Type": "bind",
+                "Source": str(mount.source),
+                "Target": mount.target,
+                "ReadOnly": mount.read_only,
+                # A mount of the host below this one isn't handed on later.
+                "BindOptions": {"Propagation": "rprivate"},
+            }
+            for mount in spec.mounts
+        ],
+        "Tmpfs": {t.target: _tmpfs(t, None if podman else spec.user) for t in spec.tmpfs},
+        "NetworkMode": mode,
+        "ExtraHosts": hosts,
+        "ReadonlyRootfs": spec.read_only_root,
+        "CapDrop": list(spec.cap_drop),
+        "SecurityOpt": ["no-new-privileges"] if spec.no_new_privileges else [],
+        "Privileged": False,
+        # The runner is PID 1, which nothing in there can stop. The daemon's default may be an init.
+        "Init": False,
+        "IpcMode": "private",
+        "CgroupnsMode": "private",
+        "Memory": spec.memory,
+        # The same as Memory: no swap, so that the limit is the limit.
+        "MemorySwap": spec.memory,
+        "PidsLimit": spec.pids,
+        # A core dump would write the secrets to disk.
+        "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+        "ShmSize": 64 << 20,
+        "LogConfig": LOG_DRIVER,
+        "RestartPolicy": {"Name": spec.restart.value},
+        "AutoRemove": False,
+    }
+    if spec.cpus is not None:
+        host["NanoCpus"] = int(spec.cpus * _CPU_PERIOD_NANOS)
+    return {
+        "Image": spec.image,
+        "Cmd": list(spec.command),
+        "Entrypoint": [],
+        "User": user,
+        "WorkingDir": spec.working_dir,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Labels": dict(spec.labels),
+        "Tty": interactive,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        # Never attached: an attached stream that nobody reads stalls the job.
+        "AttachStdout": interactive,
+        "AttachStderr": interactive,
+        "StopTimeout": int(spec.stop_grace),
+        "HostConfig": host,
+    }
+
+
+def _tmpfs(tmpfs: Tmpfs, owner: Caller | None) -> str:
+    flags = ["rw", "nosuid", "nodev", "exec" if tmpfs.exec else "noexec", f"size={tmpfs.size}"]
+    if owner is None:
+        # Root's, so open to all: the one user in there is the job's, and its files are its own.
+        return ",".join([*flags, "mode=1777"])
+    return ",".join([*flags, f"mode={tmpfs.mode:04o}", f"uid={owner.uid}", f"gid={owner.gid}"])

@@ -1,0 +1,80 @@
+"""The image of a source for a sync, on the engine that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from launcher.config.models import Container, DltNative, Source
+from launcher.images.images import DockerImages
+from launcher.images.options import ImageOptions
+from launcher.images.tags import Image, source_tag
+from launcher.plan.egress import PACKAGES
+
+if TYPE_CHECKING:
+    import docker
+
+    from launcher.config.models import Project
+    from launcher.plan.options import SyncOptions
+    from launcher.plan.values import Say
+    from runner.contract import Destination
+
+ImageFor = Callable[[Source, "Destination", "SyncOptions", "Say"], Image]
+"""Makes sure of a source's image; in a dry run only says which it would be.
+
+Raises BuildError, EngineError, ConfigurationError.
+"""
+
+
+def docker_images(
+    client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
+) -> ImageFor:
+    """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
+
+    def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+        common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
+        images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked))
+        environment = images.describe(source, platform=platform)
+        gateway = ""
+        if source.container.egress:
+            # Without the project's locks: they are of its sources.
+            gateway = _gateway(DockerImages(common), platform, dry_run=options.dry_run)
+        if options.dry_run:
+            return Image(source_tag(environment), environment.digest, gateway=gateway)
+        return replace(images.ensure(environment), gateway=gateway)
+
+    return image_for
+
+
+def _gateway(images: DockerImages, platform: str, *, dry_run: bool) -> str:
+    """The egress gateway's image: an environment like any other, of Debian packages alone."""
+    entry = Source(
+        name="egress_gateway",
+        destination="dummy",
+        dlt_native=DltNative(source_module="dlt", source_function="resource"),
+        container=Container(system_packages=PACKAGES),
+    )
+    environment = images.describe(entry, platform=platform)
+    return source_tag(environment) if dry_run else images.ensure(environment).reference
+
+
+def deployed_images(
+    client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
+) -> ImageFor:
+    """The deploy images that a cluster pulls, by their names in ``registry:``. Nothing is built here.
+
+    Without a registry the name is the local one, for nodes that were handed the image.
+    """
+
+    def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+        from launcher.images import deploy, registry
+        from launcher.images.tags import image_of, inspect
+
+        images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked))
+        environment = images.describe(source, platform=platform)
+        tag = deploy.tag(project, environment)
+        name = tag if project.registry is None else registry.remote(project.registry, tag)
+        return image_of(name, environment, inspect(client, tag))
+
+    return image_for

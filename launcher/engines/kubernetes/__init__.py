@@ -1,0 +1,1 @@
+"""Kubernetes: a run is a Job."""

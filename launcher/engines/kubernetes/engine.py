@@ -1,0 +1,371 @@
+"""The Kubernetes engine: a run is a Job, and the Job's name is the lock.
+
+Only ``kubernetes_api`` imports the client. What is created for a run is owned by its Job, so that
+nothing outlives it, whoever is killed and when.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from launcher.config.models import Project
+from launcher.config.units import parse_duration
+from launcher.engines.kubernetes import leftovers, manifests
+from launcher.engines.kubernetes.api import Api, ApiError, Unreachable, connect
+from launcher.engines.kubernetes.facts import (
+    KNOWS_FAILURE_POLICY,
+    already_running,
+    described,
+    facts_of,
+    goes_without,
+    run_of,
+    version_of,
+)
+from launcher.engines.kubernetes.job import Job, Patience
+from launcher.engines.kubernetes.names import (
+    LABEL_ACTION,
+    LABEL_LAUNCHER,
+    LABEL_PROJECT,
+    LABEL_RUN,
+    LABEL_SOURCE,
+    Names,
+    labels_of_run,
+    labels_of_source,
+    names_of_run,
+)
+from launcher.engines.kubernetes.network import egress_rules, network_policy
+from launcher.engines.kubernetes.outcome import finished, given_up
+from launcher.engines.kubernetes.paths import collection, item, selector
+from launcher.engines.kubernetes.refusals import forbidden
+from launcher.engines.protocol import Collected, Ended, Observer, Running, StopRequest
+from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
+from launcher.host.launchers import Alive
+from launcher.plan.values import EngineFacts, JobPlan
+from runner.contract import Event, FailureKind
+
+if TYPE_CHECKING:
+    from launcher.engines.images import ImageFor
+
+ORPHAN_SECONDS = 86_400.0
+"""How long a finished Job stays where its launcher was killed and can't remove it."""
+_CREATE_TRIES = 5
+_GONE_SECONDS = 30.0
+_FINISH_SECONDS = 10.0
+
+
+class KubernetesEngine:
+    """Runs jobs in the cluster that kubectl would talk to. It connects on first use.
+
+    ``alive`` tells whether another launcher lives (``launcher.host.launchers``).
+    """
+
+    name = "kubernetes"
+
+    def __init__(
+        self,
+        project: Project | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        alive: Alive,
+        patience: Patience | None = None,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._alive = alive
+        self._patience = patience or Patience()
+        blocks = [source.kubernetes for source in project.sources] if project is not None else []
+        self._namespaces = {block.namespace for block in blocks} or {None}
+        self._connected: Api | None = None
+        self._facts: EngineFacts | None = None
+        self._said = False
+
+    @property
+    def api(self) -> Api:
+        """The cluster's API. Raises EngineError where no configuration leads to one."""
+        if self._connected is None:
+            self._connected = connect(self._environ)
+        return self._connected
+
+    def facts(self) -> EngineFacts:
+        with self._answers():
+            if self._facts is None:
+                self._facts = facts_of(self.api.get("/version"), self._platforms())
+        return self._facts
+
+    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+        if stop.gentle.is_set():
+            return Ended(None, kind=stop.reason, message="stopped before it began")
+        replaces = version_of(self.facts()) >= KNOWS_FAILURE_POLICY
+        if not replaces and not self._said:
+            self._said = True
+            observer.event({"event": Event.NOTE.value, "text": goes_without(self.facts())})
+        namespace = plan.kubernetes.namespace or self.api.namespace
+        try:
+            manifests.check_plan(plan)
+            settings = plan.kubernetes
+            names = names_of_run(plan.job, secret=settings.secret, service_account=settings.service_account)
+            rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
+        except ConfigurationError as error:
+            # A run's message stands after its source's name anyway.
+            message = error.message.removeprefix(f"{plan.job.source}: ")
+            return Ended(None, kind=FailureKind.CONFIGURATION, message=message, hint=error.hint)
+        try:
+            with self._removed_at_end(plan, names, namespace) as job:
+                self._create(plan, names, namespace, rules, replaces)
+                observer.begun()
+                supervised = Job(
+                    self.api,
+                    namespace,
+                    names.job,
+                    plan,
+                    observer,
+                    stop,
+                    replaces=replaces,
+                    patience=self._patience,
+                )
+                ended = supervised.run()
+                job.keep = supervised.left_running
+                return ended
+        except ApiError as error:
+            return given_up(forbidden(error, namespace))
+        except Unreachable as error:
+            raise self._no_answer(error) from None
+
+    def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:
+        from launcher.engines.docker.client import connect as connect_docker
+        from launcher.engines.images import deployed_images
+
+        return deployed_images(connect_docker(environ), project, environ, self.facts().platform)
+
+    def running(self, project: str) -> Sequence[Running]:
+        with self._answers():
+            jobs = [job for _, job in self._jobs(project) if not finished(job)]
+            return sorted((described(job) for job in jobs), key=lambda row: (row.source, row.started))
+
+    def stop(self, project: str, source: str, *, grace: float) -> Running | None:
+        stopped: Running | None = None
+        with self._answers():
+            for namespace, job in self._jobs(project, source):
+                if finished(job):
+                    continue
+                stopped = described(job)
+                self.api.delete(item("Job", namespace, stopped.container), propagation="Foreground")
+                owned = self.api.get(collection("Pod", namespace), selector({"job-name": stopped.container}))
+                for pod in owned.get("items", []):
+                    self.api.delete(item("Pod", namespace, pod["metadata"]["name"]), grace=max(1, int(grace)))
+                self._wait_until_gone(namespace, stopped.container, grace + _GONE_SECONDS)
+        return stopped
+
+    def close(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+            self._connected = None
+
+    def sweep(self, project: str) -> Sequence[Running]:
+        swept = []
+        with self._answers():
+            for namespace, job in self._jobs(project):
+                launcher = job["metadata"].get("annotations", {}).get(LABEL_LAUNCHER)
+                # A CronJob's Jobs are the CronJob's; a Job that runs on without its launcher is no leftover.
+                if launcher is None or not finished(job) or self._alive(launcher) is not False:
+                    continue
+                swept.append(described(job))
+                self.api.delete(item("Job", namespace, job["metadata"]["name"]))
+        return swept
+
+    def collect(self, project: str, logs: Mapping[str, Path]) -> Sequence[Collected]:
+        with self._answers():
+            return leftovers.collect(self.api, self._jobs(project), logs)
+
+    def logs(
+        self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool
+    ) -> bool:
+        with self._answers():
+            held = [(n, job) for n, job in self._jobs(project, source) if run_id in (None, run_of(job))]
+            held.sort(key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"]))
+            pod = leftovers.newest_pod(self.api, *held[-1]) if held else None
+            if pod is not None:
+                leftovers.print_log(self.api, held[-1][0], pod, line, follow=follow)
+            return pod is not None
+
+    def _create(
+        self, plan: JobPlan, names: Names, namespace: str, rules: list[dict[str, Any]], replaces: bool
+    ) -> None:
+        """The Job first, for its name is the lock and it owns the rest. Raises AlreadyRunning, ApiError.
+
+        Its pod can't start before the ConfigMap is there, which comes last. What fails here fails the
+        run, whose end removes the Job.
+        """
+        labels = labels_of_run(plan.job)
+        keep = ORPHAN_SECONDS if plan.kubernetes.keep is None else parse_duration(plan.kubernetes.keep)
+        body = manifests.job(plan, names, labels, retries=0, keep=keep, policy=replaces)
+        annotations = body["metadata"].setdefault("annotations", {})
+        annotations[LABEL_LAUNCHER] = plan.container.labels.get(LABEL_LAUNCHER, "")
+        job = self._take_lock(plan, namespace, body)
+        owner = [{"apiVersion": "batch/v1", "kind": "Job", "name": names.job, "uid": job["metadata"]["uid"]}]
+        owned = []
+        if rules != [{}]:
+            run = {LABEL_RUN: plan.job.run_id}
+            owned.append(network_policy({"name": names.config_map, "labels": labels}, run, rules))
+        if plan.kubernetes.secret is None:
+            owned.append(manifests.secret(plan, names, labels))
+        claim = manifests.claim(plan, names, labels_of_source(plan.job))
+        for document in owned:
+            self._create_owned(document, namespace, owner)
+        if claim is not None:
+            # The source's, not the run's. It stays, so it is made where the run gets as far as this.
+            self._create_once("PersistentVolumeClaim", namespace, claim)
+        self._create_owned(manifests.config_map(plan, names, labels), namespace, owner)
+
+    def _create_owned(self, document: dict[str, Any], namespace: str, owner: list[dict[str, Any]]) -> None:
+        document["metadata"]["ownerReferences"] = owner
+        # What an earlier attempt of this run left goes with that attempt's Job, so it won't do.
+        self.api.delete(item(document["kind"], namespace, document["metadata"]["name"]))
+        self._create_once(document["kind"], namespace, document)
+
+    def _take_lock(self, plan: JobPlan, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+        source, action = plan.job.source, plan.job.action
+        if action == "sync":
+            for _, job in self._jobs(plan.job.project, source, namespace=namespace):
+                held = job["metadata"]["labels"]
+                mine = held.get(LABEL_RUN) == plan.job.run_id
+                if held.get(LABEL_ACTION) == action and not mine and not finished(job):
+                    raise already_running(source, job)
+        for _ in range(_CREATE_TRIES):
+            try:
+                return self._retried(lambda: self.api.create(collection("Job", namespace), body))
+            except ApiError as error:
+                if error.status != 409:
+                    raise
+            holder = self._holder(namespace, body["metadata"]["name"])
+            if holder is None:
+                continue
+            labels = holder["metadata"].get("labels") or {}
+            if labels.get(LABEL_RUN) == plan.job.run_id:
+                return holder  # ours: the answer to our first request was lost
+            if labels.get(LABEL_PROJECT) != plan.job.project or labels.get(LABEL_SOURCE) != source:
+                name = body["metadata"]["name"]
+                raise EngineError(
+                    f"a Job named {name} is in namespace '{namespace}', and not of this source",
+                    "set another `project:` in sources.yml, or another kubernetes.namespace",
+                )
+            if not finished(holder):
+                raise already_running(source, holder)
+            self.api.delete(item("Job", namespace, body["metadata"]["name"]))
+            self._wait_until_gone(namespace, body["metadata"]["name"], _GONE_SECONDS)
+        raise AlreadyRunning(f"{source} is being started by another dltpod")
+
+    def _holder(self, namespace: str, name: str) -> dict[str, Any] | None:
+        try:
+            return self.api.get(item("Job", namespace, name))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _create_once(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None:
+        try:
+            self._retried(lambda: self.api.create(collection(kind, namespace), body))
+        except ApiError as error:
+            if error.status != 409:
+                raise
+
+    def _retried(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Again while the server gives no answer: everything that is made so has a name, and is made once."""
+        until = time.monotonic() + self._patience.server / 4
+        while True:
+            try:
+                return call()
+            except Unreachable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1.0)
+
+    @contextlib.contextmanager
+    def _removed_at_end(self, plan: JobPlan, names: Names, namespace: str) -> Iterator[_Kept]:
+        """The run's objects are gone afterwards. What can't be removed now goes with its Job's time."""
+        kept = _Kept()
+        try:
+            yield kept
+        except AlreadyRunning:
+            kept.keep = True
+            raise
+        finally:
+            if not kept.keep:
+                with contextlib.suppress(ApiError, Unreachable):
+                    self._remove(plan, names, namespace)
+
+    def _remove(self, plan: JobPlan, names: Names, namespace: str) -> None:
+        holder = self._holder(namespace, names.job)
+        mine = holder is not None and holder["metadata"]["labels"].get(LABEL_RUN) == plan.job.run_id
+        if plan.kubernetes.secret is None:
+            self.api.delete(item("Secret", namespace, names.secret))
+        if mine and plan.kubernetes.keep is not None and self._finishes(namespace, names.job):
+            return
+        self.api.delete(item("ConfigMap", namespace, names.config_map))
+        if mine:
+            self.api.delete(item("Job", namespace, names.job), propagation="Foreground")
+            self._wait_until_gone(namespace, names.job, plan.container.stop_grace + _GONE_SECONDS)
+
+    def _finishes(self, namespace: str, name: str) -> bool:
+        """Whether the Job is over. Its controller says so a moment after its pod is."""
+        until = time.monotonic() + _FINISH_SECONDS
+        while True:
+            job = self._holder(namespace, name)
+            if job is None or finished(job):
+                return job is not None
+            if job["metadata"].get("deletionTimestamp") or time.monotonic() > until:
+                return False
+            time.sleep(0.2)
+
+    def _wait_until_gone(self, namespace: str, name: str, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self._holder(namespace, name) is not None and time.monotonic() < until:
+            time.sleep(0.2)
+
+    def _jobs(
+        self, project: str, source: str | None = None, *, namespace: str | None = None
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """The project's Jobs with their namespaces, those of CronJobs too."""
+        labels = {LABEL_PROJECT: project} | ({} if source is None else {LABEL_SOURCE: source})
+        wanted = {namespace} if namespace is not None else {n or self.api.namespace for n in self._namespaces}
+        found = []
+        for name in sorted(wanted):
+            listing = self.api.get(collection("Job", name), selector(labels))
+            found += [(name, job) for job in listing.get("items", [])]
+        return found
+
+    def _platforms(self) -> set[str]:
+        """What the nodes run on, as far as this account may see them."""
+        try:
+            nodes = self.api.get("/api/v1/nodes").get("items", [])
+        except ApiError:
+            return set()
+        infos = [node.get("status", {}).get("nodeInfo", {}) for node in nodes]
+        return {f"{info.get('operatingSystem')}/{info.get('architecture')}" for info in infos}
+
+    @contextlib.contextmanager
+    def _answers(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            trouble = forbidden(error, self.api.namespace)
+            raise EngineError(trouble.message, trouble.hint) from None
+        except Unreachable as error:
+            raise self._no_answer(error) from None
+
+    def _no_answer(self, error: Unreachable) -> EngineError:
+        return EngineError(
+            f"the API server {self.api.server} does not answer: {error}",
+            "`kubectl cluster-info` tells whether it is the server or the way there",
+        )
+
+
+class _Kept:
+    """Whether a run's objects stay: they are another's, or out of reach."""
+
+    keep = False

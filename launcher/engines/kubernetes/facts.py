@@ -1,0 +1,71 @@
+"""What the cluster and its Jobs are, as people and the rest of dltpod are told of them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from launcher.engines.kubernetes.names import LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
+from launcher.engines.kubernetes.outcome import finished
+from launcher.engines.protocol import Running
+from launcher.errors import AlreadyRunning
+from launcher.plan.values import EngineFacts
+
+KNOWS_FAILURE_POLICY = (1, 26)
+"""From this server on a Job can have its evicted pod replaced without counting a failure."""
+
+
+def already_running(source: str, job: Mapping[str, Any]) -> AlreadyRunning:
+    row = described(job)
+    return AlreadyRunning(
+        f"{source} is already running: run {row.run_id}, since {row.started} (Job {row.container})",
+        f"`dltpod stop {source} --engine kubernetes` stops it, --wait waits",
+    )
+
+
+def described(job: Mapping[str, Any]) -> Running:
+    metadata, status = job["metadata"], job.get("status", {})
+    labels = metadata.get("labels") or {}
+    active = bool(status.get("active"))
+    return Running(
+        project=str(labels.get(LABEL_PROJECT, "")),
+        source=str(labels.get(LABEL_SOURCE, "")),
+        run_id=run_of(job),
+        container=str(metadata.get("name", "")),
+        started=str(status.get("startTime") or metadata.get("creationTimestamp", "")),
+        state="exited" if finished(job) else "running" if active else "created",
+    )
+
+
+def run_of(job: Mapping[str, Any]) -> str:
+    """A run's id. A CronJob's run has none of ours: its Job's name is as good."""
+    metadata = job["metadata"]
+    return str((metadata.get("labels") or {}).get(LABEL_RUN) or metadata.get("name", ""))
+
+
+def facts_of(version: Mapping[str, Any], platforms: set[str]) -> EngineFacts:
+    found = f"{version.get('major', '')}.{re.sub('[^0-9].*', '', str(version.get('minor', '')))}"
+    facts = EngineFacts(
+        name=f"Kubernetes {version.get('gitVersion', '')}".strip(),
+        version=found,
+        remote=True,
+        own_hosts=True,
+        platform="linux/amd64" if not platforms or "linux/amd64" in platforms else sorted(platforms)[0],
+        enforces=frozenset({"memory", "cpus", "storage"}),
+    )
+    problems = ["the limit of processes is the cluster's own (kubelet: podPidsLimit)"]
+    if version_of(facts) < KNOWS_FAILURE_POLICY:
+        problems.append(goes_without(facts))
+    return EngineFacts(**{**facts.__dict__, "problems": tuple(problems)})
+
+
+def goes_without(facts: EngineFacts) -> str:
+    return (
+        f"Kubernetes {facts.version} knows no podFailurePolicy: an evicted run is tried again by dltpod, "
+        "not by the cluster"
+    )
+
+
+def version_of(facts: EngineFacts) -> tuple[int, ...]:
+    return tuple(int(part) for part in facts.version.split(".") if part.isdigit())

@@ -1,0 +1,340 @@
+"""Supervises one Job from its creation to its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from launcher.config.units import parse_duration
+from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
+from launcher.engines.kubernetes.logs import Follower
+from launcher.engines.kubernetes.names import LABEL_RUN
+from launcher.engines.kubernetes.outcome import (
+    Trouble,
+    View,
+    conclusion,
+    deadline_exceeded,
+    given_up,
+    job_trouble,
+    pod_trouble,
+    view,
+    with_start_timeout,
+)
+from launcher.engines.kubernetes.paths import collection, item
+from launcher.engines.kubernetes.refusals import forbidden
+from launcher.engines.kubernetes.watch import PodWatch, Seen
+from launcher.engines.log import LogFile, Sorter
+from launcher.engines.protocol import Ended, Observer, StopRequest
+from launcher.plan.values import JobPlan
+from runner.contract import Event, FailureKind
+
+TICK_SECONDS = 0.2
+_LOOK_SECONDS = 2.0
+"""Between two looks at why a pod doesn't start."""
+_PASSING_SECONDS = 15.0
+"""How long a trouble that mostly passes is not told."""
+_DRAIN_SECONDS = 10.0
+"""How long the log may bring nothing new after the container's end."""
+_AFTER_STOP_SECONDS = 30.0
+"""How long the end of a stopped pod is waited for, over its own grace."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long what may pass by itself is waited for, in seconds."""
+
+    server: float = 120.0
+    """The API server gives no answer."""
+    node: float = 300.0
+    """The node that the pod runs on gives no sign: so long Kubernetes itself waits."""
+
+
+class Job:
+    """A Job that exists. ``run`` supervises it to its end and leaves its removal to others."""
+
+    def __init__(
+        self,
+        api: Api,
+        namespace: str,
+        name: str,
+        plan: JobPlan,
+        observer: Observer,
+        stop: StopRequest,
+        *,
+        replaces: bool,
+        patience: Patience,
+    ) -> None:
+        self._api, self._namespace, self._name = api, namespace, name
+        self._plan, self._observer, self._stop = plan, observer, stop
+        self._replaces = replaces
+        self._patience = patience
+        self._start_timeout = parse_duration(plan.kubernetes.start_timeout)
+        self._log = LogFile(plan.log_file)
+        self._sorter = Sorter(plan.job.token, self._log, observer.event, observer.log)
+        self._view: View | None = None
+        self._uid = ""
+        self._done: set[str] = set()
+        self._reader: threading.Thread | None = None
+        self._follower: Follower | None = None
+        self._over = threading.Event()
+        self._asked: FailureKind | None = None
+        self._stop_at = 0.0
+        self._killed = False
+        self._waiting_since = time.monotonic()
+        self._look_at = 0.0
+        self._trouble: Trouble | None = None
+        self._lost_since: float | None = None
+        self._unanswered = False
+        self.left_running = False
+        """Whether the pod may still run: its node or the API server is out of reach."""
+
+    def run(self) -> Ended:
+        """Watch it to its end. Raises EngineError nowhere: what goes wrong is the job's end."""
+        labels = {LABEL_RUN: self._plan.job.run_id}
+        try:
+            with PodWatch(self._api, self._namespace, labels) as watch:
+                while True:
+                    seen = watch.next(TICK_SECONDS)
+                    ended = self._take(seen) if seen is not None else None
+                    ended = ended or self._tick(time.monotonic(), watch)
+                    if ended is not None:
+                        return ended
+        finally:
+            self._over.set()
+            self._log.close()
+
+    def _take(self, seen: Seen) -> Ended | None:
+        if seen.trouble is not None:
+            return self._out_of_reach(seen.trouble)
+        if self._unanswered:
+            self._unanswered = False
+            self._note("the API server answers again")
+        if seen.pod is None:
+            return None
+        uid = str(seen.pod["metadata"]["uid"])
+        if uid in self._done:
+            return None
+        if uid != self._uid:
+            # A replacement never starts before the one before it is over.
+            self._uid, self._view = uid, None
+        before, self._view = self._view, view(seen.pod)
+        if seen.gone and self._view.terminated is None and before is not None and before.terminated:
+            self._view = before
+        if (self._view.running or self._view.terminated) and self._reader is None:
+            self._read_log(self._view.name)
+        if self._view.running and (before is None or not before.running):
+            self._trouble = None
+        if seen.gone or self._view.over:
+            return self._pod_over(gone=seen.gone)
+        return None
+
+    def _pod_over(self, *, gone: bool) -> Ended | None:
+        assert self._view is not None
+        self._drain()
+        deadline = self._asked is None and self._deadline_exceeded()
+        if self._view.disrupted and self._replaces and self._asked is None and not deadline:
+            self._note(f"the cluster took the pod away and starts another ({self._view.disrupted})")
+            self._done.add(self._uid)
+            self._view, self._reader, self._waiting_since = None, None, time.monotonic()
+            return None
+        if gone and self._view.terminated is None and self._trouble is not None and self._asked is None:
+            # A pod that never ran and was taken away: what kept it from running is the reason.
+            return given_up(self._trouble)
+        return self._conclude(self._view, deadline=deadline)
+
+    def _conclude(self, seen: View, *, deadline: bool = False) -> Ended:
+        return conclusion(
+            seen,
+            self._sorter.result,
+            asked=self._asked,
+            deadline=deadline,
+            timeout=self._plan.timeout,
+            memory_limit=self._plan.container.memory,
+        )
+
+    def _tick(self, now: float, watch: PodWatch) -> Ended | None:
+        """What time and stop requests bring about."""
+        if now - watch.answered > self._patience.server:
+            self.left_running = True
+            return Ended(
+                None,
+                kind=FailureKind.ENGINE_GONE,
+                message=f"the API server {self._api.server} gave no answer for {self._patience.server:.0f} s",
+                hint="the job goes on in the cluster: `dltpod ps --engine kubernetes` finds it again",
+                transient=True,
+            )
+        if self._stop.gentle.is_set() and self._asked is None:
+            self._asked, self._stop_at = self._stop.reason, now
+            if not self._delete_job():
+                self._asked = None
+        if self._stop.hard.is_set() and not self._killed and self._view is not None:
+            self._killed = self._kill_pod(self._view.name)
+        if self._asked is not None:
+            return self._stopping(now)
+        if self._view is None or not (self._view.running or self._view.over):
+            return self._waiting(now)
+        return self._node(now)
+
+    def _stopping(self, now: float) -> Ended | None:
+        if self._view is None and now - self._stop_at > _LOOK_SECONDS:
+            return self._conclude(View(""))
+        if now - self._stop_at > self._plan.container.stop_grace + _AFTER_STOP_SECONDS:
+            self.left_running = True
+            assert self._view is not None
+            return self._conclude(self._view)
+        return None
+
+    def _waiting(self, now: float) -> Ended | None:
+        """The pod doesn't run yet: say why, and give up when that helps or it has taken too long."""
+        if now < self._look_at:
+            return None
+        self._look_at = now + _LOOK_SECONDS
+        found = self._why_waiting()
+        if isinstance(found, Ended):
+            return found
+        if found is not None and not (found.passing and now - self._waiting_since < _PASSING_SECONDS):
+            if self._trouble is None or found.kind is not self._trouble.kind:
+                self._note(found.message)
+                self._trouble = found
+            elif not found.vague:
+                self._trouble = found
+            if found.fatal:
+                return given_up(found)
+        waited = now - self._waiting_since
+        if waited < self._start_timeout:
+            return None
+        slow = Trouble(
+            FailureKind.UNSCHEDULABLE,
+            "the pod did not start",
+            f"`kubectl -n {self._namespace} describe job {self._name}` tells more",
+            transient=True,
+        )
+        return given_up(with_start_timeout(self._trouble or slow, waited))
+
+    def _why_waiting(self) -> Trouble | Ended | None:
+        if self._view is not None and self._view.trouble is not None:
+            return self._view.trouble
+        try:
+            if self._view is None:
+                job = self._api.get(item("Job", self._namespace, self._name))
+                if deadline_exceeded(job):
+                    return self._conclude(View(""), deadline=True)
+                return job_trouble(job, self._events("Job", self._name))
+            return pod_trouble(self._events("Pod", self._view.name)) if self._view.node else None
+        except ApiError as error:
+            if error.status == 404:
+                return Ended(
+                    None,
+                    kind=FailureKind.KILLED,
+                    message=f"killed from outside: someone deleted the Job {self._name}",
+                    hint="sync again",
+                )
+        except Unreachable:
+            pass
+        return None
+
+    def _events(self, kind: str, name: str) -> list[Mapping[str, Any]]:
+        query = {"fieldSelector": f"involvedObject.kind={kind},involvedObject.name={name}"}
+        try:
+            found = self._api.get(collection("Event", self._namespace), query).get("items", [])
+        except ApiError:
+            return []  # without the right to read events the status has to do
+        return sorted(found, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+
+    def _node(self, now: float) -> Ended | None:
+        if self._view is None or not self._view.node_lost:
+            if self._lost_since is not None:
+                self._note("the node answers again")
+            self._lost_since = None
+            return None
+        if self._lost_since is None:
+            self._lost_since = now
+            self._note(f"node {self._view.node} does not answer; waiting for it")
+        if now - self._lost_since < self._patience.node:
+            return None
+        self.left_running = True
+        return Ended(
+            None,
+            kind=FailureKind.ENGINE_GONE,
+            message=f"node {self._view.node} has not answered for {now - self._lost_since:.0f} s",
+            hint="the source stays locked until the node is back or removed (`kubectl delete node`)",
+            transient=True,
+        )
+
+    def _out_of_reach(self, error: Exception) -> Ended | None:
+        if isinstance(error, ApiError) and error.status in (401, 403):
+            return given_up(forbidden(error, self._namespace))
+        if not self._unanswered:
+            self._unanswered = True
+            self._note(f"the API server does not answer; waiting for it ({error})")
+        return None
+
+    def _read_log(self, pod: str) -> None:
+        self._follower = Follower(self._api, self._namespace, pod, self._sorter.line)
+        self._reader = threading.Thread(
+            target=self._follow, args=(self._follower,), daemon=True, name=f"log {pod}"
+        )
+        self._reader.start()
+
+    def _follow(self, follower: Follower) -> None:
+        """Read the log to its end; a connection that breaks is made anew."""
+        while not self._over.is_set():
+            last = self._view is not None and self._view.over
+            try:
+                follower.read(follow=not last)
+            except ApiError as error:
+                if error.status == 403:
+                    self._note(f"no log: {forbidden(error, self._namespace).message}")
+                if error.status in (403, 404):
+                    return
+            except Unreachable:
+                pass
+            else:
+                if last:
+                    return
+            finally:
+                self._log.flush()
+            self._over.wait(TICK_SECONDS)
+
+    def _drain(self) -> None:
+        """Wait for the log's end as long as it brings something new."""
+        reader, follower = self._reader, self._follower
+        if reader is None or follower is None:
+            return
+        seen, quiet_since = -1, time.monotonic()
+        while reader.is_alive() and not self._stop.hard.is_set():
+            if follower.lines != seen:
+                seen, quiet_since = follower.lines, time.monotonic()
+            elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
+                return
+            reader.join(TICK_SECONDS)
+
+    def _deadline_exceeded(self) -> bool:
+        try:
+            return deadline_exceeded(self._api.get(item("Job", self._namespace, self._name)))
+        except (ApiError, Unreachable):
+            return False
+
+    def _delete_job(self) -> bool:
+        """Ask for the end. In the foreground: the name stays taken until the pod is really gone."""
+        try:
+            self._api.delete(item("Job", self._namespace, self._name), propagation="Foreground")
+        except Unreachable:
+            return False
+        except ApiError as error:
+            self._note(forbidden(error, self._namespace).message)
+        return True
+
+    def _kill_pod(self, pod: str) -> bool:
+        try:
+            # One second, not none: with none the API forgets the pod while it may still run.
+            self._api.delete(item("Pod", self._namespace, pod), grace=1)
+        except (ApiError, Unreachable):
+            return False
+        return True
+
+    def _note(self, text: str) -> None:
+        self._observer.event({"event": Event.NOTE.value, "text": text})

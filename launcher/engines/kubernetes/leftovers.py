@@ -1,0 +1,127 @@
+"""Runs that went on in the cluster without their launcher: how they ended, and what they logged."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
+from launcher.engines.kubernetes.logs import Follower
+from launcher.engines.kubernetes.manifests import JOB_KEY
+from launcher.engines.kubernetes.names import LABEL_RUN
+from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, finished, view
+from launcher.engines.kubernetes.paths import collection, item, selector
+from launcher.engines.log import LogFile, Sorter
+from launcher.engines.protocol import Collected, Ended
+from launcher.untrusted import answers
+from runner.contract import FailureKind, Result
+
+_UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+
+Jobs = Iterable[tuple[str, dict[str, Any]]]
+"""Jobs, each with its namespace."""
+
+
+def collect(api: Api, jobs: Jobs, logs: Mapping[str, Path]) -> list[Collected]:
+    """The ends of the runs that are keys of ``logs``, as far as their Jobs are over.
+
+    Each one's log is read anew into its file; its Job stays. Raises ApiError, Unreachable.
+    """
+    found = []
+    for namespace, job in jobs:
+        run_id = str(job["metadata"]["labels"].get(LABEL_RUN, ""))
+        if run_id not in logs or not finished(job):
+            continue
+        pod = newest_pod(api, namespace, job)
+        told = None if pod is None else _saved_log(api, namespace, pod, logs[run_id])
+        found.append(Collected(run_id, _ended(job, pod, told), _seconds(job)))
+    return found
+
+
+def newest_pod(api: Api, namespace: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A Job's last pod, None where it has none any more."""
+    query = selector({"job-name": job["metadata"]["name"]})
+    pods = api.get(collection("Pod", namespace), query).get("items", [])
+    return max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+
+def print_log(
+    api: Api, namespace: str, pod: Mapping[str, Any], line: Callable[[str], None], *, follow: bool
+) -> None:
+    """The log of a pod without the runner's events. Raises ApiError, Unreachable."""
+    token = _token(api, namespace, pod)
+
+    def each(stream: int, text: bytes) -> None:
+        if token.encode() not in text or answers.event(text, token) is None:
+            line(text.decode("utf-8", "replace"))
+
+    Follower(api, namespace, str(pod["metadata"]["name"]), each).read(follow=follow)
+
+
+def _saved_log(api: Api, namespace: str, pod: Mapping[str, Any], file: Path) -> Result | None:
+    """The pod's log, whole, in place of what its launcher had written of it; the result that it told."""
+    file.unlink(missing_ok=True)
+    log = LogFile(file)
+    sorter = Sorter(_token(api, namespace, pod), log, lambda data: None, lambda text: None)
+    with contextlib.suppress(ApiError, Unreachable):
+        Follower(api, namespace, str(pod["metadata"]["name"]), sorter.line).read(follow=False)
+    log.close()
+    return sorter.result
+
+
+def _token(api: Api, namespace: str, pod: Mapping[str, Any]) -> str:
+    """The token that this run's events hold, from the job that its pod was given."""
+    for volume in pod["spec"].get("volumes", []):
+        name = volume.get("configMap", {}).get("name")
+        if volume.get("name") == "job" and name:
+            with contextlib.suppress(ApiError, ValueError, KeyError):
+                data = api.get(item("ConfigMap", namespace, name))["data"]
+                return str(json.loads(data[JOB_KEY])["token"])
+    return "-"
+
+
+def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result | None) -> Ended:
+    if pod is None:
+        return Ended(
+            None,
+            kind=FailureKind.RESULT_TORN,
+            message="it ended in the cluster while no dltpod watched, and its pod is gone",
+            hint="sync again: it goes on from what was loaded",
+        )
+    container = pod["spec"]["containers"][0]
+    timeout = job["spec"].get("activeDeadlineSeconds")
+    return conclusion(
+        view(pod),
+        told,
+        asked=None,
+        deadline=deadline_exceeded(job),
+        timeout=None if timeout is None else float(timeout),
+        memory_limit=_bytes(str(container["resources"]["limits"].get("memory", "0"))),
+    )
+
+
+def _seconds(job: Mapping[str, Any]) -> float:
+    """How long it took, by the cluster's clock; a Job that failed has no end of its own."""
+    status = job.get("status", {})
+    ends = [status.get("completionTime")] + [
+        c.get("lastTransitionTime") for c in status.get("conditions") or ()
+    ]
+    try:
+        start, *rest = (
+            datetime.datetime.fromisoformat(str(text)[:19])
+            for text in (status["startTime"], *filter(None, ends))
+        )
+    except (KeyError, ValueError):
+        return 0.0
+    return max(0.0, (rest[0] - start).total_seconds()) if rest else 0.0
+
+
+def _bytes(quantity: str) -> int:
+    for unit, factor in _UNITS.items():
+        if quantity.endswith(unit):
+            return int(float(quantity[: -len(unit)]) * factor)
+    return int(quantity) if quantity.isdigit() else 0

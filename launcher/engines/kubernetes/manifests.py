@@ -1,0 +1,346 @@
+"""A job's plan as Kubernetes objects, plain dicts ready for YAML or the API. Pure.
+
+The pod meets the restricted Pod Security Standard. It is the same for a rendered CronJob and for a
+run that the launcher starts; what differs is how often it is tried and how long it stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from launcher.config.units import parse_size
+from launcher.engines.kubernetes.names import (
+    CONTAINER,
+    IN_CLAIM,
+    LABEL_ACTION,
+    LABEL_PROJECT,
+    LABEL_SOURCE,
+    Names,
+    bytes_quantity,
+    cpu_quantity,
+)
+from launcher.errors import ConfigurationError
+from launcher.plan.values import JobPlan
+from runner.contract import (
+    CUSTOM_SOURCES_DIR,
+    DATA_DIR,
+    JOB_FILE,
+    SECRETS_DIR,
+    STATE_DIR,
+    ExitCode,
+    JobSpec,
+    to_json,
+)
+
+UID = 65532
+"""Nobody's uid, the same on every node. The project's owner means nothing to a cluster."""
+TERMINATION_FILE = "/dev/termination-log"
+TERMINATION_BYTES = 4096
+"""What the kubelet keeps of that file, and so the largest result."""
+JOB_KEY = "job.json"
+PASSWD_KEY = "passwd"
+PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\ndltpod:x:{UID}:{UID}:dltpod:/tmp:/sbin/nologin\n"
+"""psycopg2 asks for the uid's name unless a connection string holds a user."""
+
+_CA_BUNDLE = "/etc/dltpod/ca.crt"
+_OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", _CA_BUNDLE)
+"""Mounts that dltpod itself adds on a host, each of which has another form here."""
+_DEFAULT_CPU_REQUEST = 0.1
+
+
+def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
+    """The job as a runner in a pod is told it: no standard input to watch, a result that fits the kubelet."""
+    job = plan.job
+    destination = job.destination
+    if destination.file is not None and _keeps_state(plan):
+        inside = destination.file.lstrip("/")
+        destination = dataclasses.replace(destination, shown=f"{inside}{IN_CLAIM}{names.claim}")
+    return dataclasses.replace(
+        job,
+        destination=destination,
+        stop_on_eof=False,
+        result_file=TERMINATION_FILE,
+        result_bytes=TERMINATION_BYTES,
+        env=_without_host_bundle(job.env),
+    )
+
+
+def check_plan(plan: JobPlan) -> None:
+    """Refuse what Kubernetes can't do for this plan. Raises ConfigurationError with the way out."""
+    source = plan.job.source
+    for mount in plan.container.mounts:
+        if mount.target not in _OF_THE_HOST and not mount.target.startswith(f"{DATA_DIR}/"):
+            raise ConfigurationError(
+                f"{source}: mount {mount.source} is a folder of this host; a cluster's nodes don't have it",
+                "let the source read it over the network, or put it into custom_sources/, which images hold",
+            )
+    if plan.job.destination.file is not None and plan.kubernetes.state is None:
+        raise ConfigurationError(
+            f"{source}: destination '{plan.job.destination.type}' is a file; a pod's files vanish with it",
+            "set kubernetes.state: {size: 1Gi} for a volume that stays, or load into a database or bucket",
+        )
+
+
+def config_map(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The ConfigMap with the JobSpec, which holds no secret, and the passwd file."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": names.config_map, "labels": dict(labels)},
+        "data": {JOB_KEY: _readable(job_spec_here(plan, names)), PASSWD_KEY: PASSWD},
+    }
+
+
+def secret(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The Secret with the slice, in clear: for the API, and for a rendering that asks for it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": names.secret, "labels": dict(labels)},
+        "type": "Opaque",
+        "stringData": dict(plan.slice.files),
+    }
+
+
+def claim(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any] | None:
+    """The PersistentVolumeClaim for the state, None where none is asked for, or no state kept."""
+    state = plan.kubernetes.state
+    if state is None or not _keeps_state(plan):
+        return None
+    spec: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": _quantity(state.size)}},
+    }
+    if state.storage_class is not None:
+        spec["storageClassName"] = state.storage_class
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": names.claim, "labels": dict(labels)},
+        "spec": spec,
+    }
+
+
+def service_account(names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+    """A ServiceAccount without a token: a source has no business with the API server."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": names.service_account, "labels": dict(labels)},
+        "automountServiceAccountToken": False,
+    }
+
+
+def job(
+    plan: JobPlan, names: Names, labels: Mapping[str, str], *, retries: int, keep: float, policy: bool
+) -> dict[str, Any]:
+    """A batch/v1 Job. Seconds: ``keep`` is how long it stays when it is over.
+
+    ``retries`` is how often Kubernetes may try again by itself. ``policy`` adds a podFailurePolicy,
+    which servers from 1.26 know: an eviction is not counted, only exit code 75 is worth a retry.
+    """
+    spec: dict[str, Any] = {"backoffLimit": retries, "completions": 1, "parallelism": 1}
+    if plan.timeout is not None:
+        spec["activeDeadlineSeconds"] = math.ceil(plan.timeout)
+    spec["ttlSecondsAfterFinished"] = math.ceil(keep)
+    if policy:
+        spec["podFailurePolicy"] = pod_failure_policy()
+    spec["template"] = _template(plan, names, labels)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(names.job, labels, plan.kubernetes.annotations),
+        "spec": spec,
+    }
+
+
+def cron_job(
+    plan: JobPlan, names: Names, labels: Mapping[str, str], *, schedule: str, retries: int, keep: float
+) -> dict[str, Any]:
+    """A batch/v1 CronJob that never runs a source twice at once and catches up one missed start."""
+    made = job(plan, names, labels, retries=retries, keep=keep, policy=True)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": made["metadata"],
+        "spec": {
+            "schedule": schedule,
+            "timeZone": "Etc/UTC",
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 300,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {
+                "metadata": _metadata(None, labels, plan.kubernetes.annotations),
+                "spec": made["spec"],
+            },
+        },
+    }
+
+
+def pod_failure_policy() -> dict[str, Any]:
+    """The first rule that fits decides. An evicted runner exits with 143, so that rule comes first."""
+    return {
+        "rules": [
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            {
+                "action": "FailJob",
+                "onExitCodes": {
+                    "containerName": CONTAINER,
+                    "operator": "NotIn",
+                    "values": [int(ExitCode.TRANSIENT)],
+                },
+            },
+        ]
+    }
+
+
+def _metadata(name: str | None, labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {} if name is None else {"name": name}
+    metadata["labels"] = dict(labels)
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return metadata
+
+
+def _template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+    settings = plan.kubernetes
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": names.service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": math.ceil(plan.container.stop_grace),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "fsGroup": UID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    if plan.job.action == "sync":
+        spec["affinity"] = _one_at_a_time(labels)
+    if settings.node_selector:
+        spec["nodeSelector"] = dict(settings.node_selector)
+    if settings.tolerations:
+        spec["tolerations"] = [toleration.manifest() for toleration in settings.tolerations]
+    if settings.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    volumes, mounts = _volumes(plan, names)
+    spec["containers"] = [_container(plan, mounts)]
+    spec["volumes"] = volumes
+    return {"metadata": _metadata(None, labels, settings.annotations), "spec": spec}
+
+
+def _one_at_a_time(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Never two pods of a source at once, whoever made them.
+
+    A CronJob's controller counts only its own Jobs, so the scheduler has to hold this. All nodes
+    share one value of the topology key; pods that are over don't count.
+    """
+    return {
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "labelSelector": {
+                        "matchLabels": {
+                            key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)
+                        }
+                    },
+                    "topologyKey": "kubernetes.io/os",
+                }
+            ]
+        }
+    }
+
+
+def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
+    spec = plan.container
+    memory = bytes_quantity(spec.memory)
+    limits = {"memory": memory}
+    if spec.cpus is not None:
+        limits["cpu"] = cpu_quantity(spec.cpus)
+    requests = {
+        "cpu": cpu_quantity(min(spec.cpus or _DEFAULT_CPU_REQUEST, _DEFAULT_CPU_REQUEST)),
+        "memory": memory,
+    }
+    environment = _without_host_bundle(spec.environment)
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": spec.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(spec.command),
+        "workingDir": spec.working_dir,
+    }
+    if environment:
+        container["env"] = [{"name": name, "value": value} for name, value in environment.items()]
+    container |= {
+        "resources": {"requests": requests, "limits": limits},
+        "securityContext": {
+            "allowPrivilegeEscalation": not spec.no_new_privileges,
+            "capabilities": {"drop": list(spec.cap_drop)},
+            "readOnlyRootFilesystem": spec.read_only_root,
+            "runAsNonRoot": True,
+        },
+        "terminationMessagePath": TERMINATION_FILE,
+        "terminationMessagePolicy": "File",
+        "volumeMounts": mounts,
+    }
+    return container
+
+
+def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    scratch = _quantity(plan.kubernetes.scratch)
+    job_folder = JOB_FILE.rpartition("/")[0]
+    volumes: list[dict[str, Any]] = [
+        {"name": "job", "configMap": {"name": names.config_map, "defaultMode": 0o444}},
+        {"name": "secrets", "secret": {"secretName": names.secret, "defaultMode": 0o440}},
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": "job", "mountPath": job_folder, "readOnly": True},
+        {"name": "job", "mountPath": "/etc/passwd", "subPath": PASSWD_KEY, "readOnly": True},
+        {"name": "secrets", "mountPath": SECRETS_DIR, "readOnly": True},
+    ]
+    for tmpfs in plan.container.tmpfs:
+        if tmpfs.target in (SECRETS_DIR, STATE_DIR, DATA_DIR):
+            continue
+        name = tmpfs.target.strip("/").replace("/", "-")
+        # On the node's disk, not in memory: here scratch in memory would count as the source's own.
+        volumes.append({"name": name, "emptyDir": {"sizeLimit": bytes_quantity(tmpfs.size)}})
+        mounts.append({"name": name, "mountPath": tmpfs.target})
+    if plan.kubernetes.state is None:
+        volumes.append({"name": "state", "emptyDir": {"sizeLimit": scratch}})
+        mounts.append({"name": "state", "mountPath": STATE_DIR})
+    else:
+        kept = {"persistentVolumeClaim": {"claimName": names.claim}}
+        lost = {"emptyDir": {"sizeLimit": scratch}}
+        volumes.append({"name": "state", **(kept if _keeps_state(plan) else lost)})
+        mounts.append({"name": "state", "mountPath": STATE_DIR, "subPath": "state"})
+        if plan.job.destination.file is not None:
+            mounts.append({"name": "state", "mountPath": DATA_DIR, "subPath": "data"})
+    return volumes, mounts
+
+
+def _keeps_state(plan: JobPlan) -> bool:
+    """A check writes nothing that is worth a volume."""
+    return plan.job.action == "sync"
+
+
+def _quantity(size: str) -> str:
+    """A size as Docker reads it in Kubernetes' units: ``512m`` would be half a byte there."""
+    return bytes_quantity(parse_size(size))
+
+
+def _readable(job: JobSpec) -> str:
+    return json.dumps(json.loads(to_json(job)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_host_bundle(environment: Mapping[str, str]) -> dict[str, str]:
+    """The host's certificates stay on the host: a variable that names their place would name nothing."""
+    return {name: value for name, value in environment.items() if value != _CA_BUNDLE}

@@ -1,0 +1,212 @@
+"""Joins what a source's entry, code and destination ask for into one Environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Parsed
+from packaging.utils import canonicalize_name
+
+from launcher.config.destinations import destination_extra
+from launcher.config.models import Project, Source
+from launcher.environment import core_sources, duckdb_version, local_packages, module_names, requirement_files
+from launcher.environment.dlt_versions import Release, choose, is_extra, parse
+from launcher.environment.values import (
+    DEFAULT_DLT,
+    Environment,
+    LocalPackage,
+    Requirement,
+    Verified,
+    VerifiedSource,
+)
+from launcher.errors import ConfigurationError, near_miss
+
+
+def describe(
+    project: Project,
+    source: Source,
+    *,
+    base_identity: str,
+    platform: str = "linux/amd64",
+    base_image: str | None = None,
+    dlt_version: str | None = None,
+    destination_type: str | None = None,
+    destination_extras: Sequence[str] | None = None,
+    verified: Verified | None = None,
+    with_lock: bool = True,
+    locked: bool = False,
+) -> Environment:
+    """The environment of one source: what its entry, its code's own files and its destination ask for.
+
+    Reads the project's files and, where a verified source is named, the repository of those; asks no
+    registry. ``dlt_version`` overrides ``container.dlt``; ``destination_type`` is dlt's type where the
+    destination has a name of its own, ``destination_extras`` the dlt extras that it needs where these are
+    more than the type's own.
+    ``locked`` refuses a missing or stale lock.
+    Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
+    dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
+    """
+    base_image = base_image or project.base_image.replace("{python}", source.container.python)
+    destination_type = destination_type or source.destination
+    container = source.container
+    place = origin(project, source)
+    wrong = module_names.fault(source.dlt_native.source_module)
+    if wrong is not None:
+        raise ConfigurationError(f"{place}: {wrong[0]}", wrong[1])
+    asked = dlt_version or container.dlt or DEFAULT_DLT
+    release = choose(asked, container.python, source=source.name)
+    notes: list[str] = []
+
+    if destination_extras is None:
+        named = destination_extra(destination_type)
+        destination_extras = (named,) if named else ()
+    extras: set[str] = {"parquet"}
+    extras |= {canonicalize_name(name) for name in destination_extras if is_extra(release, name)}
+    verified_names: list[str] = []
+    unknown: list[str] = []
+    for name in container.extras:
+        if is_extra(release, name):
+            extras.add(canonicalize_name(name))
+        elif verified is not None and name in verified.names():
+            verified_names.append(name)
+        else:
+            unknown.append(name)
+    if unknown:
+        raise _unknown_extra(unknown[0], release, verified, place, source)
+
+    module = source.dlt_native.source_module
+    top = module.split(".")[0]
+    custom = requirement_files.is_custom(project.custom_sources, module)
+    if custom:
+        extras |= core_sources.extras_of(requirement_files.code_of(project.custom_sources, module))
+    elif (extra := core_sources.extra_of(module)) is not None:
+        extras.add(extra)
+
+    requirements: list[Requirement] = [
+        requirement_files.check(text, place) for text in container.requirements
+    ]
+    if custom:
+        requirements.extend(requirement_files.of_module(project.custom_sources, module, root=project.root))
+    elif (
+        verified is not None
+        and top not in core_sources.EXTRAS
+        and top not in ("dlt", *verified_names)
+        and not _accounted(top, requirements)
+        and _has(verified, top)
+    ):
+        verified_names.append(top)
+        notes.append(
+            f"source '{source.name}': module '{top}' is taken from dlt's verified sources;"
+            f" 'container.extras: [{top}]' pins that"
+        )
+    for name in verified_names:
+        assert verified is not None
+        requirements.extend(verified.requirements(name))
+        extras |= core_sources.extras_of(verified.code(name))
+
+    local: list[LocalPackage] = []
+    for requirement in requirements:
+        if requirement_files.is_path(requirement.text):
+            local.append(local_packages.find(requirement, project.root))
+    if destination_type in ("duckdb", "ducklake"):
+        pin = duckdb_version.pin(project, source, requirements)
+        if pin is not None:
+            requirements.append(pin)
+
+    system = set(container.system_packages)
+    if any("git+" in item.text for item in requirements) and "git" not in system:
+        system.add("git")
+        notes.append(f"source '{source.name}': Debian's git is added, for its git+ requirement")
+
+    environment = Environment(
+        base_image=base_image,
+        base_identity=base_identity,
+        python=container.python,
+        dlt=str(parse(asked, source=source.name)),
+        dlt_origin=f"container.dlt, {place}"
+        if container.dlt
+        else "the dlt that this dltpod brings (container.dlt sets another)",
+        dlt_extras=tuple(sorted(extras)),
+        requirements=tuple(dict.fromkeys(requirements)),
+        local_packages=tuple(dict.fromkeys(local)),
+        verified=tuple(
+            VerifiedSource(name, verified.commit(name))
+            for name in dict.fromkeys(verified_names)
+            if verified is not None
+        ),
+        system_packages=tuple(sorted(system)),
+        platform=platform,
+        sources=(source.name,),
+        notes=tuple(notes),
+    )
+    if not with_lock:
+        return environment
+    from launcher.environment.locks import attach
+
+    return attach(project, source, environment, locked=locked)
+
+
+def destination_of(
+    project: Project, source: Source, environ: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """dlt's type of a source's destination, and the dlt extras that it needs. Raises ConfigurationError.
+
+    ``environ`` is the process's own; the project's ``.env`` is read under it. A folder of this host needs no
+    driver of a cloud.
+    """
+    from launcher.secrets.gather import destination_extras, destination_for, read_environment
+
+    both = read_environment(project, environ)
+    destination = destination_for(project, source, both)
+    if destination.type == "filesystem" and destination.file is not None:
+        return destination.type, ()
+    return destination.type, destination_extras(project, source, both)
+
+
+def origin(project: Project, source: Source) -> str:
+    """``sources.yml:12 (jira_issues)``."""
+    line = project.lines.get(source.name)
+    return f"{project.file.name}:{line} ({source.name})" if line else f"{project.file.name} ({source.name})"
+
+
+def _accounted(top: str, requirements: list[Requirement]) -> bool:
+    """Whether a requirement's own name, or the path or address of a local or git one, may bring ``top``."""
+    for requirement in requirements:
+        if requirement_files.is_path(requirement.text) or requirement_files.is_direct(requirement.text):
+            if canonicalize_name(top) in canonicalize_name(requirement.text.replace("/", "-")):
+                return True
+            continue
+        try:
+            if canonicalize_name(Parsed(requirement.text).name) == canonicalize_name(top):
+                return True
+        except InvalidRequirement:
+            continue
+    return False
+
+
+def _has(verified: Verified, name: str) -> bool:
+    """Whether the repository has the source. One that can't be had has nothing: nobody asked for it."""
+    try:
+        return name in verified.names()
+    except ConfigurationError:
+        return False
+
+
+def _unknown_extra(
+    name: str, release: Release, verified: Verified | None, place: str, source: Source
+) -> ConfigurationError:
+    names: set[str] = set(release.extras)
+    if verified is not None:
+        names |= set(verified.names())
+    near = near_miss(name, names)
+    return ConfigurationError(
+        f"{place}: '{name}' is neither an extra of dlt {release.version} nor a verified source{near}",
+        "a package from an index goes into container.requirements",
+    )
+
+
+def repository_root(project: Project) -> Path:
+    """The project's root, with links followed: origins are told relative to it."""
+    return project.root.resolve()

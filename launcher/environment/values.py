@@ -1,0 +1,105 @@
+"""What an image must hold for a source, as a value; its digest is the image's tag."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from launcher.environment.requirement import Requirement as Requirement
+
+if TYPE_CHECKING:
+    pass
+
+DEFAULT_PYTHON = "3.13"
+DEFAULT_DLT = "1.31.0"
+OLDEST_DLT = "1.18.0"
+RECIPE = 8
+"""Counts up when the Dockerfile's steps change what equal inputs give: that rebuilds all environments."""
+
+
+@dataclass(frozen=True)
+class LocalPackage:
+    """A package built from the project's folder; ``digest`` is that of its content."""
+
+    path: str
+    """Relative to the project's root."""
+    digest: str
+
+
+@dataclass(frozen=True)
+class VerifiedSource:
+    """A directory of the verified-sources repository, at a commit or with a content digest."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Every input of an image. Equal environments are one image. What isn't compared is no input."""
+
+    base_image: str
+    base_identity: str
+    """The base image's own digest or id, as the engine tells it."""
+    python: str
+    dlt: str
+    """A version specifier: ``==1.31.0``."""
+    dlt_extras: tuple[str, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    local_packages: tuple[LocalPackage, ...] = ()
+    verified: tuple[VerifiedSource, ...] = ()
+    system_packages: tuple[str, ...] = ()
+    lock: str | None = None
+    """The text of the hashed requirements file, where there is one."""
+    platform: str = "linux/amd64"
+    dlt_origin: str = field(default="", compare=False)
+    """What asks for this dlt, for messages about conflicts."""
+    sources: tuple[str, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What people should know of how this came about."""
+
+    @property
+    def inputs(self) -> dict[str, object]:
+        """What the digest is of, sorted; origins and order don't count."""
+        inputs = asdict(self)
+        del inputs["sources"], inputs["notes"], inputs["dlt_origin"]
+        # A name may stand for different images on two machines; its identity does not.
+        del inputs["base_image"]
+        inputs["requirements"] = sorted({r.text for r in self.requirements})
+        for name in ("dlt_extras", "system_packages"):
+            inputs[name] = sorted(set(inputs[name]))
+        for name, key in (("local_packages", "path"), ("verified", "name")):
+            inputs[name] = sorted(inputs[name], key=lambda item: item[key])
+        inputs["recipe"] = RECIPE
+        return inputs
+
+    @property
+    def digest(self) -> str:
+        """Twelve bytes of SHA-256, as hex, over every input."""
+        return hashlib.sha256(json.dumps(self.inputs, sort_keys=True).encode()).hexdigest()[:24]
+
+    @property
+    def dlt_requirement(self) -> str:
+        """``dlt[duckdb,parquet]==1.31.0``."""
+        extras = f"[{','.join(sorted(set(self.dlt_extras)))}]" if self.dlt_extras else ""
+        return f"dlt{extras}{self.dlt}"
+
+
+class Verified(Protocol):
+    """A repository of verified sources, as far as a description needs it (see ``verified``)."""
+
+    def names(self) -> Collection[str]:
+        """The sources that it has. Raises ConfigurationError where it can't be had."""
+
+    def commit(self, name: str) -> str:
+        """The commit, or the content digest, of a source's folder."""
+
+    def requirements(self, name: str) -> tuple[Requirement, ...]:
+        """What the source's own requirements.txt asks for."""
+
+    def code(self, name: str) -> Collection[Path]:
+        """The source's Python files."""

@@ -1,0 +1,196 @@
+"""dlt's verified sources."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from launcher.config.models import VerifiedSources
+from launcher.environment import local_packages, requirement_files
+from launcher.environment.requirement import Requirement
+from launcher.errors import ConfigurationError, without_credentials
+from launcher.host import rights
+from launcher.untrusted import clean
+
+FOLDER = "sources"
+"""Where the repository keeps them: ``sources/<name>/__init__.py``, with its ``requirements.txt``."""
+
+
+class Repository:
+    """A repository of verified sources, at one ref, or a local work tree as it stands.
+
+    A git URL is fetched once per ref into ``~/.cache/dltpod/verified`` and read from there afterwards,
+    without a network; ``refresh`` fetches it again.
+    Every method raises ConfigurationError where it can't be had.
+    """
+
+    def __init__(
+        self,
+        settings: VerifiedSources,
+        *,
+        root: Path,
+        environ: Mapping[str, str],
+        say: Callable[[str], None] = lambda line: None,
+        refresh: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._root = root
+        self._environ = environ
+        self._say = say
+        self._refresh = refresh
+        self._tree: Path | None = None
+        self._commit: str | None = None
+
+    def names(self) -> Collection[str]:
+        tree = self._open()
+        return {
+            entry.name
+            for entry in (tree / FOLDER).iterdir()
+            if re.match(r"^[A-Za-z]\w*$", entry.name) and (entry / "__init__.py").is_file()
+        }
+
+    def commit(self, name: str) -> str:
+        folder = self._open() / FOLDER / name
+        return self._commit or f"content:{local_packages.content_digest(folder, self._root)}"
+
+    def requirements(self, name: str) -> tuple[Requirement, ...]:
+        tree = self._open()
+        file = tree / FOLDER / name / "requirements.txt"
+        if not file.is_file():
+            return ()
+        found = []
+        for item in requirement_files.of_file(file, root=tree):
+            origin = f"verified source {name}, requirements.txt:{item.origin.rpartition(':')[2]}"
+            if requirement_files.is_path(item.text):
+                raise ConfigurationError(
+                    f"{origin}: this requirement is a path", "a verified source can bring no local package"
+                )
+            found.append(Requirement(item.text, origin))
+        return tuple(found)
+
+    def code(self, name: str) -> Collection[Path]:
+        return sorted((self._open() / FOLDER / name).rglob("*.py"))
+
+    def copy(self, name: str, to: Path) -> None:
+        local_packages.copy(self._open() / FOLDER / name, to, self._root)
+
+    def _open(self) -> Path:
+        if self._tree is None:
+            self._tree = self._find()
+            if not (self._tree / FOLDER).is_dir():
+                tree, self._tree = self._tree, None
+                raise ConfigurationError(
+                    f"verified_sources: {self._shown()} has no folder '{FOLDER}/'",
+                    f"{tree} should look like dlt's verified-sources repository",
+                )
+        return self._tree
+
+    def _find(self) -> Path:
+        location = self._settings.location
+        place = local_folder(self._settings, self._root)
+        if place is not None:
+            local = place.resolve()
+            if local.is_dir() and not (local / "HEAD").is_file():
+                return local
+            if not local.is_dir():
+                raise ConfigurationError(
+                    f"verified_sources.location: '{location}' is not there",
+                    "give a git URL or a local work tree",
+                )
+            location = str(local)
+        return self._fetched(location)
+
+    def _fetched(self, location: str) -> Path:
+        from launcher.host.cache import cache_folder
+
+        ref = self._settings.ref
+        key = hashlib.sha256(f"{location}\0{ref}".encode()).hexdigest()[:16]
+        folder = cache_folder(self._environ) / "verified" / key
+        stamp = folder / "commit"
+        if stamp.is_file() and not self._refresh:
+            self._commit = stamp.read_text().strip()
+            with contextlib.suppress(OSError):
+                stamp.touch()  # `dltpod gc` goes by it.
+            return folder / self._commit
+        folder.mkdir(parents=True, exist_ok=True)
+        self._say(f"fetching verified sources: {self._shown()} at {ref}")
+        work = folder / f"fetch-{os.getpid()}"
+        try:
+            self._git("init", "-q", str(work))
+            self._git("-C", str(work), "fetch", "-q", "--depth", "1", location, ref)
+            commit = self._git("-C", str(work), "rev-parse", "FETCH_HEAD^{commit}").strip()
+            target = folder / commit
+            if not target.is_dir():
+                self._git("-C", str(work), "checkout", "-q", "FETCH_HEAD", "--", FOLDER)
+                shutil.rmtree(work / ".git")
+                work.rename(target)
+        except _GitFailed as failed:
+            if stamp.is_file():
+                self._say("the verified sources can't be fetched: using the ones fetched before")
+                self._commit = stamp.read_text().strip()
+                return folder / self._commit
+            missing = (
+                "couldn't find remote ref" in failed.text
+                or "pathspec" in failed.text
+                or "not our ref" in failed.text
+            )
+            raise ConfigurationError(
+                f"verified_sources: {self._shown()} "
+                + (f"has no ref '{ref}'" if missing else f"can't be fetched: {failed.text}"),
+                "verified_sources: {location: <git URL or folder>, ref: <branch, tag or commit>}",
+            ) from None
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        partial = folder / f"commit-{os.getpid()}"
+        partial.write_text(commit)
+        partial.rename(stamp)
+        self._commit = commit
+        return target
+
+    def _git(self, *arguments: str) -> str:
+        environment = {**self._environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                ["git", "-c", "advice.detachedHead=false", *arguments],
+                **rights.command(environment),
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+                errors="replace",
+            )
+        except FileNotFoundError:
+            raise ConfigurationError(
+                "verified sources are fetched with git, which is not there",
+                "install git (Debian: apt-get install git)",
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise _GitFailed("no answer within 10 minutes") from None
+        if done.returncode != 0:
+            lines = [clean.line(line) for line in done.stderr.splitlines() if line.strip()]
+            fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
+            raise _GitFailed(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
+        return str(done.stdout)
+
+    def _shown(self) -> str:
+        return without_credentials(self._settings.location)
+
+
+class _GitFailed(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def local_folder(settings: VerifiedSources, root: Path) -> Path | None:
+    """The folder that the settings name, from ``root``; None where they name an address."""
+    location = settings.location
+    if "://" in location or re.match(r"^[\w.-]+@[\w.-]+:", location):
+        return None
+    return root / Path(location).expanduser()

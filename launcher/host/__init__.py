@@ -1,0 +1,1 @@
+"""This machine: whose rights files are touched with, who containers run as, which launchers live."""

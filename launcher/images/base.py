@@ -1,0 +1,149 @@
+"""The image that everything stands on: there, else pulled, else the one made from Debian packages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher.errors import BuildError, EngineError
+from launcher.host.rights import as_caller
+from launcher.images.registry import reason
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+DEFAULT_TEMPLATE = "python:{python}-slim"
+LOCAL_TEMPLATE = "dltpod/base:{python}"
+"""What scripts/base-image makes."""
+LABEL_IDENTITY = "dltpod.identity"
+"""On that image: a digest of its packages and versions, so that two machines' are known to be alike."""
+MADE_FROM_DEBIAN = ("3.13", "3.11")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base image that is there. ``identity`` is its digest in its registry, else its local id."""
+
+    reference: str
+    identity: str
+
+
+def find(
+    client: DockerClient,
+    template: str,
+    python: str,
+    say: Callable[[str], None],
+    *,
+    newer: bool = False,
+    record: Path | None = None,
+) -> Base:
+    """The base image for a Python version.
+
+    One that is there is used as it is, and no registry is asked (``newer`` asks for a newer one first). The
+    one that scripts/base-image made stands in for the default name only: who names a mirror wants that.
+    With a folder to ``record`` in, one that is not there is only asked for its digest, once: its layers come
+    when something is built on it, and never where the project's registry has the finished image.
+    Raises BuildError where there is none and none can be pulled, EngineError where the engine is gone.
+    """
+    named = template.replace("{python}", python)
+    local = LOCAL_TEMPLATE.replace("{python}", python)
+    why = ""
+    if newer:
+        why = _pull(client, named, say)
+    for reference in (named, local) if template == DEFAULT_TEMPLATE else (named,):
+        base = _present(client, reference)
+        if base is not None:
+            return base
+    if record is not None and (base := _named(client, named, record, newer)) is not None:
+        return base
+    if not newer:
+        why = _pull(client, named, say)
+        base = _present(client, named)
+        if base is not None:
+            return base
+    if template == DEFAULT_TEMPLATE and python not in MADE_FROM_DEBIAN:
+        choices = " or ".join(f"'{item}'" for item in MADE_FROM_DEBIAN)
+        hint = f"container.python: {choices} can be made from Debian packages"
+    elif template == DEFAULT_TEMPLATE:
+        hint = f"make one from Debian packages: {way_out(python)}"
+    else:
+        hint = "check base_image: in sources.yml and 'docker login'"
+    raise BuildError(f"base image {named} is not there and can't be pulled{why}", hint)
+
+
+@as_caller()
+def way_out(python: str) -> str:
+    """The command that makes a base image, in a clone or with an installed dltpod."""
+    here = Path(__file__).resolve().parent.parent
+    if (here.parent / "Makefile").is_file():
+        return "make base-image" + (f" PYTHON={python}" if python != MADE_FROM_DEBIAN[0] else "")
+    return f"sudo bash {here / 'assets' / 'base-image'} {python}"
+
+
+def _present(client: DockerClient, reference: str) -> Base | None:
+    from docker.errors import APIError, ImageNotFound
+    from requests.exceptions import RequestException
+
+    try:
+        found = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound:
+        return None
+    except (APIError, RequestException) as error:
+        raise EngineError(
+            "the Docker Engine does not answer", f"start it, or set DOCKER_HOST ({type(error).__name__})"
+        ) from None
+    labels = (found.get("Config") or {}).get("Labels") or {}
+    digests = [item.partition("@") for item in sorted(found.get("RepoDigests") or ())]
+    # The digest that this name's own registry gives is what a machine without the image would be told.
+    own = [digest for name, _, digest in digests if _familiar(name) == _familiar(_split(reference)[0])]
+    # Podman gives an image of no registry a digest too, as localhost/…
+    others = [digest for name, _, digest in digests if not name.startswith("localhost/")]
+    named = [*own, *filter(None, [labels.get(LABEL_IDENTITY)]), *others, str(found["Id"])]
+    return Base(reference, named[0])
+
+
+def _familiar(name: str) -> str:
+    """A repository's name as Docker shows it; Podman writes Docker Hub out."""
+    return name.removeprefix("docker.io/").removeprefix("library/")
+
+
+def _named(client: DockerClient, reference: str, folder: Path, newer: bool) -> Base | None:
+    """The image by the digest that its registry gives it, asked for once and kept in ``folder``."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    file = folder / hashlib.sha256(reference.encode()).hexdigest()[:24]
+    if file.is_file() and not newer:
+        identity = file.read_text(encoding="utf-8").strip()
+    else:
+        try:
+            identity = client.api.inspect_distribution(reference)["Descriptor"]["digest"]  # type: ignore[no-untyped-call]
+        except (DockerException, RequestException, KeyError):
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(identity, encoding="utf-8")
+    return Base(f"{reference}@{identity}", identity)
+
+
+def _pull(client: DockerClient, reference: str, say: Callable[[str], None]) -> str:
+    """Tries to pull; an empty text, or why it could not be."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    say(f"pulling {reference}")
+    try:
+        client.images.pull(*_split(reference))
+    except (APIError, DockerException, RequestException) as error:
+        say(f"{reference} can't be pulled")
+        return f" ({reason(error)})"
+    return ""
+
+
+def _split(reference: str) -> tuple[str, str | None]:
+    name, _, tag = reference.rpartition(":")
+    if not name or "/" in tag:
+        return reference, "latest"
+    return name, tag

@@ -1,0 +1,153 @@
+"""Images: present, pulled from the registry, or built. The seam that everything else uses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from launcher.environment.values import Environment
+from launcher.errors import BuildError
+from launcher.host.cache import cache_folder
+from launcher.images import base as bases
+from launcher.images.cache import build_lock, note_use
+from launcher.images.options import ImageOptions
+from launcher.images.tags import Image, image_of, inspect, source_tag
+
+if TYPE_CHECKING:
+    from launcher.config.models import Source
+    from launcher.environment.verified_sources import Repository
+    from launcher.images.base import Base
+
+
+class Images(Protocol):
+    def ensure(self, environment: Environment) -> Image:
+        """The image for an environment: the one that is there, else pulled, else built.
+
+        Raises BuildError, EngineError, ConfigurationError.
+        """
+
+
+class DockerImages:
+    """Images of one project on a Docker Engine."""
+
+    def __init__(self, options: ImageOptions) -> None:
+        self.options = options
+        self._bases: dict[str, Base] = {}
+        self._repository: Repository | None = None
+
+    def describe(
+        self,
+        source: Source,
+        *,
+        platform: str = "linux/amd64",
+    ) -> Environment:
+        """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
+        from launcher.environment.describe import describe, destination_of
+
+        kind, extras = destination_of(self.options.project, source, self.options.environ)
+        base = self.base(source.container.python)
+        return describe(
+            self.options.project,
+            source,
+            base_image=base.reference,
+            base_identity=base.identity,
+            platform=platform,
+            destination_type=kind,
+            destination_extras=extras,
+            verified=self.verified,
+            locked=self.options.locked,
+        )
+
+    def share(self, other: DockerImages) -> None:
+        """Take over what ``other`` has found out already: base images, and the verified sources."""
+        self._bases = other._bases
+        self._repository = other.verified
+
+    def base(self, python: str) -> Base:
+        """The base image for a Python version, looked for once. Raises BuildError, EngineError."""
+        if python not in self._bases:
+            options = self.options
+            by_digest = options.project.registry or not options.pull
+            self._bases[python] = bases.find(
+                options.client,
+                options.project.base_image,
+                python,
+                options.say,
+                newer=options.upgrade,
+                record=cache_folder(options.environ) / "bases" if by_digest else None,
+            )
+        return self._bases[python]
+
+    @property
+    def verified(self) -> Repository:
+        """The project's repository of verified sources; nothing is fetched before it is asked for a name."""
+        from launcher.environment.verified_sources import Repository
+
+        if self._repository is None:
+            self._repository = Repository(
+                self.options.project.verified_sources,
+                root=self.options.project.root,
+                environ=self.options.environ,
+                say=self.options.say,
+                refresh=self.options.upgrade,
+            )
+        return self._repository
+
+    def ensure(self, environment: Environment) -> Image:
+        """The image for an environment: the one that is there, else pulled, else built.
+
+        An image that is there costs one question to the engine, and no network.
+        Raises BuildError, EngineError, ConfigurationError.
+        """
+        for note in environment.notes:
+            self.options.say(note)
+        reference = source_tag(environment)
+        found = self._inspect(reference)
+        if found is not None and not self.options.upgrade:
+            image = image_of(reference, environment, found)
+        else:
+            image = self._make(reference, environment)
+        note_use(reference, self.options.environ)
+        return image
+
+    def _make(self, reference: str, environment: Environment) -> Image:
+        from launcher.images.build import Builder
+        from launcher.images.registry import try_pull
+
+        started = time.monotonic()
+        with build_lock(environment.digest, self.options.environ, self.options.say):
+            found = self._inspect(reference)
+            if found is not None and not self.options.upgrade:
+                return image_of(reference, environment, found)
+            if self.options.project.registry and not self.options.upgrade:
+                if try_pull(self.options.client, self.options.project.registry, reference, self.options.say):
+                    found = self._inspect(reference)
+                if found is not None:
+                    return image_of(reference, environment, found, seconds=time.monotonic() - started)
+            builder = Builder(self.options, self.verified)
+            builder.source(environment, reference)
+        found = self._inspect(reference)
+        if found is None:
+            raise BuildError(
+                f"the engine built {reference} and does not have it", "docker info; is its disk full?"
+            )
+        return image_of(reference, environment, found, built=True, seconds=time.monotonic() - started)
+
+    def _inspect(self, reference: str) -> Mapping[str, Any] | None:
+        return inspect(self.options.client, reference)
+
+
+def distinct(described: Sequence[Environment]) -> tuple[Environment, ...]:
+    """Equal environments as one, with all their sources' names."""
+    from dataclasses import replace
+
+    found: dict[str, Environment] = {}
+    for item in described:
+        known = found.get(item.digest)
+        found[item.digest] = (
+            item
+            if known is None
+            else replace(known, sources=(*known.sources, *item.sources), notes=(*known.notes, *item.notes))
+        )
+    return tuple(found.values())

@@ -1,0 +1,106 @@
+"""Images as the engine knows them: names, labels, and what these say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from launcher.environment.values import Environment
+from launcher.errors import EngineError
+from launcher.untrusted import answers
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+LABEL_MANAGED = "dltpod.managed"
+LABEL_KIND = "dltpod.kind"
+"""``base``, ``default``, ``environment``, ``source`` or ``deploy``."""
+LABEL_ENVIRONMENT = "dltpod.environment"
+LABEL_PACKAGES = "dltpod.packages"
+LABEL_DLT = "dltpod.dlt"
+LABEL_PYTHON = "dltpod.python"
+DEFAULT_REPOSITORY = "dltpod/default"
+ENVIRONMENT_REPOSITORY = "dltpod/environment"
+SOURCE_REPOSITORY = "dltpod/source"
+PACKAGES_FILE = "/opt/dltpod/packages.json"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that is there, ready to run."""
+
+    reference: str
+    digest: str
+    """The environment's digest."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Distribution to version, from the image's labels."""
+    built: bool = False
+    seconds: float = 0.0
+    gateway: str = ""
+    """The image of the egress gateway, where the source asks for one."""
+
+
+def source_tag(environment: Environment) -> str:
+    """``dltpod/source:<environment's digest>-<runner's digest>``."""
+    from launcher.images.contexts import runner_digest
+
+    return f"{SOURCE_REPOSITORY}:{environment.digest}-{runner_digest()}"
+
+
+def environment_tag(environment: Environment) -> str:
+    return f"{ENVIRONMENT_REPOSITORY}:{environment.digest}"
+
+
+def inspect(client: DockerClient, reference: str) -> Mapping[str, Any] | None:
+    """What the engine knows of an image; None where it has none. Raises EngineError."""
+    from docker.errors import APIError, ImageNotFound
+    from requests.exceptions import RequestException
+
+    try:
+        found: Mapping[str, Any] = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+    except ImageNotFound:
+        return None
+    except (APIError, RequestException) as error:
+        raise EngineError(
+            f"the Docker Engine does not answer ({type(error).__name__})", "start it, or set DOCKER_HOST"
+        ) from None
+    return found
+
+
+def labels_of(found: Mapping[str, Any]) -> Mapping[str, str]:
+    return (found.get("Config") or {}).get("Labels") or {}
+
+
+def packages_of(found: Mapping[str, Any] | None) -> dict[str, str]:
+    """The versions of an image's packages by name, as its label tells them; none without it."""
+    try:
+        return answers.packages(labels_of(found or {}).get(LABEL_PACKAGES, "{}"))
+    except answers.Unfit:
+        return {}
+
+
+def image_of(
+    reference: str,
+    environment: Environment,
+    found: Mapping[str, Any] | None,
+    *,
+    built: bool = False,
+    seconds: float = 0.0,
+) -> Image:
+    """An environment's image by what the engine knows of it, ``found``; None where the engine has it not."""
+    return Image(reference, environment.digest, packages_of(found), built=built, seconds=seconds)
+
+
+def platform_of(client: DockerClient) -> str:
+    """The engine's own platform: ``linux/amd64``. Raises EngineError."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        version = client.version()
+    except (DockerException, RequestException) as error:
+        raise EngineError(
+            f"the Docker Engine does not answer ({type(error).__name__})", "start it, or set DOCKER_HOST"
+        ) from None
+    return f"{version['Os']}/{version['Arch']}"

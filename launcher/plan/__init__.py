@@ -1,0 +1,1 @@
+"""What will be done, as frozen values. Nothing here does any of it."""

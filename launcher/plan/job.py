@@ -1,0 +1,298 @@
+"""From everything that was gathered to the plan of one job. Pure: dry run, renderers and engines share it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from launcher.config.forms import split_mount
+from launcher.config.rules import mount_source
+from launcher.config.units import parse_duration, parse_size
+from launcher.host.user import Caller
+from launcher.plan.egress import destination_entries
+from launcher.plan.hardening import harden
+from launcher.plan.values import ContainerSpec, Host, JobPlan, Mount, Tmpfs
+from launcher.secrets import destinations
+from launcher.secrets.values import Slice
+from runner.contract import (
+    CONFIG_FILE,
+    CUSTOM_SOURCES_DIR,
+    DATA_DIR,
+    ENV_REFERENCE,
+    RUNNER_DIR,
+    SECRETS_DIR,
+    SECRETS_FILE,
+    STATE_DIR,
+    VALUES_FILE,
+    Destination,
+    JobSpec,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, SchemaContract, Source, WriteDisposition
+    from launcher.images.tags import Image
+    from launcher.plan.options import SyncOptions
+    from launcher.plan.values import EngineFacts
+
+LABEL_MANAGED = "dltpod.managed"
+LABEL_PROJECT = "dltpod.project"
+LABEL_SOURCE = "dltpod.source"
+LABEL_RUN = "dltpod.run"
+LABEL_LAUNCHER = "dltpod.launcher"
+CA_BUNDLE_TARGET = "/etc/dltpod/ca.crt"
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+COMMAND = ("/opt/venv/bin/python", "-S", "-m", "runner")
+"""-S: the first process runs no ``.pth`` file of an installed package; the worker does."""
+SECRETS_BYTES = 8 << 20
+_NOTHING = 4096
+"""Bytes of a folder in memory that stands for another source's: a page, the least."""
+STOP_GRACE = 20.0
+"""Seconds between asking a job to stop and killing it: dlt finishes the load jobs it has begun."""
+
+
+def container_name(project: str, source: str, action: str = "sync") -> str:
+    """The one name of a source's container: whoever holds it, holds the source.
+
+    A deep check has a name of its own, for it touches no state.
+    """
+    return f"dltpod-{project}-{source}" + ("" if action == "sync" else f"-{action}")
+
+
+def state_folder(project: Project, source: str, action: str = "sync") -> Path:
+    """The host's folder behind STATE_DIR. A deep check has one of its own, for its result."""
+    return project.private / ("state" if action == "sync" else action) / source
+
+
+def plan_job(
+    project: Project,
+    source: Source,
+    *,
+    image: Image,
+    slice: Slice,
+    destination: Destination,
+    kwargs: Mapping[str, Any],
+    options: SyncOptions,
+    caller: Caller,
+    facts: EngineFacts,
+    host: Host,
+    run_id: str,
+    token: str,
+) -> JobPlan:
+    """One run of one source, from everything that was gathered. Pure.
+
+    Raises ConfigurationError where the container as asked for can't be walled in, or where the
+    engine can't do what the source asks for.
+    """
+    native = source.dlt_native
+    container = source.container
+    memory = parse_size(container.memory)
+    secret_proxies = {name: url for name, url in host.proxies.items() if "@" in url}
+    # A reference's value is a secret's business: the runner puts it in from the slice.
+    environment = {name: text for name, text in container.env.items() if not text.startswith(ENV_REFERENCE)}
+    egress = _egress(source, slice, destination)
+    if egress:
+        # A proxy would lead anywhere, and can't be reached unless it is listed.
+        secret_proxies, proxies = {}, {}
+    else:
+        proxies = {name: url for name, url in host.proxies.items() if name not in secret_proxies}
+    environment.update(proxies)
+    if host.ca_bundle is not None:
+        environment.update(dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET))
+    job = JobSpec(
+        run_id=run_id,
+        token=token,
+        project=project.name,
+        source=source.name,
+        module=native.source_module,
+        function=native.source_function,
+        destination=destination,
+        pipeline_name=source.pipeline_name,
+        dataset_name=source.dataset_name,
+        action=options.action,
+        kwargs=dict(kwargs),
+        overrides=tuple(options.set),
+        resources=options.resources or native.resources,
+        write_disposition=_dlts(native.write_disposition),
+        schema_contract=_dlts(native.schema_contract),
+        full_refresh=options.full_refresh,
+        limit=options.limit,
+        env={
+            **container.env,
+            **environment,
+            **{name: ENV_REFERENCE + _proxy_value(name) for name in secret_proxies},
+        },
+        other_sources=tuple(other.name for other in project.sources if other.name != source.name),
+        secret_names=slice.names,
+    )
+    state = state_folder(project, source.name, options.action)
+    mounts = [Mount(state, STATE_DIR, read_only=False)]
+    folder = destinations.folder_of(destination)
+    if folder is not None:
+        mounts.append(Mount(project.data / folder.relative_to(DATA_DIR), str(folder), read_only=False))
+    if host.custom_sources is not None:
+        mounts.append(Mount(host.custom_sources, CUSTOM_SOURCES_DIR))
+    if host.passwd is not None:
+        mounts.append(Mount(host.passwd, "/etc/passwd"))
+    if egress and host.resolver is not None:
+        mounts.append(Mount(host.resolver, "/etc/resolv.conf"))
+    if host.ca_bundle is not None:
+        mounts.append(Mount(host.ca_bundle, CA_BUNDLE_TARGET))
+    mounts.extend(user_mounts(project.root, container.mounts))
+    spec = ContainerSpec(
+        name=container_name(project.name, source.name, options.action),
+        image=image.reference,
+        command=COMMAND,
+        user=caller,
+        environment=environment,
+        mounts=tuple(mounts),
+        tmpfs=(
+            Tmpfs("/tmp", size=max(memory // 2, 64 << 20), mode=0o1777),
+            Tmpfs(SECRETS_DIR, size=SECRETS_BYTES),
+            *_hidden(folder, host.data_folders),
+        ),
+        labels={
+            LABEL_MANAGED: "1",
+            LABEL_PROJECT: project.name,
+            LABEL_SOURCE: source.name,
+            LABEL_RUN: run_id,
+            LABEL_LAUNCHER: host.launcher,
+        },
+        working_dir=RUNNER_DIR,
+        network=container.network,
+        extra_hosts={"host.docker.internal": "host-gateway"} if container.network != "none" else {},
+        egress=egress,
+        gateway=image.gateway,
+        memory=memory,
+        cpus=container.cpus,
+        stop_grace=STOP_GRACE,
+    )
+    timeout = options.timeout
+    if timeout is None and container.timeout is not None:
+        timeout = parse_duration(container.timeout)
+    return JobPlan(
+        job=job,
+        slice=_with_values(slice, {_proxy_value(name): url for name, url in secret_proxies.items()}),
+        container=harden(spec, rootless=facts.rootless),
+        state_dir=state,
+        log_file=project.private / "logs" / source.name / f"{run_id}.log",
+        environment_digest=image.digest,
+        timeout=timeout,
+        retries=container.retries if options.action == "sync" else 0,
+        packages=image.packages,
+        kubernetes=source.kubernetes,
+        schedule=source.schedule,
+    )
+
+
+def _hidden(folder: PurePosixPath | None, others: Collection[PurePosixPath]) -> Iterator[Tmpfs]:
+    """What covers the folders of other sources' destinations where they lie in this one's."""
+    below = {other for other in others if folder is not None and folder in other.parents}
+    for other in sorted(below):
+        if below.isdisjoint(other.parents):
+            yield Tmpfs(str(other), size=_NOTHING, mode=0o555)
+
+
+def within_data(target: str) -> bool:
+    """Whether a mount's target is ``/data`` or lies in it."""
+    return target == DATA_DIR or target.startswith(f"{DATA_DIR}/")
+
+
+def looking(plan: JobPlan) -> JobPlan:
+    """The plan of a container that only looks at what a source has loaded.
+
+    It has none of the source's code, state, arguments and secrets, but for what opens a destination in the
+    network; files can't be written, and where they are all that is looked at there is no network. SQLite
+    alone reads no database whose folder it can't write to; no code of anybody's runs there.
+    """
+    job, spec = plan.job, plan.container
+    kind = job.destination.type.rpartition(".")[2]
+    offline = job.destination.file is not None and kind != "ducklake"
+
+    def counts(name: str, text: str) -> bool:
+        own = text == ENV_REFERENCE + _proxy_value(name) or name.startswith("DESTINATION__")
+        return not text.startswith(ENV_REFERENCE) or (own and not offline)
+
+    env = {name: text for name, text in job.env.items() if counts(name, text)}
+    asked = {text.removeprefix(ENV_REFERENCE) for text in env.values() if text.startswith(ENV_REFERENCE)}
+    files = {}
+    for name in (SECRETS_FILE, CONFIG_FILE):
+        # A DuckDB file's place stands in the job, and nothing else is needed to read it.
+        if (
+            text := ""
+            if kind == "duckdb"
+            else _of_destination(plan.slice.files.get(name, ""), job.pipeline_name)
+        ):
+            files[name] = text
+    values = json.loads(plan.slice.files.get(VALUES_FILE, "{}"))
+    if asked:
+        files[VALUES_FILE] = json.dumps({name: values[name] for name in sorted(asked & set(values))})
+    kept = ("/etc/passwd", "/etc/resolv.conf", CA_BUNDLE_TARGET)
+    container = replace(
+        spec,
+        mounts=tuple(
+            replace(mount, read_only=kind != "sqlalchemy" or not within_data(mount.target))
+            for mount in spec.mounts
+            if within_data(mount.target) or mount.target in kept
+        ),
+    )
+    if offline:
+        container = replace(container, network="none", extra_hosts={}, egress=(), gateway="")
+    return replace(
+        plan,
+        job=replace(job, env=env, kwargs={}, overrides=(), secret_names=()),
+        slice=Slice(files),
+        container=container,
+    )
+
+
+def _of_destination(text: str, pipeline: str) -> str:
+    """Of a TOML file the tables of the destination alone: those of the pipeline, and those of all."""
+    import tomli_w
+
+    table = tomllib.loads(text)
+    own = table.get(pipeline)
+    found = {name: table[name] for name in ("destination",) if name in table}
+    if isinstance(own, dict) and "destination" in own:
+        found[pipeline] = {"destination": own["destination"]}
+    return tomli_w.dumps(found) if found else ""
+
+
+def _dlts(value: WriteDisposition | SchemaContract | str | None) -> Any:
+    """What dlt itself takes: a word, or a mapping."""
+    return value if value is None or isinstance(value, str) else value.mapping
+
+
+def user_mounts(root: Path, mounts: tuple[str, ...]) -> tuple[Mount, ...]:
+    """``container.mounts``, whose form the configuration has checked, as values."""
+    split = [(mount_source(root, text), *split_mount(text)) for text in mounts]
+    return tuple(Mount(place, target, read_only) for place, _, target, read_only in split)
+
+
+def _egress(source: Source, slice: Slice, destination: Destination) -> tuple[str, ...]:
+    """What the source may reach: what it lists and its destination; empty for everything."""
+    listed = source.container.egress
+    if not listed or destination.file is not None:
+        return listed
+    tables = [tomllib.loads(slice.files.get(name, "")) for name in (SECRETS_FILE, CONFIG_FILE)]
+    found = destinations.settings(source.destination, source.pipeline_name, *tables)
+    return (*listed, *destination_entries(found.type, found.table))
+
+
+def _proxy_value(name: str) -> str:
+    return f"DLTPOD_{name}"
+
+
+def _with_values(slice: Slice, values: Mapping[str, str]) -> Slice:
+    if not values:
+        return slice
+    merged = {**json.loads(slice.files.get(VALUES_FILE, "{}")), **values}
+    return replace(slice, files={**slice.files, VALUES_FILE: json.dumps(merged)})

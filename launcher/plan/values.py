@@ -1,0 +1,143 @@
+"""Frozen values that say what will be done; nothing here does any of it.
+
+Dry run, renderers and engines all use these same values. ``launcher.plan.hardening`` hardens a container
+last, so that no setting can undo it silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path, PurePosixPath
+
+from launcher.config.models import Kubernetes
+from launcher.host.user import Caller
+from launcher.secrets.values import Slice
+from runner.contract import JobSpec
+
+NETWORK = "dltpod"
+"""The network that ``container.network: bridge`` stands for: a bridge of dltpod's own."""
+NETWORK_OPTIONS = {"com.docker.network.bridge.enable_icc": "false"}
+"""No container on it reaches another."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder or file of the host in the container."""
+
+    source: Path
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True)
+class Tmpfs:
+    """Scratch in memory. ``size`` in bytes, ``mode`` as in chmod; owned by the job's user."""
+
+    target: str
+    size: int
+    mode: int = 0o700
+    exec: bool = False
+
+
+class Restart(Enum):
+    """Whether an engine may start the container again by itself. dltpod counts its own retries."""
+
+    NEVER = "no"
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What any engine is told of the container. Sizes in bytes, times in seconds."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    user: Caller
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Never a secret."""
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = "/tmp"
+    network: str = "bridge"
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    egress: tuple[str, ...] = ()
+    """HOST:PORT; with any, the container reaches these and nothing else, through ``gateway``."""
+    gateway: str = ""
+    """The image of the gateway that enforces ``egress`` on a Docker engine."""
+    memory: int = 2 << 30
+    cpus: float | None = None
+    pids: int = 512
+    stop_grace: float = 20.0
+    # set by launcher.plan.hardening.harden, and by nothing else
+    read_only_root: bool = True
+    cap_drop: tuple[str, ...] = ("ALL",)
+    no_new_privileges: bool = True
+    restart: Restart = Restart.NEVER
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """One run of one source, whole: the runner's part, its secrets, its container."""
+
+    job: JobSpec
+    slice: Slice = field(repr=False)
+    container: ContainerSpec
+    state_dir: Path
+    """The host's folder behind STATE_DIR."""
+    log_file: Path
+    environment_digest: str
+    timeout: float | None = None
+    retries: int = 2
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """What the image holds, distribution to version, from its labels."""
+    kubernetes: Kubernetes = field(default_factory=Kubernetes)
+    """The source's ``kubernetes:`` block, for the engine and the rendering of that name."""
+    schedule: str | None = None
+    """The source's cron expression, for the renderings that keep time."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What of this host a job may see, and who runs it. Gathered once, before planning."""
+
+    ca_bundle: Path | None = None
+    """A bundle of certificates that the user set for this host."""
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Proxy variables as they are set here; those that hold a password travel in the slice."""
+    resolver: Path | None = None
+    """A file for /etc/resolv.conf that names the egress gateway's own resolver."""
+    passwd: Path | None = None
+    """A file for /etc/passwd that knows the job's uid (psycopg2 asks for its name)."""
+    custom_sources: Path | None = None
+    """The folder of custom sources, where there is one."""
+    data_folders: frozenset[PurePosixPath] = frozenset()
+    """The folders below ``/data`` of the destinations of all sources of the project."""
+    launcher: str = ""
+    """This launcher's identity (see ``launcher.host.launchers``)."""
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine is and can do, gathered once."""
+
+    name: str
+    version: str = ""
+    rootless: bool = False
+    remote: bool = False
+    """Folders of this host can't be mounted."""
+    podman: bool = False
+    """Podman behind Docker's API: where it differs, it is asked in its own way."""
+    own_hosts: bool = False
+    """Jobs run on hosts of their own: nothing of this one (folders, certificates, proxies) is theirs."""
+    cgroup: str = "2"
+    platform: str = "linux/amd64"
+    enforces: frozenset[str] = field(default_factory=frozenset)
+    """Of ``memory``, ``cpus``, ``pids``, ``egress``, ``storage``."""
+    problems: tuple[str, ...] = ()
+
+
+Say = Callable[[str], None]
+"""Takes a line of progress for people."""

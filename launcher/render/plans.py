@@ -1,0 +1,84 @@
+"""The plans that renderings are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from launcher.errors import DltpodError, EngineError
+from launcher.host import user as callers
+from launcher.host.user import Caller
+from launcher.plan.values import Host, JobPlan, Say
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
+    from launcher.plan.options import SyncOptions
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plans that can be rendered, and why the other sources can't be."""
+
+    plans: tuple[JobPlan, ...]
+    faults: tuple[DltpodError, ...] = ()
+
+
+def plans(
+    project: Project,
+    sources: Sequence[Source],
+    options: SyncOptions,
+    kind: str,
+    environ: Mapping[str, str],
+    say: Say,
+) -> Planned:
+    """A plan for each source, for ``compose`` on this host or ``kubernetes`` on others.
+
+    The Docker engine is asked which images those would be; nothing is built. Raises EngineError,
+    and ConfigurationError for what is wrong with all sources.
+    """
+    from launcher.engines.docker.engine import DockerEngine
+    from launcher.engines.images import deployed_images
+    from launcher.host.launchers import unknown
+    from launcher.runs.sync import gather, plan_source
+
+    engine = DockerEngine(environ=environ, alive=unknown)
+    gathered = gather(project, options, engine, environ)
+    if kind == "kubernetes":
+        gathered = dataclasses.replace(
+            gathered,
+            user=Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False),
+            host=Host(),
+            image_for=deployed_images(engine.client, project, environ, engine.facts().platform),
+        )
+    return Planned(
+        *_each(sources, lambda source: _checked(plan_source(gathered, source, say), project, kind))
+    )
+
+
+def _checked(plan: JobPlan, project: Project, kind: str) -> JobPlan:
+    """The plan, where the rendering can be made of it. Raises ConfigurationError."""
+    if kind == "kubernetes":
+        from launcher.render.kubernetes import documents
+
+        documents(plan)
+    else:
+        from launcher.render.compose import render
+
+        render([plan], root=project.root)
+    return plan
+
+
+def _each(
+    sources: Sequence[Source], make: Callable[[Source], JobPlan]
+) -> tuple[tuple[JobPlan, ...], tuple[DltpodError, ...]]:
+    made, faults = [], []
+    for source in sources:
+        try:
+            made.append(make(source))
+        except EngineError:
+            raise
+        except DltpodError as error:
+            faults.append(error)
+    return tuple(made), tuple(faults)

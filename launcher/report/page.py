@@ -1,0 +1,175 @@
+"""One HTML page of what ran: self-contained, no network, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from launcher.console.text import number, seconds, size
+from launcher.report.style import SCRIPT, STYLE
+from launcher.runs.history import OK, RUNNING, RunRecord
+
+BARS = 30
+"""Runs of a source that its charts show, the newest on the right."""
+LISTED = 100
+"""Runs in the list at the end."""
+_HEIGHT = 36
+_STEP = 8
+
+
+@dataclass(frozen=True)
+class ReportSource:
+    """What the page says of a source beside its runs."""
+
+    name: str
+    description: str = ""
+    enabled: bool = True
+    schedule: str | None = None
+
+
+def page(project: str, sources: Sequence[ReportSource], runs: Sequence[RunRecord], now: datetime) -> str:
+    """The whole page. ``runs`` are all to be shown, the newest first; ``now`` is in UTC."""
+    runs = [run for run in runs if run.action == "sync"]
+    by_source: dict[str, list[RunRecord]] = {source.name: [] for source in sources}
+    for run in runs:
+        by_source.setdefault(run.source, []).append(run)
+    shown = {source.name: source for source in sources}
+    cards = [
+        _card(shown.get(name, ReportSource(name, "no longer in sources.yml", enabled=False)), of)
+        for name, of in sorted(by_source.items(), key=lambda item: (_rank(item[1]), item[0]))
+    ]
+    stamp = now.strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        "<!doctype html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(project)}: dltpod report</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
+        f"<style>{STYLE}</style></head><body>"
+        f"<header><h1>{escape(project)}</h1><p>{stamp}</p></header>"
+        f'<main><ul class="totals">{_totals(by_source)}</ul>'
+        f'{_failures(by_source)}<h2>Sources</h2><div class="cards">{"".join(cards)}</div>'
+        f"{_list(runs[:LISTED])}</main><script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _rank(runs: Sequence[RunRecord]) -> int:
+    """Failed sources first, then running, well, and those that never ran."""
+    return {"failed": 0, "interrupted": 0, RUNNING: 1, OK: 2}.get(runs[0].status, 0) if runs else 3
+
+
+def _totals(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
+    counts = {"failed": 0, "running": 0, "ok": 0, "never ran": 0}
+    for runs in by_source.values():
+        counts[("failed", "running", "ok", "never ran")[_rank(runs)]] += 1
+    return "".join(
+        f'<li class="{name.replace(" ", "-")}"><b>{count}</b> {name}</li>'
+        for name, count in counts.items()
+        if count or name in ("failed", "ok")
+    )
+
+
+def _failures(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
+    """What is wrong now: the last run of each source whose last run failed."""
+    failed = [runs[0] for runs in by_source.values() if runs and _rank(runs) == 0]
+    if not failed:
+        return ""
+    items = []
+    for run in sorted(failed, key=lambda r: r.started, reverse=True):
+        hint = f'<p class="hint">{escape(run.hint)}</p>' if run.hint else ""
+        items.append(
+            f'<article class="failure"><h3>{escape(run.source)} '
+            f'<span class="kind">{escape(_kind(run))}</span></h3>'
+            f"<p>{escape(run.message)}</p>{hint}"
+            f"<p class='meta'>{_time(run.started)} · run {escape(run.run_id)}{_attempts(run)}</p></article>"
+        )
+    return f"<h2>Failing now</h2>{''.join(items)}"
+
+
+def _card(source: ReportSource, runs: Sequence[RunRecord]) -> str:
+    last = runs[0] if runs else None
+    status = _word(last.status) if last else "never ran"
+    lines = [f'<h3><span class="dot {status.replace(" ", "-")}"></span>{escape(source.name)}</h3>']
+    extra = " · ".join(
+        part
+        for part in (source.description, source.schedule or "", "" if source.enabled else "disabled")
+        if part
+    )
+    if extra:
+        lines.append(f'<p class="meta">{escape(extra)}</p>')
+    if last is None:
+        return f'<section class="card">{"".join(lines)}<p>never ran</p></section>'
+    facts = [("status", escape(status)), ("last run", _time(last.started)), ("time", seconds(last.seconds))]
+    if last.status == OK:
+        facts.append(("rows", number(last.total_rows)))
+    if last.peak_memory:
+        facts.append(("memory", size(last.peak_memory)))
+    well = sum(r.status == OK for r in runs)
+    facts.append(("runs", f"{well} of {len(runs)} ok"))
+    lines.append("<dl>" + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts) + "</dl>")
+    recent = list(reversed(runs[:BARS]))
+    lines.append(_chart("seconds", recent, [r.seconds for r in recent], [seconds(r.seconds) for r in recent]))
+    lines.append(
+        _chart("rows", recent, [float(r.total_rows) for r in recent], [number(r.total_rows) for r in recent])
+    )
+    return f'<section class="card">{"".join(lines)}</section>'
+
+
+def _chart(title: str, runs: Sequence[RunRecord], values: Sequence[float], labels: Sequence[str]) -> str:
+    """Bars as inline SVG, one a run, with the value and the time in each one's tooltip."""
+    top = max(values) or 1.0
+    width = BARS * _STEP
+    start = width - len(runs) * _STEP
+    bars = []
+    for i, (run, value, label) in enumerate(zip(runs, values, labels, strict=True)):
+        height = max(value / top * _HEIGHT, 2.0)
+        bars.append(
+            f'<rect class="{_word(run.status)}" x="{start + i * _STEP}" y="{_HEIGHT - height:.1f}" '
+            f'width="{_STEP - 2}" height="{height:.1f}"><title>{escape(label)}, {_word(run.status)}, '
+            f"{escape(_stamp(run.started))}</title></rect>"
+        )
+    highest = labels[values.index(max(values))]
+    return (
+        f'<figure><figcaption>{title} <span>up to {escape(highest)}</span></figcaption><svg role="img" '
+        f'aria-label="{title} of the last {len(runs)} runs, up to {escape(highest)}" '
+        f'viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none">{"".join(bars)}</svg></figure>'
+    )
+
+
+def _list(runs: Sequence[RunRecord]) -> str:
+    if not runs:
+        return ""
+    rows = "".join(
+        f'<tr><td>{escape(r.source)}</td><td class="{_word(r.status)}">{escape(_kind(r))}</td>'
+        f'<td class="n">{number(r.total_rows)}</td><td class="n">{seconds(r.seconds)}</td>'
+        f'<td class="n">{size(r.peak_memory)}</td><td>{_time(r.started)}</td><td>{escape(r.run_id)}</td></tr>'
+        for r in runs
+    )
+    head = "".join(
+        f'<th class="{"n" if name in ("rows", "time", "memory") else ""}">{name}</th>'
+        for name in ("source", "status", "rows", "time", "memory", "started", "run")
+    )
+    return f'<h2>Runs</h2><div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def _word(status: str) -> str:
+    return status if status in (OK, RUNNING) else "failed"
+
+
+def _kind(run: RunRecord) -> str:
+    return run.failure_kind.value.replace("_", " ") if run.failure_kind else run.status
+
+
+def _attempts(run: RunRecord) -> str:
+    return f" · {run.attempts} attempts" if run.attempts > 1 else ""
+
+
+def _stamp(timestamp: str) -> str:
+    return timestamp[:16].replace("T", " ") + " UTC"
+
+
+def _time(timestamp: str) -> str:
+    """A time in UTC, which the page's script turns into the reader's own."""
+    return f'<time datetime="{escape(timestamp)}">{escape(_stamp(timestamp))}</time>'

@@ -1,0 +1,393 @@
+"""Every run, in SQLite under ``.dltpod/``, safe for several launchers at once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import itertools
+import json
+import math
+import sqlite3
+import urllib.parse
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from launcher.errors import DltpodError, Exit
+from launcher.host.launchers import Alive
+from launcher.untrusted import clean
+from runner.contract import FailureKind
+
+RUNNING = "running"
+OK = "ok"
+FAILED = "failed"
+PLANNED = "planned"
+"""Of a dry run: nothing was started, and history keeps nothing."""
+INTERRUPTED = "interrupted"
+"""The launcher of this run died before it could say how the run ended."""
+DAMAGED = "damaged"
+"""Of this run history holds something that dltpod did not write. Never written."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started TEXT NOT NULL,
+    launcher TEXT NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_by_source ON runs (source, started);
+CREATE TABLE IF NOT EXISTS stops (run_id TEXT PRIMARY KEY);
+"""
+_COLUMNS = "run_id, source, status, started, launcher, record"
+_BUSY_SECONDS = 30.0
+_HIGHEST = 2**63 - 1
+_BEFORE_ALL = "1970-01-01T00:00:00Z"
+
+
+class HistoryError(DltpodError):
+    """The file of history can't be used."""
+
+    exit_code = Exit.FAILED
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as history keeps it. Times are RFC 3339 in UTC, durations seconds, sizes bytes.
+
+    It holds no secret: messages were masked in the container, and no argument is kept.
+    """
+
+    run_id: str
+    source: str
+    status: str
+    """``running``, ``ok``, ``failed`` or ``interrupted``; ``damaged`` where that can't be known."""
+    started: str
+    ended: str | None = None
+    seconds: float = 0.0
+    environment: str = ""
+    """The environment's digest."""
+    image: str = ""
+    dlt: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """``python``, ``dlt`` and the destination's driver, as the run found them."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    engine: str = "docker"
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by step, in order."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    peak_memory: int | None = None
+    memory_limit: int | None = None
+    exit_code: int | None = None
+    failure_kind: FailureKind | None = None
+    message: str = ""
+    hint: str = ""
+    transient: bool = False
+    attempts: int = 1
+    full_refresh: bool = False
+    limit: int | None = None
+    action: str = "sync"
+    first_run: bool = False
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    load_ids: tuple[str, ...] = ()
+    resumed_load_ids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+    """Of ``check --deep``: ``what``, ``ok`` and ``text``."""
+    dataset: str = ""
+    location: str = ""
+    log_file: str = ""
+    launcher: str = ""
+    """The identity of the launcher that runs it (see ``launcher.host.launchers``)."""
+
+    @property
+    def total_rows(self) -> int:
+        return sum(self.rows.values())
+
+
+class History:
+    """The runs of a project. ``folder`` is ``.dltpod``; it is made when the first run is written.
+
+    With ``alive``, which tells whether a launcher lives, a run whose launcher died is read as
+    interrupted; only ``reconcile`` writes that down. Reading changes no file.
+    A record that is damaged is read as ``DAMAGED`` and hides no other. Raises OSError or HistoryError where
+    the folder or the file can't be used.
+    """
+
+    def __init__(self, folder: Path, alive: Alive | None = None) -> None:
+        self.file = folder / "history.sqlite"
+        self._alive = alive
+
+    def write(self, record: RunRecord) -> None:
+        """Insert a run, or replace what is known of it."""
+        with self._open() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO runs (run_id, source, status, started, launcher, record)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    record.run_id,
+                    record.source,
+                    record.status,
+                    record.started,
+                    record.launcher,
+                    _text(record),
+                ),
+            )
+
+    def forget(self, run_id: str) -> None:
+        """Remove a run that never began."""
+        with self._open() as connection:
+            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def ask_to_stop(self, run_id: str) -> None:
+        """Note that ``dltpod stop`` ends this run: its own launcher learns of it here."""
+        with self._open() as connection:
+            connection.execute("INSERT OR IGNORE INTO stops (run_id) VALUES (?)", (run_id,))
+
+    def asked_to_stop(self, run_id: str) -> bool:
+        """Whether ``dltpod stop`` was called for this run."""
+        with self._open() as connection:
+            query = "SELECT 1 FROM stops WHERE run_id = ?"
+            return connection.execute(query, (run_id,)).fetchone() is not None
+
+    def reconcile(self, alive: Alive) -> tuple[RunRecord, ...]:
+        """Write down the runs of dead launchers as interrupted, and return them."""
+        marked = []
+        for written in History(self.file.parent).runs(statuses=(RUNNING,), limit=None):
+            record = _seen(written, alive)
+            if record.status == RUNNING:
+                continue
+            # Another launcher may have said so meanwhile, or the run's own one how it ended.
+            with self._open() as connection:
+                changed = connection.execute(
+                    "UPDATE runs SET status = ?, record = ? WHERE run_id = ? AND status = ?",
+                    (INTERRUPTED, _text(record), record.run_id, RUNNING),
+                ).rowcount
+            if changed:
+                marked.append(record)
+        return tuple(marked)
+
+    def runs(
+        self, source: str | None = None, *, limit: int | None = 20, statuses: Collection[str] = ()
+    ) -> tuple[RunRecord, ...]:
+        """The newest runs first; of one source, of some statuses, at most ``limit``."""
+        if not self.file.exists():
+            return ()
+        # What is written down as running may be read as interrupted.
+        written = {*statuses, RUNNING} if statuses else set()
+        clauses = ["source = ?"] if source is not None else []
+        clauses += [f"status IN ({', '.join('?' * len(written))})"] if written else []
+        where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+        values = ([] if source is None else [source]) + sorted(written)
+        most = -1 if limit is None or statuses else limit
+        query = f"SELECT {_COLUMNS} FROM runs{where} ORDER BY started DESC, rowid DESC LIMIT {most}"
+        records = [self._seen(_record(row)) for row in self._read(query, values)]
+        wanted = (record for record in records if not statuses or record.status in statuses)
+        return tuple(itertools.islice(wanted, limit))
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """One run by its id or by the beginning of its id, None where there is none or several."""
+        if not self.file.exists() or not run_id:
+            return None
+        query = f"SELECT {_COLUMNS} FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2"
+        rows = self._read(query, (len(run_id), run_id))
+        return self._seen(_record(rows[0])) if len(rows) == 1 else None
+
+    def last(self, sources: Sequence[str]) -> dict[str, RunRecord]:
+        """The newest finished or running run of each source that has one."""
+        found = {name: self.runs(name, limit=1) for name in sources}
+        return {name: runs[0] for name, runs in found.items() if runs}
+
+    def _seen(self, record: RunRecord) -> RunRecord:
+        return record if self._alive is None else _seen(record, self._alive)
+
+    def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
+        """The rows that a query finds. No file is made, so that who may only look at the project can read."""
+        log = self.file.with_name(f"{self.file.name}-wal")
+        if not log.exists():
+            # Nobody writes. To look for a write-ahead log would make one.
+            with contextlib.suppress(sqlite3.DatabaseError):
+                return self._rows("immutable=1", query, values)
+        with _told(self.file):
+            return self._rows("mode=ro", query, values)
+
+    def _rows(self, mode: str, query: str, values: Sequence[Any]) -> list[Any]:
+        place = urllib.parse.quote(str(self.file.absolute()))
+        connection = sqlite3.connect(f"file:{place}?{mode}", timeout=_BUSY_SECONDS, uri=True)
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        try:
+            # Another launcher may have made the file a moment ago, and its tables not yet.
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
+                return []
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _told(self.file), self._connected() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            # WAL lets readers go on while a launcher writes. Two launchers that open a new file
+            # together may find it locked for a moment in spite of the timeout, hence the check.
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                with contextlib.suppress(sqlite3.OperationalError):
+                    connection.execute("PRAGMA journal_mode = wal")
+            connection.execute("PRAGMA synchronous = normal")
+            for statement in _SCHEMA.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _seen(record: RunRecord, alive: Alive) -> RunRecord:
+    """The record; as interrupted where its launcher died before it could say how the run ended."""
+    if record.status != RUNNING or alive(record.launcher) is not False:
+        return record
+    ended = _last_sign(record)
+    return dataclasses.replace(
+        record,
+        status=INTERRUPTED,
+        ended=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seconds=round((ended - _moment(record.started)).total_seconds(), 3),
+        failure_kind=FailureKind.KILLED,
+        message="interrupted: dltpod itself was killed while this ran",
+        hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` shows how it ends"
+        if record.engine == "kubernetes"
+        else "sync again: it goes on where this run was cut off",
+    )
+
+
+def _last_sign(record: RunRecord) -> datetime.datetime:
+    """When a run whose launcher died was last seen to go on: its log's last line, else its start."""
+    started = _moment(record.started)
+    try:
+        written = Path(record.log_file).stat().st_mtime if record.log_file else 0.0
+    except OSError:
+        return started
+    return max(started, datetime.datetime.fromtimestamp(written, datetime.timezone.utc))
+
+
+def _moment(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@contextlib.contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Turns what SQLite raises into HistoryError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise HistoryError(
+            f"{file} can't be used: {error}", "is its disk full, its folder read-only, or its file locked?"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(
+            f"{file} is damaged: {error}",
+            "move it away, and dltpod begins a new one: sources go on where they were, only the list of runs"
+            " is lost",
+        ) from None
+
+
+def _text(record: RunRecord) -> str:
+    return json.dumps(dataclasses.asdict(record))
+
+
+def _record(row: Sequence[Any]) -> RunRecord:
+    """A row of ``_COLUMNS`` as a record, whatever stands in it."""
+    try:
+        record = _parsed(row[-1])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        return _damaged(row)
+    columns = (record.run_id, record.source, record.status, record.started, record.launcher)
+    return record if columns == tuple(row[:-1]) else _damaged(row)
+
+
+def _damaged(row: Sequence[Any]) -> RunRecord:
+    run_id, source, _, started = (clean.line(str(value), 200) for value in row[:4])
+    try:
+        _a_moment(started)
+    except (ValueError, OverflowError):
+        started = _BEFORE_ALL
+    return RunRecord(
+        run_id,
+        source,
+        DAMAGED,
+        started,
+        message="what history holds of this run is damaged",
+        hint="its log may still be in .dltpod/logs; the runs before and after are not touched",
+    )
+
+
+def _parsed(text: Any) -> RunRecord:
+    """The record that a JSON object holds. Raises ValueError, TypeError and the like on anything else."""
+    data = json.loads(text)
+    known = {
+        f.name: _READ[str(f.type)](data[f.name]) for f in dataclasses.fields(RunRecord) if f.name in data
+    }
+    record = RunRecord(**known)
+    if record.status not in (RUNNING, OK, FAILED, INTERRUPTED):
+        raise ValueError(record.status)
+    for moment in (record.started, record.ended):
+        if moment is not None:
+            _a_moment(moment)
+    return record
+
+
+def _a_moment(text: str) -> None:
+    """Raises ValueError where the text is no time with a zone."""
+    if _moment(text).tzinfo is None:
+        raise ValueError(text)
+    _moment(text).astimezone(datetime.timezone.utc)
+
+
+def _a(*kinds: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if type(value) not in kinds:  # not by isinstance: a bool is an int to Python
+            raise TypeError(value)
+        if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= _HIGHEST):
+            raise ValueError(value)
+        # What an older dltpod wrote is not clean.
+        return clean.lines(value) if isinstance(value, str) else value
+
+    return read
+
+
+def _none_or(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _mapping(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: {clean.line(key): read(item) for key, item in _a(dict)(value).items()}
+
+
+def _tuple(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: tuple(read(item) for item in _a(list)(value))
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "str": _a(str),
+    "str | None": _none_or(_a(str)),
+    "bool": _a(bool),
+    "int": _a(int),
+    "int | None": _none_or(_a(int)),
+    "float": _a(float, int),
+    "FailureKind | None": _none_or(FailureKind),
+    "Mapping[str, str]": _mapping(_a(str)),
+    "Mapping[str, int]": _mapping(_a(int)),
+    "Mapping[str, float]": _mapping(_a(float, int)),
+    "tuple[str, ...]": _tuple(_a(str)),
+    "tuple[Mapping[str, Any], ...]": _tuple(_mapping(_a(bool, str))),
+}
+"""How a field of ``RunRecord`` is read from JSON, by its type."""

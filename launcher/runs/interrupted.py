@@ -1,0 +1,62 @@
+"""Runs whose launcher was killed and which went on without it: history learns how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from launcher.engines.protocol import Adopts, Engine
+from launcher.runs.history import INTERRUPTED, RUNNING, History, HistoryError, RunRecord
+from launcher.runs.run import finish
+
+
+def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
+    """Ask the engine for the ends of interrupted runs, and write them down. Returns what was learnt.
+
+    The engine keeps its jobs until the next sync. One whose jobs die with their launcher has none. Who
+    may only look at the project learns the ends too. Raises EngineError where it doesn't answer.
+    """
+    if not isinstance(engine, Adopts):
+        return ()
+    waiting = {
+        record.run_id: record
+        for record in history.runs(statuses=(INTERRUPTED,), limit=None)
+        if record.engine == engine.name
+    }
+    if not waiting:
+        return ()
+    logs = {run_id: Path(record.log_file) for run_id, record in waiting.items()}
+    learnt = []
+    for collected in engine.collect(project, logs):
+        record = replace(waiting[collected.run_id], failure_kind=None, message="", hint="")
+        record = finish(record, collected.ended, attempts=record.attempts, seconds=collected.seconds)
+        with contextlib.suppress(OSError, HistoryError):
+            history.write(record)
+        learnt.append(record)
+    return tuple(learnt)
+
+
+def going_on(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
+    """The records, with those as running that their dltpod left and that the engine still runs.
+
+    History keeps them as interrupted: it is their end that is missing there. Raises EngineError.
+    """
+    if not any(record.status == INTERRUPTED and record.engine == engine.name for record in records):
+        return tuple(records)
+    running = {row.run_id for row in engine.running(project) if row.runs}
+    return tuple(
+        replace(
+            record,
+            status=RUNNING,
+            ended=None,
+            seconds=0.0,
+            failure_kind=None,
+            message="its dltpod was killed; it goes on in the cluster",
+            hint=f"`dltpod logs {record.source} --engine {engine.name} --follow` shows it",
+        )
+        if record.status == INTERRUPTED and record.run_id in running
+        else record
+        for record in records
+    )

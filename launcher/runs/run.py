@@ -1,0 +1,201 @@
+"""One run of one source on an engine, with its retries, from its first line in history to its last."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from launcher.engines.protocol import Ended, Engine, StopRequest
+from launcher.errors import AlreadyRunning, DltpodError, EngineError
+from launcher.plan.values import JobPlan
+from launcher.runs.forwarding import Forwarder
+from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
+from launcher.runs.listeners import Audience
+from launcher.runs.retry import delay
+from runner.contract import Failure, FailureKind
+
+_HELD_SECONDS = 1.0
+"""Between two looks at whether the run that holds the source has ended."""
+
+
+def run_source(
+    plan: JobPlan,
+    engine: Engine,
+    history: History,
+    audience: Audience,
+    stop: StopRequest,
+    *,
+    wait: bool = False,
+    launcher: str = "",
+    jitter: Callable[[], float] = random.random,
+) -> RunRecord:
+    """Run a job to its end, trying again what failed in passing, and keep the record of it.
+
+    With ``wait``, a source that another run holds is waited for. Raises AlreadyRunning where it is
+    held and not waited for (history then keeps nothing of this run), ConfigurationError where the
+    engine can't run such a job at all, and OSError or HistoryError where history can't be written.
+    """
+    record = begin(plan, engine.name, launcher)
+    began = time.monotonic()
+    ended: Ended | None = None
+    with Forwarder(plan.job.source, audience, plan) as observer:
+        attempt, told = 1, ""
+        while True:
+            history.write(replace(record, attempts=attempt))
+            try:
+                ended = engine.run(plan, observer, stop)
+            except AlreadyRunning as held:
+                # It has not begun: to history it would run beside the one that holds the source.
+                history.forget(record.run_id)
+                if not wait or stop.gentle.is_set():
+                    raise
+                if held.message != told:
+                    told = held.message
+                    audience.say(plan.job.source, f"{told}; waiting for it to end")
+                stop.gentle.wait(_HELD_SECONDS)
+                record, began = replace(record, started=now()), time.monotonic()
+                continue
+            except EngineError as error:
+                ended = Ended(
+                    None, kind=FailureKind.ENGINE_GONE, message=error.message, hint=error.hint, transient=True
+                )
+            failure = failure_of(ended)
+            if failure is None or not failure.transient or attempt > plan.retries or stop.gentle.is_set():
+                break
+            pause = delay(attempt, jitter)
+            audience.say(
+                plan.job.source,
+                f"{failure.message}; trying again in {pause:.0f} s"
+                f" (attempt {attempt + 1} of {plan.retries + 1})",
+            )
+            attempt += 1
+            if stop.gentle.wait(pause):
+                break
+    if ended.kind is FailureKind.KILLED and history.asked_to_stop(record.run_id):
+        ended = replace(
+            ended,
+            kind=FailureKind.CANCELLED,
+            message="stopped as asked"
+            + (", and killed as it did not end in time" if ended.exit_code == 128 + signal.SIGKILL else ""),
+            hint="the next sync goes on where this one stopped",
+        )
+    record = finish(record, ended, attempts=attempt, seconds=time.monotonic() - began)
+    history.write(record)
+    return record
+
+
+def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:
+    """The record of a run that starts now."""
+    job = plan.job
+    return RunRecord(
+        run_id=job.run_id,
+        source=job.source,
+        status=RUNNING,
+        started=now(),
+        environment=plan.environment_digest,
+        image=plan.container.image,
+        dlt=plan.packages.get("dlt", ""),
+        packages=plan.packages,
+        engine=engine,
+        memory_limit=plan.container.memory,
+        full_refresh=job.full_refresh,
+        limit=job.limit,
+        action=job.action,
+        log_file=str(plan.log_file),
+        launcher=launcher,
+    )
+
+
+def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) -> RunRecord:
+    """The record of a run that is over."""
+    failure = failure_of(ended)
+    record = replace(
+        record,
+        status=OK if failure is None else FAILED,
+        ended=now(),
+        seconds=round(seconds, 3),
+        attempts=attempts,
+        exit_code=ended.exit_code,
+        peak_memory=ended.peak_memory,
+    )
+    if ended.result is not None:
+        result = ended.result
+        record = replace(
+            record,
+            phases=result.seconds,
+            rows=result.rows,
+            bytes=result.bytes,
+            versions=result.versions,
+            dlt=result.versions.get("dlt", record.dlt),
+            first_run=result.first_run,
+            cursors=result.cursors,
+            load_ids=result.load_ids,
+            resumed_load_ids=result.resumed_load_ids,
+            notes=result.notes,
+            verdicts=tuple({"what": v.what, "ok": v.ok, "text": v.text} for v in result.verdicts),
+            dataset=result.dataset,
+            location=result.location,
+        )
+    if failure is not None:
+        record = replace(
+            record,
+            failure_kind=failure.kind,
+            message=failure.message,
+            hint=failure.hint,
+            transient=failure.transient,
+        )
+    return record
+
+
+def failure_of(ended: Ended) -> Failure | None:
+    """What went wrong: what the engine saw, else what the runner says; None where nothing did."""
+    if ended.kind is not None:
+        return Failure(ended.kind, ended.message, ended.hint, ended.transient)
+    result = ended.result
+    if result is None:
+        return Failure(FailureKind.RESULT_TORN, ended.message or "the job left no result", ended.hint)
+    if result.failure is not None:
+        return result.failure
+    if result.status != "ok":
+        return Failure(FailureKind.RESULT_TORN, "the job failed and didn't say why", "its log may")
+    return None
+
+
+def refused(
+    source: str,
+    kind: FailureKind,
+    error: DltpodError,
+    *,
+    run_id: str,
+    action: str,
+    engine: str,
+    launcher: str,
+) -> RunRecord:
+    """The record of a run that never began: its environment or its configuration is wrong.
+
+    ``attempts`` is 0, and there is no ``exit_code``, for there was no container.
+    """
+    moment = now()
+    return RunRecord(
+        run_id=run_id,
+        source=source,
+        status=FAILED,
+        started=moment,
+        ended=moment,
+        engine=engine,
+        action=action,
+        failure_kind=kind,
+        message=error.message,
+        hint=error.hint,
+        attempts=0,
+        launcher=launcher,
+    )
+
+
+def now() -> str:
+    """This moment, RFC 3339 in UTC to the millisecond: texts that sort by time."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,372 @@
+"""Gather facts, plan, execute: what ``dltpod sync`` and ``dltpod check --deep`` do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from launcher.config.models import Project, Source
+from launcher.engines.images import ImageFor
+from launcher.engines.protocol import Engine, StopRequest
+from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
+from launcher.host import rights as owners
+from launcher.host import user as callers
+from launcher.host.launchers import Presence
+from launcher.host.user import Caller
+from launcher.images import scratch
+from launcher.plan.job import plan_job
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import Host, JobPlan, Say
+from launcher.runs import host as hosts
+from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
+from launcher.runs.interrupted import adopt
+from launcher.runs.listeners import Audience, Silent
+from launcher.runs.log_files import prune
+from launcher.runs.parallel import run_fleet
+from launcher.runs.run import begin, refused, run_source
+from launcher.runs.signals import Stopper, watched
+from runner.contract import FailureKind
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sync: a record for each source, in their order, and the launcher's exit code."""
+
+    records: tuple[RunRecord, ...]
+    exit_code: Exit
+
+
+def sync(
+    project: Project,
+    sources: Sequence[Source],
+    options: SyncOptions,
+    audience: Audience | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
+    image_for: ImageFor | None = None,
+    stopper: Stopper | None = None,
+) -> Outcome:
+    """Run sources, each in a container of its own, ``options.jobs`` at once.
+
+    A source's own fault (its configuration, its image, its run) is its record's failure and stops no
+    other. While it runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second
+    time. Raises EngineError where no engine answers, ConfigurationError where nothing can run at all.
+    """
+    from launcher.engines import choose
+
+    audience = audience or Silent()
+    stopper = stopper or Stopper(also=cancel_builds)
+    presence = Presence(project.private)
+    history = History(project.private)
+    given = os.environ if environ is None else environ
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(owners.rights(project.root))
+        if not options.dry_run:
+            _make_writable(project)
+            stack.enter_context(presence)
+        stack.enter_context(watched(stopper))
+        if engine is None:
+            engine = choose.make_engine(options.engine, project, alive=presence.alive, environ=given)
+            stack.callback(engine.close)
+        if not options.dry_run:
+            _clean_up(project, engine, presence, history, audience)
+        for source in sources:
+            for problem in engine.facts().problems:
+                audience.say(source.name, f"{engine.facts().name}: {problem}")
+        gathered = gather(project, options, engine, given, launcher=presence.id, image_for=image_for)
+        by_name = {source.name: source for source in sources}
+        work = _Work(gathered, by_name, history, audience, stopper, presence.id)
+        records = run_fleet(
+            list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
+        )
+    return Outcome(records, _exit_code(records, stopper, work.refusals))
+
+
+def _clean_up(
+    project: Project, engine: Engine, presence: Presence, history: History, audience: Audience
+) -> None:
+    """Take in how the runs of killed launchers ended, and clear what these left behind. Says so."""
+    presence.clear()
+    scratch.clear()
+    marked = {record.run_id: record for record in history.reconcile(presence.alive)}
+    history.file.touch(mode=0o600)
+    for record in marked.values():
+        audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
+    adopted = adopt(engine, project.name, history)
+    for record in adopted:
+        audience.say(
+            record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
+        )
+    for left in engine.sweep(project.name):
+        audience.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
+    # A job that goes on in a cluster has not ended yet.
+    ended = [record for record in marked.values() if record.engine == "docker"]
+    for record in (*ended, *adopted):
+        audience.learned(record)
+
+
+def gather(
+    project: Project,
+    options: SyncOptions,
+    engine: Engine,
+    environ: Mapping[str, str],
+    *,
+    launcher: str = "",
+    image_for: ImageFor | None = None,
+) -> Gathered:
+    """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
+    from launcher.secrets.destinations import folder_of
+    from launcher.secrets.gather import all_destinations, read_environment
+
+    both = read_environment(project, environ)
+    if engine.facts().own_hosts:
+        user = Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False)
+        host = Host(launcher=launcher)
+    else:
+        user = callers.of_project(project.root, environ, rootless=engine.facts().rootless)
+        host = hosts.gather(project.private, project.custom_sources, environ, user, launcher)
+        folders = (folder_of(destination) for destination in all_destinations(project, both))
+        host = replace(host, data_folders=frozenset(filter(None, folders)))
+    return Gathered(
+        project,
+        options,
+        both,
+        engine,
+        user,
+        host,
+        image_for or engine.image_for(project, environ),
+    )
+
+
+def plan_source(
+    gathered: Gathered, source: Source, say: Say, *, run_id: str = "", token: str = ""
+) -> JobPlan:
+    """The plan of one job. Raises ConfigurationError, BuildError, EngineError."""
+    from launcher.secrets.gather import destination_for, job_kwargs, slice_for
+
+    project, options = gathered.project, gathered.options
+    kwargs = job_kwargs(source, options.set)
+    slice = slice_for(project, source, gathered.environ, options.set)
+    destination = destination_for(project, source, gathered.environ)
+    for warning in slice.warnings:
+        say(warning)
+    image = gathered.image_for(source, destination, options, say)
+    plan = plan_job(
+        project,
+        source,
+        image=image,
+        slice=slice,
+        destination=destination,
+        kwargs=kwargs,
+        options=options,
+        caller=gathered.user,
+        facts=gathered.engine.facts(),
+        host=gathered.host,
+        run_id=run_id or new_run_id(),
+        token=token or secrets.token_hex(16),
+    )
+    if plan.container.egress == source.container.egress != () and destination.file is None:
+        say(
+            f"where destination '{source.destination}' is can't be told from its settings:"
+            " list it in container.egress, if it is reached by network"
+        )
+    return plan
+
+
+def new_run_id() -> str:
+    """A run's id: texts that sort by time, and that no two launchers make alike."""
+    return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything that planning needs and that is the same for all sources."""
+
+    project: Project
+    options: SyncOptions
+    environ: Mapping[str, str]
+    engine: Engine
+    user: Caller
+    host: Host
+    image_for: ImageFor
+
+
+class _Work:
+    """Runs one source of a fleet to its record; what is wrong with it is in there."""
+
+    def __init__(
+        self,
+        gathered: Gathered,
+        sources: Mapping[str, Source],
+        history: History,
+        audience: Audience,
+        stopper: Stopper,
+        launcher: str,
+    ) -> None:
+        self._gathered, self._sources, self._history = gathered, sources, history
+        self._audience, self._stopper, self._launcher = audience, stopper, launcher
+        self.refusals: dict[str, Exit] = {}
+        """Of the sources that never began: the exit code of what was wrong."""
+
+    def __call__(self, name: str) -> RunRecord:
+        with self._stopper.job() as stop:
+            record = self._run(self._sources[name], stop)
+        if record.log_file:
+            prune(Path(record.log_file).parent)
+        self._audience.ended(record)
+        return record
+
+    def _run(self, source: Source, stop: StopRequest) -> RunRecord:
+        run_id = new_run_id()
+        options = self._gathered.options
+
+        def say(text: str) -> None:
+            self._audience.say(source.name, text)
+
+        try:
+            if stop.gentle.is_set():
+                raise _stopped()
+            plan = plan_source(self._gathered, source, say, run_id=run_id)
+            if stop.gentle.is_set():
+                raise _stopped()
+            if options.dry_run:
+                self._audience.planned(source.name, plan)
+                return replace(begin(plan, self._gathered.engine.name, self._launcher), status=PLANNED)
+            if not self._gathered.engine.facts().remote:
+                hosts.prepare(plan, self._gathered.project.data)
+            plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return run_source(
+                plan,
+                self._gathered.engine,
+                self._history,
+                self._audience,
+                stop,
+                wait=options.wait,
+                launcher=self._launcher,
+            )
+        except (DltpodError, OSError) as caught:
+            error = caught if isinstance(caught, DltpodError) else _of_disk(caught)
+            kind = _kind(error)
+            if stop.gentle.is_set():
+                # A build that a signal broke off failed because of that, whatever it says.
+                kind, error = FailureKind.CANCELLED, _stopped()
+            record = self._refused(source, run_id, kind, error)
+            if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
+                self._keep(record)
+            return record
+
+    def _keep(self, record: RunRecord) -> None:
+        """Into history, if that is to be had: it may be what went wrong, and the other sources go on."""
+        try:
+            self._history.write(record)
+        except (HistoryError, OSError) as error:
+            self._audience.say(record.source, f"this run is in no history: {error}")
+
+    def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
+        self.refusals[source.name] = error.exit_code
+        return refused(
+            source.name,
+            kind,
+            error,
+            run_id=run_id,
+            action=self._gathered.options.action,
+            engine=self._gathered.engine.name,
+            launcher=self._launcher,
+        )
+
+
+def cancel_builds() -> None:
+    from launcher.images.buildkit import cancel_all
+
+    cancel_all()
+
+
+class _DiskError(DltpodError):
+    """The launcher's own files can't be written."""
+
+    exit_code = Exit.FAILED
+
+
+class _DiskFull(_DiskError):
+    """There is no room for the launcher's own files."""
+
+
+def _of_disk(error: OSError) -> DltpodError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if error.errno is None:
+        # What HTTP libraries raise is an OSError by name alone.
+        return EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` looks at the engine")
+    where = f" ({error.filename})" if error.filename else ""
+    if full:
+        return _DiskFull(f"the disk is full{where}", "`dltpod gc` frees what no source uses")
+    denied = error.errno in (errno.EACCES, errno.EPERM) and error.filename
+    return _DiskError(
+        f"dltpod's own files can't be written: {error.strerror or error}{where}",
+        owners.mending(error.filename)
+        or f"`ls -ld {error.filename}` shows whose it is; dltpod writes it as this user"
+        if denied
+        else "",
+    )
+
+
+def _stopped() -> DltpodError:
+    return DltpodError(
+        "stopped as asked", "the next sync goes on where this one stopped", exit_code=Exit.FAILED
+    )
+
+
+def _kind(error: DltpodError) -> FailureKind:
+    for cls, kind in (
+        (_DiskFull, FailureKind.DISK_FULL),
+        (AlreadyRunning, FailureKind.ALREADY_RUNNING),
+        (BuildError, FailureKind.ENVIRONMENT),
+        (ConfigurationError, FailureKind.CONFIGURATION),
+        (EngineError, FailureKind.ENGINE_GONE),
+        ((_DiskError, HistoryError), FailureKind.CONFIGURATION),
+    ):
+        if isinstance(error, cls):
+            return kind
+    return FailureKind.INTERNAL
+
+
+def _exit_code(records: Sequence[RunRecord], stopper: Stopper, refusals: Mapping[str, Exit]) -> Exit:
+    """A signal's code; else 0, 4 where other launchers run all the sources, 2 where nothing began, 1."""
+    failed = [record for record in records if record.status not in (OK, PLANNED)]
+    if stopper.exit_code is not None:
+        return stopper.exit_code
+    if all(record.failure_kind is FailureKind.ALREADY_RUNNING for record in failed):
+        return Exit.ALREADY_RUNNING if failed and len(failed) == len(records) else Exit.OK
+    if all(refusals.get(record.source) is Exit.USAGE for record in records):
+        return Exit.USAGE
+    return Exit.FAILED
+
+
+def _make_writable(project: Project) -> None:
+    """Make ``.dltpod``, and say in words where it or what lies in it can't be written."""
+    try:
+        project.private.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{project.private} can't be made: {error.strerror}",
+            owners.mending(project.root) or "run dltpod as the owner of the project's folder",
+        ) from None
+    for place in (project.private, *_children(project.private)):
+        if not owners.can_write(place):
+            raise ConfigurationError(
+                f"{place} can't be written",
+                owners.mending(project.private) or f"`sudo chown -R $USER {project.private}`",
+            )
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

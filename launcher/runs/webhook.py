@@ -1,0 +1,179 @@
+"""The webhook: told when a source fails and when it is well again."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import queue
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from launcher.errors import ConfigurationError
+from launcher.runs.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
+from launcher.runs.listeners import Silent
+from runner.contract import ENV_REFERENCE, FailureKind
+
+ATTEMPTS = 4
+FIRST_PAUSE = 1.0
+"""Seconds before the second attempt; each further pause is twice as long."""
+TIMEOUT = 10.0
+CLOSE_TIMEOUT = 60.0
+"""Seconds that the end of a sync waits at most for calls under way."""
+_UNTOLD = (FailureKind.ALREADY_RUNNING, FailureKind.CANCELLED)
+"""Ends that somebody at a keyboard asked for and knows of."""
+
+
+def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
+    """The address that ``notify.webhook`` means. Raises ConfigurationError; its text shows no address."""
+    url = setting
+    if setting.startswith(ENV_REFERENCE):
+        name = setting[len(ENV_REFERENCE) :]
+        url = environment.get(name, "")
+        if not url:
+            raise ConfigurationError(
+                f"notify.webhook asks for {name}, which is {'empty' if name in environment else 'not set'}",
+                f"add {name}=https://… to .env or the environment",
+            )
+    url = url.strip()
+    try:
+        parts = urllib.parse.urlsplit(url)
+        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket without its other half
+        fit = False
+    if not fit or " " in url or not url.isprintable():
+        raise ConfigurationError("notify.webhook is no http or https address", 'webhook: "env:HOOK_URL"')
+    if "@" in urllib.parse.urlsplit(url).netloc:
+        raise ConfigurationError(
+            "notify.webhook holds a user or a password before its host, which can't be sent",
+            "write the address as the chat system gives it, with its token in the path or the query",
+        )
+    return url
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would turn the call into a GET without a body, or take it to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def occasion(record: RunRecord, previous: RunRecord | None) -> str | None:
+    """``failure``, ``recovery``, or None where there is nothing to tell."""
+    if record.action != "sync" or record.limit is not None or record.failure_kind in _UNTOLD:
+        return None
+    if record.status in (FAILED, INTERRUPTED):
+        return "failure"
+    recovered = record.status == OK and previous is not None and previous.status in (FAILED, INTERRUPTED)
+    return "recovery" if recovered else None
+
+
+def payload(project: str, event: str, record: RunRecord) -> dict[str, Any]:
+    """The body: ``text`` is what chat systems show, the rest is for programs."""
+    kind = record.failure_kind.value if record.failure_kind else None
+    if event == "failure":
+        what = (kind or record.status).replace("_", " ")
+        text = f"{project}: {record.source} failed ({what}): {record.message}"
+    else:
+        text = (
+            f"{project}: {record.source} is well again: {record.total_rows:,} rows in {record.seconds:.0f} s"
+        )
+    return {
+        "text": text,
+        "event": event,
+        "project": project,
+        "source": record.source,
+        "run_id": record.run_id,
+        "status": record.status,
+        "failure_kind": kind,
+        "message": record.message,
+        "hint": record.hint,
+        "rows": record.total_rows,
+        "seconds": round(record.seconds, 3),
+        "started": record.started,
+        "ended": record.ended,
+        "attempts": record.attempts,
+    }
+
+
+def post(url: str, body: Mapping[str, Any], *, pause: Callable[[float], None] = time.sleep) -> str | None:
+    """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not.
+
+    Why not holds nothing of the address, nor of the answer: both are secret.
+    """
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body, ensure_ascii=False).encode(),
+        headers={"Content-Type": "application/json", "User-Agent": "dltpod"},
+        method="POST",
+    )
+    opener = urllib.request.build_opener(_NoRedirects)
+    why = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            pause(FIRST_PAUSE * 2 ** (attempt - 1))
+        try:
+            with opener.open(request, timeout=TIMEOUT):
+                return None
+        except urllib.error.HTTPError as error:
+            why = f"it answered {error.code}"
+            error.close()
+            if 300 <= error.code < 400:
+                return f"{why}: a redirect, which is not followed; write the final address"
+            if error.code != 429 and error.code < 500:
+                return why
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            why = f"it can't be reached ({type(reason).__name__})"
+    return f"{why}, {ATTEMPTS} times"
+
+
+class Notifier(Silent):
+    """An audience that calls the webhook, in a thread of its own, so that no run waits for it."""
+
+    def __init__(self, url: str, project: str, history: History, warn: Callable[[str], None]) -> None:
+        self._url = url
+        self._project = project
+        self._history = history
+        self._warn = warn
+        self._queue: queue.Queue[RunRecord | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
+        self._thread.start()
+
+    def ended(self, record: RunRecord) -> None:
+        self._queue.put(record)
+
+    learned = ended
+
+    def close(self) -> None:
+        """Wait for the calls under way, for a minute at most."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_TIMEOUT)
+        if self._thread.is_alive():
+            self._warn("the webhook did not answer in time; some of its calls are lost")
+
+    def _work(self) -> None:
+        while (record := self._queue.get()) is not None:
+            event = occasion(record, self._before(record))
+            if event is not None:
+                why = post(self._url, payload(self._project, event, record))
+                if why is not None:
+                    self._warn(f"{record.source}: the webhook was not told of the {event}: {why}")
+
+    def _before(self, record: RunRecord) -> RunRecord | None:
+        """The run before this one that counts: a sync, whole, and not refused. None without a history."""
+        try:
+            runs = self._history.runs(record.source, limit=50)
+        except (HistoryError, OSError):
+            return None
+        for earlier in runs:
+            counts = (
+                earlier.action == "sync" and earlier.limit is None and earlier.failure_kind not in _UNTOLD
+            )
+            if earlier.started < record.started and earlier.status not in (RUNNING, DAMAGED) and counts:
+                return earlier
+        return None

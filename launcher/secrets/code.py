@@ -1,0 +1,158 @@
+"""What a custom source's file says of itself, read and never run."""
+
+from __future__ import annotations
+
+import ast
+import threading
+import warnings
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from launcher.config.models import Project
+from launcher.untrusted import files
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file of ``custom_sources/``. ``tree`` is None where it is no Python, and ``error`` says why."""
+
+    file: Path
+    tree: ast.Module | None
+    error: str = ""
+    line: int = 0
+
+
+def custom_file(project: Project, module: str) -> Path | None:
+    """The file of a custom module: ``a/b.py`` or ``a/b/__init__.py`` in ``custom_sources/`` for ``a.b``.
+
+    A folder without ``__init__.py`` (a namespace package) counts by itself. None where there is neither.
+    """
+    parts = module.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    place = project.custom_sources.joinpath(*parts)
+    for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
+        if candidate.is_file():
+            return candidate
+    return place if place.is_dir() and any(place.glob("*.py")) else None
+
+
+def read_module(file: Path) -> Module:
+    """The file's syntax tree. Never raises; never imports."""
+    if file.is_dir():
+        return Module(file, ast.Module([], []))
+    try:
+        found = file.stat()
+    except OSError as error:
+        return Module(file, None, f"can't be read: {type(error).__name__}")
+    return _parsed(file, found.st_mtime_ns, found.st_size)
+
+
+_PARSING = threading.Lock()
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: Path, changed: int, size: int) -> Module:
+    try:
+        text = files.read(file)
+        # Several threads plan at once: CPython 3.11's parser miscounts when two parse (gh-106905), and
+        # the warnings filter is one for all.
+        with _PARSING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Module(file, ast.parse(text, filename=file.name))
+    except SyntaxError as error:
+        # Of the parser's messages, this one alone shows a word of the file.
+        why = "unknown encoding" if "encoding" in error.msg else error.msg
+        return Module(file, None, f"syntax error: {why}", error.lineno or 0)
+    except OSError as error:
+        return Module(file, None, f"can't be read: {error.strerror or type(error).__name__}")
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Module(file, None, f"can't be read: {type(error).__name__}")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Top-level names of a module. ``functions`` are defined there; ``imported`` come from elsewhere."""
+
+    functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = field(default_factory=dict)
+    assigned: dict[str, ast.expr | None] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+    imported: dict[str, str] = field(default_factory=dict)
+    """Name to the last part of the module it comes from."""
+    dynamic: bool = False
+    """Names may come to be in ways that reading can't tell: ``import *``, ``__getattr__``."""
+
+
+def names_of(tree: ast.Module) -> Names:
+    """What a module's top level defines, branches of ``if``, ``try`` and ``with`` included."""
+    functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+    assigned: dict[str, ast.expr | None] = {}
+    classes: set[str] = set()
+    imported: dict[str, str] = {}
+    dynamic = False
+    todo: list[ast.stmt] = list(tree.body)
+    while todo:
+        node = todo.pop(0)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            functions[node.name] = node
+            dynamic = dynamic or node.name == "__getattr__"
+        elif isinstance(node, ast.ClassDef):
+            classes.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            origin = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                dynamic = dynamic or alias.name == "*"
+                imported[alias.asname or alias.name.split(".")[0]] = (origin or alias.name).split(".")[-1]
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                for name in ast.walk(target):
+                    if isinstance(name, ast.Name):
+                        assigned[name.id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            assigned[node.target.id] = node.value
+        else:
+            for part in ("body", "orelse", "finalbody"):
+                todo.extend(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                todo.extend(handler.body)
+    return Names(functions, assigned, frozenset(classes), imported, dynamic)
+
+
+def sections(project: Project, module: str, function: str) -> tuple[str, ...]:
+    """Names of the configuration sections that dlt looks up for a source: ``[sources.<one of these>]``.
+
+    dlt takes the last part of the module's name, ``__source_name__`` if the module says one, and what the
+    decorator says (``section=``); a function imported from a submodule has that one's name.
+    """
+    found = [module.rpartition(".")[2]]
+    file = custom_file(project, module)
+    tree = read_module(file).tree if file is not None else None
+    if tree is not None:
+        names = names_of(tree)
+        said = names.assigned.get("__source_name__")
+        if isinstance(said, ast.Constant) and isinstance(said.value, str):
+            found.append(said.value)
+        defined = names.functions.get(function)
+        for decorator in defined.decorator_list if defined else ():
+            for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+                if keyword.arg == "section" and isinstance(keyword.value, ast.Constant):
+                    found.append(str(keyword.value.value))
+        if function in names.imported:
+            found.append(names.imported[function])
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def parameters(project: Project, module: str) -> frozenset[str]:
+    """Names of parameters in a custom module, without those that may be a resource's as well."""
+    file = custom_file(project, module)
+    tree = read_module(file).tree if file is not None else None
+    found: set[str] = set()
+    resources: set[str] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            resources.add(node.name)
+            found |= {arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        elif isinstance(node, ast.keyword) and node.arg == "name" and isinstance(node.value, ast.Constant):
+            resources.add(str(node.value.value))
+    return frozenset(found - resources)

@@ -1,0 +1,147 @@
+"""Where a source's rows go, and what that means for the files that the container sees.
+
+A destination that is a file of this host lies below ``data/``, which is all of the host that the container
+may write; there it is ``/data``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from launcher.config.destinations import EXTRAS
+from launcher.config.faults import shown_path
+from launcher.config.models import Project, Source
+from launcher.errors import ConfigurationError, near_miss
+from launcher.secrets.local_files import Local, Place, local_of
+from runner.contract import DATA_DIR, Destination
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``[destination.<name>]`` of both files as one table, and the type that it comes to."""
+
+    name: str
+    type: str
+    table: Mapping[str, Any]
+
+    @property
+    def credentials(self) -> Any:
+        return self.table.get("credentials")
+
+
+def settings(name: str, pipeline: str, secrets: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """What the selected files say of a destination: the pipeline's own tables win, then secrets."""
+    merged: Table = {}
+    for below in _tables(pipeline, config, secrets):
+        own = below.get(name)
+        shared = below.get("credentials")
+        for part in (
+            {"credentials": shared} if shared is not None else {},
+            own if isinstance(own, Mapping) else {},
+        ):
+            for key, value in part.items():
+                old = merged.get(key)
+                both = isinstance(old, Mapping) and isinstance(value, Mapping)
+                merged[key] = {**old, **value} if both and isinstance(old, Mapping) else value
+    kind = merged.get("destination_type")
+    return Settings(name, kind if isinstance(kind, str) and kind else name, merged)
+
+
+def _tables(pipeline: str, *files: Mapping[str, Any]) -> list[Any]:
+    """Each ``destination`` table of the files, those of the pipeline last."""
+    own = [file.get(pipeline) for file in files]
+    places = [*files, *(table for table in own if isinstance(table, Mapping))]
+    return [below for place in places if isinstance(below := place.get("destination"), Mapping)]
+
+
+def resolve(project: Project, source: Source, found: Settings) -> Destination:
+    """The destination as the job is told. Raises ConfigurationError: unknown, or a file outside ``data/``."""
+    if found.type not in EXTRAS and "." not in found.type:
+        close = near_miss(found.type, EXTRAS)
+        raise ConfigurationError(
+            f"{_place(project, source, found).where}: '{found.type}' is no destination of dlt{close}.",
+            f"dlt's are: {', '.join(sorted(EXTRAS))}",
+        )
+    name = "" if found.name == found.type else found.name
+    local = _local(project, source, found)
+    if local is None:
+        return Destination(found.type, name, shown=_shown_address(found) or found.name)
+    return Destination(found.type, name, local.inside, local.lock, shown_path(local.file))
+
+
+def folder_of(destination: Destination) -> PurePosixPath | None:
+    """The folder below ``/data`` that holds the destination's files, and all that its sources may see of it.
+
+    A database keeps files beside its own, so it is the folder that it lies in. A lake may have its catalog in
+    one folder and its files in another, so it is the whole. None for what is reached by network.
+    """
+    if destination.file is None:
+        return None
+    kind = destination.type.rpartition(".")[2]
+    if kind == "ducklake":
+        return PurePosixPath(DATA_DIR)
+    file = PurePosixPath(destination.file)
+    return file.parent if kind in ("duckdb", "sqlalchemy") else file
+
+
+def _place(project: Project, source: Source, found: Settings) -> Place:
+    where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
+    return Place(project.root, project.data, project.warehouse, where, found.name, found.name == found.type)
+
+
+def _local(project: Project, source: Source, found: Settings) -> Local | None:
+    kind = found.type.rpartition(".")[2]
+    return local_of(kind, found.table, _place(project, source, found))
+
+
+def _shown_address(found: Settings) -> str:
+    """The address of a bucket, without what could be a secret in it."""
+    url = found.table.get("bucket_url")
+    if not isinstance(url, str) or "@" in url:
+        return ""
+    return url.partition("?")[0]
+
+
+def map_into(project: Project, source: Source, found: Settings, secrets: Table, config: Table) -> None:
+    """Change the sliced files so that a file destination is found where the container has it."""
+    local = _local(project, source, found)
+    if local is None:
+        return
+    for below in _tables(source.pipeline_name, secrets, config):
+        for path in local.settings:
+            for table in (below.get(found.name), below if path[0] == "credentials" else None):
+                _take_out(table, path)
+    for path, value in local.settings.items():
+        if value is not None:
+            # dlt takes no credentials from config.toml
+            _put(secrets if path[0] == "credentials" else config, ("destination", found.name, *path), value)
+    for file in (secrets, config):
+        _drop_empty(file, ("destination", found.name))
+
+
+def _take_out(table: Any, path: tuple[str, ...]) -> None:
+    for step in path[:-1]:
+        table = table.get(step) if isinstance(table, dict) else None
+    if isinstance(table, dict):
+        table.pop(path[-1], None)
+
+
+def _put(table: Table, path: tuple[str, ...], value: Any) -> None:
+    for step in path[:-1]:
+        below = table.get(step)
+        if not isinstance(below, dict):
+            below = table[step] = {}
+        table = below
+    table[path[-1]] = value
+
+
+def _drop_empty(table: Table, path: tuple[str, ...]) -> None:
+    if path and isinstance(table.get(path[0]), dict):
+        _drop_empty(table[path[0]], path[1:])
+    for key in [key for key, value in table.items() if value == {} and (not path or key == path[0])]:
+        del table[key]

@@ -1,0 +1,295 @@
+"""A job's own secrets and configuration, and nothing of another source's.
+
+``.dlt/secrets.toml``, ``.dlt/config.toml`` and ``.env`` stay with the launcher. Each job gets a slice of
+them: two TOML files that dlt reads as they are, and the values of the ``env:NAME`` references in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from launcher.config.destinations import bucket_extra, destination_extra
+from launcher.config.faults import shown_path
+from launcher.config.models import Project, Source
+from launcher.config.toml_files import CONFIG, SECRETS, read_toml
+from launcher.errors import ConfigurationError, near_miss
+from launcher.secrets import addresses, code, destinations, literals, slices
+from launcher.secrets.dotenv import read_dotenv
+from launcher.secrets.slices import Scope, Table
+from launcher.secrets.values import Slice
+from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FILE, Destination
+
+DOTENV = ".env"
+
+
+def read_environment(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """``.env`` of the project's root under ``environ``, which wins.
+
+    Raises ConfigurationError where that, ``secrets.toml`` or ``config.toml`` can't be read: all sources share
+    them, so that is told once and before any of them starts.
+    """
+    for relative in (SECRETS, CONFIG):
+        read_toml(project.root / relative)
+    return {**read_dotenv(project.root / DOTENV), **environ}
+
+
+def job_kwargs(source: Source, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``function_kwargs`` with ``overrides`` (``--set``) over them, as the job may show them.
+
+    Literals that look like secrets are replaced by references, whose values are in ``slice_for``'s slice.
+    """
+    return _arguments(source, overrides).kwargs
+
+
+def slice_for(
+    project: Project, source: Source, environ: Mapping[str, str], overrides: Mapping[str, Any]
+) -> Slice:
+    """The slice of one job. ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
+
+    Raises ConfigurationError: variables without a value (all at once), a file that can't be read,
+    a destination file outside ``data/``, connection strings that no program can read.
+    """
+    arguments = _arguments(source, overrides)
+    values = {**_values(project, source, environ, arguments, overrides), **arguments.literals}
+    scope = scope_of(project, source)
+    secrets, config = _selected(project, scope, environ)
+    names = sorted({*slices.dotted_keys(secrets), *slices.dotted_keys(config)})
+    doubts = _addresses(
+        project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
+    )
+    found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
+    destinations.resolve(project, source, found)
+    secrets, config = slices.arrange(secrets, config, scope)
+    destinations.map_into(project, source, found, secrets, config)
+    files = {SECRETS_FILE: _toml(secrets), CONFIG_FILE: _toml(config)}
+    if values:
+        files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
+    return Slice(
+        files={name: text for name, text in files.items() if text},
+        warnings=(*_warnings(project, source, arguments, overrides), *doubts),
+        names=tuple(names),
+    )
+
+
+def destination_for(project: Project, source: Source, environ: Mapping[str, str]) -> Destination:
+    """Where the source's rows go, files as the container sees them (below ``/data``).
+
+    Raises ConfigurationError: no such destination, a file outside ``data/``, a file that can't be read.
+    """
+    secrets, config = _selected(project, scope_of(project, source), environ)
+    return destinations.resolve(
+        project, source, destinations.settings(source.destination, source.pipeline_name, secrets, config)
+    )
+
+
+def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Destination, ...]:
+    """The destinations of all sources, each once. One whose settings are wrong is left out."""
+    found = []
+    pipelines = {
+        name.partition("__DESTINATION__")[0].lower() for name in environ if "__DESTINATION__" in name
+    }
+    with contextlib.suppress(ConfigurationError):
+        pipelines |= {*read_toml(project.root / SECRETS), *read_toml(project.root / CONFIG)}
+    # Of those that say nothing of their own, one of each destination tells for all.
+    differing = {
+        (s.destination, s.pipeline_name if {s.pipeline_name, s.pipeline_name.lower()} & pipelines else ""): s
+        for s in project.sources
+    }
+    for source in differing.values():
+        # What its code says of itself matters to its own secrets alone, so no code is read here.
+        scope = _scope(project, source, sections=(), parameters=frozenset())
+        with contextlib.suppress(ConfigurationError):
+            secrets, config = _selected(project, scope, environ)
+            settings = destinations.settings(source.destination, source.pipeline_name, secrets, config)
+            found.append(destinations.resolve(project, source, settings))
+    return tuple(dict.fromkeys(found))
+
+
+def destination_extras(project: Project, source: Source, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The dlt extras that the destination needs. Raises ConfigurationError as ``destination_for``."""
+    secrets, config = _selected(project, scope_of(project, source), environ)
+    found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
+    bucket = found.table.get("bucket_url")
+    extras = (destination_extra(found.type), bucket_extra(bucket) if isinstance(bucket, str) else None)
+    return tuple(extra for extra in extras if extra)
+
+
+def scope_of(project: Project, source: Source) -> Scope:
+    """What of the secrets' files is this source's, and what is another's."""
+    native = source.dlt_native
+    return _scope(
+        project,
+        source,
+        sections=code.sections(project, native.source_module, native.source_function),
+        parameters=code.parameters(project, native.source_module),
+    )
+
+
+def _scope(
+    project: Project, source: Source, *, sections: tuple[str, ...], parameters: frozenset[str]
+) -> Scope:
+    others = {other.name for other in project.sources} | {other.name for other in project.foreign}
+    return Scope(
+        name=source.name,
+        pipeline=source.pipeline_name,
+        sections=sections,
+        function=source.dlt_native.source_function,
+        destination=source.destination,
+        others=frozenset(others - {source.name}),
+        more=source.dlt_native.secret_sections,
+        parameters=parameters,
+    )
+
+
+def _arguments(source: Source, overrides: Mapping[str, Any]) -> literals.Arguments:
+    return literals.take_out({**source.dlt_native.function_kwargs, **overrides})
+
+
+def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tuple[Table, Table]:
+    """The source's part of both files, with what the environment says over it."""
+    secrets, config = read_toml(project.root / SECRETS), read_toml(project.root / CONFIG)
+    folded = slices.fold(environ, scope, secrets, config)
+    own = {name: folded.pop(name) for name in slices.OWN_SECTIONS if name in folded}
+    # dlt's own settings are no secrets: where nothing hides them, "INFO" is not masked in every line
+    in_secrets = {name: table for name, table in own.items() if name in secrets}
+    return (
+        slices.select(slices.laid_over(secrets, {**folded, **in_secrets}), scope),
+        slices.select(slices.laid_over(config, own), scope),
+    )
+
+
+def _values(
+    project: Project,
+    source: Source,
+    environ: Mapping[str, str],
+    arguments: literals.Arguments,
+    overrides: Mapping[str, Any],
+) -> dict[str, str]:
+    env = source.container.env
+    asked = literals.references([arguments.kwargs, env])
+    asked = [name for name in asked if name not in arguments.literals]
+    entry = f"{_line(project, source)}: {source.name}"
+    broken = [_place(place, overrides) for place in literals.malformed(arguments.kwargs)]
+    broken += [f"env.{place}" for place in literals.malformed(env)]
+    if broken:
+        where = source.name if all(place.startswith("--set ") for place in broken) else entry
+        raise ConfigurationError(
+            f"{where}: {', '.join(broken)}: begins with env: and names no variable.",
+            "Write env:NAME, such as env:API_KEY",
+        )
+    lacking = [name for name in asked if not environ.get(name)]
+    if lacking:
+        kept = {key: value for key, value in arguments.kwargs.items() if key not in overrides}
+        own = set(literals.references([kept, env]))
+        if own.isdisjoint(lacking):
+            raise _lacking(project, source.name, "--set", lacking, environ)
+        raise _lacking(project, entry, "the entry", lacking, environ)
+    for name in asked:
+        slices.require_text(name, environ[name])
+    return {name: environ[name] for name in asked}
+
+
+def _settings(table: Table, environ: Mapping[str, str]) -> dict[str, str]:
+    """Every text of a file's part, by where it is: ``[sources.shop] credentials``, or a variable."""
+    found = {}
+    for path, value in literals.strings(table):
+        section, _, key = path.rpartition(".")
+        variable = path.upper().replace(".", "__")
+        given = environ.get(variable) == value
+        found[variable if given else f"[{section}] {key}" if section else key] = value
+    return found
+
+
+def _addresses(
+    project: Project,
+    source: Source,
+    texts: Mapping[str, str],
+    values: Mapping[str, str],
+    overrides: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """Warnings of connection strings that not all programs read alike. Raises ConfigurationError for those
+    that none can read: its error would quote the tail of the password as a host.
+    """
+    found = dict(texts)
+    for path, text in literals.strings({**source.dlt_native.function_kwargs, **overrides}):
+        found[_place(path, overrides)] = text
+    for name, text in source.container.env.items():
+        found[f"container.env.{name}"] = text
+    told = {
+        f"{place} ({text})" if literals.is_reference(text) else place: values.get(
+            text.removeprefix(ENV_REFERENCE), text
+        )
+        for place, text in found.items()
+    }
+    entry = f"{_line(project, source)}: {source.name}"
+    flaws = {place: flaw for place, text in told.items() if (flaw := addresses.flaw(text)) is not None}
+    if flaws:
+        raise ConfigurationError(
+            "; ".join(f"{entry}: {place}: {flaw.value}" for place, flaw in flaws.items()),
+            f"Write {addresses.ENCODED}.",
+        )
+    return tuple(
+        f"{entry}: {place}: some drivers end its user or password too early; write {addresses.ENCODED}"
+        for place, text in told.items()
+        if addresses.doubtful(text)
+    )
+
+
+def _lacking(
+    project: Project, where: str, who: str, names: Sequence[str], environ: Mapping[str, str]
+) -> ConfigurationError:
+    """Names of variables that have no value: those that aren't there at all, and those that are empty."""
+    empty = [name for name in names if name in environ]
+    missing = [name for name in names if name not in environ]
+    told = [name + near_miss(name, environ) for name in missing]
+    parts = [
+        f"{', '.join(group)} {'is' if len(group) == 1 else 'are'} {what}"
+        for group, what in ((told, "not set"), (empty, "empty"))
+        if group
+    ]
+    dotenv = shown_path(project.root / DOTENV)
+    hint = f"Put {names[0]}=... into {dotenv}, or `export {names[0]}=...`"
+    if not missing:
+        hint = f"Give {empty[0]} a value, in {dotenv} or in the environment, which wins over it."
+    return ConfigurationError(f"{where}: {', '.join(parts)}, and {who} asks for that.", hint)
+
+
+def _line(project: Project, source: Source) -> str:
+    return f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}"
+
+
+def _place(place: str, overrides: Mapping[str, Any]) -> str:
+    """Where an argument was given, by its dotted path: in the entry, or for this run alone."""
+    given = re.split(r"[.\[]", place, maxsplit=1)[0]
+    return f"--set {place}" if given in overrides else f"function_kwargs.{place}"
+
+
+def _warnings(
+    project: Project, source: Source, arguments: literals.Arguments, overrides: Mapping[str, Any]
+) -> tuple[str, ...]:
+    places = [_place(place, overrides) for place in arguments.places]
+    places += [
+        f"container.env.{key}"
+        for key, value in source.container.env.items()
+        if literals.looks_secret(key, value)
+    ]
+    entry = f"{_line(project, source)}: {source.name}"
+    return tuple(
+        f"{source.name}: {place} looks like a secret, and the shell's history keeps it; "
+        "keep it in .env and give env:NAME"
+        if place.startswith("--set ")
+        else f"{entry}: {place} looks like a secret; keep it in .env and write env:NAME here"
+        for place in places
+    )
+
+
+def _toml(table: Mapping[str, Any]) -> str:
+    if not table:
+        return ""
+    import tomli_w
+
+    return tomli_w.dumps(table)

@@ -1,0 +1,1 @@
+"""What went wrong, as people are told it."""

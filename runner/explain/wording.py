@@ -1,0 +1,46 @@
+"""The words of others as people are told them: without secrets, on one line, of bounded length.
+
+In that order: in a text that was spaced anew or cut, a secret is no longer found.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+LONGEST_TEXT = 400
+"""Characters of an exception's own words that are told."""
+
+_mask: Callable[[str], str] = str
+
+
+def mask_with(mask: Callable[[str], str]) -> None:
+    """Sets what takes secrets out of a text, for this process and from now on."""
+    global _mask
+    _mask = mask
+
+
+def masked(text: object) -> str:
+    """Text without secrets."""
+    return _mask(str(text))
+
+
+def one_line(text: object, limit: int = LONGEST_TEXT) -> str:
+    """Text without secrets, as one line of at most ``limit`` characters."""
+    line = " ".join(masked(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def near_misses(word: str, words: Iterable[str], count: int = 3) -> str:
+    """The closest of ``words``, quoted and joined by 'or'; empty where none is close."""
+    known = sorted(set(words))
+    close = difflib.get_close_matches(word, known, n=count, cutoff=0.6)
+    lower = {name.lower(): name for name in known}
+    close += [lower[word.lower()]] if word.lower() in lower else []
+    return " or ".join(f"'{name}'" for name in dict.fromkeys(close))
+
+
+def listed(words: list[str], most: int = 8) -> str:
+    """A list of words for a sentence, cut where it grows long."""
+    rest = len(words) - most
+    return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,1 @@
+"""A container that is held open to look around in."""

@@ -1,0 +1,185 @@
+"""The destination of a job as dlt knows it, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import stat
+import time
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.contract import Destination, ExitCode, Failure, FailureKind
+from runner.explain.classify import JobFailed, unwrap
+from runner.explain.wording import one_line
+from runner.load.progress import Steps
+
+_NEWER_FILE = re.compile(
+    r"database file with version number|newer version of DuckDB|storage version is not supported"
+    r"|created with a newer|Trying to read a database file",
+    re.IGNORECASE,
+)
+_LOCKED = re.compile(r"Could not set lock on file|Conflicting lock is held", re.IGNORECASE)
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<what>.*?) ?\(PID (?P<pid>\d+)\)")
+_DATABASES = ("duckdb", "sqlalchemy", "ducklake")
+"""Types whose ``file`` is a database's where it has a lock; that of others is a folder."""
+_BESIDE = (".wal", ".checkpoint", ".recovery", ".tmp", "-wal", "-shm", "-journal")
+"""What DuckDB and SQLite open beside a database's file begins so after its name."""
+PATIENCE = 30.0
+"""Seconds to wait for a foreign process to let go of a DuckDB file."""
+
+T = typing.TypeVar("T")
+
+
+def build(destination: Destination, connection: typing.Any = None) -> typing.Any:
+    """dlt's destination factory. Credentials are read later, from the job's configuration.
+
+    ``connection`` is one to DuckDB that is open already, instead of the file.
+    ``[normalize] loader_file_format`` in the configuration chooses the format of load files, as it
+    did in dlt itself up to 0.5. Raises dlt's own exceptions for a type that it doesn't know.
+    """
+    import dlt
+    from dlt.common.destination import Destination as Factory
+
+    options: dict[str, typing.Any] = {}
+    if destination.name and destination.name != destination.type:
+        options["destination_name"] = destination.name
+    kind = destination.type.rsplit(".", 1)[-1]
+    if kind == "duckdb":
+        if destination.file:
+            options["credentials"] = connection or destination.file
+        if importlib.util.find_spec("pyarrow") is not None:
+            # DuckDB reads Parquet by itself; dlt's default there, INSERT statements, takes 8 times
+            # as long and 15 times the memory
+            options["preferred_loader_file_format"] = "parquet"
+    elif kind == "filesystem" and destination.file:
+        options["bucket_url"] = destination.file
+    configured = dlt.config.get("normalize.loader_file_format")
+    if configured:
+        options["preferred_loader_file_format"] = str(configured)
+    return Factory.from_reference(destination.type, **options)
+
+
+def check_file(destination: Destination) -> None:
+    """Nothing but regular files lie where the destination's database is opened.
+
+    Whoever shares the folder may have put a FIFO there, which would be waited for without end, or a link.
+    The same holds for what belongs to the database and stands beside it. Raises JobFailed, saying which.
+    """
+    if destination.type.rpartition(".")[2] not in _DATABASES or not destination.lock or not destination.file:
+        return
+    file = Path(destination.file)
+    # dlt gives each dataset a SQLite file of its own: rows__raw_shop.db beside rows.db
+    beside = (*(f"{file.name}{end}" for end in _BESIDE), f"{file.stem}__")
+    names = [file.name]
+    with contextlib.suppress(FileNotFoundError):
+        names += sorted(name for name in os.listdir(file.parent) if name.startswith(beside))  # noqa: PTH208
+    for name in names:
+        try:
+            mode = file.with_name(name).lstat().st_mode
+        except FileNotFoundError:
+            continue
+        # DuckDB spills into a folder of its own
+        if stat.S_ISREG(mode) or (stat.S_ISDIR(mode) and name == f"{file.name}.tmp"):
+            continue
+        place = shown(destination).removesuffix(file.name) + name
+        raise JobFailed(
+            Failure(
+                FailureKind.DESTINATION_UNREACHABLE,
+                f"{place} is {_kind(mode)} and no regular file, so it is not opened",
+                "see what has put it there: sources that load into one folder can change each other's files",
+            )
+        )
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a link"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a FIFO" if stat.S_ISFIFO(mode) else "a socket or device"
+
+
+def shown(destination: Destination) -> str:
+    """How people are told where the rows are."""
+    return destination.shown or destination.file or destination.name or destination.type
+
+
+def patiently(steps: Steps, destination: Destination, action: Callable[[], T]) -> T:
+    """Does what opens the destination, again while a foreign process holds its DuckDB file.
+
+    Raises JobFailed where the file stays locked for ``PATIENCE`` seconds, or where it was written
+    by a newer DuckDB than this one; any other exception as it comes.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return action()
+        except Exception as exc:
+            text = " ".join(str(link) for link in unwrap(exc))
+            if destination.file is None:
+                raise
+            if _LOCKED.search(text):
+                if time.monotonic() < deadline:
+                    with steps.step("wait"):
+                        time.sleep(0.25)
+                    continue
+                raise JobFailed(_locked(destination, text)) from exc
+            if _NEWER_FILE.search(text):
+                raise JobFailed(_too_new(destination, text), ExitCode.CONFIGURATION) from exc
+            raise
+
+
+def _locked(destination: Destination, text: str) -> Failure:
+    found = _HOLDER.search(text)
+    holder = "another process"
+    # another container's or the host's processes have no number in this one: DuckDB then says 0
+    if found and found["pid"] != "0":
+        holder = f"process {found['pid']} ({found['what'].strip() or 'unknown program'})"
+    return Failure(
+        FailureKind.DESTINATION_UNREACHABLE,
+        f"{shown(destination)} is held open by {holder}, which is no run of dltpod",
+        "close whatever has it open (a notebook, a DuckDB shell), then sync again",
+        transient=True,
+    )
+
+
+def _too_new(destination: Destination, text: str) -> Failure:
+    import duckdb
+
+    return Failure(
+        FailureKind.DESTINATION_UNREACHABLE,
+        f"{shown(destination)} was written by a newer DuckDB than this environment's "
+        f"{duckdb.__version__}: {one_line(text, 160)}",
+        'raise it for this source: container: {requirements: ["duckdb>=…"]}, or give it a file of its own',
+    )
+
+
+def driver_versions(destination: Destination) -> dict[str, str]:
+    """Versions of the packages that talk to the destination, by distribution name."""
+    from importlib import metadata
+
+    drivers = {
+        "duckdb": ("duckdb",),
+        "motherduck": ("duckdb",),
+        "ducklake": ("duckdb",),
+        "postgres": ("psycopg2-binary", "psycopg2"),
+        "redshift": ("psycopg2-binary", "psycopg2"),
+        "snowflake": ("snowflake-connector-python",),
+        "bigquery": ("google-cloud-bigquery",),
+        "filesystem": ("fsspec", "pyarrow"),
+        "clickhouse": ("clickhouse-driver",),
+        "databricks": ("databricks-sql-connector",),
+        "mssql": ("pyodbc",),
+        "sqlalchemy": ("sqlalchemy",),
+    }
+    found = {}
+    for name in drivers.get(destination.type.rsplit(".", 1)[-1], ()):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,166 @@
+"""Normalizes and loads packages, and finishes those that a killed run left behind."""
+
+from __future__ import annotations
+
+import time
+import typing
+from pathlib import Path
+
+from runner.contract import FailureKind
+from runner.explain.classify import JobFailed, classify, unwrap
+from runner.load import compat
+from runner.load.recover import packages, undo
+from runner.load.recover.claims import claim
+from runner.load.recover.restore import remember_loaded, remember_loading, restart
+from runner.load.session import Session
+
+TRIES = 5
+"""How often a job is tried in one run, where its failure may pass."""
+_HOPELESS = frozenset(
+    {
+        FailureKind.NORMALIZE,
+        FailureKind.SCHEMA_CONTRACT,
+        FailureKind.LOAD,
+        FailureKind.STATE,
+        FailureKind.INTERNAL,
+    }
+)
+
+
+def normalize(session: Session) -> None:
+    """Normalizes what was extracted and counts its rows. Raises dlt's exceptions."""
+    with session.steps.step("normalize"):
+        info = session.pipeline.normalize()
+    for load_id, parts in (info.metrics if info is not None else {}).items():
+        counted = session.counted.setdefault(load_id, {})
+        for part in parts:
+            for table, metrics in part["table_metrics"].items():
+                counted[table] = counted.get(table, 0) + metrics.items_count
+
+
+def load(session: Session, *, ours: bool = True) -> None:
+    """Loads all packages that are ready, each job once, whatever failed or was killed before.
+
+    ``ours`` is False for packages of an earlier run. Raises dlt's exceptions, and KeyboardInterrupt
+    where the run was told to stop before all was loaded.
+    """
+    pipeline = session.pipeline
+    with session.at_destination("load"):
+        load_ids = list(pipeline.list_normalized_load_packages())
+        if not load_ids and not (ours and session.cut_off):
+            return
+        _count(session, load_ids)
+        session.patiently(lambda: claim(session, load_ids))
+        if not session.work.memory().swept:
+            session.patiently(lambda: undo.sweep(session, _schemas(session, load_ids)))
+        remember_loading(session, load_ids)
+        if not ours:
+            session.patiently(lambda: _settle(session, load_ids))
+        if not load_ids:
+            return
+        _load_all(session)
+        if pipeline.list_normalized_load_packages():
+            # dlt heard a signal, let the running jobs end and left the others for the next run
+            raise KeyboardInterrupt
+        remember_loaded(session)
+        session.work.prune()
+        (session.load_ids if ours else session.resumed).extend(load_ids)
+
+
+def _load_all(session: Session) -> None:
+    for attempt in range(1, TRIES + 1):
+        try:
+            if attempt > 1:
+                _settle(session, session.pipeline.list_normalized_load_packages())
+            session.patiently(session.pipeline.load)
+            return
+        except Exception as exc:
+            # dlt would run a job again that may have been committed, where only the answer got
+            # lost; so it is told to give up at the first failure, and the rest is done here
+            retried = any(type(link).__name__ == "LoadClientJobRetry" for link in unwrap(exc))
+            if attempt == TRIES or not (retried or classify(exc, "load").transient):
+                raise
+            time.sleep(min(2.0 ** (attempt - 1), 8.0))
+
+
+def _schemas(session: Session, load_ids: typing.Sequence[str]) -> list[typing.Any]:
+    """Those that this run knows, and those of loads that were cut off, which it needn't."""
+    _, store = compat.storages(session.pipeline)
+    ours = {schema.name: schema for schema in session.known_schemas()}
+    ours.update({schema.name: schema for schema in map(store.load_schema, load_ids)})
+    for name, _ in session.cut.values():
+        ours.setdefault(name, compat.blank_schema(session.pipeline, name))
+    return list(ours.values())
+
+
+def _settle(session: Session, load_ids: typing.Sequence[str]) -> None:
+    """Brings packages of a killed run to a point from which dlt goes on without doubling."""
+    load_storage, store = compat.storages(session.pipeline)
+    for load_id in load_ids:
+        schema = store.load_schema(load_id)
+        with compat.client_for(session.pipeline, schema) as client:
+            done = undo.completed_at_destination(client, load_id)
+        if done:
+            load_storage.complete_load_package(load_id, False)
+        else:
+            undo.undo_started(session, load_id)
+
+
+def _count(session: Session, load_ids: typing.Sequence[str]) -> None:
+    """Adds the packages' rows and bytes to this run's.
+
+    Packages that an earlier run normalized are counted by their files, which are read for it.
+    """
+    _, store = compat.storages(session.pipeline)
+    for load_id in load_ids:
+        schema = store.load_schema(load_id)
+        folder = Path(store.storage.make_full_path(store.get_package_path(load_id)))
+        files = packages.files_of(folder)
+        session.bytes += sum(file.stat().st_size for file in files)
+        counted = session.counted.get(load_id)
+        if counted is None:
+            counted = {}
+            for file in files:
+                table = packages.table_of(file.name)
+                counted[table] = counted.get(table, 0) + packages.row_count(file)
+        for table, count in counted.items():
+            if count and table in schema.tables and table not in schema.dlt_table_names():
+                session.rows[table] = session.rows.get(table, 0) + count
+
+
+def finish_leftovers(session: Session) -> None:
+    """Finishes packages that a killed or failed run left; those that can't be are extracted anew.
+
+    Raises what may pass by itself (an unreachable destination, say), so that nothing is thrown
+    away for it.
+    """
+    pipeline = session.pipeline
+    outer = session.steps.current
+    session.work.drop_normalized_twice(
+        pipeline.list_extracted_load_packages(), pipeline.list_normalized_load_packages()
+    )
+    if not pipeline.has_pending_data:
+        return
+    try:
+        if pipeline.list_extracted_load_packages():
+            normalize(session)
+        load(session, ours=False)
+    except JobFailed:
+        raise
+    except Exception as exc:
+        failure = classify(exc, session.steps.current)
+        if failure.transient or failure.kind not in _HOPELESS:
+            raise
+        session.steps.note(
+            f"a load that an earlier run left can't be finished ({failure.message}); "
+            "its rows are extracted anew"
+        )
+        session.steps.current = outer
+        session.rows.clear()
+        session.bytes = 0
+        with session.at_destination("restore"):
+            restart(session)
+        return
+    if session.resumed:
+        count = sum(session.rows.values())
+        session.steps.note(f"finished the load that an earlier run had left: {count} rows")

@@ -1,0 +1,196 @@
+"""Runs a source into its destination: restore, extract, normalize, load.
+
+What dlt leaves to chance is settled here: a run may be killed at any point, its working directory
+may be lost or torn, and still each row arrives once. How is told in ``recovery``, ``restore``,
+``loading`` and ``workdir``.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
+from runner.explain.classify import JobFailed, StepError
+from runner.load import compat, destination, loading, merges, selection
+from runner.load.locks import state_lock
+from runner.load.progress import Emit, Steps, collector
+from runner.load.recover import restore
+from runner.load.session import Session
+from runner.load.workdir import Workdir
+
+LIMITED_SUFFIX = "_limited"
+"""Ends the name of the dataset that limited runs load into; each run replaces the last one's."""
+SETTINGS = {
+    # Arrow data carries no ids by default, and without them a cut-off load can't be undone
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID": "true",
+    # retries are the runner's: see loading._load_all
+    "LOAD__RAISE_ON_MAX_RETRIES": "1",
+    "LOAD__RAISE_ON_FAILED_JOBS": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    # it would be pickled to disk at every step, and nothing reads it
+    "ENABLE_RUNTIME_TRACE": "false",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+}
+
+
+def run(
+    job: JobSpec,
+    make_source: Callable[[], typing.Any],
+    emit: Emit,
+    *,
+    state: Path = Path(STATE_DIR),
+    steps: Steps | None = None,
+) -> Result:
+    """Runs the job's source once and returns what came of it.
+
+    ``make_source`` is called when the pipeline exists and its state is restored; it returns a
+    DltSource, a DltResource or a list of them. ``state`` is the folder of the working directory.
+    ``steps`` may be given to know the step and the notes where this raises.
+    Raises JobFailed, and StepError around any other exception.
+    """
+    steps = steps or Steps(emit)
+    try:
+        with compat.settings(SETTINGS), state_lock(state, job.run_id):
+            session = _start(job, steps, state)
+            try:
+                way = _sync if job.limit is None else _limited
+                first = way(session, make_source)
+            finally:
+                if session.pipeline is not None:
+                    compat.drop_memory_of(session.pipeline)
+    except JobFailed:
+        raise
+    except BaseException as exc:
+        raise StepError(steps.current, exc) from exc
+    finally:
+        steps.stop()
+    return _result(session, first)
+
+
+def _start(job: JobSpec, steps: Steps, state: Path) -> Session:
+    with steps.step("start"):
+        import dlt
+
+        limited = job.limit is not None
+        work = Workdir(state / "limited" if limited else state, job.pipeline_name)
+        if limited:
+            shutil.rmtree(state / "limited", ignore_errors=True)
+
+        def open_pipeline() -> typing.Any:
+            pipeline = dlt.pipeline(
+                pipeline_name=job.pipeline_name,
+                pipelines_dir=str(work.pipelines),
+                destination=destination.build(job.destination),
+                dataset_name=dataset_of(job),
+                progress=collector(steps.emit),
+            )
+            if limited:
+                pipeline.config.restore_from_destination = False
+            return pipeline
+
+        session = Session(job=job, steps=steps, work=work, open_pipeline=open_pipeline)
+        restore.open_pipeline(session)
+        return session
+
+
+def dataset_of(job: JobSpec) -> str:
+    """The dataset that this job's rows go to: a throw-away one for a limited run."""
+    return job.dataset_name + LIMITED_SUFFIX if job.limit is not None else job.dataset_name
+
+
+def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
+    with session.at_destination("restore"):
+        first = restore.restore(session)
+    loading.finish_leftovers(session)
+    _extract(session, make_source)
+    loading.normalize(session)
+    merges.note_appends(session)
+    loading.load(session)
+    session.dataset = compat.dataset_of(session.pipeline)
+    return first
+
+
+def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
+    """A look at the source's first rows. Neither its state nor its tables are touched."""
+    _extract(session, make_source)
+    loading.normalize(session)
+    with session.at_destination("load"):
+        _drop_dataset(session)
+    loading.load(session)
+    session.dataset = compat.dataset_of(session.pipeline)
+    session.steps.note(
+        f"limited to {session.job.limit} pages of each resource, into dataset "
+        f"{session.dataset}, which the next limited run replaces; no cursor was saved"
+    )
+    shutil.rmtree(session.work.pipelines.parent, ignore_errors=True)
+    return False
+
+
+def _drop_dataset(session: Session) -> None:
+    def drop() -> None:
+        for schema in session.known_schemas():
+            with compat.client_for(session.pipeline, schema) as client:
+                if client.is_storage_initialized():
+                    client.drop_storage()
+
+    session.patiently(drop)
+
+
+def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
+    job = session.job
+    with session.steps.step("extract"), session.work.extracting():
+        sources = selection.select(session, make_source())
+        if not sources:
+            session.steps.note(f"{job.function} returned no resource: nothing is extracted")
+            return
+        names = list(dict.fromkeys(source.schema.name for source in sources))
+        refresh = None
+        if job.full_refresh and job.limit is None:
+            with session.at_destination("restore"):
+                refresh = session.patiently(lambda: restore.prepare_refresh(session, names))
+        restore.remember_extracting(session, sources, refresh)
+        selection.apply_contract(session, sources, refresh)
+        session.pipeline.extract(sources, refresh=refresh)
+
+
+def _cursors(state: typing.Mapping[str, typing.Any], names: typing.Sequence[str]) -> dict[str, str]:
+    """The incremental cursors: ``resource.path`` to the last value as text."""
+    found = {}
+    for name in names:
+        resources = (state.get("sources") or {}).get(name, {}).get("resources") or {}
+        for resource, kept in resources.items():
+            for path, cursor in (kept.get("incremental") or {}).items():
+                if cursor.get("last_value") is not None:
+                    found[f"{resource}.{path}"] = str(cursor["last_value"])
+    return found
+
+
+def _result(session: Session, first: bool) -> Result:
+    import dlt
+
+    job, pipeline = session.job, session.pipeline
+    state = {} if job.limit is not None else pipeline.state
+    return Result(
+        status="ok",
+        exit_code=int(ExitCode.OK),
+        rows=session.rows,
+        seconds={name: round(value, 3) for name, value in session.steps.seconds.items()},
+        load_ids=tuple(session.load_ids),
+        resumed_load_ids=tuple(session.resumed),
+        bytes=session.bytes,
+        notes=tuple(session.steps.notes),
+        cursors=_cursors(state, list(state.get("sources") or ())),
+        first_run=first,
+        dataset=session.dataset,
+        location=destination.shown(job.destination),
+        versions={
+            "python": platform.python_version(),
+            "dlt": dlt.__version__,
+            **destination.driver_versions(job.destination),
+        },
+    )

@@ -1,0 +1,1 @@
+"""What a killed run left behind: found, finished or undone."""

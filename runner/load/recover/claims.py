@@ -1,0 +1,198 @@
+"""Claims the destination for a load before it begins, and settles what earlier claims left open.
+
+A claim is written to the destination first (see ``ledger``), so that from then on no other folder takes
+what it remembers for the newest. Only then is anything removed or loaded there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+from runner.contract import Failure, FailureKind
+from runner.explain.classify import JobFailed
+from runner.load import compat
+from runner.load.recover import ledger
+from runner.load.recover.ledger import Loads, Record
+from runner.load.recover.shared_tables import is_sql, stored_schema
+from runner.load.session import Session
+from runner.load.workdir import Memory
+
+Refresh = typing.Mapping[str, typing.Mapping[str, typing.Any]]
+
+
+def newest(memory: Memory, found: Record | None) -> bool:
+    """Whether no load has been begun since the last one that this folder knows of."""
+    return found is None or found.epoch in (memory.epoch, memory.claiming)
+
+
+def claim(session: Session, load_ids: typing.Sequence[str]) -> None:
+    """Tells the destination that these packages are about to be loaded, with the refresh that they do.
+
+    Raises JobFailed (transient) where another load has been begun since this run looked.
+    """
+    if session.job.limit is not None or not ledger.possible(session):
+        return
+    with ledger.opened(session):
+        _claim(session, load_ids)
+
+
+def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
+    found = ledger.read(session) or Record()
+    memory = session.work.memory()
+    if not newest(memory, found):
+        raise JobFailed(
+            Failure(
+                FailureKind.STATE,
+                "another machine has begun to load this source since this run began",
+                "sync again: what it has loaded by then is left out",
+                transient=True,
+            )
+        )
+    done = ledger.ended(session, found.loads) if found.refresh or not memory.swept else set(found.loads)
+    cut = {} if memory.swept else {**found.cut, **_without(found.loads, done)}
+    states = _states(session, load_ids)
+    # some of a load's packages may have ended before it was cut off: it is still one load
+    loads = dict(found.loads) if set(found.loads) & set(load_ids) else {}
+    loads.update({i: [schema.name, state["created_at"].isoformat()] for i, (schema, state) in states.items()})
+    session.cut = _without(cut, loads)
+    _begin(
+        session,
+        found,
+        loads=loads,
+        cut=session.cut,
+        refresh=_both(_open_refresh(found, done), _refresh_of(memory, states)),
+    )
+
+
+def settle(session: Session, found: Record | None) -> Refresh:
+    """Takes back loads of several packages of which only some have ended, before the state is read.
+
+    Nothing may be pending here. Returns the full refresh that was begun and never ended.
+    """
+    if found is None:
+        return {}
+    memory = session.work.memory()
+    doubtful = not newest(memory, found) or bool(memory.loading) or not memory.swept
+    if not (doubtful or found.refresh or found.cut):
+        return {}
+    done = ledger.ended(session, {**found.loads, **found.cut})
+    left = _without(found.loads, done)
+    half = done & {*found.cut, *(found.loads if left else ())}
+    session.cut_off = bool(left or found.cut)
+    refresh = _open_refresh(found, done)
+    if refresh or half:
+        cut = {**found.cut, **(found.loads if left else {})}
+        found = _begin(session, found, loads={}, cut=cut, refresh=refresh)
+    if doubtful or half:
+        ledger.forget(session, half)
+    session.work.remember(
+        dataclasses.replace(
+            session.work.memory(),
+            epoch=found.epoch,
+            claiming="",
+            loading=(),
+            swept=memory.swept and not doubtful and not half,
+        )
+    )
+    return refresh
+
+
+def start_over(session: Session, refresh: Refresh) -> None:
+    """Goes on with a full refresh that was cut off: no rows and no cursor of what it was to load anew."""
+    for name, part in refresh.items():
+        resources = part["resources"]
+        with session.pipeline.managed_state() as state:
+            kept = (state.get("sources") or {}).get(name, {})
+            for resource in list(kept.get("resources") or {}) if resources is None else resources:
+                (kept.get("resources") or {}).pop(resource, None)
+            if resources is None:
+                (state.get("sources") or {}).pop(name, None)
+            # or dlt would not store it with the next load
+            state["_local"].pop("_last_extracted_hash", None)
+        with compat.client_for(session.pipeline, compat.blank_schema(session.pipeline, name)) as client:
+            if not client.is_storage_initialized():
+                continue
+            if part.get("schema") and stored_schema(client, name) is None:
+                # dlt deletes it with the tables, and it knows the others too
+                compat.adopt_schema(session.pipeline, _unpacked(part["schema"]))
+            tables = list(part["tables"])
+            if is_sql(client):
+                tables = [table for table, columns in client.get_storage_tables(tables) if columns]
+            if tables:
+                client.initialize_storage(truncate_tables=tables)
+    if refresh:
+        session.steps.note(
+            "a full refresh was cut off: its tables are emptied and its cursors forgotten, so all comes anew"
+        )
+
+
+def _begin(session: Session, found: Record, **changes: typing.Any) -> Record:
+    record = dataclasses.replace(found, version=found.version + 1, epoch=ledger.new_epoch(), **changes)
+    memory = session.work.memory()
+    # either may be what the destination says, should this run die in between
+    session.work.remember(dataclasses.replace(memory, epoch=found.epoch, claiming=record.epoch))
+    ledger.write(session, record)
+    session.work.remember(dataclasses.replace(session.work.memory(), epoch=record.epoch, claiming=""))
+    return record
+
+
+def _open_refresh(found: Record, done: typing.Collection[str]) -> Refresh:
+    return {} if found.loads and set(found.loads) <= set(done) else found.refresh
+
+
+def _both(one: Refresh, other: Refresh) -> Refresh:
+    """Two refreshes as one. ``resources`` None is all of a source."""
+    found = dict(one)
+    for name, part in other.items():
+        known = found.get(name, {"tables": [], "resources": []})
+        named = (known["resources"], part["resources"])
+        found[name] = {
+            "tables": sorted({*known["tables"], *part["tables"]}),
+            "resources": None if None in named else sorted({*named[0], *named[1]}),
+            "schema": part.get("schema", ""),
+        }
+    return found
+
+
+def _without(loads: Loads, others: typing.Collection[str]) -> Loads:
+    return {load_id: made for load_id, made in loads.items() if load_id not in others}
+
+
+def _states(
+    session: Session, load_ids: typing.Sequence[str]
+) -> dict[str, tuple[typing.Any, typing.Mapping[str, typing.Any]]]:
+    """The packages' schemas and states."""
+    _, store = compat.storages(session.pipeline)
+    return {
+        load_id: (store.load_schema(load_id), store.get_load_package_state(load_id)) for load_id in load_ids
+    }
+
+
+def _refresh_of(
+    memory: Memory, states: typing.Mapping[str, tuple[typing.Any, typing.Mapping[str, typing.Any]]]
+) -> dict[str, dict[str, typing.Any]]:
+    found = {}
+    for schema, state in states.values():
+        dropped = state.get("dropped_tables") or []
+        if dropped or schema.name in memory.refresh:
+            resources = sorted({table["resource"] for table in dropped if "resource" in table})
+            found[schema.name] = {
+                "tables": sorted(table["name"] for table in dropped),
+                "resources": memory.refresh.get(schema.name, resources),
+                "schema": _packed(schema),
+            }
+    return found
+
+
+def _packed(schema: typing.Any) -> str:
+    from dlt.common.versioned_state import compress_state
+
+    return str(compress_state(schema.to_dict()))
+
+
+def _unpacked(text: str) -> typing.Any:
+    from dlt.common.schema import Schema
+    from dlt.common.versioned_state import decompress_state
+
+    return Schema.from_dict(decompress_state(text))

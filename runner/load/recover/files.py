@@ -1,0 +1,79 @@
+"""Recovery for destinations of files, where there is no SQL to delete by."""
+
+from __future__ import annotations
+
+import re
+import typing
+
+from runner.load.session import Session
+
+_LOAD_ID = re.compile(r"(?<!\d)\d{10}\.\d+(?!\d)")
+
+
+def completed_loads(client: typing.Any) -> set[str]:
+    """The ids of the loads that a filesystem destination counts as done."""
+    names = (str(path).rsplit("/", 1)[-1] for path in table_files(client, client.schema.loads_table_name))
+    return {found[0] for found in (_LOAD_ID.findall(name) for name in names) if found}
+
+
+def forget_loads(client: typing.Any, load_ids: typing.Collection[str]) -> None:
+    """Makes loads that the destination counts as done count as cut off."""
+    for path in table_files(client, client.schema.loads_table_name):
+        if set(_LOAD_ID.findall(path.rsplit("/", 1)[-1])) & set(load_ids):
+            client.fs_client.rm_file(path)
+
+
+def forget_early_states(client: typing.Any, pipeline_name: str) -> None:
+    """Deletes the pipeline's states of loads that were never completed.
+
+    dlt stores the state of a load before the load counts as done, and takes the newest one whether or
+    not it does.
+    """
+    done = completed_loads(client)
+    for path in table_files(client, client.schema.state_table_name):
+        name = path.rsplit("/", 1)[-1].rsplit("__", 2)
+        if len(name) == 3 and name[0] == pipeline_name and name[1] not in done:
+            client.fs_client.rm_file(path)
+
+
+def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> int:
+    """Deletes files of loads that were never completed; returns how many files.
+
+    Works where the layout names the load, as dlt's default does; else notes what can't be promised.
+    """
+    layout = getattr(getattr(client, "config", None), "layout", None)
+    if not hasattr(client, "list_table_files") or layout is None:
+        session.steps.note(
+            "this destination can't be searched for rows of a load that was cut off: if one was, "
+            "they stand there twice"
+        )
+        return 0
+    if "{load_id}" not in layout:
+        session.steps.note(
+            "the files' layout doesn't name the load (no {load_id}), so files of a load that was "
+            "cut off can't be told from others, and their rows may stand there twice"
+        )
+        return 0
+    done = completed_loads(client)
+    deleted = 0
+    for name in names:
+        if schema.tables[name].get("table_format") in ("delta", "iceberg"):
+            continue
+        for path in table_files(client, name):
+            found = _LOAD_ID.findall(str(path).rsplit(f"/{client.dataset_name}/", 1)[-1])
+            if found and not done & set(found):
+                client.fs_client.rm_file(path)
+                deleted += 1
+    if deleted:
+        session.steps.note(f"{deleted} files of a load that was cut off are removed and written anew")
+    return deleted
+
+
+def table_files(client: typing.Any, table: str) -> list[str]:
+    """The files of a table, none where there is no such table."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    try:
+        return [str(path) for path in client.list_table_files(table)]
+    except (FileNotFoundError, DestinationUndefinedEntity):
+        return []

@@ -1,0 +1,238 @@
+"""What the destination itself says of this pipeline's loads, for whoever comes next, from whichever folder.
+
+One row in the table ``_dltpod_loads``, or in a bucket one file in the folder of that name, written
+before a load begins: an epoch that no other load has, the load packages, and the full refresh that
+they are part of. A load has ended when its packages stand in dlt's own ``_dlt_loads``.
+
+So a folder that doesn't know the newest epoch knows that another load has been begun since, and a
+refresh whose packages haven't ended is told to all, also where the folder that began it is gone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from runner.load import compat
+from runner.load.recover.files import completed_loads, forget_early_states, forget_loads, table_files
+from runner.load.recover.shared_tables import is_sql
+from runner.load.session import Session
+
+TABLE = "_dltpod_loads"
+"""Begins as dlt's own tables do, so that nobody takes it for data."""
+_COLUMNS = {"pipeline_name": "text", "version": "bigint", "record": "text"}
+
+Loads = typing.Mapping[str, typing.Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """The newest record of a pipeline; all fields empty where there is none."""
+
+    version: int = 0
+    epoch: str = ""
+    loads: Loads = field(default_factory=dict)
+    """The load packages that were begun: by id, the schema's name and when each was made (ISO 8601)."""
+    cut: Loads = field(default_factory=dict)
+    """Those of earlier records that never ended, until what they left is removed."""
+    refresh: typing.Mapping[str, typing.Mapping[str, typing.Any]] = field(default_factory=dict)
+    """The full refresh that the loads are part of, by schema: ``tables``, ``resources`` (None: all), and
+    ``schema``, which dlt deletes with the tables."""
+
+
+def new_epoch() -> str:
+    """An epoch that no other load has."""
+    return uuid.uuid4().hex
+
+
+def possible(session: Session) -> bool:
+    """Whether the destination can hold a record."""
+    if session.ledger_refused:
+        return False
+    client = connected(session)
+    return is_sql(client) or all(hasattr(client, name) for name in ("fs_client", "list_table_files"))
+
+
+def connected(session: Session) -> typing.Any:
+    """A client that knows the record's table. To be entered; it is made once, as that takes a while."""
+    if session.ledger is not None:
+        return session.ledger
+    schema = compat.blank_schema(session.pipeline, "dltpod")
+    columns = {n: {"name": n, "data_type": t, "nullable": False} for n, t in _COLUMNS.items()}
+    schema.update_table({"name": TABLE, "columns": columns, "resource": TABLE, "write_disposition": "append"})
+    # as if read from a store: dlt makes no table of a schema that was changed since
+    session.ledger = compat.client_for(session.pipeline, type(schema).from_dict(schema.to_dict()))
+    return session.ledger
+
+
+@contextmanager
+def opened(session: Session) -> Iterator[typing.Any]:
+    """The client, connected: once, though this is used within itself."""
+    client = connected(session)
+    if session.ledger_open:
+        yield client
+        return
+    with client:
+        session.ledger_open = True
+        try:
+            yield client
+        finally:
+            session.ledger_open = False
+
+
+def read(session: Session) -> Record | None:
+    """The newest record, None where the destination can't hold one. Raises dlt's exceptions.
+
+    In a dataset that has no place for it yet, that is made, so that a run knows before it begins.
+    """
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from dlt.destinations.exceptions import DatabaseTerminalException
+
+    if not possible(session):
+        return None
+    with opened(session) as client:
+        try:
+            found = _rows(client, session) if is_sql(client) else _files(client, session)
+        except DestinationUndefinedEntity:
+            try:
+                if client.is_storage_initialized():
+                    _make_table(client)
+            except DatabaseTerminalException:
+                session.ledger_refused = True
+                return None
+            return Record()
+    newest = Record()
+    for version, text in sorted(found):
+        # one that was torn while it was written counts for its number alone
+        newest = dataclasses.replace(_parsed(text) or newest, version=version)
+    return newest
+
+
+def write(session: Session, record: Record) -> None:
+    """Puts the next record in the place of the newest one. Whoever reads sees the one or the other."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    text = json.dumps(dataclasses.asdict(record))
+    with opened(session) as client:
+        put = _put_row if is_sql(client) else _put_file
+        try:
+            put(client, session, record.version, text)
+        except (DestinationUndefinedEntity, FileNotFoundError):
+            _make_table(client)
+            put(client, session, record.version, text)
+
+
+def ended(session: Session, load_ids: typing.Collection[str]) -> set[str]:
+    """Those of the load packages that the destination counts as done."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    if not load_ids:
+        return set()
+    with opened(session) as client:
+        if not is_sql(client):
+            return completed_loads(client) & set(load_ids)
+        column, loads = _names(client, "load_id", client.schema.loads_table_name)
+        marks = ",".join(["%s"] * len(load_ids))
+        try:
+            rows = client.sql_client.execute_sql(
+                f"SELECT {column} FROM {loads} WHERE {column} IN ({marks})", *load_ids
+            )
+        except DestinationUndefinedEntity:
+            return set()
+        return {str(row[0]) for row in rows or ()}
+
+
+def forget(session: Session, load_ids: typing.Collection[str]) -> None:
+    """Makes loads that have ended count as cut off, with the state that came with them.
+
+    Without any, the states that a bucket holds of loads that were cut off go all the same.
+    """
+    if is_sql(connected(session)) and not load_ids:
+        return
+    with opened(session) as client:
+        if is_sql(client):
+            column, loads = _names(client, "load_id", client.schema.loads_table_name)
+            marks = ",".join(["%s"] * len(load_ids))
+            client.sql_client.execute_sql(f"DELETE FROM {loads} WHERE {column} IN ({marks})", *load_ids)
+        else:
+            forget_loads(client, load_ids)
+            forget_early_states(client, session.job.pipeline_name)
+
+
+def _parsed(text: str) -> Record | None:
+    try:
+        data = json.loads(text)
+        return Record(**{f.name: data[f.name] for f in dataclasses.fields(Record) if f.name in data})
+    except (ValueError, TypeError):
+        return None
+
+
+def _names(client: typing.Any, column: str, table: str) -> tuple[str, str]:
+    sql = client.sql_client
+    return str(sql.escape_column_name(client.schema.naming.normalize_path(column))), str(
+        sql.make_qualified_table_name(table)
+    )
+
+
+def _table(client: typing.Any) -> str:
+    return str(client.schema.naming.normalize_tables_path(TABLE))
+
+
+def _make_table(client: typing.Any) -> None:
+    client.initialize_storage()
+    if is_sql(client):
+        # the table alone: a schema that is stored beside it would be taken for a source's
+        client._update_schema_in_storage = lambda schema: None
+        client.update_stored_schema(only_tables=[_table(client)])
+    else:
+        client.fs_client.makedirs(client.get_table_dir(_table(client)), exist_ok=True)
+
+
+def _rows(client: typing.Any, session: Session) -> list[tuple[int, str]]:
+    (name, table), (version, _), (record, _) = (_names(client, column, _table(client)) for column in _COLUMNS)
+    rows = client.sql_client.execute_sql(
+        f"SELECT {version}, {record} FROM {table} WHERE {name} = %s", session.job.pipeline_name
+    )
+    return [(int(row[0]), str(row[1])) for row in rows or ()]
+
+
+def _put_row(client: typing.Any, session: Session, number: int, text: str) -> None:
+    from dlt.destinations.exceptions import DatabaseTerminalException
+
+    (name, table), (version, _), (record, _) = (_names(client, column, _table(client)) for column in _COLUMNS)
+    sql, pipeline_name = client.sql_client, session.job.pipeline_name
+    sql.execute_sql(
+        f"INSERT INTO {table}({name}, {version}, {record}) VALUES (%s, %s, %s)", pipeline_name, number, text
+    )
+    # where rows can't be deleted, the newest counts all the same
+    with suppress(DatabaseTerminalException):
+        sql.execute_sql(f"DELETE FROM {table} WHERE {name} = %s AND {version} < %s", pipeline_name, number)
+
+
+def _own_files(client: typing.Any, session: Session) -> dict[str, int]:
+    """The pipeline's record files, with their numbers."""
+    found = {}
+    for path in table_files(client, _table(client)):
+        name, _, number = path.rsplit("/", 1)[-1].removesuffix(".json").rpartition("__")
+        if name == session.job.pipeline_name and number.isdigit():
+            found[path] = int(number)
+    return found
+
+
+def _files(client: typing.Any, session: Session) -> list[tuple[int, str]]:
+    read = client.fs_client.read_bytes
+    return [(n, read(path).decode("utf-8", "replace")) for path, n in _own_files(client, session).items()]
+
+
+def _put_file(client: typing.Any, session: Session, number: int, text: str) -> None:
+    before = _own_files(client, session)
+    folder = client.get_table_dir(_table(client))
+    path = client.pathlib.join(folder, f"{session.job.pipeline_name}__{number:08}.json")
+    client.fs_client.write_text(path, text, encoding="utf-8")
+    for old in before:
+        client.fs_client.rm_file(old)

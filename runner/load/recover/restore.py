@@ -1,0 +1,314 @@
+"""Opens the pipeline and brings its state in line with what the destination holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+
+from runner.contract import Failure, FailureKind
+from runner.explain.classify import JobFailed, classify, unwrap
+from runner.load import compat
+from runner.load.recover import ledger
+from runner.load.recover.claims import newest, settle, start_over
+from runner.load.recover.ledger import Record
+from runner.load.recover.shared_tables import keeps_state, neighbours, stored_schema, whole_schema
+from runner.load.session import Session
+from runner.load.workdir import Memory
+
+_NOT_UNREADABLE = ("DestinationException", "ConfigurationException", "MissingDependencyException", "OSError")
+_GARBLED = frozenset({"SchemaException", "VersionNoUpgradePathException", "CannotRestorePipelineException"})
+_GIVEN_UP = "an earlier load was given up: what it had not loaded is extracted anew"
+_TORN = "the working directory could not be read; it is emptied and restored from the destination"
+
+
+def open_pipeline(session: Session) -> None:
+    """Opens the pipeline on its working directory, or on an empty one where that is torn.
+
+    An extract that was cut off is taken back first. Raises dlt's configuration errors.
+    """
+    cut_off = session.work.undo_extract()
+    if session.job.full_refresh:
+        session.work.empty()
+    existed = session.work.exists
+    if not existed:
+        # what is remembered was of a folder that is gone
+        session.work.empty()
+    try:
+        session.pipeline = session.open_pipeline()
+        _probe(session.pipeline)
+    except Exception as exc:
+        if not existed or not _unreadable(exc):
+            raise
+        session.steps.note(_TORN)
+        session.start_anew()
+        existed = False
+    if cut_off:
+        session.steps.note("an earlier run was cut off while extracting; what it had read is read again")
+    where = _address(session)
+    memory = session.work.memory()
+    if existed and memory.destination != where:
+        if memory.destination:
+            session.steps.note("the destination or its dataset has changed: the state is restored from there")
+        session.start_anew()
+    if session.work.memory().destination != where:
+        session.work.remember(Memory(destination=where))
+
+
+def _address(session: Session) -> str:
+    to = session.job.destination
+    client = session.pipeline.destination_client()
+    parts = (to.type, to.name, to.file or "", session.job.dataset_name, client.config.fingerprint())
+    return "|".join(parts)
+
+
+def _probe(pipeline: typing.Any) -> None:
+    """Reads all that a run relies on. Raises whatever reading it raises."""
+    pipeline.state  # noqa: B018 (reads the file)
+    for name in pipeline.schema_names:
+        pipeline.schemas[name]
+    for load_id in (*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()):
+        pipeline.get_load_package_info(load_id)
+
+
+def _unreadable(exc: BaseException) -> bool:
+    """Whether what was read is damaged, rather than out of reach."""
+    for link in unwrap(exc):
+        names = {base.__name__ for base in type(link).__mro__}
+        if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+            continue
+        if names & set(_NOT_UNREADABLE) or not isinstance(link, Exception):
+            return False
+    return True
+
+
+def _garbled(exc: BaseException) -> bool:
+    """Whether what the destination stores could be fetched and not be understood."""
+    import zlib
+
+    meant = (ValueError, LookupError, TypeError, AttributeError, EOFError, zlib.error)
+    links = list(unwrap(exc))
+    understood = any(
+        isinstance(link, meant) or {base.__name__ for base in type(link).__mro__} & _GARBLED for link in links
+    )
+    failure = classify(exc, "restore")
+    return understood and not failure.transient and _unreadable(exc)
+
+
+def restore(session: Session) -> bool:
+    """Takes over state and schemas from the destination where they are newer or lost here.
+
+    What an earlier run left here is kept only where the destination shows that no other load has been
+    begun since. Returns whether nothing of this pipeline was there before. Raises JobFailed (state) where
+    what is stored can't be read, save for a full refresh, which starts over from the tables alone.
+    """
+    if not keeps_state(ledger.connected(session)):
+        return _restore_nothing(session)
+    memory = session.work.memory()
+    found = session.patiently(lambda: ledger.read(session))
+    if found is None:
+        session.steps.note(
+            "this destination can't hold a record of the loads that were begun: should one be killed and the "
+            "state directory be lost, put back or used on two machines, rows may be lost or arrive twice"
+        )
+    if session.pipeline.has_pending_data:
+        given_up = _given_up(session)
+        if newest(memory, found) and not given_up and _unchanged(session):
+            return False
+        session.steps.note(_GIVEN_UP if given_up else _overtaken(memory, found))
+        _anew(session)
+    stored = _take_over(session, found)
+    return stored is None and not session.pipeline.default_schema_name
+
+
+def _restore_nothing(session: Session) -> bool:
+    """What can be done where the destination keeps no state."""
+    stored = _sync(session)
+    session.steps.note(
+        "this destination keeps no state: should the state directory be lost, or a load be killed "
+        "on the way, rows may arrive twice"
+    )
+    if _given_up(session):
+        session.steps.note(_GIVEN_UP)
+        _anew(session)
+    return stored is None and not session.pipeline.default_schema_name
+
+
+def _unchanged(session: Session) -> bool:
+    """Whether the destination still holds the state from which the pending packages were made, or theirs."""
+    before = session.work.memory().stored
+    if before is None:
+        return True
+    return _hash(_understood(session, compat.stored_state)) in (before, _hash(session.pipeline.state))
+
+
+def _overtaken(memory: Memory, found: Record | None) -> str:
+    why = "another machine has loaded this source meanwhile"
+    if found is not None and memory.epoch and not found.epoch:
+        why = "the destination no longer holds what this state directory knows of it"
+    elif not memory.epoch:
+        why = "this state directory doesn't know the destination's newest load"
+    return f"{why}: what an earlier run had extracted here is left out, as it may be there already"
+
+
+def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, typing.Any] | None:
+    """Brings this folder, in which nothing is pending, in line with the destination."""
+    memory = session.work.memory()
+    refresh = session.patiently(lambda: settle(session, found))
+    if refresh:
+        _anew(session)
+    stored = _sync(session)
+    if not _agrees(session.pipeline, stored):
+        if stored is None and memory.loaded:
+            session.steps.note("the destination no longer holds this pipeline's tables: all is loaded again")
+        else:
+            session.steps.note(
+                "the state directory is ahead of the destination, with nothing left to load: what was "
+                "lost on the way is extracted anew"
+            )
+        _anew(session)
+        stored = _sync(session)
+    session.patiently(lambda: start_over(session, refresh))
+    now = dataclasses.replace(session.work.memory(), stored=_hash(stored))
+    if now != session.work.memory():
+        session.work.remember(now)
+    return stored
+
+
+def _agrees(pipeline: typing.Any, stored: typing.Mapping[str, typing.Any] | None) -> bool:
+    """Whether the cursors here are those of the rows in the destination."""
+    return (pipeline.state.get("sources") or {}) == ((stored or {}).get("sources") or {})
+
+
+def _hash(state: typing.Mapping[str, typing.Any] | None) -> str:
+    return str((state or {}).get("_version_hash") or "")
+
+
+def restart(session: Session) -> None:
+    """Empties the working directory and restores it from the destination."""
+    _anew(session)
+    _take_over(session, session.patiently(lambda: ledger.read(session)))
+
+
+def _anew(session: Session) -> None:
+    """Empties the working directory. Of what is remembered, only what the destination has shown stays."""
+    before = session.work.memory()
+    session.start_anew()
+    session.work.remember(Memory(destination=before.destination, epoch=before.epoch))
+
+
+def _sync(session: Session) -> typing.Mapping[str, typing.Any] | None:
+    """One exchange with the destination; returns the state that it holds of this pipeline."""
+    return _understood(session, compat.synchronize)
+
+
+def _understood(
+    session: Session,
+    ask: Callable[[typing.Any], typing.Mapping[str, typing.Any] | None],
+) -> typing.Mapping[str, typing.Any] | None:
+    """What ``ask`` finds at the destination; a full refresh goes on without it where it can't be read."""
+    try:
+        return session.patiently(lambda: ask(session.pipeline))
+    except JobFailed:
+        raise
+    except Exception as exc:
+        if not _garbled(exc):
+            raise
+        if not session.job.full_refresh:
+            raise JobFailed(
+                Failure(
+                    FailureKind.STATE,
+                    f"the state stored in dataset {compat.dataset_of(session.pipeline)} can't be read",
+                    "start over with --full-refresh: it drops this source's tables and loads all anew",
+                )
+            ) from exc
+        session.steps.note("the stored state could not be read; the full refresh replaces it")
+        _anew(session)
+        return {}
+
+
+def _given_up(session: Session) -> bool:
+    """Whether a package that was handed to dlt's loader has neither ended well nor is there to be finished.
+
+    Old dlt gives one up where a job fails. Those beside it are then not to be loaded without it.
+    """
+    pipeline = session.pipeline
+    there = {*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()}
+    return any(
+        load_id not in there and not _completed(session, load_id) for load_id in session.work.memory().loading
+    )
+
+
+def _completed(session: Session, load_id: str) -> bool:
+    """Whether dlt ended this package well; old versions end one with a failed job as 'aborted'."""
+    try:
+        return str(session.pipeline.get_load_package_info(load_id).state) == "loaded"
+    except FileNotFoundError:
+        return False
+
+
+def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str:
+    """Gets ready to drop this source's tables; returns dlt's refresh mode.
+
+    Tables are dropped in the same load that brings the new rows, so a refresh that fails before
+    that changes nothing. Raises JobFailed where a table belongs to another pipeline too.
+    """
+    mode = "drop_resources" if session.job.resources else "drop_sources"
+    for name in schema_names:
+        known = session.pipeline.schemas[name] if name in session.pipeline.schema_names else None
+        with compat.client_for(
+            session.pipeline, known or compat.blank_schema(session.pipeline, name)
+        ) as client:
+            if known is None and client.is_storage_initialized():
+                known = stored_schema(client, name)
+                if known is not None:
+                    compat.adopt_schema(session.pipeline, known)
+            if known is None:
+                continue
+            others = neighbours(client, session.job.pipeline_name, [known])
+            if others.same_schema:
+                compat.adopt_schema(session.pipeline, whole_schema(client, known))
+        if others.same_schema:
+            mode = "drop_resources"
+            session.steps.note(
+                f"pipeline {others.same_schema[0]} keeps schema {name} in the same dataset: only the "
+                "tables of the resources that are loaded now are started over, and if it loads into "
+                "them too, it has to be synced with a full refresh as well"
+            )
+        if others.tables:
+            table, owner = next(iter(sorted(others.tables.items())))
+            raise JobFailed(
+                Failure(
+                    FailureKind.CONFIGURATION,
+                    f"a full refresh would drop table {table}, which pipeline {owner} loads into as well",
+                    "give one of the two a dataset_name of its own",
+                )
+            )
+    return mode
+
+
+def remember_extracting(session: Session, sources: typing.Sequence[typing.Any], mode: str | None) -> None:
+    """Notes which resources the packages to come load anew, by schema; None stands for all of a source."""
+    refresh: dict[str, list[str] | None] = {}
+    for source in sources if mode else ():
+        if mode == "drop_sources":
+            refresh[source.schema.name] = None
+        else:
+            names = refresh.setdefault(source.schema.name, []) or []
+            refresh[source.schema.name] = [
+                *names,
+                *(resource.name for resource in source.resources.extracted),
+            ]
+    memory = session.work.memory()
+    if memory.refresh != refresh:
+        session.work.remember(dataclasses.replace(memory, refresh=refresh))
+
+
+def remember_loading(session: Session, load_ids: typing.Sequence[str]) -> None:
+    """Notes the packages that are about to be loaded."""
+    session.work.remember(dataclasses.replace(session.work.memory(), loading=tuple(load_ids), swept=True))
+
+
+def remember_loaded(session: Session) -> None:
+    """Notes that all of them went through."""
+    session.work.remember(dataclasses.replace(session.work.memory(), loading=(), loaded=True, stored=None))

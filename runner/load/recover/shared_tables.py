@@ -1,0 +1,156 @@
+"""What else lives in the destination's dataset: schemas stored there, tables shared with others."""
+
+from __future__ import annotations
+
+import json
+import typing
+from dataclasses import dataclass, field
+
+from runner.load import compat
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The other pipelines of a dataset, as far as this one's tables are theirs too.
+
+    ``tables`` are shared with a pipeline of another schema; ``same_schema`` names pipelines that
+    use a schema of the same name, so that nobody can tell whose a table is.
+    """
+
+    tables: typing.Mapping[str, str] = field(default_factory=dict)
+    same_schema: tuple[str, ...] = ()
+
+    def owner_of(self, table: str) -> str | None:
+        """The other pipeline that may own a table, None where it is this one's alone."""
+        if self.same_schema:
+            return self.same_schema[0]
+        return self.tables.get(table)
+
+
+def is_sql(client: typing.Any) -> bool:
+    """Whether rows can be deleted by SQL. The filesystem's client only reads by it."""
+    from dlt.destinations.job_client_impl import SqlJobClientBase
+
+    return isinstance(client, SqlJobClientBase)
+
+
+def keeps_state(client: typing.Any) -> bool:
+    """Whether the destination stores schemas and states, so that they can be restored from it."""
+    from dlt.common.destination.client import WithStateSync
+
+    return isinstance(client, WithStateSync)
+
+
+def stored_schema(client: typing.Any, name: str) -> typing.Any | None:
+    """The newest readable schema of that name in the dataset, None where there is none.
+
+    The client must be connected. Raises dlt's destination exceptions save 'no such table'.
+    """
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from dlt.common.schema import Schema
+
+    if not keeps_state(client):
+        return None
+    try:
+        info = client.get_stored_schema(name)
+        candidates = [info.schema] if info is not None else []
+        candidates += [text for stored, text in _stored_versions(client) if stored == name]
+    except DestinationUndefinedEntity:
+        return None
+    for text in candidates:
+        try:
+            return Schema.from_dict(json.loads(text))
+        except Exception:  # noqa: BLE001 (whatever dlt makes of a damaged row, an older one may do)
+            continue
+    return None
+
+
+def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
+    """A copy of a schema with the tables that only other stored versions of it know.
+
+    Two pipelines that keep a schema of one name in one dataset each store versions without the
+    other's tables. A full refresh of either deletes them all, so no version is from before one.
+    """
+    from dlt.common.schema import Schema
+
+    schema = newest.clone()
+    for name, text in _stored_versions(client):
+        if name != schema.name:
+            continue
+        try:
+            older = Schema.from_dict(json.loads(text))
+        except Exception:  # noqa: BLE001 (a damaged row adds nothing)
+            continue
+        for table in older.data_tables(include_incomplete=True):
+            if table["name"] not in schema.tables:
+                schema.update_table(table)
+    return schema
+
+
+def neighbours(client: typing.Any, pipeline_name: str, schemas: typing.Sequence[typing.Any]) -> Neighbours:
+    """Who else loads into the tables of ``schemas``. The client must be connected."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    names = {schema.name for schema in schemas}
+    mine = {table for schema in schemas for table in schema.data_table_names()}
+    try:
+        others = _other_pipelines(client, pipeline_name)
+        versions = _stored_versions(client)
+    except DestinationUndefinedEntity:
+        return Neighbours()
+    same = tuple(sorted(name for name, theirs in others.items() if names & theirs))
+    shared: dict[str, str] = {}
+    for schema_name, text in versions:
+        if schema_name in names:
+            continue
+        try:
+            tables = set(json.loads(text)["tables"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        owner = next((name for name, theirs in others.items() if schema_name in theirs), schema_name)
+        shared.update(dict.fromkeys(tables & mine, owner))
+    return Neighbours(shared, same)
+
+
+def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:
+    """Schema name and text of all that the dataset stores, newest first."""
+    if not is_sql(client):
+        rows = compat.stored_files(client, client.schema.version_table_name)
+        rows.sort(key=lambda row: str(row.get("inserted_at")), reverse=True)
+        return [(str(row.get("schema_name")), str(row.get("schema"))) for row in rows]
+    sql = client.sql_client
+    name, text, at = (_column(client, c) for c in ("schema_name", "schema", "inserted_at"))
+    table = sql.make_qualified_table_name(client.schema.version_table_name)
+    found = sql.execute_sql(f"SELECT {name}, {text} FROM {table} ORDER BY {at} DESC")
+    return [(str(row[0]), str(row[1])) for row in found or ()]
+
+
+def _other_pipelines(client: typing.Any, pipeline_name: str) -> dict[str, set[str]]:
+    """The schema names of the dataset's other pipelines, from the states that they stored."""
+    if is_sql(client):
+        sql = client.sql_client
+        name, text = _column(client, "pipeline_name"), _column(client, "state")
+        table = sql.make_qualified_table_name(client.schema.state_table_name)
+        rows = sql.execute_sql(f"SELECT {name}, {text} FROM {table} WHERE {name} <> %s", pipeline_name) or ()
+        found = [(str(row[0]), str(row[1])) for row in rows]
+    else:
+        files = compat.stored_files(client, client.schema.state_table_name)
+        found = [(str(row.get("pipeline_name")), str(row.get("state"))) for row in files]
+        found = [(name, text) for name, text in found if name != pipeline_name]
+    others: dict[str, set[str]] = {}
+    for name, text in found:
+        others.setdefault(name, set()).update(_schema_names(text))
+    return others
+
+
+def _schema_names(text: str) -> set[str]:
+    from dlt.common.versioned_state import decompress_state
+
+    try:
+        return set(decompress_state(text).get("schema_names") or ())
+    except Exception:  # noqa: BLE001 (a state that can't be read says nothing of its schemas)
+        return set()
+
+
+def _column(client: typing.Any, name: str) -> str:
+    return str(client.sql_client.escape_column_name(client.schema.naming.normalize_path(name)))

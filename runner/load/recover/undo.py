@@ -1,0 +1,285 @@
+"""Undoes what a killed load left in the destination, so that it can be finished or done anew.
+
+Two cases, both of which dlt alone turns into doubled rows:
+
+- The working directory is there: a job's rows may stand in the table while its file still lies in
+  ``started_jobs``, and dlt runs it again. ``undo_started`` deletes those rows first, by ``_dlt_id``.
+- The working directory is lost: rows of a load that was never completed stand in the tables, and
+  dlt extracts them again. ``sweep`` deletes rows whose ``_dlt_load_id`` isn't in ``_dlt_loads``, then
+  children without a parent.
+"""
+
+from __future__ import annotations
+
+import typing
+from datetime import datetime
+from pathlib import Path
+
+from runner.load import compat
+from runner.load.recover import packages
+from runner.load.recover.files import sweep_files
+from runner.load.recover.shared_tables import is_sql, neighbours, stored_schema
+from runner.load.session import Session
+
+BATCH = 2000
+"""Row ids in one DELETE statement: below every destination's limit on parameters."""
+
+
+def completed_at_destination(client: typing.Any, load_id: str) -> bool:
+    """Whether the destination counts this load as done. The client must be connected."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    if not is_sql(client):
+        return False
+    sql = client.sql_client
+    table = sql.make_qualified_table_name(client.schema.loads_table_name)
+    column = _column(client, "load_id")
+    try:
+        rows = sql.execute_sql(f"SELECT {column} FROM {table} WHERE {column} = %s", load_id)
+    except DestinationUndefinedEntity:
+        return False
+    return bool(rows)
+
+
+def undo_started(session: Session, load_id: str) -> None:
+    """Makes the package's unfinished jobs as if they had never been started.
+
+    Idempotent, so it may be killed too. Notes the files for which that can't be done.
+    """
+    _, store = compat.storages(session.pipeline)
+    schema = store.load_schema(load_id)
+    with compat.client_for(session.pipeline, schema) as client:
+        if not is_sql(client):
+            # files are written under the same name again, which undoes them
+            return
+        folder = Path(store.storage.make_full_path(store.get_package_path(load_id)))
+        started = sorted((folder / "started_jobs").glob("*"))
+        # a job that dlt has put back for another try may have been committed all the same, where
+        # the connection broke before the answer came
+        retried = [f for f in sorted((folder / "new_jobs").glob("*")) if _retries(f.name) > 0]
+        for file in [*started, *retried]:
+            if compat.committed_already(store, load_id, file.name):
+                continue
+            if file.name.endswith(".sql"):
+                if file in started and _swapped(client, schema, packages.table_of(file.name), load_id):
+                    store.complete_job(load_id, file.name)
+                    continue
+                _undo_append(client, schema, packages.table_of(file.name))
+            else:
+                _undo_file(session, client, schema, file)
+        _drop_premature(schema, folder, started)
+
+
+def _retries(file_name: str) -> int:
+    parts = file_name.split(".")
+    return int(parts[2]) if len(parts) > 3 and parts[2].isdigit() else 0
+
+
+def _undo_file(session: Session, client: typing.Any, schema: typing.Any, file: Path) -> None:
+    table = packages.table_of(file.name)
+    if table not in schema.tables:
+        return
+    column = schema.naming.normalize_identifier("_dlt_id")
+    try:
+        ids = list(packages.row_ids(file, column))
+    except packages.UnreadableFile as exc:
+        if file.stat().st_size:
+            session.steps.note(
+                f"a killed run had begun to load {file.name} and its rows can't be told apart ({exc}): "
+                f"table {table} may hold some of them twice"
+            )
+        return
+    if client.should_load_data_to_staging_dataset(table):
+        with client.with_staging_dataset():
+            _delete_ids(client, table, column, ids)
+    else:
+        _delete_ids(client, table, column, ids)
+
+
+def _delete_ids(client: typing.Any, table: str, column: str, ids: typing.Sequence[str]) -> None:
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    sql = client.sql_client
+    name, escaped = sql.make_qualified_table_name(table), sql.escape_column_name(column)
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        marks = ",".join(["%s"] * len(part))
+        try:
+            sql.execute_sql(f"DELETE FROM {name} WHERE {escaped} IN ({marks})", *part)
+        except DestinationUndefinedEntity:
+            return
+
+
+def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
+    """Undoes a merge that had no key to merge by: dlt then appends, and would do it twice."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+    from dlt.common.schema.utils import get_columns_names_with_prop, get_nested_tables
+
+    table = schema.tables.get(root)
+    if table is None or table.get("write_disposition") != "merge":
+        return
+    if table.get("x-merge-strategy", "delete-insert") != "delete-insert":
+        return
+    if any(get_columns_names_with_prop(table, key) for key in ("primary_key", "merge_key")):
+        return
+    sql = client.sql_client
+    column = sql.escape_column_name(schema.naming.normalize_identifier("_dlt_id"))
+    for nested in get_nested_tables(schema.tables, root):
+        main, staging = sql.get_qualified_table_names(nested["name"])
+        try:
+            sql.execute_sql(f"DELETE FROM {main} WHERE {column} IN (SELECT {column} FROM {staging})")
+        except DestinationUndefinedEntity:
+            continue
+
+
+def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) -> bool:
+    """Whether a replaced table has already changed places with its staging table, in one transaction.
+
+    Once more would bring back the staging table's rows, and it has none by then.
+    """
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    table = schema.tables.get(root)
+    column = schema.naming.normalize_identifier("_dlt_load_id")
+    if table is None or table.get("write_disposition") != "replace" or column not in table["columns"]:
+        return False
+    if client.prepare_load_table(root).get("x-replace-strategy") != "staging-optimized":
+        return False
+    if not client.capabilities.supports_ddl_transactions:
+        return False
+    sql = client.sql_client
+    name, escaped = sql.make_qualified_table_name(root), sql.escape_column_name(column)
+    try:
+        found = sql.execute_sql(f"SELECT COUNT(*) FROM {name} WHERE {escaped} = %s", load_id)
+    except DestinationUndefinedEntity:
+        return False
+    return bool(found and found[0][0])
+
+
+def _drop_premature(schema: typing.Any, folder: Path, started: typing.Sequence[Path]) -> None:
+    """Deletes merges that wait for a job which is about to run again: it makes them anew."""
+    from dlt.common.schema.utils import get_root_table
+
+    names = {packages.table_of(file.name) for file in started if not file.name.endswith(".sql")}
+    roots = {get_root_table(schema.tables, name)["name"] for name in names if name in schema.tables}
+    for statement in (folder / "new_jobs").glob("*.sql"):
+        if packages.table_of(statement.name) in roots:
+            statement.unlink()
+
+
+def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
+    """Deletes rows (or files) of loads that were never completed; returns how many rows.
+
+    ``schemas`` are those that this run is about to load. Tables that another pipeline may own
+    too are left alone, and noted.
+    """
+    deleted = 0
+    for schema in schemas:
+        with compat.client_for(session.pipeline, schema) as client:
+            if not client.is_storage_initialized():
+                continue
+            known = stored_schema(client, schema.name)
+            if known is None:
+                continue
+            others = neighbours(client, session.job.pipeline_name, [known])
+            owners = {name: others.owner_of(name) for name in known.data_table_names()}
+            owned = [name for name, owner in owners.items() if owner is None]
+            for owner in sorted({owner for owner in owners.values() if owner is not None}):
+                shared = ", ".join(sorted(name for name, theirs in owners.items() if theirs == owner))
+                session.steps.note(
+                    f"tables shared with pipeline {owner}: {shared}. Rows of a load that was cut off "
+                    "can't be told from those that it is loading, and may stand there twice"
+                )
+            if is_sql(client):
+                _reinstate(session, client, known, owned)
+            found = _sweep_tables(client, known, owned) if is_sql(client) else 0
+            if found:
+                session.steps.note(f"{found} rows of a load that was cut off are removed and loaded anew")
+            if not is_sql(client):
+                sweep_files(session, client, known, owned)
+            deleted += found
+    return deleted
+
+
+def _sweep_tables(client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> int:
+    sql = client.sql_client
+    load_id, row_id, parent_id = (
+        schema.naming.normalize_identifier(c) for c in ("_dlt_load_id", "_dlt_id", "_dlt_parent_id")
+    )
+    columns = {name: set(found) for name, found in client.get_storage_tables(names)}
+    loads = sql.make_qualified_table_name(schema.loads_table_name)
+    deleted = 0
+    for name in names:
+        if load_id not in columns.get(name, ()):
+            continue
+        table, escaped = sql.make_qualified_table_name(name), sql.escape_column_name(load_id)
+        deleted += _delete_where(
+            sql, table, f"{escaped} NOT IN (SELECT {_column(client, 'load_id')} FROM {loads})"
+        )
+    for name in sorted(names, key=lambda n: _depth(schema, n)):
+        parent = schema.tables[name].get("parent")
+        if not parent or parent_id not in columns.get(name, ()) or row_id not in columns.get(parent, ()):
+            continue
+        table, above = sql.make_qualified_table_name(name), sql.make_qualified_table_name(parent)
+        escaped, key = sql.escape_column_name(parent_id), sql.escape_column_name(row_id)
+        deleted += _delete_where(
+            sql, table, f"{escaped} NOT IN (SELECT {key} FROM {above} WHERE {key} IS NOT NULL)"
+        )
+    return deleted
+
+
+def _reinstate(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> None:
+    """Makes records of a history valid again that only a load that was cut off has ended.
+
+    dlt ends them at the time at which the load's package was made.
+    """
+    from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+    from dlt.common.pendulum import pendulum
+    from dlt.common.schema.utils import get_active_record_timestamp, get_validity_column_names
+
+    tables = [
+        name
+        for name in names
+        if schema.tables[name].get("x-merge-strategy") == "scd2"
+        and not schema.tables[name].get("x-boundary-timestamp")
+    ]
+    if not tables or not session.cut:
+        return
+    sql, caps = client.sql_client, client.capabilities
+    plain = DestinationCapabilitiesContext.generic_capabilities().format_datetime_literal
+    literal = caps.format_datetime_literal or plain
+    columns = {name: set(found) for name, found in client.get_storage_tables(tables)}
+    for name in tables:
+        _, until = get_validity_column_names(schema.tables[name])
+        if until not in columns.get(name, ()):
+            continue
+        active = get_active_record_timestamp(schema.tables[name])
+        open_end = "NULL" if active is None else literal(active, caps.timestamp_precision)
+        table, column = sql.make_qualified_table_name(name), sql.escape_column_name(until)
+        for of, made in session.cut.values():
+            if of != schema.name:
+                continue
+            end = literal(
+                pendulum.instance(datetime.fromisoformat(made)),
+                caps.timestamp_precision,
+                no_tz=not caps.supports_tz_aware_datetime,
+            )
+            sql.execute_sql(f"UPDATE {table} SET {column} = {open_end} WHERE {column} = {end}")
+
+
+def _delete_where(sql: typing.Any, table: str, condition: str) -> int:
+    count = sql.execute_sql(f"SELECT COUNT(*) FROM {table} WHERE {condition}")[0][0]
+    if count:
+        sql.execute_sql(f"DELETE FROM {table} WHERE {condition}")
+    return int(count)
+
+
+def _depth(schema: typing.Any, name: str) -> int:
+    depth = 0
+    while parent := schema.tables[name].get("parent"):
+        name, depth = parent, depth + 1
+    return depth
+
+
+def _column(client: typing.Any, name: str) -> str:
+    return str(client.sql_client.escape_column_name(client.schema.naming.normalize_path(name)))

@@ -1,0 +1,134 @@
+"""Which resources run, and how: resources, limit, write disposition, schema contract."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+
+from runner.contract import Failure, FailureKind, JobSpec
+from runner.explain.classify import JobFailed
+from runner.load import compat
+from runner.load.session import Session
+
+
+def select(session: Session, made: typing.Any) -> list[typing.Any]:
+    """What is handed to dlt: sources with the job's resources of what the source function returned.
+
+    Resources without a source go to one of the pipeline's default schema, as dlt does it. Raises
+    JobFailed for a resource that isn't there, and for a merge that has no key.
+    """
+    job = session.job
+    items = list(made) if isinstance(made, list | tuple) else [made]
+    if job.resources:
+        items = only(items, job)
+    if job.limit is not None:
+        for item in items:
+            item.add_limit(job.limit)
+    sources = compat.to_sources(session.pipeline, items)
+    if job.write_disposition is not None:
+        for resource in resources_of(sources):
+            _dispose(session, resource, job.write_disposition)
+    return sources
+
+
+def _is_source(item: typing.Any) -> bool:
+    from dlt.extract import DltSource
+
+    return isinstance(item, DltSource)
+
+
+def resources_of(sources: typing.Sequence[typing.Any]) -> list[typing.Any]:
+    """The resources that will run."""
+    return [resource for source in sources for resource in source.resources.selected.values()]
+
+
+def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
+    """The job's resources of these. Raises JobFailed for one that isn't there."""
+    names: dict[str, None] = {}
+    for item in items:
+        names.update(dict.fromkeys(item.resources.keys() if _is_source(item) else [item.name]))
+    for wanted in job.resources:
+        if wanted not in names:
+            near = difflib.get_close_matches(wanted, names, n=1)
+            raise JobFailed(
+                Failure(
+                    FailureKind.CONFIGURATION,
+                    f"{job.function} has no resource '{wanted}'"
+                    + (f"; did you mean '{near[0]}'?" if near else ""),
+                    f"it has: {', '.join(names) or 'none'}",
+                )
+            )
+    kept: list[typing.Any] = []
+    for item in items:
+        if _is_source(item):
+            here = [name for name in job.resources if name in item.resources]
+            if here:
+                kept.append(item.with_resources(*here))
+        elif item.name in job.resources:
+            kept.append(item)
+    return kept
+
+
+def _dispose(session: Session, resource: typing.Any, disposition: typing.Any) -> None:
+    if _strategy(resource) == "scd2":
+        session.steps.note(
+            f"resource {resource.name} keeps its history (scd2): write_disposition is not applied to it"
+        )
+        return
+    kind = disposition.get("disposition") if isinstance(disposition, dict) else disposition
+    strategy = disposition.get("strategy") if isinstance(disposition, dict) else None
+    if kind == "merge" and strategy != "scd2" and not _has_key(resource):
+        # dlt would append without a word
+        raise JobFailed(
+            Failure(
+                FailureKind.CONFIGURATION,
+                f"write_disposition: merge needs a key, and resource '{resource.name}' has none",
+                "give the resource a primary_key or merge_key, or name other resources",
+            )
+        )
+    resource.apply_hints(write_disposition=disposition)
+
+
+def _strategy(resource: typing.Any) -> str | None:
+    disposition = resource.write_disposition
+    return disposition.get("strategy") if isinstance(disposition, dict) else None
+
+
+def _has_key(resource: typing.Any) -> bool:
+    """Whether a merge of this resource has something to go by; True where only its data can tell."""
+    from dlt.common.schema.utils import get_columns_names_with_prop
+    from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
+
+    try:
+        table = resource.compute_table_schema()
+    except DataItemRequiredForDynamicTableHints:
+        return True
+    keys: tuple[typing.Any, ...] = ("primary_key", "merge_key")
+    return any(get_columns_names_with_prop(table, key, include_incomplete=True) for key in keys)
+
+
+def apply_contract(session: Session, sources: typing.Sequence[typing.Any], refresh: str | None) -> None:
+    """Sets the job's schema contract, over those of sources and resources.
+
+    On schemas rather than tables, where dlt would keep it when the job no longer asks for it.
+    ``tables: freeze`` would refuse even the first table, so a first run goes without it.
+    """
+    contract = session.job.schema_contract
+    if contract is None:
+        return
+    known = session.pipeline.schema_names
+    first = refresh is not None or not any(
+        session.pipeline.schemas[source.schema.name].data_table_names()
+        for source in sources
+        if source.schema.name in known
+    )
+    whole = {"tables": contract, "columns": contract, "data_type": contract}
+    modes = dict(contract) if isinstance(contract, dict) else whole
+    if first and modes.get("tables", "evolve") != "evolve":
+        session.steps.note("schema_contract: tables holds from the second run on, as there are none yet")
+        contract = {**modes, "tables": "evolve"}
+    for source in sources:
+        source.schema_contract = contract
+    for resource in resources_of(sources):
+        if resource.schema_contract is not None:
+            resource.apply_hints(schema_contract=contract)

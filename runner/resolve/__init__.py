@@ -1,0 +1,1 @@
+"""From a job to the source: module, function, arguments."""

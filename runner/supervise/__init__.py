@@ -1,0 +1,1 @@
+"""The container's first process: it watches over the worker and tells how it ended. Imports no dlt."""

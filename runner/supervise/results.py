@@ -1,0 +1,105 @@
+"""Makes and stores results: what a run came to, whoever has to say it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner import contract
+from runner.contract import Failure, Result
+from runner.explain.classify import exit_code_of
+
+
+def failed(failure: Failure, exit_code: int | None = None, **fields: typing.Any) -> Result:
+    """The result of a run that failed; ``fields`` are further fields of ``Result``."""
+    code = exit_code_of(failure) if exit_code is None else exit_code
+    return Result(status="failed", exit_code=code, failure=failure, **fields)
+
+
+def versions() -> dict[str, str]:
+    """Of Python, and of dlt where it is installed."""
+    from importlib import metadata  # slow to import, and needed at the end only
+
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    try:
+        found["dlt"] = metadata.version("dlt")
+    except metadata.PackageNotFoundError:
+        sys.stderr.write("dltpod runner: dlt is not installed\n")
+    return found
+
+
+def store(path: Path, result: dict[str, typing.Any], limit: int | None) -> None:
+    """Writes the result's JSON whole or not at all, in at most ``limit`` bytes.
+
+    A termination message is a mounted file, which nothing can be renamed over: that is written in
+    place. Raises OSError.
+    """
+    data = shortened(result, limit)
+    # The source can leave whatever it likes in this folder: a name that is taken is not opened, nor is a
+    # link followed or a FIFO waited for.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write(beside, data, os.O_EXCL)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        _write(path, data)
+
+
+def _write(path: Path, data: bytes, *flags: int) -> None:
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, how | sum(flags), 0o600), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def shortened(result: dict[str, typing.Any], limit: int | None) -> bytes:
+    """The result as JSON of at most ``limit`` bytes: what can be done without goes first."""
+    data = _dump(result)
+    if limit is None or len(data) <= limit:
+        return data
+    for candidate in _shorter(dict(result)):
+        data = _dump(candidate)
+        if len(data) <= limit:
+            break
+    return data
+
+
+def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
+    for name, length in (("verdicts", 40), ("verdicts", 10)):
+        result[name] = result.get(name, [])[:length]
+        yield result
+    for name in ("notes", "cursors", "resumed_load_ids", "load_ids", "versions", "seconds"):
+        default = next(field for field in dataclasses.fields(Result) if field.name == name)
+        result[name] = [] if default.type.startswith("tuple") else {}
+        yield result
+    rows = sorted(result.get("rows", {}).items(), key=lambda item: -item[1])
+    for length in (50, 20, 5, 0):
+        rest = sum(count for _, count in rows[length:])
+        result["rows"] = dict(rows[:length], **({"(others)": rest} if rest else {}))
+        yield result
+    failure = dict(result.get("failure") or {})
+    for length in (500, 100):
+        result["failure"] = {
+            key: value[:length] if isinstance(value, str) else value for key, value in failure.items()
+        } or None
+        result["location"] = str(result.get("location", ""))[:length]
+        result["verdicts"] = []
+        yield result
+
+
+def _dump(result: dict[str, typing.Any]) -> bytes:
+    return json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def plain(result: Result) -> dict[str, typing.Any]:
+    """The result as a JSON object."""
+    value: dict[str, typing.Any] = json.loads(contract.to_json(result))
+    return value

@@ -1,0 +1,1 @@
+"""The process that runs or checks the source."""

@@ -1,0 +1,153 @@
+"""``check``: resolves module, function, arguments and secrets as a run would, and extracts nothing.
+
+The source is built, for that is where most configuration is read. A plain function that would give
+its data at once is not called; what dlt would inject into it is looked up all the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from runner import contract
+from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
+from runner.explain.wording import listed
+from runner.load import selection
+from runner.resolve import arguments, bare_incrementals, callables, disposition, functions, modules, yields
+from runner.supervise import results
+from runner.supervise.job_input import Paths
+
+_SUBJECTS = {
+    FailureKind.SECRETS_MISSING: "secrets",
+    FailureKind.ARGUMENTS: "arguments",
+    FailureKind.CONFIGURATION: "configuration",
+}
+"""What a failure is about that came up where the source was built; others are about the function."""
+Explain = Callable[[BaseException], Failure]
+
+
+def run(job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any], explain: Explain) -> Result:
+    """The verdicts, up to the first that is not good. ``explain`` turns an exception to a failure."""
+    verdicts: list[Verdict] = []
+    failure: Failure | None = None
+    for what, text in _findings(job, paths, values, explain):
+        if isinstance(text, Failure):
+            failure = text
+            verdicts.append(Verdict(what, False, text.message))
+        else:
+            verdicts.append(Verdict(what, True, text))
+    if failure is not None:
+        return results.failed(failure, verdicts=tuple(verdicts), versions=results.versions())
+    return Result("ok", int(ExitCode.OK), verdicts=tuple(verdicts), versions=results.versions())
+
+
+def _findings(
+    job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any], explain: Explain
+) -> Iterator[tuple[str, str | Failure]]:
+    what = "module"
+    try:
+        with _as_pipeline(job, paths):
+            bare_incrementals.install()
+            module = modules.load(job.module, paths)
+            yield what, f"{job.module} ({_place(module)})"
+            what = "function"
+            found = callables.find(module, job.function, job.module)
+            yield what, f"{job.function}, {found.kind.value}"
+            what = "arguments"
+            kwargs = arguments.prepare(found, job, values)
+            yield what, ", ".join(kwargs) or "none"
+            if job.write_disposition is not None:
+                what = "write_disposition"
+                disposition.check(job.write_disposition)
+                yield what, "as asked for"
+            what = "function"
+            names = list(_resolve(found, kwargs, job))
+            yield "secrets", f"all that {job.function} asks for are there"
+            if names:
+                yield "resources", listed(names)
+    except GeneratorExit:
+        raise
+    except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the verdict
+        failure = explain(exc)
+        yield _SUBJECTS.get(failure.kind, what) if what == "function" else what, failure
+
+
+def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> Iterator[str]:
+    """Looks up all the configuration that the source would read; yields the names of its resources."""
+    if found.kind is callables.Kind.FUNCTION and not (
+        functions.is_lazy(found.target, found.function) or yields.makes_resources(found.function)
+    ):
+        functions.resolve_configuration(found.target, found.name, kwargs)
+        return
+    made = callables.call(found, kwargs)
+    items = made if isinstance(made, list) else [made]
+    for item in selection.only(items, job) if job.resources else items:
+        resources = getattr(item, "selected_resources", None)
+        for resource in [item] if resources is None else resources.values():
+            _resolve_resource(resource, None if resources is None else item)
+            yield str(resource.name)
+
+
+def _resolve_resource(resource: typing.Any, source: typing.Any) -> None:
+    """Looks up what dlt would inject into a resource, and into those that feed it, while extracting."""
+    explicit = resource.explicit_args if resource.args_bound else {}
+    _resolve_pipe(resource._pipe, resource.section, source, explicit)
+    parent = resource._pipe.parent
+    while parent is not None and not parent.is_empty:
+        if callable(parent.gen):
+            section = str(getattr(parent.gen, "__module__", "")).rpartition(".")[2]
+            _resolve_pipe(parent, section, source, None if _is_bound(parent.gen) else {})
+        parent = parent.parent
+
+
+def _resolve_pipe(pipe: typing.Any, section: str, source: typing.Any, explicit: typing.Any) -> None:
+    from dlt.common.configuration import get_fun_spec
+    from dlt.common.configuration.resolve import inject_section, resolve_configuration
+    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+
+    spec = get_fun_spec(pipe.gen) if callable(pipe.gen) else None
+    if spec is None or not spec.get_resolvable_fields():
+        return
+    outer = (
+        ("sources", source.section, source.name) if source is not None else ("sources", section, pipe.name)
+    )
+    inner = ConfigSectionContext(
+        sections=("sources", section, pipe.name), merge_style=ConfigSectionContext.resource_merge_style
+    )
+    partial = explicit is None
+    with inject_section(ConfigSectionContext(sections=outer)), inject_section(inner):
+        resolve_configuration(spec(), explicit_value=explicit or {}, accept_partial=partial)
+
+
+def _is_bound(generator: typing.Any) -> bool:
+    """Whether arguments were given to a parent where the source was built; they can't be seen from here."""
+    return inspect.signature(generator) != inspect.signature(inspect.unwrap(generator))
+
+
+@contextmanager
+def _as_pipeline(job: contract.JobSpec, paths: Paths) -> Iterator[None]:
+    """The job's pipeline, made in scratch space: secrets are looked for below its name."""
+    import dlt
+    from dlt.common.configuration.resolve import inject_section
+    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+
+    pipeline = dlt.pipeline(pipeline_name=job.pipeline_name, pipelines_dir=str(paths.scratch / "check"))
+    try:
+        with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
+            yield
+    finally:
+        if pipeline.is_active:
+            pipeline.deactivate()
+
+
+def _place(module: typing.Any) -> str:
+    name = str(module.__name__)
+    for package, shown in (
+        ("custom_sources.", "custom_sources/"),
+        ("verified_sources.", "a verified source"),
+    ):
+        if name.startswith(package):
+            return shown
+    return "dlt's own" if name.startswith("dlt.") else "installed"
