@@ -14,7 +14,7 @@ from tests.containers.images.conftest import Workshop
 MARK = "import os; open(f'/tmp/started-{os.getpid()}', 'w')\n"
 LOOK = """\
 import os
-from runner import worker
+from runner.work import worker
 print(sorted(os.listdir('/tmp')))
 worker._find_packages()
 print(sorted(os.listdir('/tmp')))

@@ -16,7 +16,7 @@ from launcher.host.launchers import Presence
 HOLD = """
 import sys, time
 from pathlib import Path
-from launcher.presence import Presence
+from launcher.host.launchers import Presence
 with Presence(Path(sys.argv[1])) as presence:
     print(presence.id, flush=True)
     time.sleep(600)
@@ -45,7 +45,7 @@ def test_another_launcher_is_alive_until_it_is_killed_and_dead_from_then_on(tmp_
 START = """
 import sys
 from pathlib import Path
-from launcher.presence import Presence
+from launcher.host.launchers import Presence
 lost = 0
 for _ in range(int(sys.argv[2])):
     with Presence(Path(sys.argv[1])) as presence:

@@ -66,7 +66,7 @@ def test_what_runs_beside_the_jobs_is_told_at_each_request() -> None:
 def test_a_storm_of_signals_into_a_thread_that_holds_locks_hangs_nothing(tmp_path: Path) -> None:
     script = """
 import threading, time
-from launcher.signals import Stopper, watched
+from launcher.runs.signals import Stopper, watched
 stopper = Stopper()
 with watched(stopper):
     print("ready", flush=True)
