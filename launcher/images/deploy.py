@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import subprocess
-import tarfile
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from launcher.environment import local_packages
 from launcher.errors import BuildError, without_credentials
@@ -20,8 +17,6 @@ from launcher.images.images import DockerImages
 from launcher.images.tags import Image
 
 if TYPE_CHECKING:
-    from docker import DockerClient
-
     from launcher.config.models import Project
     from launcher.environment.values import Environment
 
@@ -38,7 +33,7 @@ def tag(project: Project, environment: Environment) -> str:
 def ensure(source_images: DockerImages, environment: Environment) -> Image:
     """The deploy image of an environment and the project's code: there, pulled or built.
 
-    The same inputs give the same image, bit for bit: times are SOURCE_DATE_EPOCH's (0 where it is not set).
+    The same inputs give the same layers: times are SOURCE_DATE_EPOCH's (0 where it is not set).
     Raises BuildError, EngineError, ConfigurationError.
     """
     from launcher.images.registry import try_pull
@@ -58,7 +53,6 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     with build_lock(reference.rpartition(":")[2], environ, say):
         builder = Builder(options)
         builder.deploy(environment, below.reference, reference, _oci_labels(project, environment), epoch)
-        _fix_times(client, reference, epoch)
     found = tags.inspect(client, reference)
     if found is None:
         raise BuildError(
@@ -96,51 +90,3 @@ def _git(project: Project, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _fix_times(client: DockerClient, reference: str, epoch: int) -> None:
-    """Gives an image's configuration the one time that its layers have already.
-
-    A builder of Docker 23 or later does so by itself, told by the build argument; 20.10's writes the
-    clock's. The engine knows the layers, so only the configuration is loaded again.
-    """
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
-    found = tags.inspect(client, reference)
-    if found is None or str(found.get("Created", ""))[:19] == moment[:19]:
-        return
-    manifest, configuration = _saved(client, reference)
-    configuration["created"] = moment
-    for entry in configuration.get("history", ()):
-        entry["created"] = moment
-    text = json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
-    import hashlib
-
-    name = hashlib.sha256(text).hexdigest() + ".json"
-    manifest["Config"] = name
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for path, content in ((name, text), ("manifest.json", json.dumps([manifest]).encode())):
-            member = tarfile.TarInfo(path)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    for answer in client.api.load_image(packed.getvalue()):  # type: ignore[no-untyped-call]
-        if "error" in answer:
-            raise BuildError(f"{reference} could not be given its time: {answer['error']}", "docker info")
-
-
-def _saved(client: DockerClient, reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An image's manifest and configuration, word by word as the engine holds them."""
-    import tempfile
-
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryFile() as file:
-        for chunk in client.api.get_image(reference):
-            file.write(chunk)
-        file.seek(0)
-        with tarfile.open(fileobj=file) as archive:
-            for member in archive:
-                if member.isfile() and member.name.endswith(".json") and "/" not in member.name:
-                    content = archive.extractfile(member)
-                    found[member.name] = json.loads(content.read()) if content else None
-    manifest: dict[str, Any] = found["manifest.json"][0]
-    return manifest, found[manifest["Config"]]

@@ -6,8 +6,8 @@ in a job's container, with privileges, before it sends the job: no code but dltp
     python -I -S link_local.py NETWORK...
 
 It adds rules of the routing policy (``ip rule``; rtnetlink(7), linux/fib_rules.h), so the image needs no
-program for it. Port 53 stays open: some clouds have their name server at that address. Where the kernel
-can't do it, the exit code is 1, with one line on standard error.
+program for it. Port 53 stays open: some clouds have their name server at that address. It says `closed`;
+where the kernel can't do it, why, with exit code 1.
 """
 
 from __future__ import annotations
@@ -95,3 +95,4 @@ if __name__ == "__main__":
         close(ipaddress.ip_network(text) for text in sys.argv[1:])
     except OSError as error:
         sys.exit(f"{error.strerror or error}")
+    sys.stdout.write("closed\n")

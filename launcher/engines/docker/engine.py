@@ -15,6 +15,7 @@ from launcher.engines.docker.gateway import LABEL_ROLE
 from launcher.engines.docker.job import Job
 from launcher.engines.docker.leftovers import describe, is_leftover, ours
 from launcher.engines.docker.memory import Memory
+from launcher.engines.docker.network import ROLE as NETWORK_ROLE
 from launcher.engines.docker.network import Network, NetworkRefused, network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.engines.protocol import Ended, Observer, Running, StopRequest
@@ -199,6 +200,8 @@ class DockerEngine:
         with translated():
             found = []
             for details in ours(self.client.api, project):
+                if _role(details) == NETWORK_ROLE:
+                    continue  # a moment of a start
                 row = describe(details)
                 memory = None
                 if row.state == "running":
@@ -237,7 +240,8 @@ class DockerEngine:
             swept = []
             for details in ours(self.client.api, project):
                 if is_leftover(details, self._alive, _now()):
-                    swept.append(describe(details))
+                    if _role(details) != NETWORK_ROLE:
+                        swept.append(describe(details))
                     self._remove(str(details["Id"]))
             return swept
 
@@ -246,7 +250,7 @@ def _role(details: Mapping[str, Any]) -> str:
     """What a container of ours is for: see ``Running.role``."""
     labels = details["Config"].get("Labels") or {}
     if LABEL_ROLE in labels:
-        return "gateway"
+        return NETWORK_ROLE if labels[LABEL_ROLE] == NETWORK_ROLE else "gateway"
     return "visit" if VISIT in str(details.get("Name", "")) else "run"
 
 

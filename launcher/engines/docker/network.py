@@ -7,7 +7,7 @@ link-local address: the routes in its container refuse it, or its gateway does.
 from __future__ import annotations
 
 import contextlib
-import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LABEL_MANAGED = "dltpod.managed"
 _MTU = "com.docker.network.driver.mtu"
 ROLE = "network"
+_DONE = "closed"
+"""What the helper says when all is well."""
 _MEMORY = 64 << 20
 _CLOSE = ("/opt/venv/bin/python", "-I", "-S", "/opt/dltpod/runner/supervise/link_local.py")
 
@@ -39,7 +41,6 @@ class Network:
         self, api: APIClient, spec: ContainerSpec, mode: str, gateway: Gateway | None, *, closes: bool
     ) -> None:
         self._api, self._spec, self._gateway, self._closes = api, spec, gateway, closes
-        self._helper = threading.Thread()
         self.mode = mode
 
     def open(self, note: Callable[[str], None]) -> None:
@@ -59,28 +60,19 @@ class Network:
             return
         api: Any = self._api
         helper = str(api.create_container_from_config(_helper(self._spec, container))["Id"])
-        code, said = 0, ""
         try:
+            output = api.attach(helper, stream=True)
             api.start(helper)
-            if code := api.wait(helper)["StatusCode"]:
-                said = api.logs(helper).decode(errors="replace")
+            said = b"".join(output).decode(errors="replace").strip()
         except APIError as error:
-            code, said = -1, str(error.explanation or error)
-        finally:
-            self._helper = threading.Thread(
-                target=_remove_container, args=(api, helper), name="network helper"
-            )
-            self._helper.start()
-        if code and api.inspect_container(container)["State"]["Running"]:
+            said = str(error.explanation or error)
+            with contextlib.suppress(APIError):
+                api.remove_container(helper, force=True, v=True)
+        if said != _DONE and api.inspect_container(container)["State"]["Running"]:
             raise NetworkRefused(
                 f"the machine's metadata address can't be closed to the source: {clean.words(said, 300)}",
                 "list what the source needs in container.egress, or set container.network: none",
             )
-
-    def close(self) -> None:
-        """When the container is gone."""
-        if self._helper.ident is not None:
-            self._helper.join()
 
 
 @contextlib.contextmanager
@@ -97,11 +89,8 @@ def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: boo
             mode = _own(api)
         else:
             mode = spec.network
-        network = Network(api, spec, mode, gateway, closes=gateway is None and mode != "none" and not podman)
-        try:
-            yield network
-        finally:
-            network.close()
+        closes = gateway is None and mode != "none" and not podman
+        yield Network(api, spec, mode, gateway, closes=closes)
 
 
 def _own(api: APIClient) -> str:
@@ -139,7 +128,7 @@ def _make(api: APIClient) -> None:
             NETWORK, driver="bridge", options=options, labels={LABEL_MANAGED: "1"}, check_duplicate=True
         )
     except APIError as error:
-        if error.status_code == 409:
+        if error.status_code == 409 or _made_by_another(api):
             return
         said = clean.words(str(error.explanation or error), 300)
         hint = "`docker network prune` gives back addresses that no container uses"
@@ -150,10 +139,13 @@ def _make(api: APIClient) -> None:
             api.remove_network(row["Id"])
 
 
-def _remove_container(api: APIClient, container: str) -> None:
-    """The next sync sweeps away what stays here."""
-    with contextlib.suppress(Exception):
-        api.remove_container(container, force=True, v=True)
+def _made_by_another(api: APIClient) -> bool:
+    """Whether the network comes up after all: another launcher may have taken the engine's last addresses."""
+    for _ in range(10):
+        if _networks(api):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
@@ -168,7 +160,11 @@ def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
         "User": "0:0",
         "WorkingDir": "/",
         "Labels": {**spec.labels, LABEL_ROLE: ROLE},
+        "AttachStdout": True,
+        "AttachStderr": True,
         "HostConfig": {
+            # Whatever becomes of this launcher, nothing of it stays.
+            "AutoRemove": True,
             "NetworkMode": f"container:{container}",
             "CapDrop": ["ALL"],
             "CapAdd": ["NET_ADMIN"],
@@ -178,6 +174,5 @@ def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
             "MemorySwap": _MEMORY,
             "PidsLimit": 16,
             "LogConfig": LOG_DRIVER,
-            "RestartPolicy": {"Name": "no"},
         },
     }
