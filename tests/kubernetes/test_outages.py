@@ -90,7 +90,8 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
     assert record.status == RUNNING
 
     assert record.run_id in output(cluster, "ps", "--engine", "kubernetes")
-    assert "still here" in output(cluster, "logs", name, "--engine", "kubernetes")
+    # The pod is there before its source has said anything.
+    wait_for(lambda: "still here" in output(cluster, "logs", name, "--engine", "kubernetes"), 60, "its log")
     output(cluster, "runs", "--engine", "kubernetes")
     assert History(private, Presence(private).alive).runs(name)[0].status == INTERRUPTED
 

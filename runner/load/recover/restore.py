@@ -261,13 +261,11 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
         ) as client:
             if known is None and client.is_storage_initialized():
                 known = stored_schema(client, name)
-                if known is not None:
-                    compat.adopt_schema(session.pipeline, known)
             if known is None:
                 continue
+            known = whole_schema(client, known)
+            compat.adopt_schema(session.pipeline, known)
             others = neighbours(client, session.job.pipeline_name, [known])
-            if others.same_schema:
-                compat.adopt_schema(session.pipeline, whole_schema(client, known))
         if others.same_schema:
             mode = "drop_resources"
             session.steps.note(

@@ -68,13 +68,20 @@ def stored_schema(client: typing.Any, name: str) -> typing.Any | None:
 def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
     """A copy of a schema with the tables that only other stored versions of it know.
 
-    Two pipelines that keep a schema of one name in one dataset each store versions without the
-    other's tables. A full refresh of either deletes them all, so no version is from before one.
+    dlt stores none again that it stored before the newest, which may be of some resources only. And two
+    pipelines that keep a schema of one name in one dataset each store versions without the other's tables.
+    A full refresh of either deletes them all, so no version is from before one.
     """
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
     from dlt.common.schema import Schema
 
+    try:
+        versions = _stored_versions(client)
+    except DestinationUndefinedEntity:
+        versions = []
+
     schema = newest.clone()
-    for name, text in _stored_versions(client):
+    for name, text in versions:
         if name != schema.name:
             continue
         try:

@@ -101,6 +101,20 @@ def test_a_load_that_another_machine_has_overtaken_is_left_out(world: World) -> 
     assert any("another machine" in note for note in notes)
 
 
+@pytest.mark.parametrize("full_refresh", [True, False])
+def test_tables_are_known_that_the_schema_stored_last_lacks(world: World, full_refresh: bool) -> None:
+    """dlt stores no schema again that it stored before another, so the last may be of some resources only."""
+    world.killed(10, "job_completed", "append")
+    world.box.lose_state()
+    world.sync(10, resources=("replace",))
+    world.sync(20)
+    if not full_refresh:
+        world.killed(30, "job_completed", "append")
+        world.box.lose_state()
+    world.sync(30, full_refresh=full_refresh)
+    world.whole(30)
+
+
 def test_a_table_that_has_changed_places_with_its_staging_table_keeps_its_rows(
     tmp_path: Path, postgres_url: str
 ) -> None:
