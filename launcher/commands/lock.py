@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def command(
         project,
         sources,
         environ=os.environ,
-        client=lambda: connect(os.environ),
+        client=functools.cache(lambda: connect(os.environ)),
         verified=_repository(project),
         exclude_newer=exclude_newer,
         upgrade=upgrade,
@@ -85,7 +86,7 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
         project,
         sources,
         environ=os.environ,
-        client=lambda: connect(os.environ),
+        client=functools.cache(lambda: connect(os.environ)),
         verified=_repository(project),
     )
     behind = [item for item in found if item.changes]

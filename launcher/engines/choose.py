@@ -1,4 +1,4 @@
-"""What runs jobs. Only ``docker*.py`` imports docker, only ``kubernetes*.py`` imports kubernetes."""
+"""The engine that a command asks for, by its name."""
 
 from __future__ import annotations
 

@@ -7,12 +7,9 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from launcher.environment.requirement import Requirement as Requirement
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULT_PYTHON = "3.13"
 DEFAULT_DLT = "1.31.0"

@@ -21,14 +21,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _SEED = Path(__file__).resolve().parent.parent / "assets" / "default.txt"
-
-
 _CUTOFF = re.compile(r"^# exclude-newer: (\S+)$", re.MULTILINE)
-
-
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:==(\S+)| @ git\+\S+@(\w+))", re.MULTILINE)
-
-
 _LINE = re.compile(
     r"^(?:[A-Za-z0-9][\w.-]*(?:\[[\w,. -]*\])?(?:==[^\s$]+(?: ; [^$]*?)?| @ git\+[^\s$]+)|\.{1,2}/[^$]*?"
     r"|\s+--hash=\w+:[0-9a-f]+)(?: \\)?$"

@@ -13,6 +13,7 @@ from launcher.config.forms import split_mount
 from launcher.config.rules import mount_source
 from launcher.config.units import parse_duration, parse_size
 from launcher.host.user import Caller
+from launcher.images.tags import LABEL_MANAGED
 from launcher.plan.egress import destination_entries
 from launcher.plan.hardening import harden
 from launcher.plan.values import ContainerSpec, Host, JobPlan, Mount, Tmpfs
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import EngineFacts
 
-LABEL_MANAGED = "dltpod.managed"
 LABEL_PROJECT = "dltpod.project"
 LABEL_SOURCE = "dltpod.source"
 LABEL_RUN = "dltpod.run"

@@ -1,4 +1,4 @@
-"""The Docker engine. Nothing outside the ``docker`` modules of this package imports ``docker``."""
+"""The Docker engine."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.engines.protocol import Running
 from launcher.host.launchers import Alive
-from launcher.plan.job import LABEL_LAUNCHER, LABEL_MANAGED, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
+from launcher.images.tags import LABEL_MANAGED
+from launcher.plan.job import LABEL_LAUNCHER, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:

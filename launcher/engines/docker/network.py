@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
+from launcher.images.tags import LABEL_MANAGED
 from launcher.plan.egress import LINK_LOCAL
 from launcher.plan.values import NETWORK, NETWORK_OPTIONS, ContainerSpec
 from launcher.untrusted import clean
@@ -21,7 +22,6 @@ from launcher.untrusted import clean
 if TYPE_CHECKING:
     from docker import APIClient
 
-LABEL_MANAGED = "dltpod.managed"
 _MTU = "com.docker.network.driver.mtu"
 ROLE = "network"
 _DONE = "closed"
