@@ -1,4 +1,4 @@
-"""Holds a job's keyword arguments against the function's signature, before anything starts."""
+"""Checks a job's keyword arguments against the function's signature, before anything starts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from runner.resolve.callables import Found, Kind
 
 
 def prepare(found: Found, job: JobSpec, values: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
-    """The arguments to call ``found`` with: references resolved, values coerced by the type hints.
+    """The arguments to call ``found`` with: references resolved, values converted as the type hints ask.
 
-    Raises JobFailed with every fault at once: unknown, missing and badly typed arguments.
+    ``values`` are those of ``env:NAME`` references. Raises JobFailed (arguments) with every fault at once:
+    unknown, missing and badly typed arguments.
     """
     kwargs = resolved(job.kwargs, values)
     if found.signature is None:
@@ -40,14 +41,15 @@ def prepare(found: Found, job: JobSpec, values: Mapping[str, typing.Any]) -> dic
         try:
             ready[name] = coercion.coerce(value, hint, default)
         except coercion.Mismatch as exc:
-            faults.append(f"wants {exc.wanted} for '{name}'{_given(job, name, exc)}")
+            origin = " (by --set)" if name in job.overrides else ""
+            faults.append(f"wants {exc.wanted} for '{name}', not {exc.got}{origin}")
     missing = [
         name
         for name, p in parameters.items()
-        if p.default is p.empty and name not in kwargs and not _injected(p, hints)
+        if p.default is p.empty and name not in kwargs and not _is_cursor(p, hints)
     ]
     if missing:
-        faults.append(f"needs {_quoted(missing)}")
+        faults.append("needs " + ", ".join(f"'{name}'" for name in missing))
     if faults:
         raise _wrong(found, faults)
     if found.kind is not Kind.RESOURCE and found.function is not None:
@@ -57,9 +59,9 @@ def prepare(found: Found, job: JobSpec, values: Mapping[str, typing.Any]) -> dic
 
 
 def resolved(value: typing.Any, values: Mapping[str, typing.Any]) -> typing.Any:
-    """``value`` with each ``env:NAME`` in it, at any depth, replaced.
+    """``value`` with each ``env:NAME`` in it, at any depth, replaced by that name's value.
 
-    Raises JobFailed for names without a value, all of them at once.
+    Raises JobFailed (arguments) for names without a value, all of them at once.
     """
     unknown: list[str] = []
 
@@ -92,45 +94,24 @@ def resolved(value: typing.Any, values: Mapping[str, typing.Any]) -> typing.Any:
 def _parameters(found: Found) -> dict[str, inspect.Parameter]:
     """The parameters that can be given by name."""
     assert found.signature is not None
-    named = [
-        p
-        for p in found.signature.parameters.values()
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY, p.POSITIONAL_ONLY)
-    ]
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = [p for p in found.signature.parameters.values() if p.kind not in variable]
     named = named[1:] if found.skip_first else named
     return {p.name: p for p in named if p.kind is not p.POSITIONAL_ONLY}
 
 
-def _injected(parameter: inspect.Parameter, hints: Mapping[str, typing.Any]) -> bool:
-    """Whether dlt gives the argument by itself: a cursor by its type hint, as apply_hints sets it."""
+def _is_cursor(parameter: inspect.Parameter, hints: Mapping[str, typing.Any]) -> bool:
+    """Whether the type hint makes it an incremental cursor, which dlt passes by itself."""
     from dlt.sources import incremental
 
     hint = hints.get(parameter.name, parameter.annotation)
     return coercion.is_kind_of(hint, incremental)
 
 
-def _given(job: JobSpec, name: str, exc: coercion.Mismatch) -> str:
-    source = " (by --set)" if name in job.overrides else ""
-    return f", not {exc.got}{source}"
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
-
-
 def _wrong(found: Found, faults: list[str]) -> JobFailed:
-    text = "; it ".join(faults)
-    shown = "" if found.signature is None else f"its signature: {found.name}{_shown_signature(found)}"
-    return JobFailed(
-        Failure(
-            FailureKind.ARGUMENTS, f"function '{found.name}' {text}", shown or "leave function_kwargs out"
-        )
-    )
-
-
-def _shown_signature(found: Found) -> str:
-    """The signature without its defaults' values, which may be secrets."""
-    words = []
-    for name, p in _parameters(found).items():
-        words.append(name if p.default is p.empty else f"{name}=…")
-    return f"({', '.join(words)})"
+    hint = "leave function_kwargs out"
+    if found.signature is not None:
+        # without the values of defaults, which may be secrets
+        words = [name if p.default is p.empty else f"{name}=…" for name, p in _parameters(found).items()]
+        hint = f"its signature: {found.name}({', '.join(words)})"
+    return JobFailed(Failure(FailureKind.ARGUMENTS, f"function '{found.name}' {'; it '.join(faults)}", hint))

@@ -7,32 +7,33 @@ time. Here the annotation's cursor becomes the default, before dlt looks at the 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
 import typing
 
 
 def install() -> None:
-    """Heals each function as dlt makes a resource of it, those defined within sources too."""
+    """Patches dlt to mend each function that it makes a resource of, nested ones too. Idempotent."""
     from dlt.extract import decorators
 
     original = decorators.spec_from_signature
-    if getattr(original, "heals", False):
+    if getattr(original, "mends", False):
         return
 
     def spec_from_signature(
         f: typing.Any, sig: inspect.Signature, *args: typing.Any, **kwargs: typing.Any
     ) -> typing.Any:
-        if heal(f):
+        if mend(f):
             sig = inspect.signature(f)
         return original(f, sig, *args, **kwargs)
 
-    spec_from_signature.heals = True  # type: ignore[attr-defined]
+    spec_from_signature.mends = True  # type: ignore[attr-defined]
     decorators.spec_from_signature = spec_from_signature
 
 
-def heal(function: typing.Any) -> bool:
-    """Moves cursors from the annotations of a function to its defaults. True where there was one."""
+def mend(function: typing.Any) -> bool:
+    """Moves cursors from a function's annotations to its defaults. Returns whether there was one."""
     target = inspect.unwrap(function) if callable(function) else None
     if not isinstance(target, types.FunctionType):
         return False
@@ -55,7 +56,7 @@ def heal(function: typing.Any) -> bool:
 
 
 def cursors_of(function: typing.Any) -> dict[str, typing.Any]:
-    """The parameters annotated with a cursor, and None by default, with that cursor."""
+    """The cursors that parameters are annotated with, by parameter, where the default is None."""
     from dlt.sources import incremental
 
     found = {}
@@ -64,15 +65,9 @@ def cursors_of(function: typing.Any) -> dict[str, typing.Any]:
         if parameter.default is not None:
             continue
         if isinstance(annotation, str) and "incremental(" in annotation:
-            annotation = _evaluated(annotation, function)
+            # `from __future__ import annotations` left it as text, and any name in it may be missing
+            with contextlib.suppress(Exception):
+                annotation = eval(annotation, getattr(function, "__globals__", {}))
         if isinstance(annotation, incremental):
             found[name] = annotation
     return found
-
-
-def _evaluated(annotation: str, function: typing.Any) -> typing.Any:
-    """An annotation that `from __future__ import annotations` left as text."""
-    try:
-        return eval(annotation, getattr(function, "__globals__", {}))
-    except Exception:  # noqa: BLE001 - any name may be missing where annotations aren't run
-        return None

@@ -1,7 +1,7 @@
-"""What a source function is, and how it is run: each kind once, and once only.
+"""What a source function is, and how it is called: once, whatever kind it is.
 
-dlt's classes are told apart by their own types; what the module merely imported is not offered as
-a near miss.
+dlt's classes are told apart by their own types. What the module merely imported is not offered as a near
+miss.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from runner.contract import Failure, FailureKind
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses
 from runner.resolve import functions as plain_functions
-from runner.resolve.yields import is_factory
 
 
 class Kind(enum.Enum):
@@ -33,57 +32,60 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Found:
-    """The source function, what it is, and the signature that its arguments are held against."""
+    """The source function, what it is, and the signature that its arguments are checked against."""
 
     name: str
     kind: Kind
     target: typing.Any
-    signature: inspect.Signature | None
+    signature: inspect.Signature | None = None
     """None where it takes no arguments at all."""
-    function: typing.Any
+    function: typing.Any = None
     """The function as it was written, for its type hints; None for an instance."""
     skip_first: bool = False
-    """Its first parameter is the item that a transformer gets, no argument."""
+    """Its first parameter is not an argument but the item that a transformer gets."""
 
 
 def find(module: types.ModuleType, name: str, shown: str) -> Found:
-    """What ``name`` is in the module, which people know as ``shown``. Raises JobFailed."""
+    """What ``name`` is in the module. ``shown`` is the module's name as ``sources.yml`` has it.
+
+    Raises JobFailed (function_not_found) for anything that can't be run, with near misses.
+    """
     from dlt.extract import DltResource, DltSource
 
     missing = object()
-    target = inspect.getattr_static(module, name, missing)
-    target = getattr(module, name, target)
+    target = getattr(module, name, inspect.getattr_static(module, name, missing))
     if target is missing:
         raise _refused(module, shown, f"module '{shown}' has no '{name}'", name)
     if isinstance(target, DltSource):
-        return Found(name, Kind.SOURCE, target, None, None)
+        return Found(name, Kind.SOURCE, target)
     if isinstance(target, DltResource):
-        return _resource(module, shown, name, target)
-    if inspect.isclass(target):
-        raise _refused(module, shown, f"'{shown}.{name}' is a class", name)
-    if isinstance(target, types.ModuleType):
-        raise _refused(module, shown, f"'{shown}.{name}' is a module", name)
-    if not callable(target):
-        raise _refused(module, shown, f"'{shown}.{name}' is a value of type {type(target).__name__}", name)
-    function = inspect.unwrap(target)
-    kind = Kind.FACTORY if is_factory(target) else Kind.FUNCTION
+        return _resource(shown, name, target)
+    for is_other, what in (
+        (inspect.isclass(target), "a class"),
+        (isinstance(target, types.ModuleType), "a module"),
+        (not callable(target), f"a value of type {type(target).__name__}"),
+    ):
+        if is_other:
+            raise _refused(module, shown, f"'{shown}.{name}' is {what}", name)
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
         signature = None
-    return Found(name, kind, target, signature, function)
+    kind = Kind.FACTORY if is_factory(target) else Kind.FUNCTION
+    return Found(name, kind, target, signature, inspect.unwrap(target))
 
 
 def call(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
-    """Runs what was found with arguments that fit, once. Returns what ``pipeline.extract`` takes.
+    """Calls what was found, once; returns what ``pipeline.extract`` takes.
 
-    Raises JobFailed for a result that is no data, and for an argument that a resource is named by and that
-    only configuration gives, which dlt reads later than the name; else what the source raises.
+    ``kwargs`` fit its signature. Raises JobFailed for a result that is no data, and for an argument that
+    names a resource and is given by configuration alone, which dlt reads later than the name; else what the
+    source raises.
     """
     try:
         return _called(found, kwargs)
     except KeyError as exc:
-        name = _names_the_resource(found, exc)
+        name = _resource_name_argument(found, exc)
         if name is None:
             raise
         raise JobFailed(
@@ -95,56 +97,46 @@ def call(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
         ) from exc
 
 
-def _names_the_resource(found: Found, error: KeyError) -> str | None:
-    """The parameter that dlt handed, in vain, to a function that makes a resource's name."""
+def _resource_name_argument(found: Found, error: KeyError) -> str | None:
+    """The argument that dlt could not give to a function that makes a resource's name, else None."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    given_by_dlt = len(frames) > 1 and "/dlt/extract/" in frames[-2][0].f_code.co_filename
+    called_by_dlt = len(frames) > 1 and "/dlt/extract/" in frames[-2][0].f_code.co_filename
     wanted = error.args[0] if error.args else None
-    if given_by_dlt and found.signature is not None and wanted in found.signature.parameters:
+    if called_by_dlt and found.signature is not None and wanted in found.signature.parameters:
         return str(wanted)
     return None
 
 
 def _called(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
-    if found.kind is Kind.SOURCE:
-        return found.target
-    if found.kind is Kind.RESOURCE:
-        return found.target if found.signature is None else found.target(**kwargs)
+    if found.kind is Kind.FUNCTION:
+        return plain_functions.run(found.target, found.function, found.name, kwargs)
     if found.kind is Kind.FACTORY:
         source = found.target(**kwargs)
-        return asyncio.run(_awaited(source)) if inspect.isawaitable(source) else source
-    return plain_functions.run(found.target, found.function, found.name, kwargs)
+        return asyncio.run(plain_functions.awaited(source)) if inspect.isawaitable(source) else source
+    return found.target if found.signature is None else found.target(**kwargs)
 
 
-async def _awaited(value: typing.Any) -> typing.Any:
-    return await value
-
-
-def _resource(module: types.ModuleType, shown: str, name: str, target: typing.Any) -> Found:
-    if target._pipe.has_parent and target._pipe.parent.is_empty:
-        raise _refused(
-            module, shown, f"'{shown}.{name}' is a transformer that no resource feeds", name, bind=True
+def _resource(shown: str, name: str, target: typing.Any) -> Found:
+    is_transformer = target._pipe.has_parent
+    if is_transformer and target._pipe.parent.is_empty:
+        raise JobFailed(
+            Failure(
+                FailureKind.FUNCTION_NOT_FOUND,
+                f"'{shown}.{name}' is a transformer that no resource feeds",
+                "bind it to its resource: @dlt.transformer(data_from=…)",
+            )
         )
     generator = target._pipe.gen
     if target.args_bound or not callable(generator):
-        return Found(name, Kind.RESOURCE, target, None, None)
-    function = inspect.unwrap(generator)
-    return Found(
-        name,
-        Kind.RESOURCE,
-        target,
-        inspect.signature(generator),
-        function,
-        skip_first=target._pipe.has_parent,
-    )
+        return Found(name, Kind.RESOURCE, target)
+    signature = inspect.signature(generator)
+    return Found(name, Kind.RESOURCE, target, signature, inspect.unwrap(generator), skip_first=is_transformer)
 
 
-def _refused(module: types.ModuleType, shown: str, message: str, name: str, bind: bool = False) -> JobFailed:
-    here = offered(module)
+def _refused(module: types.ModuleType, shown: str, message: str, name: str) -> JobFailed:
+    here = _offered(module)
     near = near_misses(name, [other for other in here if other != name])
-    if bind:
-        hint = "bind it to its resource: @dlt.transformer(data_from=…)"
-    elif near:
+    if near:
         hint = f"did you mean {near}?"
     elif here:
         hint = f"its sources, resources and functions: {listed(here)}"
@@ -155,7 +147,7 @@ def _refused(module: types.ModuleType, shown: str, message: str, name: str, bind
     return JobFailed(Failure(FailureKind.FUNCTION_NOT_FOUND, message, hint))
 
 
-def offered(module: types.ModuleType) -> list[str]:
+def _offered(module: types.ModuleType) -> list[str]:
     """The names that a source function may have in this module: its own sources and resources first."""
     from dlt.extract import DltResource, DltSource
 
@@ -166,15 +158,22 @@ def offered(module: types.ModuleType) -> list[str]:
         if isinstance(value, DltSource):
             sources.append(name)
         elif isinstance(value, DltResource) or is_factory(value):
-            if _made_in(value) in (module.__name__, None):
+            if _defined_in(value) in (module.__name__, None):
                 sources.append(name)
         elif inspect.isfunction(value) and value.__module__ == module.__name__:
             functions.append(name)
     return sources + functions
 
 
-def _made_in(value: typing.Any) -> str | None:
-    """The module that a source or resource was written in, where that can be known."""
+def _defined_in(value: typing.Any) -> str | None:
+    """The module that a source or resource was written in, None where that can't be known."""
     pipe = getattr(value, "_pipe", None)
     maker = getattr(pipe, "gen", None) if pipe is not None else value
     return getattr(inspect.unwrap(maker), "__module__", None) if callable(maker) else None
+
+
+def is_factory(value: typing.Any) -> bool:
+    """Whether a value is what ``@dlt.source`` makes of a function."""
+    from dlt.extract.decorators import DltSourceFactoryWrapper
+
+    return isinstance(value, DltSourceFactoryWrapper)

@@ -1,8 +1,9 @@
-"""Turns the plain values of YAML and JSON into what a function's type hints ask for."""
+"""Converts the plain values of YAML and JSON to what a function's type hints ask for."""
 
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import datetime
 import decimal
 import enum
@@ -28,7 +29,7 @@ class Mismatch(Exception):
 
 
 def hints_of(function: typing.Any) -> dict[str, typing.Any]:
-    """A function's type hints, each resolved by itself; one that can't be is left out."""
+    """A function's type hints by parameter, each resolved by itself; those that can't be are left out."""
     annotations = getattr(function, "__annotations__", {}) or {}
     names = dict(vars(sys.modules.get(getattr(function, "__module__", ""), types)))
     names.update(getattr(function, "__globals__", {}))
@@ -44,19 +45,21 @@ def hints_of(function: typing.Any) -> dict[str, typing.Any]:
 
 
 def coerce(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> typing.Any:
-    """``value`` as ``hint`` wants it; as it stands where the hint says nothing. Raises Mismatch.
+    """``value`` converted to ``hint``'s type; unchanged where the hint says nothing. Raises Mismatch.
 
-    Without a hint the default's type counts, where it is a plain one, and only as far as it fits.
+    Without a hint the type of ``default`` counts, if it is a plain one: a text that can't be converted stays
+    text.
     """
     if hint is inspect.Parameter.empty or hint is None:
         if type(default) in (int, float, bool, datetime.date, datetime.datetime) and isinstance(value, str):
-            return _leniently(value, type(default))
+            with contextlib.suppress(Mismatch):
+                return _coerce(value, type(default))
         return value
     return _coerce(value, hint)
 
 
 def is_kind_of(hint: typing.Any, cls: type) -> bool:
-    """Whether a hint is ``cls``, a subclass, either with parameters, or a union with one of them."""
+    """Whether a hint is an instance of ``cls``, the class or a subclass of it, also in a union."""
     if isinstance(hint, cls):
         return True
     origin = typing.get_origin(hint)
@@ -64,13 +67,6 @@ def is_kind_of(hint: typing.Any, cls: type) -> bool:
         return any(is_kind_of(inner, cls) for inner in typing.get_args(hint))
     kind = origin or hint
     return isinstance(kind, type) and issubclass(kind, cls)
-
-
-def _leniently(value: typing.Any, kind: type) -> typing.Any:
-    try:
-        return _coerce(value, kind)
-    except Mismatch:
-        return value
 
 
 def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
@@ -91,25 +87,16 @@ def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
         raise Mismatch(shown(hint), "null")
     if origin is not None:
         return _generic(value, hint, origin)
-    if isinstance(hint, type):
-        return _plain(value, hint)
-    return value
+    return _plain(value, hint) if isinstance(hint, type) else value
 
 
 def _union(value: typing.Any, hint: typing.Any) -> typing.Any:
     options = typing.get_args(hint)
     if value is None and _NONE in options:
         return None
-    # As it stands, if any option takes it so; only then by conversion, in the order written.
-    for option in options:
-        kind = typing.get_origin(option) or option
-        if (
-            isinstance(kind, type)
-            and kind is not bool
-            and type(value) is kind
-            and not typing.get_args(option)
-        ):
-            return value
+    # Unchanged if an option is of its own type; only then converted, to the first option that fits.
+    if any(option is type(value) and option is not bool for option in options):
+        return value
     mismatch: Mismatch | None = None
     for option in options:
         if option is _NONE:
@@ -149,16 +136,8 @@ def _generic(value: typing.Any, hint: typing.Any, origin: typing.Any) -> typing.
 
 
 def _is_collection(kind: type) -> bool:
-    return (
-        issubclass(kind, collections.abc.Iterable)
-        and not issubclass(kind, (str, bytes))
-        and kind.__module__
-        in (
-            "builtins",
-            "collections.abc",
-            "collections",
-        )
-    )
+    plain = kind.__module__ in ("builtins", "collections.abc", "collections")
+    return plain and issubclass(kind, collections.abc.Iterable) and not issubclass(kind, (str, bytes))
 
 
 def _mapping(value: typing.Any, hint: typing.Any, arguments: tuple[typing.Any, ...]) -> typing.Any:
@@ -200,7 +179,8 @@ def _plain(value: typing.Any, hint: type) -> typing.Any:
     if hint is datetime.time:
         return _time(value)
     if hint is datetime.timedelta:
-        return _span(value)
+        given = isinstance(value, datetime.timedelta)
+        return value if given else datetime.timedelta(seconds=_number(value, float))
     if issubclass(hint, str):
         return _text(value, hint)
     if issubclass(hint, Path):
@@ -292,12 +272,6 @@ def _text_of(value: typing.Any, wanted: str) -> str:
     if not isinstance(value, str):
         raise Mismatch(wanted, _got(value))
     return value.strip()
-
-
-def _span(value: typing.Any) -> typing.Any:
-    if isinstance(value, datetime.timedelta):
-        return value
-    return datetime.timedelta(seconds=_number(value, float))
 
 
 def _member(value: typing.Any, kind: type[enum.Enum]) -> enum.Enum:

@@ -1,4 +1,4 @@
-"""Runs functions that carry no dlt decorator: generators, lists, coroutines, makers of resources."""
+"""Runs functions without a dlt decorator: generators, and what returns rows, resources or sources."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 import itertools
+import re
 import types
 import typing
 from collections.abc import AsyncIterable, Iterable, Mapping
@@ -13,31 +14,30 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from runner.contract import Failure, FailureKind
 from runner.explain.classify import JobFailed
 from runner.resolve import bare_incrementals
-from runner.resolve.yields import makes_resources
 
 
 def run(target: typing.Any, function: typing.Any, name: str, kwargs: Mapping[str, typing.Any]) -> typing.Any:
     """What the function yields or returns, as ``pipeline.extract`` takes it.
 
-    A function that yields data becomes a resource of its name, so that it runs while dlt extracts,
-    with its secrets and its state; one that makes sources or resources is called at once.
+    ``target`` is what is called, ``function`` the same without other decorators. A generator becomes a
+    resource named ``name``, which runs while dlt extracts, with its secrets and its state. Any other function
+    is called here. Raises JobFailed where what it returns is no data; else what the function raises.
     """
     import dlt
 
     target, kwargs = _without_mutable_defaults(target, kwargs)
     if is_lazy(target, function):
-        generator = target if _is_generator(target) else _as_generator(target)
-        return dlt.resource(generator, name=name)(**kwargs)
+        return dlt.resource(_as_generator(target, name), name=name)(**kwargs)
     value = _injected(target, name)(**kwargs)
-    if inspect.iscoroutine(value) or inspect.isawaitable(value):
-        value = asyncio.run(_awaited(value))
+    if inspect.isawaitable(value):
+        value = asyncio.run(awaited(value))
     return _extractable(value, name)
 
 
 def _without_mutable_defaults(
     target: typing.Any, kwargs: Mapping[str, typing.Any]
 ) -> tuple[typing.Any, Mapping[str, typing.Any]]:
-    """The function without the parameters whose defaults dlt can't read, those given filled in."""
+    """The function without the parameters whose defaults dlt can't read; those given are bound."""
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
@@ -52,7 +52,7 @@ def _without_mutable_defaults(
 
     @functools.wraps(target)
     def function(*args: typing.Any, **more: typing.Any) -> typing.Any:
-        # By name: the places have shifted.
+        # by name, for the positions have changed
         named = dict(rest.bind(*args, **more).arguments)
         for p in rest.parameters.values():
             if p.kind is p.VAR_KEYWORD:
@@ -64,15 +64,31 @@ def _without_mutable_defaults(
 
 
 def is_lazy(target: typing.Any, function: typing.Any) -> bool:
-    """Whether calling it starts nothing: it becomes a resource, and runs while dlt extracts."""
-    bare_incrementals.heal(target)
-    return (_is_generator(function) and not makes_resources(function)) or _is_incremental(target)
+    """Whether it is run as a resource, while dlt extracts: it yields rows, or has a cursor for an argument.
+
+    Nothing is called to find out, so a generator of resources has to say so (see ``declares_resources``).
+    """
+    from dlt.sources import incremental
+
+    bare_incrementals.mend(target)
+    generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    if generator and not declares_resources(function):
+        return True
+    return any(isinstance(p.default, incremental) for p in inspect.signature(target).parameters.values())
+
+
+def declares_resources(function: typing.Any) -> bool:
+    """Whether the return annotation names dlt's sources or resources."""
+    written = getattr(function, "func", function)  # functools.partial
+    return bool(
+        re.search("DltResource|DltSource", str(getattr(written, "__annotations__", {}).get("return")))
+    )
 
 
 def resolve_configuration(target: typing.Any, name: str, kwargs: Mapping[str, typing.Any]) -> None:
-    """Looks up what dlt would inject into the function, without calling it.
+    """Looks up what dlt would inject into the function beside ``kwargs``, without calling it.
 
-    Raises dlt's ConfigFieldMissingException.
+    Raises dlt's ConfigFieldMissingException for what is missing.
     """
     from dlt.common.configuration import get_fun_spec
     from dlt.common.configuration.resolve import inject_section
@@ -86,44 +102,50 @@ def resolve_configuration(target: typing.Any, name: str, kwargs: Mapping[str, ty
         look_up(spec(), explicit_value=dict(kwargs))
 
 
-async def _awaited(value: typing.Any) -> typing.Any:
+async def awaited(value: typing.Any) -> typing.Any:
+    """What an awaitable comes to, as ``asyncio.run`` wants it: a coroutine."""
     return await value
 
 
-def _is_generator(function: typing.Any) -> bool:
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _as_generator(target: typing.Any) -> typing.Any:
-    """A function that returns its rows as one that yields them: only that gets its cursor in time."""
-    if inspect.iscoroutinefunction(target):
+def _as_generator(target: typing.Any, name: str) -> typing.Any:
+    """The function as a generator of its rows: only that is given its cursor in time."""
+    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
 
         @functools.wraps(target)
         async def later(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
-            yield await target(*args, **kwargs)
+            made = target(*args, **kwargs)
+            if inspect.isasyncgen(made):
+                async for item in made:
+                    yield _rows(item, name)
+            else:
+                yield _rows(await made, name)
 
         return later
 
     @functools.wraps(target)
     def generator(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
         made = target(*args, **kwargs)
-        if inspect.isgenerator(made):
-            yield from made
-        else:
-            yield made
+        for item in made if inspect.isgenerator(made) else [made]:
+            yield _rows(item, name)
 
     return generator
 
 
-def _is_incremental(target: typing.Any) -> bool:
-    """Whether a parameter is a cursor, which only a resource can keep."""
-    from dlt.sources import incremental
+def _rows(item: typing.Any, name: str) -> typing.Any:
+    """An item that a resource yields. Raises JobFailed for another resource: dlt can't extract that."""
+    from dlt.extract import DltResource, DltSource
 
-    return any(isinstance(p.default, incremental) for p in inspect.signature(target).parameters.values())
+    if isinstance(item, (DltResource, DltSource)):
+        raise _no_data(
+            name,
+            f"yields a {type(item).__name__}, and nothing says so before it runs",
+            "decorate it with @dlt.source, annotate what it yields (Iterator[DltResource]), or return a list",
+        )
+    return item
 
 
 def _injected(target: typing.Any, name: str) -> typing.Any:
-    """The function with its secrets and configuration injected, in the sections dlt would use."""
+    """The function with its secrets and configuration injected, from the sections in which dlt would look."""
     from dlt.common.configuration import with_config
 
     return with_config(target, sections=_sections(target, name))
@@ -134,6 +156,7 @@ def _sections(target: typing.Any, name: str) -> tuple[str, ...]:
 
 
 def _extractable(value: typing.Any, name: str) -> typing.Any:
+    """What a function returned, as ``pipeline.extract`` takes it. Raises JobFailed where it is no data."""
     import dlt
     from dlt.extract import DltResource, DltSource
 

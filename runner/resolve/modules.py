@@ -19,7 +19,7 @@ from pathlib import Path
 
 from runner.contract import Failure, FailureKind
 from runner.explain import missing
-from runner.explain.classify import JobFailed
+from runner.explain.classify import LOG_HINT, JobFailed
 from runner.explain.wording import listed, near_misses, one_line
 from runner.supervise.job_input import Paths
 
@@ -29,7 +29,7 @@ _NOT_SOURCES = frozenset({"config", "credentials", "helpers"})
 
 
 def load(module: str, paths: Paths) -> types.ModuleType:
-    """The imported module. Raises JobFailed: not found, or found and not importable."""
+    """Imports a module by its dotted name. Raises JobFailed (module_not_found or import_failed)."""
     if not _NAME.fullmatch(module):
         raise JobFailed(
             Failure(
@@ -45,13 +45,13 @@ def load(module: str, paths: Paths) -> types.ModuleType:
     ):
         if package == "verified_sources" and _is_dlt_source(module):
             return _import(f"dlt.sources.{module}", module)
-        if holds(folder, module):
+        if _holds(folder, module):
             _mount(package, folder)
             return _import(f"{package}.{module}", module)
     try:
         found = importlib.util.find_spec(module) is not None
     except ModuleNotFoundError as exc:
-        if exc.name is None or not _within(module, exc.name):
+        if exc.name is None or not f"{module}.".startswith(f"{exc.name}."):
             raise _broken(module, exc) from exc
         found = False
     except Exception as exc:
@@ -61,7 +61,7 @@ def load(module: str, paths: Paths) -> types.ModuleType:
     return _import(module, module)
 
 
-def holds(folder: Path, module: str) -> bool:
+def _holds(folder: Path, module: str) -> bool:
     """Whether a folder of sources has this module: a file, a package, or a folder with Python in it."""
     place = folder.joinpath(*module.split("."))
     if place.with_name(f"{place.name}.py").is_file() or (place / "__init__.py").is_file():
@@ -79,7 +79,7 @@ def _is_dlt_source(module: str) -> bool:
 
 
 def _mount(package: str, folder: Path) -> None:
-    """Makes ``package`` an importable package without code whose modules lie in ``folder``."""
+    """Makes ``package`` importable: a package without code, whose modules lie in ``folder``."""
     if package in sys.modules:
         return
     holder = types.ModuleType(package)
@@ -106,43 +106,27 @@ def _import(name: str, module: str) -> types.ModuleType:
         ) from exc
 
 
-def _within(module: str, name: str) -> bool:
-    return module == name or module.startswith(f"{name}.")
-
-
 def _broken(module: str, exc: Exception) -> JobFailed:
+    """The failure for a module that raises ``exc`` when it is imported."""
     if isinstance(exc, JobFailed):
         return exc
     where = _where(exc)
-    if isinstance(exc, SyntaxError):
-        return JobFailed(
-            Failure(
-                FailureKind.IMPORT_FAILED,
-                f"module '{module}' has a syntax error: {one_line(exc.msg)}",
-                f"look at {_shown(exc.filename)}, line {exc.lineno}",
-            )
-        )
     lacking = missing.requirement_for(exc)
-    if lacking is not None:
+    if isinstance(exc, SyntaxError):
+        message = f"module '{module}' has a syntax error: {one_line(exc.msg)}"
+        hint = f"look at {_shown(exc.filename)}, line {exc.lineno}"
+    elif lacking is not None:
         whose = f"{lacking.installed} does not have" if lacking.installed else "its environment lacks"
-        return JobFailed(
-            Failure(
-                FailureKind.IMPORT_FAILED,
-                f"module '{module}' needs '{lacking.imported}', which {whose}{where}",
-                lacking.hint,
-            )
-        )
-    return JobFailed(
-        Failure(
-            FailureKind.IMPORT_FAILED,
-            f"module '{module}' can't be imported: {type(exc).__name__}: {one_line(exc)}{where}",
-            "the log has the whole traceback",
-        )
-    )
+        message = f"module '{module}' needs '{lacking.imported}', which {whose}{where}"
+        hint = lacking.hint
+    else:
+        message = f"module '{module}' can't be imported: {type(exc).__name__}: {one_line(exc)}{where}"
+        hint = LOG_HINT
+    return JobFailed(Failure(FailureKind.IMPORT_FAILED, message, hint))
 
 
 def _where(exc: BaseException) -> str:
-    """The last line of the user's own code on the way to the error."""
+    """The last line of the project's own code in the traceback, in brackets; empty where there is none."""
     for frame in reversed(traceback.extract_tb(exc.__traceback__)):
         if "_sources/" in frame.filename:
             return f" ({_shown(frame.filename)}, line {frame.lineno})"
@@ -150,7 +134,7 @@ def _where(exc: BaseException) -> str:
 
 
 def _shown(path: str | None) -> str:
-    """A path in the container as its owner knows it."""
+    """A path in the container as the project names it: ``custom_sources/shop.py``."""
     text = str(path)
     for folder in ("custom_sources", "verified_sources"):
         _, found, rest = text.rpartition(f"/{folder}/")
@@ -160,9 +144,13 @@ def _shown(path: str | None) -> str:
 
 
 def _not_found(module: str, paths: Paths) -> Failure:
-    here = sorted(modules_in(paths.custom_sources))
-    verified = sorted(modules_in(paths.verified_sources))
-    ours = sorted(_dlt_sources())
+    here = sorted(_modules_in(paths.custom_sources))
+    verified = sorted(_modules_in(paths.verified_sources))
+    ours = [
+        found.name
+        for found in pkgutil.iter_modules(importlib.import_module("dlt.sources").__path__)
+        if found.ispkg and not found.name.startswith("_") and found.name not in _NOT_SOURCES
+    ]
     near = near_misses(module, [*here, *ours, *verified])
     if near:
         hint = f"did you mean {near}?"
@@ -178,7 +166,7 @@ def _not_found(module: str, paths: Paths) -> Failure:
     )
 
 
-def modules_in(folder: Path) -> Iterator[str]:
+def _modules_in(folder: Path) -> Iterator[str]:
     """The names of the modules of a folder of sources, one level of dots deep."""
     if not folder.is_dir():
         return
@@ -192,10 +180,3 @@ def modules_in(folder: Path) -> Iterator[str]:
                 yield entry.name
             else:
                 yield from (f"{entry.name}.{file.stem}" for file in sorted(entry.glob("*.py")))
-
-
-def _dlt_sources() -> Iterator[str]:
-    package = importlib.import_module("dlt.sources")
-    for found in pkgutil.iter_modules(package.__path__):
-        if found.ispkg and not found.name.startswith("_") and found.name not in _NOT_SOURCES:
-            yield found.name

@@ -1,7 +1,8 @@
 """``check``: resolves module, function, arguments and secrets as a run would, and extracts nothing.
 
-The source is built, for that is where most configuration is read. A plain function that would give
-its data at once is not called; what dlt would inject into it is looked up all the same.
+The source is built, since most configuration is read there. A function without a decorator, which could
+return its data, is not called unless its annotation says that it returns resources; what dlt would inject
+into it is looked up all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from runner import contract
 from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
 from runner.explain.wording import listed
 from runner.load import selection
-from runner.resolve import arguments, bare_incrementals, callables, disposition, functions, modules, yields
+from runner.resolve import arguments, bare_incrementals, callables, functions, modules, source
 from runner.supervise import results
 from runner.supervise.job_input import Paths
 
@@ -60,11 +61,12 @@ def _findings(
             yield what, ", ".join(kwargs) or "none"
             if job.write_disposition is not None:
                 what = "write_disposition"
-                disposition.check(job.write_disposition)
+                source.check_disposition(job.write_disposition)
                 yield what, "as asked for"
             what = "function"
-            names = list(_resolve(found, kwargs, job))
-            yield "secrets", f"all that {job.function} asks for are there"
+            names = _resolve(found, kwargs, job)
+            unseen = "" if names else "; what it returns is seen in a run, or with @dlt.source above it"
+            yield "secrets", f"all that {job.function} asks for are there{unseen}"
             if names:
                 yield "resources", listed(names)
     except GeneratorExit:
@@ -74,20 +76,21 @@ def _findings(
         yield _SUBJECTS.get(failure.kind, what) if what == "function" else what, failure
 
 
-def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> Iterator[str]:
-    """Looks up all the configuration that the source would read; yields the names of its resources."""
-    if found.kind is callables.Kind.FUNCTION and not (
-        functions.is_lazy(found.target, found.function) or yields.makes_resources(found.function)
-    ):
+def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> list[str]:
+    """Looks up all the configuration that the source would read; returns the names of its resources."""
+    lazy = found.kind is not callables.Kind.FUNCTION or functions.is_lazy(found.target, found.function)
+    if not lazy and not functions.declares_resources(found.function):
         functions.resolve_configuration(found.target, found.name, kwargs)
-        return
+        return []
+    names = []
     made = callables.call(found, kwargs)
     items = made if isinstance(made, list) else [made]
     for item in selection.only(items, job) if job.resources else items:
         resources = getattr(item, "selected_resources", None)
         for resource in [item] if resources is None else resources.values():
             _resolve_resource(resource, None if resources is None else item)
-            yield str(resource.name)
+            names.append(str(resource.name))
+    return names
 
 
 def _resolve_resource(resource: typing.Any, source: typing.Any) -> None:

@@ -176,21 +176,22 @@ def test_a_key_error_of_the_sources_own_is_no_missing_argument(box: Box) -> None
 
 @pytest.mark.parametrize("action", ["sync", "check"])
 @pytest.mark.parametrize(
-    ("more", "message", "hint"),
+    ("more", "message"),
     [
-        ({"strategy": "scd9"}, "has no merge strategy 'scd9'", "delete-insert"),
-        ({"strategi": "scd2"}, "has no 'strategi' in a write disposition", "strategy"),
-        ({"strategy": "scd2", "boundary_timestamp": "soon"}, "could not parse `boundary_timestamp`", "docs/"),
+        ({"strategy": "scd9"}, "scd9"),
+        ({"strategi": "scd2"}, "has no 'strategi' in a write disposition, only"),
+        ({"strategy": "scd2", "boundary_timestamp": "soon"}, "could not parse `boundary_timestamp`"),
+        ({"strategy": "scd2", "validity_column_names": ["a"]}, "refuses this write_disposition"),
     ],
 )
 def test_a_write_disposition_that_this_dlt_does_not_know_is_refused_before_the_source_runs(
-    box: Box, action: str, more: dict[str, str], message: str, hint: str
+    box: Box, action: str, more: dict[str, typing.Any], message: str
 ) -> None:
     box.write("shop.py", "def orders():\n    print('ran')\n    yield [{'id': 1}]\n")
     outcome = box.run(action=action, write_disposition={"disposition": "merge", **more})
     assert (outcome.code, outcome.failure.kind) == (ExitCode.CONFIGURATION, FailureKind.CONFIGURATION)
     assert message in outcome.failure.message
-    assert hint in outcome.failure.hint
+    assert "a newer dlt may take it" in outcome.failure.hint
     assert "ran" not in outcome.log
 
 

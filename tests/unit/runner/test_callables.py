@@ -139,7 +139,9 @@ def orders():
     return [dlt.resource(rows(), name="orders"), dlt.resource(rows(1), name="others")]
 """,
     "a generator of resources": """
-def orders():
+from collections.abc import Iterator
+from dlt.sources import DltResource
+def orders() -> Iterator[DltResource]:
     called("function")
     yield dlt.resource(rows(), name="orders")
     yield dlt.resource(rows(1), name="others")
@@ -148,7 +150,7 @@ def orders():
 @dlt.source
 def _make():
     return dlt.resource(rows(), name="orders")
-def orders():
+def orders() -> "Iterator[DltSource]":
     called("function")
     yield _make()
 """,
@@ -265,6 +267,28 @@ def test_a_function_that_returns_no_rows_is_told_so(box: Box, body: str, words: 
     outcome = box.run()
     assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.EXTRACT)
     assert words in outcome.failure.message
+
+
+@pytest.mark.parametrize("start", ["def", "async def"])
+def test_a_generator_of_resources_that_does_not_say_so_is_told_what_to_write(box: Box, start: str) -> None:
+    box.write("shop.py", f"{HEAD}\n{start} orders():\n    yield dlt.resource(rows(), name='orders')\n")
+    outcome = box.run()
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.EXTRACT)
+    assert "function 'orders' yields a DltResource" in outcome.failure.message
+    assert "@dlt.source" in outcome.failure.hint
+
+
+def test_check_lists_the_resources_of_a_plain_function_that_declares_them_and_says_where_none_is_declared(
+    box: Box,
+) -> None:
+    body = '    return [dlt.resource(rows(), name="orders"), dlt.resource(rows(), name="others")]\n'
+    box.write("shop.py", f'{HEAD}\ndef orders() -> "list[DltResource]":\n{body}')
+    declared = box.check().stored.verdicts[-1]
+    assert (declared.what, declared.text) == ("resources", "orders, others")
+    box.write("shop.py", f"{HEAD}\ndef orders():\n{body}")
+    silent = box.check().stored.verdicts[-1]
+    assert (silent.what, silent.ok) == ("secrets", True)
+    assert "@dlt.source" in silent.text
 
 
 ITEMS = "[{'id': i, 'created_at': f'2024-01-{i:02}'} for i in range(1, 11)]"
