@@ -8,7 +8,8 @@ PYTEST_FLAGS ?=
 J ?= 2
 
 flags = $(if $(FILE),--file '$(FILE)')
-sync_flags = $(flags) $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)') $(if $(JOBS),-j $(JOBS)) \
+chosen = $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)')
+sync_flags = $(flags) $(chosen) $(if $(JOBS),-j $(JOBS)) \
   $(if $(FULL_REFRESH),--full-refresh) $(foreach name,$(RESOURCE),--resource '$(name)') $(if $(LIMIT),--limit $(LIMIT)) \
   $(foreach pair,$(SET),--set '$(pair)') $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(LOCKED),--locked) \
   $(if $(FAIL_FAST),--fail-fast) $(if $(WAIT),--wait) $(if $(DRY_RUN),--dry-run) $(if $(ENGINE),--engine $(ENGINE)) \
@@ -24,12 +25,12 @@ setup: ## the virtual environment .venv, from hashed pins; does nothing when it 
 
 .PHONY: sync
 sync: setup examples/shop.db ## run sources: SOURCE="a b" or ALL=1 or TAG=t; FULL_REFRESH=1 LIMIT=n JOBS=n SET="k=v" DRY_RUN=1 …
-	@scripts/ensure-base-image $(flags) $(SOURCE)
+	@$(if $(strip $(chosen)),scripts/ensure-base-image $(flags) $(SOURCE))
 	@$(DLTPOD) sync $(sync_flags)
 
 .PHONY: check
-check: setup ## verdicts on sources without running them: SOURCE="a b", DEEP=1 for a look inside the container
-	@$(if $(DEEP),scripts/ensure-base-image $(flags) $(SOURCE) && )$(DLTPOD) check $(flags) $(SOURCE) $(if $(DEEP),--deep)
+check: setup ## verdicts on sources without running them: SOURCE="a b" or TAG=t, default all; DEEP=1 for a look inside the container
+	@$(if $(DEEP),scripts/ensure-base-image $(flags) $(SOURCE) && )$(DLTPOD) check $(flags) $(chosen) $(if $(DEEP),--deep)
 
 .PHONY: list
 list: setup ## the sources
@@ -44,13 +45,13 @@ report: setup ## one HTML page of what ran: .dltpod/report.html
 	@$(DLTPOD) report $(flags)
 
 .PHONY: build
-build: setup ## the images of sources: SOURCE="a b", default all
+build: setup ## the images of sources: SOURCE="a b" or TAG=t, default all
 	@scripts/ensure-base-image $(flags) $(SOURCE)
-	@$(DLTPOD) build $(flags) $(or $(SOURCE),--all)
+	@$(DLTPOD) build $(flags) $(chosen)
 
 .PHONY: lock
-lock: setup ## pin what sources install, hashed, in locks/: SOURCE="a b"
-	@$(DLTPOD) lock $(flags) $(SOURCE)
+lock: setup ## pin what sources install, hashed, in locks/: SOURCE="a b" or TAG=t, default all
+	@$(DLTPOD) lock $(flags) $(chosen)
 
 .PHONY: doctor
 doctor: setup ## what this machine lacks to run sources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,18 +131,24 @@ def _engine(project: Project | None, environ: Mapping[str, str]) -> Iterator[Fin
         return
     # The names of the listing itself: to inspect each fails where one is removed meanwhile.
     there = {tag for row in engine.client.api.images() for tag in row.get("RepoTags") or ()}
+    yield from base_images(project, there)
+
+
+def base_images(project: Project, there: Collection[str]) -> Iterator[Finding]:
+    """Whether the base images of the project's sources are ``there``, the names of the engine's images."""
+    from launcher.images.base import instead, references
+
     for version in sorted({source.container.python for source in project.sources}):
-        name = project.base_image.replace("{python}", version)
-        own = f"dltpod/base:{version}"
-        present = next((tag for tag in (name, own) if tag in there), None)
+        names = references(project.base_image, version)
+        present = next((name for name in names if name in there), None)
         if present:
             yield Finding("base image", OK, f"{present} is there")
         else:
             yield Finding(
                 "base image",
                 WARN,
-                f"{name} is not there; the first build pulls it",
-                f"where it can't be pulled: make base-image PYTHON_VERSION={version}",
+                f"{names[0]} is not there; the first build pulls it",
+                f"where it can't be pulled: {instead(project.base_image, version)}",
             )
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, echo_errors, echo_json, load_project, with_file, with_json
+from launcher.commands.common import (
+    choose_or_all,
+    echo_errors,
+    echo_json,
+    load_project,
+    with_file,
+    with_json,
+    with_sources,
+)
 from launcher.console.text import seconds, table
 from launcher.errors import ConfigurationError, DltpodError, gravest
 
@@ -30,10 +38,14 @@ class _Made:
 
 
 @click.command("build")
-@click.argument("names", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All enabled sources.")
-@click.option("--tag", "tags", multiple=True, help="Sources with this tag.")
-@click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="So many builds at once.")
+@with_sources
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=None,
+    help="How many builds at once.",
+)
 @click.option("--upgrade", is_flag=True, help="Resolve anew, on a newer base image.")
 @click.option("--locked", is_flag=True, help="Refuse a source whose lock is missing or stale.")
 @click.option("--deploy", is_flag=True, help="Images with custom_sources/ baked in.")
@@ -63,9 +75,12 @@ def command(
     outdated: bool,
     as_json: bool,
 ) -> None:
-    """Make the images of sources. Sources with equal environments share one."""
+    """Build the images of the sources that are named, else of all that are enabled.
+
+    Sources with equal environments share one image.
+    """
     project = load_project(ctx)
-    sources = choose(project, names, tags=tags, everything=everything or (outdated and not names))
+    sources = choose_or_all(project, names, tags=tags, everything=everything)
     if outdated:
         from launcher.commands.lock import show_outdated
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, echo_json, load_project, with_engine, with_file, with_json
+from launcher.commands.common import (
+    choose_or_all,
+    echo_json,
+    load_project,
+    with_engine,
+    with_file,
+    with_json,
+    with_sources,
+)
 from launcher.console.text import style
 from launcher.errors import DltpodError, Exit
 
@@ -22,8 +30,7 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 
 
 @click.command("check")
-@click.argument("names", nargs=-1)
-@click.option("--tag", "tags", multiple=True, help="Sources with this tag.")
+@with_sources
 @click.option(
     "--deep", is_flag=True, help="In each source's container: import, signature, secrets. Extracts nothing."
 )
@@ -32,8 +39,8 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
     is_flag=True,
     help="Ask for no values of secrets and env: names, as where there are none: a pull request.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="With --deep: so many at once.")
-@click.option("-v", "--verbose", is_flag=True, help="Show what is well, too.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="With --deep: how many at once.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what is right, too.")
 @with_engine
 @with_json
 @with_file
@@ -41,6 +48,7 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 def command(
     ctx: click.Context,
     names: tuple[str, ...],
+    everything: bool,
     tags: tuple[str, ...],
     deep: bool,
     no_secrets: bool,
@@ -49,7 +57,9 @@ def command(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Verdicts on one or all sources: module, function, arguments, environment, destination, secrets.
+    """Check the sources that are named, else all that are enabled.
+
+    Looks at module, function, arguments, environment, destination and secrets.
 
     Extracts nothing, loads nothing. Exit code 2 where a verdict is `wrong`.
     """
@@ -60,7 +70,7 @@ def command(
     if deep and no_secrets:
         raise click.UsageError("--deep looks the secrets up in the container: it goes without --no-secrets")
     project = load_project(ctx)
-    sources = choose(project, names, tags=tags, everything=not names and not tags)
+    sources = choose_or_all(project, names, tags=tags, everything=everything)
     environ = read_environment(project, os.environ)
     rows = list(check_project(project))
     for source in sources:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.errors import ConfigurationError, DltpodError
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ def with_file(command: F) -> F:
         callback=_remember_file,
         help="sources.yml; else DLTPOD_FILE, else looked for from here upward.",
     )(command)
+
+
+def with_sources(command: F) -> F:
+    """NAMES, ``--all`` and ``--tag``: the parameters ``names``, ``everything`` and ``tags``."""
+    command = click.option(
+        "--tag", "tags", multiple=True, help="Sources with this tag; may be given several times."
+    )(command)
+    command = click.option("--all", "everything", is_flag=True, help="All enabled sources.")(command)
+    return click.argument("names", nargs=-1)(command)
 
 
 def with_json(command: F) -> F:
@@ -93,15 +102,18 @@ def choose(
     return tuple(config.select(project, names=tuple(names), tags=tuple(tags), all=everything))
 
 
-def known_name(project: Project, name: str) -> str:
-    """``name``, if a source is called so. Raises ConfigurationError with the near miss."""
-    names = [source.name for source in project.sources]
-    if name not in names:
-        raise ConfigurationError(
-            f"there is no source '{name}' in {project.file.name}{near_miss(name, names)}",
-            "`dltpod list` shows them",
-        )
-    return name
+def choose_or_all(
+    project: Project, names: Sequence[str], *, tags: Sequence[str], everything: bool
+) -> tuple[Source, ...]:
+    """The same for a command that starts no run: where nothing is asked for, all enabled sources."""
+    return choose(project, names, tags=tags, everything=everything or not (names or tags))
+
+
+def check_known(project: Project, names: Sequence[str], tags: Sequence[str] = ()) -> None:
+    """Raise ConfigurationError, with the near misses, for names and tags that sources.yml doesn't have."""
+    from launcher import config
+
+    config.check_known(project, names, tags)
 
 
 def engine_for(name: str, project: Project) -> Engine:

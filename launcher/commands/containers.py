@@ -7,28 +7,30 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose
-
 if TYPE_CHECKING:
-    from launcher.config.models import Project
+    from launcher.config.models import Project, Source
     from launcher.engines.docker.engine import DockerEngine
     from launcher.plan.values import JobPlan
 
 
-def plan_visit(project: Project, name: str) -> tuple[DockerEngine, JobPlan]:
+def plan_visit(
+    project: Project, source: Source, *, build: bool = True
+) -> tuple[DockerEngine, JobPlan] | None:
     """The Docker engine and the source's plan; its image is built where it isn't there.
 
-    Raises ConfigurationError, BuildError, EngineError.
+    Without ``build`` None where it isn't. Raises ConfigurationError, BuildError, EngineError.
     """
     from launcher.engines.docker.engine import DockerEngine
     from launcher.host.launchers import unknown
+    from launcher.images.tags import inspect
     from launcher.plan.options import SyncOptions
     from launcher.runs import host
     from launcher.runs.sync import gather, plan_source
 
-    (source,) = choose(project, (name,))
     engine = DockerEngine(environ=os.environ, alive=unknown)
-    gathered = gather(project, SyncOptions(), engine, os.environ)
+    gathered = gather(project, SyncOptions(dry_run=not build), engine, os.environ)
     plan = plan_source(gathered, source, lambda text: click.echo(text, err=True))
+    if not build and inspect(engine.client, plan.container.image) is None:
+        return None
     host.prepare(plan, project.data)
     return engine, plan

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.commands.common import echo_json, known_name, load_project, with_file, with_json
+from launcher.commands.common import check_known, echo_json, load_project, with_file, with_json
 from launcher.console.text import table
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def command(
     matrix of a CI job.
     """
     project = load_project(ctx)
-    for name in names:
-        known_name(project, name)
+    check_known(project, names, tags)
     sources = [
         s for s in project.sources if (not tags or set(tags) & set(s.tags)) and (not names or s.name in names)
     ]

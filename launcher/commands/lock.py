@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, echo_errors, echo_json, load_project, with_file, with_json
+from launcher.commands.common import (
+    choose_or_all,
+    echo_errors,
+    echo_json,
+    load_project,
+    with_file,
+    with_json,
+    with_sources,
+)
 from launcher.errors import Exit, gravest
 
 if TYPE_CHECKING:
@@ -19,8 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("lock")
-@click.argument("names", nargs=-1)
-@click.option("--tag", "tags", multiple=True, help="Sources with this tag.")
+@with_sources
 @click.option(
     "--upgrade", is_flag=True, help="Take the newest of everything; else pins that still fit are kept."
 )
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     names: tuple[str, ...],
+    everything: bool,
     tags: tuple[str, ...],
     upgrade: bool,
     exclude_newer: str | None,
@@ -38,13 +46,14 @@ def command(
 ) -> None:
     """Pin what sources install, in locks/<name>.txt: hashed, for all platforms, without addresses.
 
-    Commit the files; build and sync use them, and --locked refuses a stale one.
+    Of the sources that are named, else of all that are enabled. Commit the files; build and sync use them,
+    and --locked refuses a stale one.
     """
     from launcher.engines.docker.client import connect
     from launcher.images import lock
 
     project = load_project(ctx)
-    sources = choose(project, names, tags=tags, everything=not names and not tags)
+    sources = choose_or_all(project, names, tags=tags, everything=everything)
     done = lock.lock(
         project,
         sources,

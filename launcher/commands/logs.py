@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
+from launcher.commands.common import check_known, engine_for, history_of, load_project, with_engine, with_file
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.runs import log_files
@@ -26,7 +26,7 @@ from launcher.untrusted import clean
 def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, engine: str) -> None:
     """The log of a run of a source."""
     project = load_project(ctx)
-    known_name(project, name)
+    check_known(project, [name])
     if engine != "docker":
         held = engine_for(engine, project)
         if isinstance(held, Adopts) and held.logs(project.name, name, run_id, _print, follow=follow):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, load_project, with_file
+from launcher.commands.common import choose_or_all, load_project, with_file, with_sources
 from launcher.errors import ConfigurationError, DltpodError, Exit
 from launcher.host import rights
 
@@ -25,8 +25,7 @@ KINDS = ("kubernetes", "compose", "ci", "cron")
 
 @click.command("render")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.argument("names", nargs=-1)
-@click.option("--tag", "tags", multiple=True, help="Sources with this tag; may be given several times.")
+@with_sources
 @click.option(
     "-o", "--output", metavar="PATH", help="A folder for kubernetes, a file for the others; default stdout."
 )
@@ -39,6 +38,7 @@ def command(
     ctx: click.Context,
     kind: str,
     names: tuple[str, ...],
+    everything: bool,
     tags: tuple[str, ...],
     output: str | None,
     with_secrets: bool,
@@ -51,7 +51,7 @@ def command(
     if with_secrets and kind != "kubernetes":
         raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
     project = load_project(ctx)
-    sources = choose(project, names, tags=tags, everything=not names and not tags)
+    sources = choose_or_all(project, names, tags=tags, everything=everything)
     place = None if output is None else Path(output).absolute()
     if kind in ("ci", "cron"):
         _put_file(_text(kind, project, sources), place)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from launcher.commands.common import (
+    check_known,
     echo_json,
     engine_for,
     history_of,
-    known_name,
     load_project,
     with_engine,
     with_file,
@@ -34,7 +34,7 @@ def command(
     """What ran, and what came of it; the newest first."""
     project = load_project(ctx)
     if name is not None:
-        known_name(project, name)
+        check_known(project, [name])
     history = history_of(project)
     records = history.runs(name, limit=count, statuses=(FAILED, INTERRUPTED) if failed else ())
     if engine != "docker":

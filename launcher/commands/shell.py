@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from launcher.commands.common import load_project, with_file
+from launcher.commands.common import choose, load_project, with_file
 
 
 @click.command("shell", context_settings={"ignore_unknown_options": True})
@@ -24,7 +24,11 @@ def command(ctx: click.Context, name: str, arguments: tuple[str, ...]) -> None:
     from launcher.engines.docker.inspect import shell
     from launcher.images.buildkit import find_cli
 
-    engine, plan = plan_visit(load_project(ctx), name)
+    project = load_project(ctx)
+    (source,) = choose(project, (name,))
+    visit = plan_visit(project, source)
+    assert visit is not None
+    engine, plan = visit
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     shell_command = arguments or ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
     ctx.exit(shell(engine, plan, find_cli(os.environ).path, shell_command, terminal=terminal))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.commands.common import echo_json, load_project, with_file, with_json
+from launcher.commands.common import choose, echo_json, history_of, load_project, with_file, with_json
 from launcher.console.text import number, table
 from launcher.errors import DltpodError, near_miss
 from launcher.untrusted import clean
+from runner.contract import DATA_DIR
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
 
 _WIDEST = 40
 """Characters of a value that the table shows; --json shows all."""
@@ -35,7 +41,12 @@ def command(
     from launcher.commands.containers import plan_visit
     from launcher.engines.docker.inspect import show
 
-    engine, plan = plan_visit(load_project(ctx), name)
+    project = load_project(ctx)
+    (source,) = choose(project, (name,))
+    visit = plan_visit(project, source, build=_may_have_loaded(project, source))
+    if visit is None:
+        raise _nothing(name, f"; where another machine has, `dltpod build {name}` first, and look again")
+    engine, plan = visit
     answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
         asked = table_name is not None or sql is not None
@@ -53,7 +64,7 @@ def command(
         echo_json(answer["tables"] if table_name is None and sql is None else found)
     elif table_name is None and sql is None:
         if not answer["tables"]:
-            raise DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it")
+            raise _nothing(name)
         counts = [[t, "?" if n is None else number(n)] for t, n in answer["tables"].items()]
         click.echo(table(["table", "rows"], counts, right=[1]))
         for name, why in answer["unreadable"].items():
@@ -62,6 +73,34 @@ def command(
     else:
         rows = [[_cell(value) for value in row] for row in answer["rows"]]
         click.echo(table(answer["columns"], rows, whole=True))
+
+
+def _may_have_loaded(project: Project, source: Source) -> bool:
+    """Whether there may be rows, as far as is known without the source's image.
+
+    Raises DltpodError where the file that would hold them isn't there.
+    """
+    from launcher.runs.history import OK, HistoryError
+    from launcher.secrets.gather import destination_for, read_environment
+
+    file = destination_for(project, source, read_environment(project, os.environ)).file
+    if file is not None and not (project.data / Path(file).relative_to(DATA_DIR)).exists():
+        raise _nothing(source.name)
+    try:
+        runs = history_of(project).runs(source.name, limit=None)
+    except (HistoryError, OSError):
+        return True
+    if any(r.action == "sync" and r.limit is None and (r.status == OK or r.load_ids) for r in runs):
+        return True
+    if file is None:
+        click.echo(
+            f"{source.name} has loaded nothing from here; whether another machine has is asked", err=True
+        )
+    return file is None
+
+
+def _nothing(name: str, more: str = "") -> DltpodError:
+    return DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it{more}")
 
 
 def _cell(value: Any) -> str:

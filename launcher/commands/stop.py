@@ -6,7 +6,7 @@ import contextlib
 
 import click
 
-from launcher.commands.common import engine_for, history_of, known_name, load_project, with_engine, with_file
+from launcher.commands.common import check_known, engine_for, history_of, load_project, with_engine, with_file
 from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import HistoryError
 
@@ -26,8 +26,7 @@ def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace:
     history = history_of(project)
     if bool(names) == everything:
         raise ConfigurationError("name the sources to stop, or --all", "`dltpod ps` shows what runs")
-    for name in names:
-        known_name(project, name)
+    check_known(project, names)
     connected = engine_for(engine, project)
     running = {run.source: run.run_id for run in connected.running(project.name) if run.runs}
     wanted = names or tuple(running)

@@ -16,6 +16,7 @@ from launcher.commands.common import (
     with_engine,
     with_file,
     with_json,
+    with_sources,
 )
 from launcher.console import streams
 from launcher.console.stream import Stream
@@ -32,21 +33,27 @@ if TYPE_CHECKING:
 
 
 @click.command("sync")
-@click.argument("names", nargs=-1)
+@with_sources
 @click.option("--source", "more", multiple=True, metavar="NAME", help="A source, as an option.")
-@click.option("--all", "everything", is_flag=True, help="All enabled sources.")
-@click.option("--tag", "tags", multiple=True, help="Sources with this tag; may be given several times.")
 @click.option(
-    "-j", "--jobs", type=click.IntRange(1), default=None, help="So many at once; default: the processors."
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=None,
+    help="How many at once; default: the processors.",
 )
 @click.option(
-    "--full-refresh", is_flag=True, help="Start over: tables and cursors of these sources, nothing else."
+    "--full-refresh",
+    is_flag=True,
+    help="Start over: drop tables and cursors of these sources, nothing else.",
 )
 @click.option(
     "--resource", "resources", multiple=True, help="Only this resource; may be given several times."
 )
 @click.option(
-    "--limit", type=click.IntRange(1), help="A taste: so many yields a resource, into a throw-away dataset."
+    "--limit",
+    type=click.IntRange(1),
+    help="At most this many yields of each resource, into a throw-away dataset.",
 )
 @click.option(
     "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A keyword argument for this run only."
@@ -80,6 +87,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Run sources, each in a container of its own, and load their rows.
+
+    Which ones has to be said: names, --tag or --all.
 
     Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 others run all of it.
     """

@@ -50,15 +50,7 @@ def select(
 
     Raises ConfigurationError: an unknown or disabled name, a tag that no source carries, nothing left.
     """
-    by_name = {source.name: source for source in project.sources}
-    faults = [fault for name in dict.fromkeys(names) if (fault := _name_fault(project, by_name, name))]
-    carried = {tag for source in project.sources for tag in source.tags}
-    faults += [
-        f"no source has the tag '{tag}'{near_miss(tag, carried)}" for tag in tags if tag not in carried
-    ]
-    if faults:
-        more = f", and {len(by_name) - 12} more" if len(by_name) > 12 else ""
-        raise ConfigurationError("\n".join(faults), f"Sources: {', '.join(list(by_name)[:12])}{more}")
+    check_known(project, names, tags, enabled=True)
     chosen = tuple(
         source
         for source in project.sources
@@ -73,11 +65,30 @@ def select(
     return chosen
 
 
-def _name_fault(project: Project, by_name: Mapping[str, Source], name: str) -> str | None:
+def check_known(
+    project: Project, names: Collection[str] = (), tags: Collection[str] = (), *, enabled: bool = False
+) -> None:
+    """Raise ConfigurationError for every name that no source has and every tag that none carries.
+
+    With ``enabled`` also for the name of a source that is disabled.
+    """
+    by_name = {source.name: source for source in project.sources}
+    carried = {tag for source in project.sources for tag in source.tags}
+    faults = [_name_fault(project, by_name, name, enabled=enabled) for name in dict.fromkeys(names)]
+    faults += [
+        None if tag in carried else f"no source has the tag '{tag}'{near_miss(tag, carried)}" for tag in tags
+    ]
+    found = [fault for fault in faults if fault is not None]
+    if found:
+        more = f", and {len(by_name) - 12} more" if len(by_name) > 12 else ""
+        raise ConfigurationError("\n".join(found), f"Sources: {', '.join(list(by_name)[:12])}{more}")
+
+
+def _name_fault(project: Project, by_name: Mapping[str, Source], name: str, *, enabled: bool) -> str | None:
     source = by_name.get(name)
     if source is not None:
         line = f"{shown_path(project.file)}:{project.lines.get(name, 1)}"
-        return None if source.enabled else f"'{name}' is disabled ({line}: enabled: false)"
+        return f"'{name}' is disabled ({line}: enabled: false)" if enabled and not source.enabled else None
     other = next((f for f in project.foreign if f.name == name), None)
     if other is not None:
         return f"'{name}' is of type {other.type}, not dlt_native (line {other.line}): left to Dango"

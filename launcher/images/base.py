@@ -49,11 +49,10 @@ def find(
     Raises BuildError where there is none and none can be pulled, EngineError where the engine is gone.
     """
     named = template.replace("{python}", python)
-    local = LOCAL_TEMPLATE.replace("{python}", python)
     why = ""
     if newer:
         why = _pull(client, named, say)
-    for reference in (named, local) if template == DEFAULT_TEMPLATE else (named,):
+    for reference in references(template, python):
         base = _present(client, reference)
         if base is not None:
             return base
@@ -64,14 +63,23 @@ def find(
         base = _present(client, named)
         if base is not None:
             return base
-    if template == DEFAULT_TEMPLATE and python not in MADE_FROM_DEBIAN:
-        choices = " or ".join(f"'{item}'" for item in MADE_FROM_DEBIAN)
-        hint = f"container.python: {choices} can be made from Debian packages"
-    elif template == DEFAULT_TEMPLATE:
-        hint = f"make one from Debian packages: {way_out(python)}"
-    else:
-        hint = "check base_image: in sources.yml and 'docker login'"
-    raise BuildError(f"base image {named} is not there and can't be pulled{why}", hint)
+    raise BuildError(f"base image {named} is not there and can't be pulled{why}", instead(template, python))
+
+
+def references(template: str, python: str) -> tuple[str, ...]:
+    """The names that a base image may have, the one that wins first."""
+    templates = (template, LOCAL_TEMPLATE) if template == DEFAULT_TEMPLATE else (template,)
+    return tuple(each.replace("{python}", python) for each in templates)
+
+
+def instead(template: str, python: str) -> str:
+    """What to do where a base image can't be pulled."""
+    if template != DEFAULT_TEMPLATE:
+        return "check base_image: in sources.yml and 'docker login'"
+    if python in MADE_FROM_DEBIAN:
+        return f"make one from Debian packages: {way_out(python)}"
+    choices = " or ".join(f"'{item}'" for item in MADE_FROM_DEBIAN)
+    return f"container.python: {choices} can be made from Debian packages"
 
 
 @as_caller()

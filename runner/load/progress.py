@@ -62,14 +62,17 @@ class Steps:
 def collector(emit: Emit) -> typing.Any:
     """A dlt progress collector that sends rows so far by table, at most twice a second.
 
-    dlt calls it once for each page that is written, so counting costs an addition and a look at
-    the clock; nothing is sent from within a table's own loop more often than ``PERIOD``.
+    dlt counts each row twice: as it is extracted, and as it is normalized, with child rows. What
+    is sent is the larger of both, and once a package is normalized the rows that will be loaded. dlt calls it
+    once for each page that is written, so counting costs an addition and a look at the clock; nothing is sent
+    from within a table's own loop more often than ``PERIOD``.
     """
     from dlt.common.runtime.collector import Collector
 
     class RowCollector(Collector):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.rows: dict[str, int] = {}
+            self.extracted: dict[str, int] = {}
+            self.normalized: dict[str, int] = {}
             self.step = ""
             self._last = time.monotonic()
             self._sent: dict[str, int] = {}
@@ -85,7 +88,8 @@ def collector(emit: Emit) -> typing.Any:
         ) -> None:
             if name in NOT_ROWS or label or name.startswith("_dlt"):
                 return
-            self.rows[name] = self.rows.get(name, 0) + inc
+            rows = self.extracted if self.step.startswith("Extract") else self.normalized
+            rows[name] = rows.get(name, 0) + inc
             now = time.monotonic()
             if now - self._last >= PERIOD:
                 self._last = now
@@ -95,12 +99,15 @@ def collector(emit: Emit) -> typing.Any:
             self.step = step
 
         def _stop(self) -> None:
-            if self.step.startswith("Extract"):
-                self._send()
+            if self.step.startswith("Normalize"):
+                self.extracted.clear()
+            self._send()
 
         def _send(self) -> None:
-            if self.rows != self._sent:
-                self._sent = dict(self.rows)
-                emit(Event.PROGRESS.value, {"rows": dict(self.rows)})
+            names = [*self.extracted, *(name for name in self.normalized if name not in self.extracted)]
+            rows = {name: max(self.extracted.get(name, 0), self.normalized.get(name, 0)) for name in names}
+            if rows != self._sent:
+                self._sent = rows
+                emit(Event.PROGRESS.value, {"rows": rows})
 
     return RowCollector()

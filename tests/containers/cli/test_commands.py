@@ -105,6 +105,15 @@ def test_what_was_loaded_can_be_shown_without_a_database_client(counting: Folder
     assert counting.containers() == []
 
 
+def test_no_image_is_built_to_show_a_source_that_has_loaded_nothing(counting: Folder) -> None:
+    counting.source("other", "counting", "numbers", container={"requirements": ["never-to-be-installed==0"]})
+    dltpod(counting, "sync", "numbers")
+    told = dltpod(counting, "show", "other")
+    assert (told.code, told.out) == (2, "")
+    assert "other has loaded nothing yet" in told.err
+    assert "`dltpod build other` first" in told.err
+
+
 def test_a_shell_is_behind_the_same_walls_as_a_run(counting: Folder) -> None:
     counting.write(
         ".dlt/secrets.toml", '[sources.numbers]\ntoken = "hush-hush-hush"\n[sources.other]\nx = "not mine"\n'

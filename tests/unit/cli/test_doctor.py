@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.check.machine import WARN, cloud
+from launcher.check.machine import OK, WARN, base_images, cloud
+from tests.unit.config.project import entries, project
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,20 @@ def test_a_machine_of_a_cloud_is_warned_of_for_it_hands_out_its_credentials(
 def test_a_machine_of_no_cloud_is_not(tmp_path: Path) -> None:
     (tmp_path / "sys_vendor").write_text("Microsoft Corporation\n")  # Hyper-V on a desk
     assert list(cloud(tmp_path)) == []
+
+
+def test_the_way_to_a_base_image_that_is_not_there_is_a_command_that_works(tmp_path: Path) -> None:
+    text = entries("a").replace("name: a,", "name: a, container: {python: '3.11'},")
+    (finding,) = base_images(project(tmp_path, text), set())
+    assert finding.status == WARN
+    assert finding.hint.endswith("make one from Debian packages: make base-image PYTHON=3.11")
+
+
+def test_a_base_image_made_here_is_good_for_a_project_without_a_mirror_only(tmp_path: Path) -> None:
+    there = {"dltpod/base:3.13"}
+    (own,) = base_images(project(tmp_path, entries("a")), there)
+    assert (own.status, own.text) == (OK, "dltpod/base:3.13 is there")
+    mirror = "base_image: mirror.example/python:{python}\n" + entries("a")
+    (finding,) = base_images(project(tmp_path, mirror), there)
+    assert finding.text.startswith("mirror.example/python:3.13 is not there")
+    assert "base_image:" in finding.hint

@@ -82,6 +82,19 @@ def test_a_source_that_cannot_be_resolved_hides_no_lock_that_is_behind(
     assert "'wigdet' is neither" in told.err
 
 
+def test_with_a_tag_only_the_locks_of_its_sources_are_looked_at(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads((folder / "sources.yml").read_text())
+    document["sources"][0]["tags"] = ["crm"]
+    (folder / "sources.yml").write_text(json.dumps(document))
+    cli.main(["lock"])
+    _resolved(monkeypatch, "six==1.18.0\n")
+    capsys.readouterr()
+    assert cli.main(["build", "--outdated", "--tag", "crm"]) == 1
+    assert capsys.readouterr().out == "locks/a.txt: behind\n  six 1.17.0 → 1.18.0\n"
+
+
 def test_a_fault_that_names_no_source_is_told_with_its_name(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,16 @@ def test_rows_are_told_at_most_twice_a_second_and_the_last_count_is_whole(sandbo
     assert told[-1] == {"rows": {"ticks": 24}}
 
 
+def test_the_rows_that_are_told_are_those_that_will_be_loaded(
+    sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.load.progress.PERIOD", 0.0)
+    result = sandbox.run("append", upto=4)
+    told = [fields["rows"] for kind, fields in sandbox.events if kind == "progress"]
+    assert told[-1] == result.rows
+    assert all(rows.get("orders", 0) <= 4 for rows in told)
+
+
 def test_the_seconds_of_a_step_within_another_count_once() -> None:
     steps = Steps(lambda _kind, _fields: None)
     began = time.monotonic()
