@@ -30,9 +30,15 @@ LOG_GROUP = 5
 LINK_LOCAL = (
     "169.254.0.0/16",
     "100.100.100.200/32",  # Alibaba Cloud
+    "100.96.0.96/32",  # Volcano Engine and BytePlus
     "168.63.129.16/32",  # Azure's WireServer
     "192.0.0.192/32",  # Oracle Cloud, earlier
     "fe80::/10",
+    "fd00:42::42/128",  # Scaleway
+    "fd00:100::100:200/128",  # Alibaba Cloud
+    "fd00:a9fe:a9fe::1/128",  # Akamai (Linode)
+    "fd00:c1::a9fe:a9fe/128",  # Oracle Cloud
+    "fd00:ec2::23/128",  # Amazon EKS, the Pod Identity Agent
     "fd00:ec2::254/128",  # Amazon EC2
     "fd20:ce::254/128",  # Google Cloud
 )

@@ -8,16 +8,21 @@ in a job's container, with privileges, before it sends the job: no code but dltp
 It adds rules of the routing policy (``ip rule``; rtnetlink(7), linux/fib_rules.h), so the image needs no
 program for it. Port 53 stays open: some clouds have their name server at that address. It says `closed`;
 where the kernel can't do it, why, with exit code 1.
+
+A rule that refuses is not enough in IPv4. For a socket that names its device (SO_BINDTODEVICE, IP_PKTINFO,
+IP_UNICAST_IF) the kernel takes an address without a route for a neighbour on that device. So for each device
+a rule before leads to a table in which every address is this namespace's own: nothing leaves.
 """
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,68 +30,115 @@ if TYPE_CHECKING:
 
 _OPEN_PORT = 53
 
-# linux/rtnetlink.h, linux/netlink.h, linux/fib_rules.h
-_RTM_NEWRULE = 32
-_FLAGS = 0x1 | 0x4 | 0x200 | 0x400  # request, acknowledge, exclusive, create
+# linux/netlink.h, linux/rtnetlink.h, linux/fib_rules.h
 _NLMSG_ERROR = 2
-_FRA_DST, _FRA_PRIORITY, _FRA_IP_PROTO, _FRA_DPORT_RANGE = 1, 6, 22, 24
+_REQUEST, _ACKNOWLEDGE, _EXCLUSIVE, _CREATE, _APPEND = 0x1, 0x4, 0x200, 0x400, 0x800
+_RTM_NEWROUTE, _RTM_GETROUTE, _RTM_NEWRULE = 24, 26, 32
+_RTA_DST, _RTA_OIF = 1, 4
+_RTN_LOCAL = 2
+_RTPROT_STATIC, _RT_SCOPE_HOST = 4, 254
+_FRA_DST, _FRA_PRIORITY, _FRA_OIFNAME, _FRA_IP_PROTO, _FRA_DPORT_RANGE = 1, 6, 17, 22, 24
 _TO_TABLE, _UNREACHABLE = 1, 7
-_MAIN_TABLE = 254
-_OPEN_PRIORITY, _CLOSED_PRIORITY = 100, 101
-
-
-def messages(network: _Network) -> list[bytes]:
-    """The netlink messages that close one network: two that leave its name servers open, one for the rest."""
-    port = struct.pack("=HH", _OPEN_PORT, _OPEN_PORT)
-    opened = [
-        _rule(network, _TO_TABLE, _OPEN_PRIORITY, {_FRA_IP_PROTO: bytes([protocol]), _FRA_DPORT_RANGE: port})
-        for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
-    ]
-    return [*opened, _rule(network, _UNREACHABLE, _CLOSED_PRIORITY, {})]
-
-
-def _rule(network: _Network, action: int, priority: int, more: dict[int, bytes]) -> bytes:
-    table = _MAIN_TABLE if action == _TO_TABLE else 0
-    body = struct.pack("=BBBBBBBBI", _family(network), network.prefixlen, 0, 0, table, 0, 0, action, 0)
-    values = {
-        _FRA_DST: network.network_address.packed,
-        _FRA_PRIORITY: struct.pack("=I", priority),
-        **more,
-    }
-    for kind, value in values.items():
-        attribute = struct.pack("=HH", 4 + len(value), kind) + value
-        body += attribute + bytes(-len(attribute) % 4)
-    return struct.pack("=IHHII", 16 + len(body), _RTM_NEWRULE, _FLAGS, 0, 0) + body
+_MAIN_TABLE, _OWN_TABLE = 254, 101
+_OPEN_PRIORITY, _OWN_PRIORITY, _CLOSED_PRIORITY = 100, 101, 102
 
 
 def close(networks: Iterable[_Network]) -> None:
-    """Adds the rules and tries whether they hold. Raises OSError where they don't."""
+    """Adds the rules and asks the kernel whether they hold. Raises OSError where they don't."""
+    devices = {index: name for index, name in socket.if_nameindex() if name != "lo"}
     six = os.path.exists("/proc/net/if_inet6")  # noqa: PTH110 - starts faster than pathlib
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
+        for index in devices:
+            _ask(kernel, _own_addresses(index))
         for network in networks:
             if network.version == 6 and not six:
                 continue
-            for message in messages(network):
-                kernel.send(message)
-                answer = kernel.recv(4096)
-                (kind,) = struct.unpack_from("=H", answer, 4)
-                (error,) = struct.unpack_from("=i", answer, 16)
-                if kind != _NLMSG_ERROR or error:
-                    raise OSError(-error, f"no rule for {network}: {os.strerror(-error)}")
-            _must_be_closed(network)
+            for message in _rules(network, devices.values()):
+                try:
+                    _ask(kernel, message)
+                except OSError as error:
+                    raise OSError(error.errno, f"no rule for {network}: {error.strerror}") from None
+            must_be_closed(kernel, network, devices)
 
 
-def _must_be_closed(network: _Network) -> None:
-    """Kernels before 4.17 ignore the port of a rule, and would leave all of it open."""
-    with socket.socket(_family(network), socket.SOCK_DGRAM) as probe:
+def must_be_closed(kernel: socket.socket, network: _Network, devices: Iterable[int]) -> None:
+    """Whatever device a socket names, if any. Raises OSError where a packet would leave.
+
+    Kernels before 4.17 ignore the port of a rule, and would leave all of it open.
+    """
+    for device in (0, *devices):
         try:
-            probe.connect((str(network[network.num_addresses // 2]), 80))
-        except OSError:
-            return
-    raise OSError(0, f"{network} can be reached in spite of its rule")
+            answer = _ask(kernel, _route_to(network[network.num_addresses // 2], device))
+        except OSError as error:
+            if error.errno == errno.ENETUNREACH:
+                continue
+            raise
+        if answer[16 + 7] != _RTN_LOCAL:
+            raise OSError(0, f"{network} can be reached in spite of its rule")
 
 
-def _family(network: _Network) -> socket.AddressFamily:
+def _rules(network: _Network, devices: Iterable[str]) -> list[bytes]:
+    """Two leave its name servers open, one a device keeps what names the device, one is for the rest."""
+    port = struct.pack("=HH", _OPEN_PORT, _OPEN_PORT)
+    rules = [
+        _rule(
+            network, _MAIN_TABLE, _OPEN_PRIORITY, {_FRA_IP_PROTO: bytes([protocol]), _FRA_DPORT_RANGE: port}
+        )
+        for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
+    ]
+    if network.version == 4:
+        rules += [
+            _rule(network, _OWN_TABLE, _OWN_PRIORITY, {_FRA_OIFNAME: device.encode() + b"\0"})
+            for device in devices
+        ]
+    return [*rules, _rule(network, 0, _CLOSED_PRIORITY, {})]
+
+
+def _rule(network: _Network, table: int, priority: int, more: Mapping[int, bytes]) -> bytes:
+    """A rule for what goes to ``network``: it leads to ``table``, or is refused where that is 0."""
+    action = _TO_TABLE if table else _UNREACHABLE
+    head = (_family(network), network.prefixlen, 0, 0, table, 0, 0, action)
+    values = {_FRA_DST: network.network_address.packed, _FRA_PRIORITY: struct.pack("=I", priority), **more}
+    return _message(_RTM_NEWRULE, _CREATE | _EXCLUSIVE | _ACKNOWLEDGE, head, values)
+
+
+def _own_addresses(device: int) -> bytes:
+    """The route of the table in which every address is this namespace's own, by one device."""
+    head = (socket.AF_INET, 0, 0, 0, _OWN_TABLE, _RTPROT_STATIC, _RT_SCOPE_HOST, _RTN_LOCAL)
+    # appended: another device may have its own there
+    return _message(
+        _RTM_NEWROUTE, _CREATE | _APPEND | _ACKNOWLEDGE, head, {_RTA_OIF: struct.pack("=I", device)}
+    )
+
+
+def _route_to(address: ipaddress.IPv4Address | ipaddress.IPv6Address, device: int) -> bytes:
+    """Asks for the route that a packet would take; ``device`` is 0 where its socket names none."""
+    head = (_family(address), address.max_prefixlen, 0, 0, 0, 0, 0, 0)
+    return _message(_RTM_GETROUTE, 0, head, {_RTA_DST: address.packed, _RTA_OIF: struct.pack("=I", device)})
+
+
+def _message(kind: int, flags: int, head: tuple[int, ...], attributes: Mapping[int, bytes]) -> bytes:
+    """``head`` is a struct rtmsg, or a fib_rule_hdr, which has the same form; both end in flags of theirs."""
+    body = struct.pack("=8BI", *head, 0)
+    for name, value in attributes.items():
+        attribute = struct.pack("=HH", 4 + len(value), name) + value
+        body += attribute + bytes(-len(attribute) % 4)
+    return struct.pack("=IHHII", 16 + len(body), kind, _REQUEST | flags, 0, 0) + body
+
+
+def _ask(kernel: socket.socket, message: bytes) -> bytes:
+    """The kernel's answer, whole. Raises OSError where it refuses."""
+    kernel.send(message)
+    answer = kernel.recv(4096)
+    (kind,) = struct.unpack_from("=H", answer, 4)
+    if kind == _NLMSG_ERROR:
+        (error,) = struct.unpack_from("=i", answer, 16)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+    return answer
+
+
+def _family(network: _Network | ipaddress.IPv4Address | ipaddress.IPv6Address) -> socket.AddressFamily:
     return socket.AF_INET if network.version == 4 else socket.AF_INET6
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
 import socket
+import socketserver
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import docker
+import docker.types
 import pytest
 
 from launcher.engines.docker.client import connect
@@ -19,68 +25,28 @@ from launcher.engines.docker.network import NetworkRefused, network_for
 from launcher.host.user import Caller
 from launcher.plan.values import NETWORK, ContainerSpec
 from tests.containers.engine.own_engine import own_engine
-from tests.containers.folder import Folder, wait_for
-
-if TYPE_CHECKING:
-    import docker
+from tests.containers.folder import REPOSITORY, Folder, wait_for
 
 METADATA = "169.254.169.254"
-PROBE = """
-import json
-import os
-import socket
-import threading
-import time
+METADATA_6 = "fd00:ec2::254"
+PROBE = Path(__file__).with_name("network_probe.py").read_text()
 
 
-def _try(host, port):
-    try:
-        with socket.create_connection((host, port), 3) as connection:
-            connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-            return "reached" if connection.recv(10) else "closed"
-    except OSError as error:
-        return type(error).__name__ + " " + str(error.errno)
-
-
-def _ask(server, port):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
-        connection.settimeout(3)
-        try:
-            connection.sendto(b"?", (server, port))
-            return connection.recv(512).decode()
-        except OSError as error:
-            return type(error).__name__
-
-
-def probe(places, datagrams=()):
-    seen = {f"{host}:{port}": _try(host, port) for host, port in places}
-    seen |= {f"{host}/{port}": _ask(host, port) for host, port in datagrams}
-    status = open("/proc/self/status").read()
-    seen["capabilities"] = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
-    yield {"seen": json.dumps(seen)}
-
-
-def serve(port, seconds):
-    "Listens until somebody comes."
-    with socket.create_server(("0.0.0.0", port)) as server:
-        print("listens", flush=True)
-        server.settimeout(seconds)
-        try:
-            server.accept()
-            yield {"met": "somebody"}
-        except OSError:
-            yield {"met": "nobody"}
-"""
-
-
-@pytest.fixture
-def metadata() -> Iterator[int]:
-    """The port of a server at the metadata address of a cloud, which this machine has for the test's time."""
-    if METADATA not in subprocess.run(["ip", "address"], capture_output=True, text=True).stdout:
+def has(address: str) -> None:
+    """Gives this host one more address."""
+    if address not in subprocess.run(["ip", "address"], capture_output=True, text=True).stdout:
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        subprocess.run([*sudo, "ip", "address", "add", f"{METADATA}/32", "dev", "lo"], check=True)
+        whole = 128 if ":" in address else 32
+        subprocess.run([*sudo, "ip", "address", "add", f"{address}/{whole}", "dev", "lo"], check=True)
 
-    class Credentials(http.server.BaseHTTPRequestHandler):
+
+@contextlib.contextmanager
+def credentials(address: str) -> Iterator[int]:
+    """The port of a server of credentials, which answers connections and datagrams."""
+
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    class Get(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -88,17 +54,39 @@ def metadata() -> Iterator[int]:
         def log_message(self, format: str, *arguments: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer((METADATA, 0), Credentials) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+    class Datagram(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request[1].sendto(b"answered", self.client_address)
+
+    class Connections(http.server.ThreadingHTTPServer):
+        address_family = family
+
+    class Datagrams(socketserver.UDPServer):
+        address_family = family
+
+    with Connections((address, 0), Get) as server:
+        port = server.server_address[1]
+        with Datagrams((address, port), Datagram) as datagrams:
+            for one in (server, datagrams):
+                threading.Thread(target=one.serve_forever, daemon=True).start()
+            yield port
+            server.shutdown()
+            datagrams.shutdown()
 
 
-def probed(project: Folder, places: list[tuple[str, int]], **entry: Any) -> dict[str, Any]:
+@pytest.fixture
+def metadata() -> Iterator[int]:
+    """The port of a server at the metadata address of a cloud, which this machine has for the test's time."""
+    has(METADATA)
+    with credentials(METADATA) as port:
+        yield port
+
+
+def probed(project: Folder, places: Sequence[tuple[str, int]] = (), **entry: Any) -> dict[str, Any]:
     """What a source that tries the places sees."""
     project.code("probe", PROBE)
-    datagrams = entry.pop("datagrams", ())
-    project.source("probe", "probe", "probe", {"places": places, "datagrams": datagrams}, **entry)
+    tries = {name: entry.pop(name, ()) for name in ("datagrams", "devices")}
+    project.source("probe", "probe", "probe", {"places": places, **tries}, **entry)
     project.must("probe", full_refresh=True)
     (row,) = project.rows("SELECT seen FROM raw_probe.probe")
     found: dict[str, Any] = json.loads(row[0])
@@ -126,7 +114,76 @@ def test_a_name_server_at_a_link_local_address_is_asked_as_before(project: Folde
 
         threading.Thread(target=answer, daemon=True).start()
         seen = probed(project, [], datagrams=[(METADATA, 53), (METADATA, 80)])
-    assert (seen[f"{METADATA}/53"], seen[f"{METADATA}/80"]) == ("answered", "OSError")
+    assert (seen[f"{METADATA}/53"], seen[f"{METADATA}/80"]) == ("answered", "OSError 101")
+
+
+def test_a_source_that_names_the_device_by_itself_reaches_no_metadata_address_either(
+    project: Folder, metadata: int
+) -> None:
+    # This host answers for it on the bridge, so a packet that leaves arrives.
+    seen = probed(project, devices=[(METADATA, metadata)])[f"{METADATA}%{metadata}"]
+    assert {way for way, came in seen.items() if came in ("reached", "answered")} == set()
+    assert len(seen) == 6
+
+
+BY_DEVICE = """
+import ipaddress, socket, subprocess
+from runner.supervise.link_local import must_be_closed
+for command in (
+    "link add one type veth peer name two",
+    "address add 10.1.2.3/24 dev one",
+    "link set one up",
+    "link set two up",
+    "route add default via 10.1.2.1",
+    "rule add to 169.254.0.0/16 unreachable",
+):
+    subprocess.run(["ip", *command.split()], check=True)
+network = ipaddress.ip_network("169.254.0.0/16")
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
+    must_be_closed(kernel, network, [])
+    print("closed to what names none", flush=True)
+    must_be_closed(kernel, network, [socket.if_nametoindex("one")])
+"""
+
+
+def test_the_proof_that_an_address_is_closed_finds_what_leaves_by_a_device_in_spite_of_a_rule() -> None:
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    command = [*sudo, "unshare", "--net", sys.executable, "-c", BY_DEVICE]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+    assert ended.stderr.endswith("169.254.0.0/16 can be reached in spite of its rule\n")
+    assert ended.stdout == "closed to what names none\n"
+
+
+def test_on_a_network_with_ipv6_link_local_and_metadata_addresses_are_closed_and_neighbours_found(
+    project: Folder,
+) -> None:
+    has(METADATA_6)
+    pools = [docker.types.IPAMPool(subnet="fd99:7:7:7::/64", gateway="fd99:7:7:7::1")]
+    network = project.client.networks.create(
+        f"net-{project.name}", enable_ipv6=True, ipam=docker.types.IPAMConfig(pool_configs=pools)
+    )
+    assert network.id
+    try:
+        with credentials("::") as port:
+            addresses = subprocess.run(
+                ["ip", "-6", "-o", "address", "show", "dev", f"br-{network.id[:12]}"],
+                capture_output=True,
+                text=True,
+            ).stdout
+            (link,) = {word.split("/")[0] for word in addresses.split() if word.startswith("fe80:")}
+            closed = [(link, port), (METADATA_6, port)]
+            near = [("fd99:7:7:7::1", port)]
+            seen = probed(
+                project, [*closed, *near], devices=[*closed, *near], container={"network": network.name}
+            )
+    finally:
+        network.remove()
+    for host, port in closed:
+        assert seen[f"{host}:{port}"].startswith("OSError")
+        assert not {"reached", "answered"} & set(seen[f"{host}%{port}"].values())
+    ((host, port),) = near
+    assert seen[f"{host}:{port}"] == "reached"
+    assert set(seen[f"{host}%{port}"].values()) == {"reached", "answered"}
 
 
 def test_a_network_of_the_users_has_no_way_to_the_metadata_address_either(

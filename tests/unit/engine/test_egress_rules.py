@@ -41,9 +41,15 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
     meta skuid 53535 meta l4proto { tcp, udp } th dport 53 accept
     ip daddr 169.254.0.0/16 jump refused
     ip daddr 100.100.100.200 jump refused
+    ip daddr 100.96.0.96 jump refused
     ip daddr 168.63.129.16 jump refused
     ip daddr 192.0.0.192 jump refused
     ip6 daddr fe80::/10 jump refused
+    ip6 daddr fd00:42::42 jump refused
+    ip6 daddr fd00:100::100:200 jump refused
+    ip6 daddr fd00:a9fe:a9fe::1 jump refused
+    ip6 daddr fd00:c1::a9fe:a9fe jump refused
+    ip6 daddr fd00:ec2::23 jump refused
     ip6 daddr fd00:ec2::254 jump refused
     ip6 daddr fd20:ce::254 jump refused
     ip daddr 10.0.0.5 tcp dport 5432 accept
