@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from launcher import __version__, log
 from launcher.commands.common import (
     choose_or_all,
     echo_errors,
     echo_json,
     load_project,
+    logged,
     with_file,
     with_json,
     with_sources,
@@ -100,7 +102,8 @@ def command(
         platform=platform,
         verbose=verbose,
     )
-    built = _build(project, sources, options)
+    with logged(project):
+        built = _build(project, sources, options)
     made = [_shown(item) for item in built]
     if as_json:
         rows = [
@@ -131,8 +134,33 @@ def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -
     from launcher.images.build_many import build
 
     lines = Lines([source.name for source in sources])
+
+    def heard(name: str, text: str) -> None:
+        log.event("say", source=name, text=text)
+        lines.say(name, text)
+
+    log.event(
+        "build",
+        sources=[source.name for source in sources],
+        project=project.name,
+        upgrade=options.upgrade,
+        push=options.push,
+        version=__version__,
+    )
     client = DockerEngine(environ=os.environ, alive=unknown).client
-    return build(project, sources, options, client=client, environ=os.environ, heard=lines.say)
+    done = build(project, sources, options, client=client, environ=os.environ, heard=heard)
+    for item in done:
+        log.event(
+            "image",
+            level="warning" if item.error else "info",
+            source=", ".join(item.sources),
+            image=item.image.reference if item.image else None,
+            built=item.image.built if item.image else None,
+            pushed=item.pushed or None,
+            seconds=round(item.seconds, 3),
+            message=item.error.message if item.error else None,
+        )
+    return done
 
 
 def _shown(built: Built) -> _Made:

@@ -12,6 +12,7 @@ from launcher.commands.common import (
     choose_or_all,
     echo_json,
     load_project,
+    logged,
     with_engine,
     with_file,
     with_json,
@@ -40,7 +41,7 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
     help="Ask for no values of secrets and env: names, as where there are none: a pull request.",
 )
 @click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="With --deep: how many at once.")
-@click.option("-v", "--verbose", is_flag=True, help="Show what is right, too.")
+@click.option("--verbose", is_flag=True, help="Show what is right, too.")
 @with_engine
 @with_json
 @with_file
@@ -136,11 +137,12 @@ def _deep(
     if not sources:
         return [], None
     options = SyncOptions(action="check", jobs=jobs or os.cpu_count() or 1, engine=engine)
-    if as_json:
-        outcome = sync(project, sources, options, Silent())
-    else:
-        with watching([source.name for source in sources]) as view:
-            outcome = sync(project, sources, options, view)
+    with logged(project):
+        if as_json:
+            outcome = sync(project, sources, options, Silent())
+        else:
+            with watching([source.name for source in sources]) as view:
+                outcome = sync(project, sources, options, view)
     stopped = outcome.exit_code if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED) else None
     return [row for record in outcome.records for row in _rows(record)], stopped
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher.errors import ConfigurationError, DltpodError
+from launcher import log
+from launcher.console.text import coloured
+from launcher.errors import ConfigurationError, DltpodError, near_miss
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
@@ -36,9 +40,33 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         os.environ["DLTPOD_DEBUG"] = "1"
 
 
+def _show_log(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """``-v`` and DLTPOD_LOG: the launcher's own log on standard error, to the end of the command."""
+    level = os.environ.get("DLTPOD_LOG", "") or ("info" if value else "")
+    if level and not log.shown():
+        if level not in log.LEVELS:
+            raise ConfigurationError(
+                f"DLTPOD_LOG is '{level}'{near_miss(level, log.LEVELS)}", f"it takes {', '.join(log.LEVELS)}"
+            )
+        ctx.find_root().with_resource(log.opened(terminal=log.Terminal(level, coloured(sys.stderr))))
+
+
+def with_log_shown(command: F, *, hidden: bool = False) -> F:
+    """``-v``: the launcher's own log on standard error."""
+    return click.option(
+        "-v",
+        is_flag=True,
+        expose_value=False,
+        callback=_show_log,
+        hidden=hidden,
+        help="Show on standard error what dltpod does (or DLTPOD_LOG=info, DLTPOD_LOG=debug).",
+    )(command)
+
+
 def with_file(command: F) -> F:
-    """``-f/--file`` and ``--debug`` after the command's name too, where people write them."""
+    """``-f/--file``, ``-v`` and ``--debug`` after the command's name too, where people write them."""
     command = click.option("--debug", is_flag=True, expose_value=False, callback=_debug, hidden=True)(command)
+    command = with_log_shown(command, hidden=True)
     return click.option(
         "-f",
         "--file",
@@ -114,6 +142,22 @@ def check_known(project: Project, names: Sequence[str], tags: Sequence[str] = ()
     from launcher import config
 
     config.check_known(project, names, tags)
+
+
+@contextlib.contextmanager
+def logged(project: Project) -> Iterator[None]:
+    """Inside, the launcher's own log is written in the project. That it can't be is said once, at the end."""
+    file = project.private / "logs" / "dltpod.jsonl"
+    try:
+        with log.opened(file) as kept:
+            try:
+                yield
+            except Exception as error:
+                log.event("failed", level="warning", error=log.described(error))
+                raise
+    finally:
+        if kept.problem:
+            click.echo(f"warning: lines are missing in {file}: {kept.problem}", err=True)
 
 
 def engine_for(name: str, project: Project) -> Engine:

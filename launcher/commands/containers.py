@@ -25,7 +25,7 @@ def plan_visit(
     from launcher.images.tags import inspect
     from launcher.plan.options import SyncOptions
     from launcher.runs import host
-    from launcher.runs.sync import gather, plan_source
+    from launcher.runs.planning import gather, plan_source
 
     engine = DockerEngine(environ=os.environ, alive=unknown)
     gathered = gather(project, SyncOptions(dry_run=not build), engine, os.environ)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from launcher import log
 from launcher.commands.common import (
     choose_or_all,
     echo_errors,
     echo_json,
     load_project,
+    logged,
     with_file,
     with_json,
     with_sources,
@@ -54,16 +56,27 @@ def command(
 
     project = load_project(ctx)
     sources = choose_or_all(project, names, tags=tags, everything=everything)
-    done = lock.lock(
-        project,
-        sources,
-        environ=os.environ,
-        client=functools.cache(lambda: connect(os.environ)),
-        verified=_repository(project),
-        exclude_newer=exclude_newer,
-        upgrade=upgrade,
-        say=lambda text: click.echo(text, err=True),
-    )
+    with logged(project), log.timed("lock", sources=[source.name for source in sources], upgrade=upgrade):
+        done = lock.lock(
+            project,
+            sources,
+            environ=os.environ,
+            client=functools.cache(lambda: connect(os.environ)),
+            verified=_repository(project),
+            exclude_newer=exclude_newer,
+            upgrade=upgrade,
+            say=_say,
+        )
+        for item in done:
+            log.event(
+                "locked",
+                level="warning" if item.error else "info",
+                source=item.source,
+                written=item.written,
+                packages=len(item.pins),
+                changes=item.changes or None,
+                message=item.error.message if item.error else None,
+            )
     if as_json:
         echo_json([{**_plain(item), "written": item.written} for item in done])
     else:
@@ -133,5 +146,10 @@ def _repository(project: Project) -> Repository:
         project.verified_sources,
         root=project.root,
         environ=os.environ,
-        say=lambda text: click.echo(text, err=True),
+        say=_say,
     )
+
+
+def _say(text: str) -> None:
+    log.event("say", text=text)
+    click.echo(text, err=True)

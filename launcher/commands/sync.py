@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from launcher.commands.common import (
     duration,
     given_file,
     load_project,
+    logged,
     with_engine,
     with_file,
     with_json,
@@ -123,7 +125,10 @@ def run(ctx: click.Context, project: Project, sources: Sequence[Source], options
     notifier = _notifier(project, options)
     plans = Plans()
     try:
-        with watching([source.name for source in sources], json=options.json) as view:
+        with (
+            contextlib.nullcontext() if options.dry_run else logged(project),
+            watching([source.name for source in sources], json=options.json) as view,
+        ):
             others: list[Audience] = [notifier] if notifier else []
             if options.dry_run and not options.json:
                 others.append(plans)

@@ -14,9 +14,13 @@ from launcher.runs.listeners import Silent
 
 
 class Lines(Silent):
-    """An audience that writes a line for all that happens, each with its source's name before it."""
+    """An audience that writes a line for all that happens, each with its source's name before it.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    With ``only_log`` it writes the lines of the sources' logs alone: the launcher's own log says the rest.
+    """
+
+    def __init__(self, names: Sequence[str], *, only_log: bool = False) -> None:
+        self._only_log = only_log
         self._width = max((len(name) for name in names), default=0)
         self._lock = threading.Lock()
         self._gone = False
@@ -62,7 +66,7 @@ class Lines(Silent):
 
     def _write(self, source: str, mark: str, text: str) -> None:
         with self._lock:
-            if self._gone:
+            if self._gone or (self._only_log and mark == "·" and source):
                 return
             try:
                 sys.stderr.write(f"{source.ljust(self._width)} {mark} {text}\n")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
+from launcher import log
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Silent
-from launcher.untrusted import clean
 
 VERSION = 1
 _KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}
@@ -22,7 +20,7 @@ class Stream(Silent):
     """An audience that writes JSON lines. A reader that goes away ends the writing, not the sync."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lines = log.json_lines(sys.stdout, "version", "time", "event", "source")
         self._gone = False
 
     def say(self, source: str, text: str) -> None:
@@ -64,16 +62,11 @@ class Stream(Silent):
         )
 
     def _write(self, event: str, source: str | None, **fields: Any) -> None:
-        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"version": VERSION, "time": now, "event": event}
         if source is not None:
-            line["source"] = source
-        with self._lock:
-            if self._gone:
-                return
+            fields["source"] = source
+        if not self._gone:
             try:
-                sys.stdout.write(clean.json_text({**line, **fields}) + "\n")
-                sys.stdout.flush()
+                self._lines.msg(event, version=VERSION, time=log.now(), **fields)
             except OSError:  # its reader is gone, or its disk full: the run goes on
                 self._gone = True
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from launcher import log
+
 if TYPE_CHECKING:
     from launcher.console.lines import Lines
     from launcher.console.live import Live
@@ -21,6 +23,10 @@ def watching(names: Sequence[str], *, json: bool = False) -> Iterator[Stream | L
         from launcher.console.stream import Stream
 
         yield Stream()
+    elif log.shown():
+        from launcher.console.lines import Lines
+
+        yield Lines(names, only_log=True)
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
         from launcher.console.live import Live
 

@@ -41,7 +41,7 @@ def plans(
     from launcher.engines.docker.engine import DockerEngine
     from launcher.engines.images import deployed_images
     from launcher.host.launchers import unknown
-    from launcher.runs.sync import gather, plan_source
+    from launcher.runs.planning import gather, plan_source
 
     engine = DockerEngine(environ=environ, alive=unknown)
     gathered = gather(project, options, engine, environ)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from launcher import log
 from launcher.plan.values import JobPlan
 from launcher.runs.listeners import Audience
 from runner.contract import Event
@@ -53,6 +54,10 @@ class Forwarder:
 
     def event(self, data: Mapping[str, Any]) -> None:
         kind = str(data.get("event"))
+        if kind == Event.PHASE.value:
+            log.event("step", step=data["phase"])
+        elif kind == Event.NOTE.value:
+            log.event("note", text=data["text"])
         with self._wake:
             if kind in _PASSING:
                 self._passing[kind] = data

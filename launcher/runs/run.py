@@ -7,8 +7,9 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from typing import Any
 
+from launcher import log
 from launcher.engines.protocol import Ended, Engine, StopRequest
 from launcher.errors import AlreadyRunning, DltpodError, EngineError
 from launcher.plan.values import JobPlan
@@ -47,7 +48,9 @@ def run_source(
         while True:
             history.write(replace(record, attempts=attempt))
             try:
-                ended = engine.run(plan, observer, stop)
+                with log.timed("attempt", number=attempt, container=plan.container.name) as fields:
+                    ended = engine.run(plan, observer, stop)
+                    fields.update(_told(ended))
             except AlreadyRunning as held:
                 # It has not begun: to history it would run beside the one that holds the source.
                 history.forget(record.run_id)
@@ -57,7 +60,7 @@ def run_source(
                     told = held.message
                     audience.say(plan.job.source, f"{told}; waiting for it to end")
                 stop.gentle.wait(_HELD_SECONDS)
-                record, began = replace(record, started=now()), time.monotonic()
+                record, began = replace(record, started=log.now()), time.monotonic()
                 continue
             except EngineError as error:
                 ended = Ended(
@@ -67,6 +70,7 @@ def run_source(
             if failure is None or not failure.transient or attempt > plan.retries or stop.gentle.is_set():
                 break
             pause = delay(attempt, jitter)
+            log.event("retry", after=round(pause, 3), number=attempt + 1, reason=failure.message)
             audience.say(
                 plan.job.source,
                 f"{failure.message}; trying again in {pause:.0f} s"
@@ -88,6 +92,15 @@ def run_source(
     return record
 
 
+def _told(ended: Ended) -> dict[str, Any]:
+    """The end of an attempt, as the launcher's own log has it."""
+    failure = failure_of(ended)
+    told: dict[str, Any] = {"exit_code": ended.exit_code, "peak_memory": ended.peak_memory}
+    if failure is not None:
+        told.update(level="warning", failure_kind=failure.kind.value, message=failure.message)
+    return told
+
+
 def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:
     """The record of a run that starts now."""
     job = plan.job
@@ -95,7 +108,7 @@ def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:
         run_id=job.run_id,
         source=job.source,
         status=RUNNING,
-        started=now(),
+        started=log.now(),
         environment=plan.environment_digest,
         image=plan.container.image,
         dlt=plan.packages.get("dlt", ""),
@@ -116,7 +129,7 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
     record = replace(
         record,
         status=OK if failure is None else FAILED,
-        ended=now(),
+        ended=log.now(),
         seconds=round(seconds, 3),
         attempts=attempts,
         exit_code=ended.exit_code,
@@ -151,6 +164,21 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
     return record
 
 
+def ending(record: RunRecord) -> dict[str, Any]:
+    """The end of a run, as the launcher's own log has it."""
+    failed = record.failure_kind is not None
+    return {
+        "level": "warning" if failed else "info",
+        "status": record.status,
+        "seconds": record.seconds,
+        "attempts": record.attempts,
+        "steps": record.phases or None,
+        "rows": record.rows or None,
+        "failure_kind": record.failure_kind.value if record.failure_kind else None,
+        "message": record.message or None,
+    }
+
+
 def failure_of(ended: Ended) -> Failure | None:
     """What went wrong: what the engine saw, else what the runner says; None where nothing did."""
     if ended.kind is not None:
@@ -179,7 +207,7 @@ def refused(
 
     ``attempts`` is 0, and there is no ``exit_code``, for there was no container.
     """
-    moment = now()
+    moment = log.now()
     return RunRecord(
         run_id=run_id,
         source=source,
@@ -194,8 +222,3 @@ def refused(
         attempts=0,
         launcher=launcher,
     )
-
-
-def now() -> str:
-    """This moment, RFC 3339 in UTC to the millisecond: texts that sort by time."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

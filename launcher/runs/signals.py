@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from launcher import log
 from launcher.engines.protocol import StopRequest
 from launcher.errors import Exit
 from runner.contract import FailureKind
@@ -39,6 +40,7 @@ class Stopper:
             self._asked += 1
             self._reason = reason if self._asked == 1 else self._reason
             jobs = list(self._jobs)
+        log.event("stop_asked", reason=self._reason.value, signal=self.signal, at_once=self.gentle.is_set())
         (self.hard if self.gentle.is_set() else self.gentle).set()
         for job in jobs:
             job.ask(reason)

@@ -5,31 +5,28 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from launcher import __version__, log
 from launcher.config.models import Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine, StopRequest
 from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
 from launcher.host import rights as owners
-from launcher.host import user as callers
 from launcher.host.launchers import Presence
-from launcher.host.user import Caller
 from launcher.images import scratch
-from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
-from launcher.plan.values import Host, JobPlan, Say
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
 from launcher.runs.interrupted import adopt
 from launcher.runs.listeners import Audience, Silent
 from launcher.runs.log_files import prune
 from launcher.runs.parallel import run_fleet
-from launcher.runs.run import begin, refused, run_source
+from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
+from launcher.runs.run import begin, ending, refused, run_source
 from launcher.runs.signals import Stopper, watched
 from runner.contract import FailureKind
 
@@ -61,6 +58,7 @@ def sync(
     """
     from launcher.engines import choose
 
+    began = time.monotonic()
     audience = audience or Silent()
     stopper = stopper or Stopper(also=cancel_builds)
     presence = Presence(project.private)
@@ -75,6 +73,16 @@ def sync(
         if engine is None:
             engine = choose.make_engine(options.engine, project, alive=presence.alive, environ=given)
             stack.callback(engine.close)
+        log.event(
+            "sync",
+            action=options.action,
+            sources=[source.name for source in sources],
+            project=project.name,
+            engine=engine.facts().name,
+            jobs=options.jobs,
+            dry_run=options.dry_run or None,
+            version=__version__,
+        )
         if not options.dry_run:
             _clean_up(project, engine, presence, history, audience)
         for source in sources:
@@ -86,7 +94,9 @@ def sync(
         records = run_fleet(
             list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
         )
-    return Outcome(records, _exit_code(records, stopper, work.refusals))
+    exit_code = _exit_code(records, stopper, work.refusals)
+    log.event("sync_ended", exit_code=int(exit_code), seconds=round(time.monotonic() - began, 3))
+    return Outcome(records, exit_code)
 
 
 def _clean_up(
@@ -98,104 +108,28 @@ def _clean_up(
     marked = {record.run_id: record for record in history.reconcile(presence.alive)}
     history.file.touch(mode=0o600)
     for record in marked.values():
+        log.event("interrupted", source=record.source, run_id=record.run_id, reason="its launcher was killed")
         audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
     adopted = adopt(engine, project.name, history)
     for record in adopted:
+        log.event("adopted", source=record.source, run_id=record.run_id, **ending(record))
         audience.say(
             record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
         )
     for left in engine.sweep(project.name):
+        log.event(
+            "cleared",
+            source=left.source,
+            run_id=left.run_id,
+            container=left.container,
+            state=left.state,
+            reason="its launcher was killed",
+        )
         audience.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
     # A job that goes on in a cluster has not ended yet.
     ended = [record for record in marked.values() if record.engine == "docker"]
     for record in (*ended, *adopted):
         audience.learned(record)
-
-
-def gather(
-    project: Project,
-    options: SyncOptions,
-    engine: Engine,
-    environ: Mapping[str, str],
-    *,
-    launcher: str = "",
-    image_for: ImageFor | None = None,
-) -> Gathered:
-    """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
-    from launcher.secrets.destinations import folder_of
-    from launcher.secrets.gather import all_destinations, read_environment
-
-    both = read_environment(project, environ)
-    if engine.facts().own_hosts:
-        user = Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False)
-        host = Host(launcher=launcher)
-    else:
-        user = callers.of_project(project.root, environ, rootless=engine.facts().rootless)
-        host = hosts.gather(project.private, project.custom_sources, environ, user, launcher)
-        folders = (folder_of(destination) for destination in all_destinations(project, both))
-        host = replace(host, data_folders=frozenset(filter(None, folders)))
-    return Gathered(
-        project,
-        options,
-        both,
-        engine,
-        user,
-        host,
-        image_for or engine.image_for(project, environ),
-    )
-
-
-def plan_source(
-    gathered: Gathered, source: Source, say: Say, *, run_id: str = "", token: str = ""
-) -> JobPlan:
-    """The plan of one job. Raises ConfigurationError, BuildError, EngineError."""
-    from launcher.secrets.gather import destination_for, job_kwargs, slice_for
-
-    project, options = gathered.project, gathered.options
-    kwargs = job_kwargs(source, options.set)
-    slice = slice_for(project, source, gathered.environ, options.set)
-    destination = destination_for(project, source, gathered.environ)
-    for warning in slice.warnings:
-        say(warning)
-    image = gathered.image_for(source, destination, options, say)
-    plan = plan_job(
-        project,
-        source,
-        image=image,
-        slice=slice,
-        destination=destination,
-        kwargs=kwargs,
-        options=options,
-        caller=gathered.user,
-        facts=gathered.engine.facts(),
-        host=gathered.host,
-        run_id=run_id or new_run_id(),
-        token=token or secrets.token_hex(16),
-    )
-    if plan.container.egress == source.container.egress != () and destination.file is None:
-        say(
-            f"where destination '{source.destination}' is can't be told from its settings:"
-            " list it in container.egress, if it is reached by network"
-        )
-    return plan
-
-
-def new_run_id() -> str:
-    """A run's id: texts that sort by time, and that no two launchers make alike."""
-    return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Everything that planning needs and that is the same for all sources."""
-
-    project: Project
-    options: SyncOptions
-    environ: Mapping[str, str]
-    engine: Engine
-    user: Caller
-    host: Host
-    image_for: ImageFor
 
 
 class _Work:
@@ -216,18 +150,20 @@ class _Work:
         """Of the sources that never began: the exit code of what was wrong."""
 
     def __call__(self, name: str) -> RunRecord:
-        with self._stopper.job() as stop:
-            record = self._run(self._sources[name], stop)
+        run_id = new_run_id()
+        with self._stopper.job() as stop, log.bound(source=name, run_id=run_id):
+            record = self._run(self._sources[name], run_id, stop)
+            log.event("run_ended", **ending(record))
         if record.log_file:
             prune(Path(record.log_file).parent)
         self._audience.ended(record)
         return record
 
-    def _run(self, source: Source, stop: StopRequest) -> RunRecord:
-        run_id = new_run_id()
+    def _run(self, source: Source, run_id: str, stop: StopRequest) -> RunRecord:
         options = self._gathered.options
 
         def say(text: str) -> None:
+            log.event("say", text=text)
             self._audience.say(source.name, text)
 
         try:

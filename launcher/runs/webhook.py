@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from launcher import log
 from launcher.errors import ConfigurationError
 from launcher.runs.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.listeners import Silent
@@ -160,7 +161,9 @@ class Notifier(Silent):
         while (record := self._queue.get()) is not None:
             event = occasion(record, self._before(record))
             if event is not None:
-                why = post(self._url, payload(self._project, event, record))
+                with log.timed("webhook", source=record.source, run_id=record.run_id, tells=event) as fields:
+                    why = post(self._url, payload(self._project, event, record))
+                    fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
                     self._warn(f"{record.source}: the webhook was not told of the {event}: {why}")
 

@@ -8,17 +8,19 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from launcher import log
 from launcher.errors import EngineError, near_miss
 from launcher.host.rights import as_caller
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
     import docker
+    import requests
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 CALL_SECONDS = 60.0
@@ -132,8 +134,18 @@ def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
             base_url=host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
         )
     # A later connection needs the caller's rights too: on the socket, or on the keys of TLS.
-    client.api.send = as_caller()(client.api.send)  # type: ignore[method-assign]
+    client.api.send = _logged(as_caller()(client.api.send))  # type: ignore[method-assign]
     return client
+
+
+def _logged(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
+    def sent(request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        with log.engine_call(str(request.method), str(request.path_url)) as answered:
+            response = send(request, **options)
+            answered(response.status_code)
+        return response
+
+    return sent
 
 
 class Input:

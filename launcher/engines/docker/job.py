@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import signal
 import threading
 import time
@@ -76,7 +77,10 @@ class Job:
             network.close_link_local(self._container)
             threads = [
                 threading.Thread(
-                    target=target, args=arguments, daemon=True, name=f"{name} {self._container[:12]}"
+                    target=contextvars.copy_context().run,
+                    args=(target, *arguments),
+                    daemon=True,
+                    name=f"{name} {self._container[:12]}",
                 )
                 for name, target, arguments in (
                     ("frame", self._send, (stdin.connection,)),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from launcher import log
 from launcher.engines.kubernetes import plugin
 from launcher.errors import EngineError, near_miss
 from launcher.host.rights import as_caller
@@ -126,7 +127,7 @@ class Api:
             headers["Content-Type"] = "application/json"
             data = json.dumps(body).encode()
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        with _translated():
+        with _translated(), log.engine_call(method, path) as answered:
             response = self._pool.request(
                 method,
                 url,
@@ -136,6 +137,7 @@ class Api:
                 retries=False,
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read),
             )
+            answered(response.status)
         if response.status >= 400:
             with contextlib.closing(response), _translated():
                 raise _api_error(response.status, response.read(decode_content=True))

@@ -1,0 +1,307 @@
+"""The launcher's own log: what it did, how long it took and why, one JSON object a line.
+
+Commands that run jobs or make images keep it in ``.dltpod/logs/dltpod.jsonl``; ``-v`` and ``DLTPOD_LOG`` show
+it on standard error. A thread of its own writes, so that no run waits for a disk, and structlog, which takes
+long to import, is imported beside the work. Without an open log an event costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from launcher.errors import without_credentials
+from launcher.untrusted import clean
+
+FILE_BYTES = 10 << 20
+"""A launcher that finds the file this large begins a new one."""
+KEEP_FILES = 3
+LEVELS = ("debug", "info", "warning")
+_PATIENCE_SECONDS = 5.0
+"""How long the end of a command waits for a disk."""
+
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default={})  # noqa: B039 - never changed in place
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """That the log is shown on standard error: from which level on, and whether in colours."""
+
+    level: str = "info"
+    colours: bool = False
+
+
+class Log:
+    """A log that is open. ``problem`` says why lines are missing in its file; empty where none is."""
+
+    def __init__(self, file: Path | None, terminal: Terminal | None) -> None:
+        self.terminal, self.problem = terminal, ""
+        self._file: _File | None = None
+        if file is not None:
+            try:
+                self._file = _File(file)
+            except OSError as error:
+                self._failed(error)
+        self._events: queue.SimpleQueue[tuple[str, str, Mapping[str, Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="log", daemon=True)
+        if self._file is not None or terminal is not None:
+            self._thread.start()
+
+    def put(self, level: str, name: str, fields: Mapping[str, Any]) -> None:
+        self._events.put((level, name, fields))
+
+    def close(self) -> None:
+        self._events.put(None)
+        if self._thread.is_alive():
+            self._thread.join(_PATIENCE_SECONDS)
+
+    def _work(self) -> None:
+        debugging = self.terminal is not None and self.terminal.level == "debug"
+        to_file = self._file and _json_logger(self._file, "debug" if debugging else "info")
+        to_terminal = self.terminal and _console_logger(self.terminal)
+        while (item := self._events.get()) is not None:
+            level, name, fields = item
+            if to_file:
+                try:
+                    getattr(to_file, level)(name, **fields)
+                except OSError as error:
+                    self._failed(error)
+            if to_terminal:
+                with contextlib.suppress(OSError):  # nobody reads it any more
+                    getattr(to_terminal, level)(name, **fields)
+        if self._file is not None:
+            self._file.close()
+
+    def _failed(self, error: OSError) -> None:
+        self.problem = self.problem or error.strerror or str(error)
+
+
+_open: Log | None = None
+
+
+@contextlib.contextmanager
+def opened(file: Path | None = None, terminal: Terminal | None = None) -> Iterator[Log]:
+    """Inside, events are written to ``file`` and shown where ``terminal`` or the log around this one says so.
+
+    Raises nothing for a file that can't be written: see ``Log.problem``, which is whole once this is left.
+    """
+    global _open
+    before = _open
+    _open = Log(file, terminal or (before.terminal if before is not None else None))
+    try:
+        yield _open
+    finally:
+        ended, _open = _open, before
+        ended.close()
+
+
+def shown() -> bool:
+    """Whether a terminal shows the log."""
+    return _open is not None and _open.terminal is not None
+
+
+def event(name: str, /, *, level: str = "info", **fields: Any) -> None:
+    """Write an event down. ``fields`` hold no secret, and text from outside as it came; None is left out."""
+    if _open is not None:
+        known = {key: value for key, value in {**_bound.get(), **fields}.items() if value is not None}
+        _open.put(level, name, {"time": now(), **known})
+
+
+@contextlib.contextmanager
+def bound(**fields: Any) -> Iterator[None]:
+    """Inside, each event of this thread, and of threads that copy its context, has these fields too."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+@contextlib.contextmanager
+def timed(name: str, /, **fields: Any) -> Iterator[dict[str, Any]]:
+    """Write an event with the ``seconds`` that the block took, and with the ``error`` that it raised.
+
+    What the block puts into the value is written too.
+    """
+    began = time.monotonic()
+    try:
+        yield fields
+    except Exception as error:
+        fields.update(level="warning", error=described(error))
+        raise
+    finally:
+        event(name, **fields, seconds=round(time.monotonic() - began, 3))
+
+
+@contextlib.contextmanager
+def engine_call(method: str, path: str) -> Iterator[Callable[[int], None]]:
+    """Write down a call to an engine's API. Hand what it yields the HTTP status of the answer."""
+    if _open is None:
+        yield lambda status: None
+        return
+    with timed("engine_call", call=f"{method} {path}"[:200]) as fields:
+
+        def answered(status: int) -> None:
+            fields["status"] = status
+            # A 404 or 409 is often just what was asked: is the image there, is the name free?
+            quiet = method == "GET" and status < 400
+            fields["level"] = "warning" if status >= 500 else "debug" if quiet else "info"
+
+        yield answered
+
+
+def described(error: BaseException) -> str:
+    """An exception on one line, with its type."""
+    return f"{type(error).__name__}: {clean.words(str(error), 300)}".rstrip(": ")
+
+
+def now() -> str:
+    """This moment, RFC 3339 in UTC to the millisecond: texts that sort by time."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def json_lines(stream: TextIO, *first: str) -> Any:
+    """A structlog logger whose ``msg`` writes one clean JSON object a line, the ``first`` keys first."""
+    import structlog
+
+    return structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[_each_text(clean.lines), _in_order(*first), _json_renderer(clean.json_text)],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+
+def _json_logger(file: Any, level: str) -> Any:
+    import structlog
+
+    return _logger(
+        structlog.BytesLogger(file),
+        level,
+        _each_text(lambda text: clean.lines(without_credentials(text))),
+        _in_order("time", "level", "event", "source", "run_id"),
+        _json_renderer(lambda value: clean.json_text(value).encode()),
+    )
+
+
+def _console_logger(terminal: Terminal) -> Any:
+    import structlog
+
+    return _logger(
+        structlog.WriteLogger(sys.stderr),
+        terminal.level,
+        _each_text(lambda text: clean.line(without_credentials(text))),
+        structlog.dev.ConsoleRenderer(colors=terminal.colours, timestamp_key="time", sort_keys=False),
+    )
+
+
+def _logger(output: Any, level: str, *processors: Any) -> Any:
+    import structlog
+
+    return structlog.wrap_logger(
+        output,
+        processors=[structlog.processors.add_log_level, *processors],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _json_renderer(serializer: Callable[[Any], Any]) -> Any:
+    import structlog
+
+    return structlog.processors.JSONRenderer(serializer=lambda value, **_: serializer(value))
+
+
+def _each_text(change: Callable[[str], str]) -> Callable[..., Any]:
+    """A processor that changes every text of an event, and makes a text of what JSON doesn't know."""
+
+    def value(found: Any) -> Any:
+        if isinstance(found, str):
+            return change(str(found))
+        if found is None or isinstance(found, (bool, int, float)):
+            return found
+        if isinstance(found, Mapping):
+            return {change(str(key)): value(item) for key, item in found.items()}
+        if isinstance(found, (list, tuple)):
+            return [value(item) for item in found]
+        return change(str(found))
+
+    return lambda logger, name, fields: value(fields)
+
+
+def _in_order(*first: str) -> Callable[..., Any]:
+    """A processor that puts these keys first, where they are there."""
+
+    def ordered(logger: Any, name: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        return {**{key: fields[key] for key in first if key in fields}, **fields}
+
+    return ordered
+
+
+class _File:
+    """The file, which several launchers append to at once: one write a line. Raises OSError."""
+
+    def __init__(self, file: Path) -> None:
+        for folder in (file.parent.parent, file.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        self._torn = False
+        while True:
+            self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                if self._is_current(file):
+                    return
+            except BaseException:
+                self.close()
+                raise
+            self.close()
+
+    def _is_current(self, file: Path) -> bool:
+        """Whether lines go into what we opened: not where it is full, or another launcher renamed it.
+
+        Who renames it holds its lock. A launcher that has it open goes on writing to it under its new name.
+        """
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            found = os.fstat(self._descriptor)
+            try:
+                renamed = not os.path.samestat(found, file.stat())
+            except FileNotFoundError:
+                renamed = True
+            if not renamed and found.st_size >= FILE_BYTES:
+                rotate(file, KEEP_FILES)
+                renamed = True
+            return not renamed
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def write(self, line: bytes) -> None:
+        if self._torn:  # the disk was full: the next line doesn't continue what was begun
+            line = b"\n" + line
+        written = os.write(self._descriptor, line)
+        self._torn = 0 < written < len(line) or (self._torn and written == 0)
+        if written < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def rotate(file: Path, keep: int) -> None:
+    """Rename ``file`` to ``<file>.1`` and so on: with a new one they are ``keep``. Raises OSError."""
+    import logging.handlers
+
+    logging.handlers.RotatingFileHandler(file, backupCount=keep - 1, delay=True).doRollover()
