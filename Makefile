@@ -69,7 +69,7 @@ setup-dev:
 	@scripts/setup dev
 
 .PHONY: test
-test: lint test-unit test-containers ## everything: linters, unit tests, container tests
+test: lint test-unit test-pipeline test-containers ## everything: linters, and the three suites below
 
 .PHONY: lint
 lint: setup-dev ## ruff and mypy
@@ -78,9 +78,14 @@ lint: setup-dev ## ruff and mypy
 	.venv/bin/mypy
 
 .PHONY: test-unit
-test-unit: setup-dev ## the tests that need no container engine
+test-unit: setup-dev ## the tests that start no dlt pipeline and need no container engine
 	@scripts/test-needs unit
 	.venv/bin/pytest tests/unit -n auto -q $(PYTEST_FLAGS)
+
+.PHONY: test-pipeline
+test-pipeline: setup-dev ## the runner and dlt as processes, on DuckDB, files and Postgres; no container engine
+	@scripts/test-needs pipeline
+	.venv/bin/pytest tests/pipeline -n auto -q $(PYTEST_FLAGS)
 
 .PHONY: test-containers
 test-containers: setup-dev examples/shop.db ## the tests on the real container engine

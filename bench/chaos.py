@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.unit.pipeline import postgres
-from tests.unit.pipeline.chaos import Broken, Chaos
-from tests.unit.pipeline.worlds import WORLDS
+from tests.pipeline import postgres
+from tests.pipeline.chaos import Broken, Chaos
+from tests.pipeline.worlds import WORLDS
 
 
 def main() -> int:

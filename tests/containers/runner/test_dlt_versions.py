@@ -32,7 +32,7 @@ def interpreter(version: str) -> Path:
 @pytest.mark.parametrize("version", ["1.18.2", "1.24.0"])
 def test_the_runner_loses_and_doubles_nothing_with_this_dlt(version: str) -> None:
     python = interpreter(version)
-    suites = [f"tests/unit/pipeline/test_{name}.py" for name in SUITES]
+    suites = [f"tests/pipeline/test_{name}.py" for name in SUITES]
     ran = subprocess.run(
         [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *suites],
         cwd=REPOSITORY,

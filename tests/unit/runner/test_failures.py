@@ -5,18 +5,14 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-import threading
 import typing
 import urllib.error
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import requests
 
 from runner.contract import ExitCode, Failure, FailureKind
 from runner.explain.classify import JobFailed, StepError, classify, exit_code_of
-from tests.unit.runner.box import Box
 
 
 def response(status: int) -> requests.HTTPError:
@@ -125,100 +121,3 @@ def test_a_long_message_is_one_line_of_bounded_length() -> None:
     failure = classify(ValueError("line\n" * 1000), "extract")
     assert len(failure.message) < 600
     assert "\n" not in failure.message
-
-
-class Refusing(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(int(self.path.strip("/")))
-        self.end_headers()
-
-    def log_message(self, format: str, *args: typing.Any) -> None:
-        return
-
-
-@pytest.fixture
-def address() -> Iterator[str]:
-    httpd = HTTPServer(("127.0.0.1", 0), Refusing)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-
-
-@pytest.fixture
-def api(box: Box, address: str) -> Box:
-    box.write(
-        "shop.py",
-        f"""
-        import dlt, requests
-
-        @dlt.resource
-        def orders(path: str):
-            requests.get({address!r} + path).raise_for_status()
-            yield [{{"id": 1}}]
-
-        @dlt.resource
-        def refused():
-            requests.get("http://localhost:9/")
-            yield [{{"id": 1}}]
-        """,
-    )
-    return box
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "hint"),
-    [(401, 1, "[sources.shop] in .dlt/secrets.toml"), (429, 75, "later"), (503, 75, ""), (404, 1, "log")],
-)
-def test_a_failing_api_is_told_by_resource_status_and_what_next(
-    api: Box, status: int, code: int, hint: str
-) -> None:
-    outcome = api.run(kwargs={"path": f"/{status}"})
-    assert (outcome.code, outcome.failure.kind) == (code, FailureKind.EXTRACT)
-    assert "resource 'orders' failed: HTTPError" in outcome.failure.message
-    assert str(status) in outcome.failure.message
-    assert outcome.stored.seconds.keys() == {"start", "restore", "extract"}
-    assert hint in outcome.failure.hint
-    assert "Traceback" not in outcome.log
-    traces = [event["text"] for event in outcome.events if event["event"] == "traceback"]
-    assert len(traces) == 1
-    assert "HTTPError" in traces[0]
-
-
-def test_a_refused_connection_to_localhost_gets_the_hosts_name(api: Box) -> None:
-    outcome = api.run(function="refused")
-    assert (outcome.code, outcome.failure.transient) == (ExitCode.TRANSIENT, True)
-    assert "host.docker.internal" in outcome.failure.hint
-
-
-def test_a_broken_schema_contract_names_table_and_column(box: Box) -> None:
-    box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
-    assert box.run().code == 0
-    box.write("shop.py", "def orders():\n    yield [{'id': 1, 'extra': 2}]\n")
-    outcome = box.run(schema_contract={"columns": "freeze"})
-    assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.SCHEMA_CONTRACT), outcome.log
-    assert "'orders.extra'" in outcome.failure.message
-    assert "columns: evolve" in outcome.failure.hint
-
-
-def test_an_error_in_a_plain_function_and_in_a_source_function_is_the_sources(box: Box) -> None:
-    box.write(
-        "shop.py",
-        """
-        import dlt
-
-        def orders():
-            raise KeyError("id")
-
-        @dlt.source
-        def source():
-            raise KeyError("id")
-
-        def rows():
-            yield {"id": 1}
-            raise KeyError("id")
-        """,
-    )
-    for function in ("orders", "source", "rows"):
-        outcome = box.run(function=function)
-        assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.EXTRACT), outcome.log
-        assert "failed: KeyError: 'id'" in outcome.failure.message

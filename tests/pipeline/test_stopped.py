@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.contract import FailureKind
-from tests.unit.pipeline.sandbox import DuckSandbox, PostgresSandbox
+from tests.pipeline.sandbox import DuckSandbox, PostgresSandbox
 
 
 @pytest.mark.parametrize("point", ["extracting", "extract_committed"])

@@ -7,7 +7,7 @@ import signal
 import typing
 from collections.abc import Callable
 
-from tests.unit.pipeline.sources import die
+from tests.pipeline.sources import die
 
 INTERRUPT = "interrupt:"
 AFTER = "after:"

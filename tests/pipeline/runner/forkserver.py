@@ -23,7 +23,7 @@ class ForkServer:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.runner.forkserver", str(theirs.fileno())],
+            [sys.executable, "-m", "tests.pipeline.runner.forkserver", str(theirs.fileno())],
             cwd=REPOSITORY,
             env={
                 "PATH": os.environ["PATH"],

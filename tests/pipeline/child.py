@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.contract import JobSpec
 from runner.explain.classify import JobFailed, StepError, classify
 from runner.load import pipeline
-from tests.unit.pipeline import kills, sources
+from tests.pipeline import kills, sources
 
 
 def main(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from runner.contract import Failure, Result
 from runner.explain.classify import JobFailed, StepError
-from tests.unit.pipeline.kills import POINTS
-from tests.unit.pipeline.worlds import World
+from tests.pipeline.kills import POINTS
+from tests.pipeline.worlds import World
 
 KILLED = (-signal.SIGKILL, -signal.SIGALRM)
 HARMLESS = ("none", "lost_answer", "refused_job")

@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from runner.contract import ExitCode, FailureKind
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 SHOP = """
     import datetime, json

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipeline.chaos import Chaos
-from tests.unit.pipeline.worlds import WORLDS
+from tests.pipeline.chaos import Chaos
+from tests.pipeline.worlds import WORLDS
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -6,7 +6,7 @@ import pytest
 
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed, StepError, classify
-from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox
+from tests.pipeline.sandbox import DuckSandbox, FileSandbox
 
 
 def test_only_the_named_resources_run(sandbox: DuckSandbox) -> None:

@@ -17,7 +17,7 @@ import pytest
 from runner.contract import Destination, ExitCode, FailureKind
 from runner.explain.classify import JobFailed, StepError, classify
 from runner.load import destination
-from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, Sandbox
+from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, Sandbox
 
 
 @pytest.mark.parametrize(

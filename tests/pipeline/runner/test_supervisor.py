@@ -13,7 +13,7 @@ from launcher.engines.docker.logs import LINE_BYTES
 from runner import contract
 from runner.contract import Event, ExitCode, FailureKind
 from runner.supervise import results
-from tests.unit.runner.box import TOKEN, Box
+from tests.pipeline.runner.box import TOKEN, Box
 
 ONE_ROW = """
     def orders():

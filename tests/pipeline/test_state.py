@@ -9,7 +9,7 @@ import pytest
 
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed, StepError, classify
-from tests.unit.pipeline.sandbox import DuckSandbox
+from tests.pipeline.sandbox import DuckSandbox
 
 GARBAGE = "\x00 not what it was"
 

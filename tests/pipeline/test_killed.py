@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.pipeline.sandbox import DuckSandbox
+from tests.pipeline.sandbox import DuckSandbox
 
 POINTS = [
     "extract_committed",

@@ -7,8 +7,8 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from tests.unit.pipeline import sources
-from tests.unit.pipeline.sandbox import Sandbox, duck, files, in_postgres
+from tests.pipeline import sources
+from tests.pipeline.sandbox import Sandbox, duck, files, in_postgres
 
 KINDS = {
     "duckdb": ("append", "merge", "upsert", "replace", "scd2"),

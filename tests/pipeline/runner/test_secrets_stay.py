@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 SOURCE = """
     import base64, json, logging, os, subprocess, sys, urllib.parse

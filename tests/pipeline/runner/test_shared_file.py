@@ -17,7 +17,7 @@ from runner.load.destination import check_file
 from runner.load.progress import Steps
 from runner.load.session import Session
 from runner.supervise.job_input import Paths
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 SECRET = "what-another-source-may-not-see"
 

@@ -15,9 +15,9 @@ import pytest
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.load import pipeline
-from tests.unit.pipeline import sources
-from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox
-from tests.unit.pipeline.worlds import World
+from tests.pipeline import sources
+from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox
+from tests.pipeline.worlds import World
 
 
 @pytest.fixture(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.runner.box import Box
-from tests.unit.runner.forkserver import ForkServer
+from tests.pipeline.runner.box import Box
+from tests.pipeline.runner.forkserver import ForkServer
 
 
 @pytest.fixture(scope="session")

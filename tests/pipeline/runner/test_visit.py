@@ -10,7 +10,7 @@ import pytest
 
 from runner.inspect import visit
 from runner.supervise.job_input import Paths
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from runner.contract import Destination, Failure, JobSpec, Result
 from runner.load import pipeline
-from tests.unit.pipeline import child, sources
+from tests.pipeline import child, sources
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Children are forked from a process that has dlt imported and has run nothing, so has no threads."""
-PROCESSES.set_forkserver_preload(["tests.unit.pipeline.preload"])
+PROCESSES.set_forkserver_preload(["tests.pipeline.preload"])
 
 
 @dataclasses.dataclass

@@ -13,7 +13,7 @@ import pytest
 from runner.explain.classify import StepError
 from runner.load import pipeline
 from runner.load.progress import Steps
-from tests.unit.pipeline.sandbox import DuckSandbox
+from tests.pipeline.sandbox import DuckSandbox
 
 
 def test_phases_are_told_in_order(sandbox: DuckSandbox) -> None:

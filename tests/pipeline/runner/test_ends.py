@@ -12,7 +12,7 @@ import pytest
 
 from runner.contract import Event, ExitCode, FailureKind
 from runner.supervise.supervisor import EOF_GRACE
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 
 def waited(condition: object, path: Path, seconds: float = 20) -> str:

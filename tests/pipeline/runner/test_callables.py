@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.contract import ExitCode, FailureKind
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 HEAD = """
 import asyncio, dlt

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import contract
-from tests.unit.runner.forkserver import ForkServer
+from tests.pipeline.runner.forkserver import ForkServer
 
 REPOSITORY = Path(__file__).parents[3]
 TOKEN = "token-of-this-run"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.runner.box import Box
+from tests.pipeline.runner.box import Box
 
 ORDERS = """
     import dlt

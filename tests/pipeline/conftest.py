@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipeline import postgres
-from tests.unit.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, duck, files, in_postgres
+from tests.pipeline import postgres
+from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, duck, files, in_postgres
 
 
 @pytest.fixture

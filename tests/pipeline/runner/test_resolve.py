@@ -10,7 +10,7 @@ import pytest
 
 from runner.contract import ExitCode, FailureKind
 from runner.explain.missing import distribution_of
-from tests.unit.runner.box import Box, Outcome
+from tests.pipeline.runner.box import Box, Outcome
 
 ROWS = """
     def orders():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from runner.contract import Destination, ExitCode, FailureKind
-from tests.unit.runner.box import Box, Outcome
+from tests.pipeline.runner.box import Box, Outcome
 
 HEAD = "import dlt\nfrom dlt.sources.credentials import ConnectionStringCredentials, FileSystemCredentials\n"
 WAYS = {
