@@ -1,7 +1,7 @@
-"""What the launcher and the runner say to each other.
+"""The data that launcher and runner exchange.
 
-The launcher imports this module and nothing else of the runner, so it stays free of dlt. Everything
-here is a frozen value that survives a round trip through JSON.
+The launcher imports this module and nothing else of the runner, so that it never imports dlt. All values are
+frozen and survive a round trip through JSON.
 
 The exchange, in order:
 
@@ -11,8 +11,8 @@ The exchange, in order:
    that and the mounted ``SECRETS_DIR`` instead, and reads nothing from standard input.
 2. The runner prints events, one JSON object a line, on its private copy of standard output. Each
    holds the run's own ``token``; a line without it is not an event.
-3. The last event is the result. The same JSON is written to ``JobSpec.result_file``, which is the
-   authority: container logs rotate and streams break.
+3. The last event is the result. The same JSON is written to ``JobSpec.result_file``. That file counts where
+   the two differ: container logs rotate and streams break.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VERSION = 1
 JOB_FILE = "/run/dltpod/job.json"
 """Where Kubernetes mounts the job."""
 JOB_VARIABLE = "DLTPOD_JOB"
-"""The environment variable in which Compose hands it over: a Compose file mounts no text of its own."""
+"""The environment variable with the job's JSON, for Compose, whose files can't mount a text."""
 SECRETS_DIR = "/run/secrets/dlt"
 """An in-memory file system that only the job's user can read."""
 SECRETS_FILE = "secrets.toml"
@@ -43,10 +43,10 @@ WORKSPACE_DIR = "/workspace"
 RUNNER_DIR = "/opt/dltpod"
 
 INPUT_CLOSED = "stopped because standard input closed"
-"""Among ``Result.notes``: the connection to the launcher broke, or the launcher is gone."""
+"""One of ``Result.notes``: the connection to the launcher broke, or the launcher has ended."""
 FRAME_HEADER_BYTES = 8
 ENV_REFERENCE = "env:"
-"""A string in ``kwargs`` that begins so names a key of ``VALUES_FILE``."""
+"""A string of ``JobSpec.kwargs`` or ``JobSpec.env`` that begins so stands for a value in ``VALUES_FILE``."""
 
 
 class ExitCode(enum.IntEnum):
@@ -61,7 +61,7 @@ class ExitCode(enum.IntEnum):
 
 
 class FailureKind(str, enum.Enum):
-    """The closed list of what can go wrong with a run, whoever finds it."""
+    """Everything that can go wrong with a run."""
 
     # found by the runner
     MODULE_NOT_FOUND = "module_not_found"
@@ -96,7 +96,11 @@ class FailureKind(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed: one sentence what, one hint what to do next. Neither holds a secret."""
+    """Why a run failed. Neither text holds a secret.
+
+    ``message`` is one sentence, ``hint`` says what to do next, ``transient`` whether it may succeed when
+    repeated.
+    """
 
     kind: FailureKind
     message: str
@@ -119,12 +123,12 @@ class Destination:
     file: str | None = None
     lock: str | None = None
     shown: str = ""
-    """How people are told where the data is: a path of the host, or the destination's name."""
+    """Where the data is, for messages: a path of the host, or the destination's name."""
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """One run of one source, as the runner is told. It holds no secret: those are in the slice."""
+    """One run of one source. It holds no secret: those are in the files beside it."""
 
     run_id: str
     token: str
@@ -136,7 +140,7 @@ class JobSpec:
     pipeline_name: str
     dataset_name: str
     action: str = "sync"
-    """``sync``, or ``check``: resolve all, extract nothing."""
+    """``sync``, or ``check``: resolve everything, extract nothing."""
     kwargs: dict[str, typing.Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     """Names of ``kwargs`` that came by ``--set``, for error texts."""
@@ -145,26 +149,26 @@ class JobSpec:
     schema_contract: typing.Any = None
     full_refresh: bool = False
     limit: int | None = None
-    """At most so many yields per resource, into a throw-away dataset; state is never saved."""
+    """The most yields of each resource, into a throw-away dataset; state is not saved."""
     env: dict[str, str] = field(default_factory=dict)
-    """``container.env``: set in the process before the source is imported; not secret."""
+    """``container.env``: variables that are set before the source is imported; not secret."""
     other_sources: tuple[str, ...] = ()
-    """Names of the other entries: a configuration section named so is never a fallback."""
+    """Names of the other entries: their configuration sections are no fallback."""
     secret_names: tuple[str, ...] = ()
-    """Dotted keys that the slice holds, for near misses in messages about missing secrets."""
+    """Dotted keys of the secret files, for near misses in messages about missing secrets."""
     stop_on_eof: bool = True
-    """End when standard input closes: its writer, the launcher, is gone."""
+    """Whether to end when standard input closes: the launcher, which writes it, has ended."""
     result_file: str = f"{STATE_DIR}/result.json"
     result_bytes: int | None = None
-    """The largest result that ``result_file`` takes (Kubernetes' termination message: 4096)."""
+    """The most bytes that ``result_file`` takes (Kubernetes' termination message: 4096)."""
     stop_seconds: float = 15.0
-    """How long a gentle stop may take before the run is ended hard; below the engine's own grace."""
+    """Seconds between a request to stop and SIGKILL; less than the engine's own."""
     contract_version: int = VERSION
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What ``check`` found of one thing: module, function, arguments, secrets."""
+    """What ``check`` found of module, function, arguments, write_disposition, secrets or resources."""
 
     what: str
     ok: bool
@@ -173,14 +177,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to. ``rows`` are this run's, by table, without dlt's own tables."""
+    """The outcome of a run. ``rows`` are this run's, by table, without dlt's own tables."""
 
     status: str
     """``ok`` or ``failed``."""
     exit_code: int
     rows: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    """By step, in order: start, restore, extract, normalize, load."""
+    """Seconds by step, in order: start, restore, extract, normalize, load."""
     load_ids: tuple[str, ...] = ()
     resumed_load_ids: tuple[str, ...] = ()
     """Loads of a killed run that this run finished first."""
@@ -188,18 +192,18 @@ class Result:
     """Bytes of the load files written."""
     failure: Failure | None = None
     notes: tuple[str, ...] = ()
-    """What the run wants people to know, what it can't promise among them."""
+    """What users should know of this run, including what it can't guarantee."""
     cursors: dict[str, str] = field(default_factory=dict)
-    """The incremental cursors after the run: ``resource.path`` and the last value as text."""
+    """The incremental cursors after the run: the last value as text, by ``resource.path``."""
     first_run: bool = False
-    """Nothing of this pipeline was in the destination before."""
+    """Whether nothing of this pipeline was in the destination before."""
     dataset: str = ""
     location: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     """``python``, ``dlt`` and the destination's driver."""
     verdicts: tuple[Verdict, ...] = ()
     run_id: str = ""
-    """The job's: a file with another run's result is not this run's."""
+    """The job's, so that a file with an earlier run's result is recognised."""
 
 
 class Event(str, enum.Enum):
@@ -208,40 +212,41 @@ class Event(str, enum.Enum):
     PHASE = "phase"
     """``phase``: start, restore, wait (for the file's lock), extract, normalize, load."""
     PROGRESS = "progress"
-    """``rows``: rows so far by resource; at most two a second."""
+    """``rows``: rows so far by table; sent at most twice a second."""
     NOTE = "note"
     """``text``."""
     TRACEBACK = "traceback"
-    """``text``: for the run's log file; people are told the result's one sentence."""
+    """``text``: for the run's log file; the terminal shows the result's failure instead."""
     RESULT = "result"
     """``result``: a ``Result``."""
 
 
 def to_json(value: typing.Any) -> str:
-    """One line of JSON of a value of this module."""
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"), sort_keys=False)
+    """A value of this module as one line of JSON."""
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), sort_keys=False)
 
 
-def _plain(value: typing.Any) -> typing.Any:
+def plain(value: typing.Any) -> typing.Any:
+    """A value of this module as JSON has it: objects, lists, texts and numbers."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     return value
 
 
 def _known(cls: typing.Any, data: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    """Only the fields that this version knows, so that a newer peer may send more."""
+    """The fields that this version knows: a newer peer may send more."""
     names = {f.name for f in dataclasses.fields(cls)}
     return {key: value for key, value in data.items() if key in names}
 
 
 def job_from(data: dict[str, typing.Any]) -> JobSpec:
-    """A JobSpec from its JSON object. Raises TypeError or KeyError where a field is missing."""
+    """A JobSpec from its JSON object. Raises TypeError or KeyError where a required field is missing."""
     known = _known(JobSpec, data)
     known["destination"] = Destination(**_known(Destination, data["destination"]))
     for name in ("overrides", "resources", "other_sources", "secret_names"):
@@ -250,7 +255,7 @@ def job_from(data: dict[str, typing.Any]) -> JobSpec:
 
 
 def result_from(data: dict[str, typing.Any]) -> Result:
-    """A Result from its JSON object. Raises TypeError or ValueError on anything else."""
+    """A Result from its JSON object. Raises TypeError, ValueError or KeyError for anything else."""
     known = _known(Result, data)
     failure = known.get("failure")
     if failure is not None:
@@ -264,6 +269,6 @@ def result_from(data: dict[str, typing.Any]) -> Result:
 
 
 def frame(job: JobSpec, files: dict[str, str]) -> bytes:
-    """The first frame on standard input: length, then bytes."""
-    body = json.dumps({"job": _plain(job), "files": files}, ensure_ascii=False).encode()
+    """The frame on standard input: eight bytes with the length, then the job and its secret files as JSON."""
+    body = json.dumps({"job": plain(job), "files": files}, ensure_ascii=False).encode()
     return len(body).to_bytes(FRAME_HEADER_BYTES, "big") + body

@@ -1,1 +1,1 @@
-"""A container that is held open to look around in."""
+"""A container that is kept open, and the commands that are executed in it."""

@@ -1,9 +1,8 @@
-"""The secrets within an address or a connection string, whoever reads it and however wrongly.
+"""The secrets within an address or a connection string, whichever library reads it.
 
-Readers don't agree where a password ends: SQLAlchemy and libpq take its first ``@`` for the end, urllib the
-last one before a ``/``, ``?`` or ``#``. What is left they take for the host, the port or the database, and
-quote it in their errors. So of a password that holds such a character each piece counts, and of one that is
-written as it should be, that of what it is decoded.
+Libraries don't agree where a password ends: SQLAlchemy and libpq take the first ``@`` for its end, urllib the
+last one before a ``/``, ``?`` or ``#``. The rest they take for the host, the port or the database, and quote
+it in their errors. So each piece of a password that holds such a character is secret, encoded and decoded.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 
 _ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.:-]*?)://(.*)", re.DOTALL)
 _WEB = re.compile(r"(.*[+:])?(https?|wss?|s?ftps?|ssh)", re.IGNORECASE)
-"""Schemes whose paths may hold an ``@`` that ends no password."""
+"""Schemes whose paths may hold an ``@`` that is not the end of a password."""
 _SECRET_NAME = r"pass|pwd|secret|token|key|sig|auth"
 _SETTING = re.compile(
     r"(?:^|[\s;?&])[\w -]{0,40}?(?:pass|pwd|secret|token|(?:account|access|api)_?key|signature)[\w-]*\s*=\s*"
@@ -27,7 +26,7 @@ _BOUNDS = re.compile(r"(?:[@:/?#\[\]&;,=+\s\\]|%(?![0-9A-Fa-f]{2}))+")
 _LONGEST = 8192
 """Characters of the longest connection string; a longer text is something else."""
 _MOST_BOUNDS = 32
-"""Of a longer text only the first and the last of so many pieces are looked at."""
+"""Separators in a password that are looked at: the first and the last half of these where there are more."""
 
 _KEY = re.compile(
     r"gh[pousr]_|github_pat_|glpat-|xox[a-z]-|[prsw]k[_-]|AKIA|ASIA|AIza|ya29\.|eyJ|SG\.|shp[a-z]{2}_|dapi[0-9a-f]|"
@@ -37,7 +36,7 @@ _TURN = re.compile(r"(?=[a-z][A-Z]|[A-Za-z][0-9]|[0-9][A-Za-z])")
 
 
 def within(text: str) -> set[str]:
-    """Everything in an address that may be secret; nothing for a text that is none or holds no secret."""
+    """All parts of an address or connection string that may be secret; empty for any other text."""
     address = _ADDRESS.fullmatch(text.strip())
     found: set[str] = set()
     if address is None:
@@ -46,7 +45,7 @@ def within(text: str) -> set[str]:
     if re.search(r";\s*\w[\w ]*=", rest):
         found |= _of_settings(rest)
         if scheme.lower().startswith("jdbc:"):
-            return found  # such a list is all that it has
+            return found  # a JDBC address has no other part
     return {secret for secret in (*found, *_of_userinfo(scheme, rest), *_of_query(rest)) if secret}
 
 
@@ -56,7 +55,7 @@ def _of_settings(text: str) -> set[str]:
 
 
 def pieces(password: str, host: str = "") -> set[str]:
-    """A password, decoded too, and what readers could cut it into; with the host that they would add."""
+    """A password, plain and decoded, and the parts that libraries may split it into, with ``host`` behind."""
     found = {password}
     for read in {password, urllib.parse.unquote(password), urllib.parse.unquote_plus(password)}:
         found.add(read)
@@ -84,7 +83,7 @@ def _of_userinfo(scheme: str, rest: str) -> set[str]:
     user, colon, password = userinfo.partition(":")
     web = bool(_WEB.fullmatch(scheme))
     if not colon and "@" not in user:
-        # A token by itself (GitHub's, Sentry's); elsewhere it is a user whose password stands elsewhere.
+        # a token by itself (GitHub's, Sentry's); with other schemes a user, whose password is given elsewhere
         token = web and user != "git" and not scheme.lower().endswith(("ssh", "ftp"))
         token = token or looks_like_key(user)
         return {user, urllib.parse.unquote(user)} if token else set()

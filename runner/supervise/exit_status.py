@@ -1,4 +1,4 @@
-"""Says what became of a worker, beside or instead of what it says itself."""
+"""Why a worker ended: the failure of one without a result, and corrections to the result of another."""
 
 from __future__ import annotations
 
@@ -8,67 +8,67 @@ import signal
 import typing
 from pathlib import Path
 
-from runner.contract import ExitCode, Failure, FailureKind
+from runner import contract
+from runner.contract import Failure, FailureKind
+from runner.explain.classify import LOG_HINT, exit_code_of
 
 _CGROUP_COUNTERS = (
     ("/sys/fs/cgroup/memory.events", "oom_kill"),
     ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
 )
-_STEP_KINDS = {
+_KIND_OF_PHASE = {
     "normalize": FailureKind.NORMALIZE,
     "load": FailureKind.LOAD,
     "restore": FailureKind.LOAD,
     "wait": FailureKind.LOAD,
 }
-_GOES_ON = "the next sync goes on where this one stopped"
-_BROKEN_OFF = re.compile(r"interrupt|cancel|abort", re.IGNORECASE)
+_CONTINUES = "the next sync goes on where this one stopped"
+_INTERRUPTED = re.compile(r"interrupt|cancel|abort", re.IGNORECASE)
 
 
 def explain(status: int, phase: str, stopping: str, out_of_memory: bool) -> Failure:
-    """The failure behind a wait status.
+    """The failure behind a wait status (see ``os.waitpid``) in a phase of the run (see ``contract.Event``).
 
-    ``stopping`` says why the run was told to stop, if it was; ``out_of_memory`` whether the kernel
-    has killed a process for lack of memory meanwhile.
+    ``stopping`` says why the run was told to stop, empty where it wasn't; ``out_of_memory`` whether the
+    kernel has killed a process of the container for lack of memory meanwhile.
     """
     if stopping:
         return Failure(
             FailureKind.CANCELLED,
             f"the run was told to stop ({stopping}) and did not end in time during {phase}",
-            _GOES_ON,
+            _CONTINUES,
         )
     if os.WIFSIGNALED(status):
         return _signalled(os.WTERMSIG(status), phase, out_of_memory)
     return Failure(
-        _STEP_KINDS.get(phase, FailureKind.EXTRACT),
+        _KIND_OF_PHASE.get(phase, FailureKind.EXTRACT),
         f"the source ended the process by itself during {phase}, with exit code {os.WEXITSTATUS(status)}",
         "it must not call os._exit",
     )
 
 
-def settled(result: dict[str, typing.Any], phase: str, stopping: str) -> dict[str, typing.Any]:
-    """A worker's result, in which only a run that was told to stop is told as stopped.
+def corrected(result: dict[str, typing.Any], phase: str, stopping: str) -> dict[str, typing.Any]:
+    """A worker's result, as a JSON object, that is ``cancelled`` if and only if the run was told to stop.
 
-    A source may raise KeyboardInterrupt by itself. And of a run that was told to stop, what breaks off may
-    be told by a library in words of its own: DuckDB's "Interrupted!", Postgres' "canceling statement".
+    A source may raise KeyboardInterrupt by itself. And of a run that was told to stop, a library may report
+    the interruption in words of its own: DuckDB's "Interrupted!", Postgres' "canceling statement".
     """
     failure = result.get("failure") or {}
     stopped = failure.get("kind") == FailureKind.CANCELLED.value
     if not failure or stopped == bool(stopping):
         return result
     if stopped:
-        kind = _STEP_KINDS.get(phase, FailureKind.EXTRACT)
-        told = Failure(
+        kind = _KIND_OF_PHASE.get(phase, FailureKind.EXTRACT)
+        found = Failure(
             kind,
             f"the source raised KeyboardInterrupt during {phase}, and nobody told the run to stop",
-            "the log has the whole traceback",
+            LOG_HINT,
         )
-        code = ExitCode.FAILED
-    elif _BROKEN_OFF.search(str(failure.get("message"))):
-        told = Failure(FailureKind.CANCELLED, f"the run was told to stop during {phase}", _GOES_ON)
-        code = ExitCode.STOPPED
+    elif _INTERRUPTED.search(str(failure.get("message"))):
+        found = Failure(FailureKind.CANCELLED, f"the run was told to stop during {phase}", _CONTINUES)
     else:
         return result
-    return {**result, "exit_code": int(code), "failure": {**vars(told), "kind": told.kind.value}}
+    return {**result, "exit_code": exit_code_of(found), "failure": contract.plain(found)}
 
 
 def _signalled(number: int, phase: str, out_of_memory: bool) -> Failure:
@@ -86,14 +86,18 @@ def _signalled(number: int, phase: str, out_of_memory: bool) -> Failure:
             "sync again: nothing is lost or doubled",
         )
     return Failure(
-        _STEP_KINDS.get(phase, FailureKind.EXTRACT),
+        _KIND_OF_PHASE.get(phase, FailureKind.EXTRACT),
         f"the source's process crashed during {phase}: {name}",
         "a library's C code, most likely: the log has the last lines",
     )
 
 
 def oom_kills(counters: tuple[tuple[str, str], ...] = _CGROUP_COUNTERS) -> int:
-    """How many processes of this control group, v1 or v2, the kernel has killed for lack of memory."""
+    """How many processes of this control group the kernel has killed for lack of memory; 0 where nothing says
+    it.
+
+    ``counters`` are files and the name of the number in them: those of control groups v2 and v1.
+    """
     for place, name in counters:
         try:
             text = Path(place).read_text(encoding="ascii")

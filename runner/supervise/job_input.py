@@ -1,4 +1,4 @@
-"""Where things lie in the container, and what the process is given before dlt is imported."""
+"""The container's paths, the job and its secret files, and the variables that are set for dlt."""
 
 from __future__ import annotations
 
@@ -16,70 +16,53 @@ ROOT_VARIABLE = "DLTPOD_ROOT"
 
 
 @dataclass(frozen=True)
+class _Place:
+    """A path of ``Paths``, without the root."""
+
+    path: str
+
+    def __get__(self, paths: Paths, owner: type[Paths]) -> Path:
+        return Path(paths.root + self.path)
+
+
+@dataclass(frozen=True)
 class Paths:
-    """The container's fixed places; ``contract`` names them, a root before them moves them all."""
+    """The container's fixed places, which ``contract`` names; ``root`` stands before each."""
 
     root: str = ""
+
+    job_file = _Place(contract.JOB_FILE)
+    secrets = _Place(contract.SECRETS_DIR)
+    custom_sources = _Place(contract.CUSTOM_SOURCES_DIR)
+    verified_sources = _Place(contract.VERIFIED_SOURCES_DIR)
+    state = _Place(contract.STATE_DIR)
+    workspace = _Place(contract.WORKSPACE_DIR)
+    scratch = _Place("/tmp")
 
     @classmethod
     def current(cls, environ: Mapping[str, str] = os.environ) -> Paths:
         """The places of this process."""
         return cls(environ.get(ROOT_VARIABLE, "").rstrip("/"))
 
-    def _at(self, place: str) -> Path:
-        return Path(self.root + place)
-
-    @property
-    def job_file(self) -> Path:
-        return self._at(contract.JOB_FILE)
-
-    @property
-    def secrets(self) -> Path:
-        return self._at(contract.SECRETS_DIR)
-
-    @property
-    def custom_sources(self) -> Path:
-        return self._at(contract.CUSTOM_SOURCES_DIR)
-
-    @property
-    def verified_sources(self) -> Path:
-        return self._at(contract.VERIFIED_SOURCES_DIR)
-
-    @property
-    def state(self) -> Path:
-        return self._at(contract.STATE_DIR)
-
-    @property
-    def data(self) -> Path:
-        return self._at(contract.DATA_DIR)
-
-    @property
-    def workspace(self) -> Path:
-        return self._at(contract.WORKSPACE_DIR)
-
-    @property
-    def scratch(self) -> Path:
-        return self._at("/tmp")
-
 
 @dataclass(frozen=True)
 class Input:
-    """The job and its secret files, by name; ``text`` is never shown."""
+    """The job and the text of its secret files, by name."""
 
     job: contract.JobSpec
     files: Mapping[str, str]
     mounted: bool = False
-    """The files were mounted, and stand in the secrets' folder already."""
+    """The files are mounted in the secrets' folder, so they needn't be written there."""
 
 
 class InputError(Exception):
-    """No job, or one that can't be read."""
+    """There is no job, or it can't be read."""
 
 
 def read_input(paths: Paths, descriptor: int = 0) -> Input:
     """The job, from ``JOB_FILE`` or ``JOB_VARIABLE``, else from the first frame on ``descriptor``.
 
-    Not one byte after the frame is read: what follows is the watcher's. Raises InputError.
+    No byte after the frame is read: the supervisor waits for the end of what follows. Raises InputError.
     """
     try:
         text = os.environ.get(contract.JOB_VARIABLE)
@@ -113,12 +96,13 @@ def _read_exactly(descriptor: int, size: int) -> bytes:
 
 
 def mounted_files(folder: Path) -> dict[str, str]:
+    """The secret files in a folder, text by name. Raises OSError, and ValueError for one that is no text."""
     names = (contract.SECRETS_FILE, contract.CONFIG_FILE, contract.VALUES_FILE)
     return {name: (folder / name).read_text(encoding="utf-8") for name in names if (folder / name).is_file()}
 
 
 def write_secrets(folder: Path, files: Mapping[str, str]) -> None:
-    """Writes the slice, readable by this user alone. Raises OSError, ValueError for a name with a path."""
+    """Writes secret files, readable by this user alone. Raises OSError, ValueError for a name with a path."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in files.items():
         if name != Path(name).name:
@@ -137,10 +121,11 @@ def values_of(files: Mapping[str, str]) -> dict[str, typing.Any]:
 
 
 def environment_for(job: contract.JobSpec, paths: Paths, environ: Mapping[str, str]) -> dict[str, str]:
-    """What to set in the process before ``import dlt``.
+    """The variables to set before ``import dlt``; ``environ`` are those that the process has.
 
-    A uid without a passwd entry needs HOME, USER and the caches' places; Docker sets HOME to ``/``
-    for it, so the container's own value counts for nothing and the job's for all.
+    A uid without a passwd entry needs HOME, USER and folders for caches. Docker sets HOME to ``/`` for it, so
+    the container's own value is replaced; what the job sets is kept. Raises ValueError where VALUES_FILE is
+    no object.
     """
     scratch = str(paths.scratch)
     wanted = {
@@ -168,9 +153,9 @@ def environment_for(job: contract.JobSpec, paths: Paths, environ: Mapping[str, s
 
 
 def _expanded(env: Mapping[str, str], paths: Paths) -> dict[str, str]:
-    """``container.env`` with each ``env:NAME`` replaced by its value from the slice.
+    """``container.env`` with each ``env:NAME`` replaced by its value from VALUES_FILE.
 
-    A proxy's password comes this way too. A name that the slice lacks leaves its variable unset.
+    A proxy's password comes this way too. A variable whose name has no value there is left out.
     """
     if not any(text.startswith(contract.ENV_REFERENCE) for text in env.values()):
         return dict(env)

@@ -1,8 +1,8 @@
-"""Keeps the job's secret values out of whatever leaves the container.
+"""Masks the job's secret values in whatever leaves the container.
 
 A value is looked for in the forms in which programs print it: plain, URL-quoted, escaped as JSON, Python,
-HTML, shells and SQL do, in hex, and in base64 at each of its three alignments; each line of a long one too.
-Short values are masked only where they stand as whole words, since they occur inside others.
+HTML, shells and SQL do, in hex, and in base64 at each of its three alignments; each line of a multi-line
+value too. Short values are masked only where they stand as whole words, since they occur within others.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MASK = b"***"
 SHORT = 8
 """Values below this many characters are masked as whole words only."""
 LINE_LIMIT = 64 << 10
-"""The longest run of bytes without a line's end that is held back, in bytes."""
+"""Bytes without a line's end that are held back at most, until the line is whole."""
 
 _BASE64_CORE = 6
 _ANCHOR = 4
 _HEX_RARITY = {byte: rank for rank, byte in enumerate(b"0123456789eadcfb")}
 _HEX_ANCHOR = 12
-"""Logs are full of shorter runs of hex digits: numbers, dates, the names of commits."""
+"""Bytes of a form in hex that are searched for first: shorter runs of hex digits are frequent in logs."""
 _HEX = re.compile(rb"(?:[0-9a-f]{2}){6,}|(?:[0-9A-F]{2}){6,}")
 # From the commonest character of log lines to the rarest; what isn't listed is rarer still.
 _COMMON = " etaoinsrhldcumfpgwybvk0123456789._-:/=,\"'()[]{}<>TASECINRODMLPUFBGHWVxjqzKYXJQZ"  # fmt: skip
@@ -40,7 +40,7 @@ _LINE_END = re.compile(rb"[\r\n]")
 
 
 class Masker:
-    """Replaces every form of every secret. Without secrets it changes nothing."""
+    """Replaces every form of every secret by ``MASK``. Without secrets it changes nothing."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         long: set[bytes] = set()
@@ -63,7 +63,7 @@ class Masker:
             self._pattern = re.compile(b"(?=(" + b"|".join(branches) + b"))")
 
     def mask(self, data: bytes) -> bytes:
-        """``data`` with every secret in it replaced; whole lines in, whole lines out."""
+        """``data``, one line or several whole ones, with every secret in it replaced."""
         if self._anchors is None or not self._anchors.search(data):
             return data
         if b"\n" not in data[:-1]:
@@ -74,7 +74,7 @@ class Masker:
         )
 
     def spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Where secrets stand in ``data``, in order, none touching another."""
+        """The ranges of ``data`` that are secret: start and end, in order, adjacent ones merged."""
         merged: list[tuple[int, int]] = []
         for match in self._pattern.finditer(data) if self._pattern else ():
             start, end = match.span(1)
@@ -85,11 +85,11 @@ class Masker:
         return merged
 
     def text(self, text: str) -> str:
-        """The same for text."""
+        """A text with every secret in it replaced."""
         return self.mask(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
 
     def value(self, value: typing.Any) -> typing.Any:
-        """The same for every string in a JSON value, keys of objects too."""
+        """A JSON value with every secret in its strings and keys replaced."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -100,10 +100,10 @@ class Masker:
 
 
 class StreamMasker:
-    """Masks a stream of bytes cut anywhere: it holds the last line back until that is whole.
+    """Masks a stream of bytes that comes in chunks: the last line is held back until it is whole.
 
-    A run without a line's end is let go once it is too long to hold, all but as many bytes as the
-    longest secret's form has, so that none slips through at the cut.
+    A line that is longer than ``limit`` bytes is passed on in parts. The last bytes, as many as the longest
+    form of a secret has, are always held back, so that no secret is split between two parts.
     """
 
     def __init__(self, masker: Masker, limit: int = LINE_LIMIT) -> None:
@@ -112,7 +112,7 @@ class StreamMasker:
         self._held = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """What may be shown, now that ``chunk`` came."""
+        """Takes the next chunk; returns what can be passed on by now, masked."""
         held = self._held + chunk if self._held else chunk
         cut = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
         out = self._masker.mask(held[:cut]) if cut else b""
@@ -129,7 +129,7 @@ class StreamMasker:
         return out
 
     def flush(self) -> bytes:
-        """What was held back, at the end of the stream."""
+        """Returns what was held back, masked; for the end of the stream."""
         held, self._held = self._held, b""
         return self._masker.mask(held)
 
@@ -150,14 +150,14 @@ def _as_word(form: bytes) -> bytes:
 
 
 def _anchor(form: bytes) -> bytes:
-    """The rarest few bytes of a form: lines without any anchor hold no secret."""
+    """The rarest few bytes of a form: a line without any form's anchor holds no secret."""
     size, rarity = (_HEX_ANCHOR, _HEX_RARITY) if _HEX.fullmatch(form) else (_ANCHOR, _RARITY)
     grams = [form[i : i + size] for i in range(max(1, len(form) - size + 1))]
     return max(grams, key=lambda gram: [rarity.get(byte, len(_COMMON)) for byte in gram])
 
 
 def _any_of(words: Iterable[bytes]) -> bytes:
-    """A pattern of any of the words, by their first bytes: many branches side by side take twice as long."""
+    """A pattern of any of the words, as a tree of their bytes: a flat alternation takes twice as long."""
     by_first: dict[bytes, set[bytes]] = {}
     for word in words:
         by_first.setdefault(word[:1], set()).add(word[1:])
@@ -169,9 +169,9 @@ def _any_of(words: Iterable[bytes]) -> bytes:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """The value as it stands, without space around or between, and each of its lines."""
+    """The value unchanged, on one line, and each of its lines."""
     yield secret
-    # As it comes out of those who put a text on one line.
+    # as programs print it that put a text on one line
     yield from {secret.strip(), " ".join(secret.split())} - {secret}
     lines = [line.strip() for line in secret.splitlines()]
     if len(lines) > 1:
@@ -179,7 +179,7 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def forms(value: str) -> set[bytes]:
-    """Every form of one value, without those that span lines."""
+    """All forms in which a value is printed, without those that span lines."""
     raw = value.encode("utf-8", "surrogatepass")
     digits = raw.hex().encode()
     return _escaped(value) | _base64(raw) | {digits, digits.upper()}
@@ -196,7 +196,7 @@ def _escaped(value: str) -> set[bytes]:
     for ascii_only in (True, False):
         escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         texts |= {escaped, escaped.replace("/", "\\/"), json.dumps(escaped)[1:-1], repr(escaped)[1:-1]}
-        # As Go, .NET, PHP and Ruby write it, for pages' sake.
+        # as Go, .NET, PHP and Ruby write JSON, so that it can stand in HTML
         for careful in (_unicode_escaped(escaped, "<>&"), _unicode_escaped(escaped, "<>&'+`")):
             texts |= {careful, _UNICODE.sub(lambda match: match[1] + match[2].upper(), careful)}
     for safe in ("", "/", "/:@!$&'()*+,;=~", "!~*'()", " +"):  # the last two: browsers, SQLAlchemy
@@ -208,7 +208,7 @@ def _escaped(value: str) -> set[bytes]:
 
 
 def _entities(value: str) -> set[str]:
-    """As HTML and XML write it: quotes may stay as they are, and have several names."""
+    """A value as HTML and XML write it: quotes may be escaped or not, and have several entities."""
     whole = html.escape(value)
     return {
         html.escape(value, quote=False),
@@ -227,7 +227,7 @@ def _unicode_escaped(escaped: str, characters: str) -> str:
 
 
 def _base64(raw: bytes) -> set[bytes]:
-    """The characters that depend on the value alone, wherever it stands in what is encoded."""
+    """The characters of base64 that depend on the value alone, wherever it stands in what is encoded."""
     found = set()
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + raw)
@@ -235,7 +235,7 @@ def _base64(raw: bytes) -> set[bytes]:
         end = (offset + len(raw)) * 8 // 6
         core = encoded[start:end]
         found |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
-        # As mail and the base64 program wrap it.
+        # as mail and the base64 program wrap it
         for width in (64, 76) if len(core) > 64 else ():
             rows = [encoded[i : i + width] for i in range(0, end, width)]
             found |= {row for row in rows[1:-1] if len(row) >= SHORT}
@@ -246,7 +246,7 @@ def _base64(raw: bytes) -> set[bytes]:
 
 
 def masker_of(job: contract.JobSpec, files: Mapping[str, str], environ: Mapping[str, str]) -> Masker:
-    """The masker of one job's slice, which leaves the job's own names legible."""
+    """The masker for a job's secret files and proxies. The names of the job itself are not masked."""
     public = {job.source, job.project, job.function, job.pipeline_name, job.dataset_name, *job.resources}
     public |= {job.destination.type, job.destination.name, job.module, *job.module.split(".")}
     return Masker(secrets_of(files, environ, filter(None, public), [job.kwargs, job.env]))

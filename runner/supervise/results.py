@@ -1,4 +1,4 @@
-"""Makes and stores results: what a run came to, whoever has to say it."""
+"""Makes and stores results, for the worker and for the supervisor."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import contract
 from runner.contract import Failure, Result
 from runner.explain.classify import exit_code_of
 
 
 def failed(failure: Failure, exit_code: int | None = None, **fields: typing.Any) -> Result:
-    """The result of a run that failed; ``fields`` are further fields of ``Result``."""
+    """The result of a failed run. The default exit code is the failure's; ``fields`` are those of Result."""
     code = exit_code_of(failure) if exit_code is None else exit_code
     return Result(status="failed", exit_code=code, failure=failure, **fields)
 
 
 def versions() -> dict[str, str]:
-    """Of Python, and of dlt where it is installed."""
+    """The versions of Python, and of dlt where it is installed."""
     from importlib import metadata  # slow to import, and needed at the end only
 
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
@@ -37,12 +36,12 @@ def versions() -> dict[str, str]:
 def store(path: Path, result: dict[str, typing.Any], limit: int | None) -> None:
     """Writes the result's JSON whole or not at all, in at most ``limit`` bytes.
 
-    A termination message is a mounted file, which nothing can be renamed over: that is written in
-    place. Raises OSError.
+    The result is a JSON object, see ``contract.plain``. Kubernetes' termination message is a mounted file,
+    which nothing can be renamed over, so it is written in place. Raises OSError.
     """
     data = shortened(result, limit)
-    # The source can leave whatever it likes in this folder: a name that is taken is not opened, nor is a
-    # link followed or a FIFO waited for.
+    # The source may have left anything in this folder: no file of its own is opened, no link is followed, and
+    # no FIFO is waited for.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _write(beside, data, os.O_EXCL)
@@ -61,7 +60,7 @@ def _write(path: Path, data: bytes, *flags: int) -> None:
 
 
 def shortened(result: dict[str, typing.Any], limit: int | None) -> bytes:
-    """The result as JSON of at most ``limit`` bytes: what can be done without goes first."""
+    """The result as JSON of at most ``limit`` bytes: what matters least is left out first."""
     data = _dump(result)
     if limit is None or len(data) <= limit:
         return data
@@ -97,9 +96,3 @@ def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
 
 def _dump(result: dict[str, typing.Any]) -> bytes:
     return json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def plain(result: Result) -> dict[str, typing.Any]:
-    """The result as a JSON object."""
-    value: dict[str, typing.Any] = json.loads(contract.to_json(result))
-    return value

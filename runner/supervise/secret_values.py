@@ -1,7 +1,7 @@
-"""Which values of a job's slice are secret: all that stands in ``secrets.toml``, but for plain settings.
+"""Which values of a job's secret files are masked: all of ``secrets.toml``, except plain settings.
 
-A setting is plain by its field's name and by its form. It is secret on doubt: under a name that isn't known,
-where it looks like a key, where it holds a password, or where the same value is a secret elsewhere.
+A setting is plain by its field's name and by its form. In doubt it is secret: under an unknown name, where it
+looks like a key, where it holds a password, or where the same value is secret in another place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner import contract
 from runner.supervise import addresses
 
 SHORTEST = 3
-"""Values below this many characters are not masked: they would hide half of every line."""
+"""Values of fewer characters are not masked: they occur in every line."""
 PLAIN_FIELDS = frozenset(
     {
         "account",
@@ -67,10 +67,10 @@ PLAIN_FIELDS = frozenset(
         "workspace",
     }
 )
-"""Fields that say where and as whom, which is what a message is about. ``docs/sources.md`` lists them."""
+"""Fields that name a place or an account, which messages are about. ``docs/sources.md`` lists them."""
 
 _ADDRESSES = frozenset({"bucket_url"})
-"""Plain in any form, as long as it holds no password: a bucket's name may look like a key."""
+"""Fields that are plain unless they hold a password: a bucket's name may look like a key."""
 _PUBLIC_WORDS = frozenset({"localhost", "host.docker.internal", "true", "false", "none", "null"})
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?")
 _HOST = re.compile(r"(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -86,12 +86,13 @@ def secrets_of(
     public: Iterable[str] = (),
     asked: typing.Any = None,
 ) -> set[str]:
-    """The secret values of a slice: of ``secrets.toml`` and ``values.json``, save plain settings.
+    """The secret values of a job's files, by name: those of ``secrets.toml`` and ``values.json``, save plain
+    settings.
 
-    The passwords within connection strings, those of ``config.toml``, of arguments and of proxies' addresses
-    too, count by themselves. ``public`` are words that no one need hide: names of sources, modules,
-    destinations.
-    ``asked`` are the arguments and variables, whose ``env:NAME`` say what field a value is for.
+    Passwords within connection strings are values too, also in ``config.toml``, in arguments and in the
+    proxies of ``environ``. ``public`` are words that are never secret: names of sources, modules,
+    destinations. ``asked`` are the job's arguments and variables: an ``env:NAME`` in them says which field a
+    value is for.
     """
     found: set[str] = set()
     for key, value in _leaves(_read_toml(files.get(contract.SECRETS_FILE, ""))):
@@ -128,7 +129,7 @@ def is_plain(field: str, value: str) -> bool:
 
 
 def _fields(asked: typing.Any) -> dict[str, set[str]]:
-    """The fields for which each variable's value is asked for."""
+    """The fields that each ``env:NAME`` is the value of, by NAME."""
     found: dict[str, set[str]] = {}
     for key, value in _leaves(asked):
         if isinstance(value, str) and value.startswith(contract.ENV_REFERENCE):
@@ -151,7 +152,7 @@ def _secrets_in(value: typing.Any, field: str) -> set[str]:
     if not is_plain(field, text):
         found.add(text)
         if "@" in text and "://" not in text and (_PASSWORD_NAME.search(field) or not _EMAIL.fullmatch(text)):
-            found |= addresses.pieces(text)  # code may put it into an address as it stands
+            found |= addresses.pieces(text)  # code may put it into an address without quoting it
     if text.lstrip().startswith(("{", "[")):
         try:
             inner = json.loads(text)
@@ -179,7 +180,7 @@ def _read_toml(text: str) -> typing.Any:
     try:
         return _parsed_toml(text)
     except ValueError:
-        return re.findall(r"[\"']([^\"'\n]+)[\"']", text)  # torn, but what it holds is secret still
+        return re.findall(r"[\"']([^\"'\n]+)[\"']", text)  # not valid TOML, but its strings are secret
 
 
 def _parsed_toml(text: str) -> typing.Any:

@@ -1,8 +1,8 @@
 """The process that watches over the worker: it holds the input and the output of the container.
 
-It masks what the worker and its children print, passes events on, ends the run when the input
-closes or a signal comes, and says what became of a worker that could not say it itself. It is a
-process rather than a thread because C code can keep every thread of the worker's from running.
+It masks what the worker and its children print, passes events on, ends the run when the input closes or a
+signal comes, and gives the result of a worker that could not give one itself. It is a process rather than a
+thread because C code can keep every thread of the worker's from running.
 """
 
 from __future__ import annotations
@@ -21,46 +21,44 @@ from pathlib import Path
 from runner import contract
 from runner.contract import Event, Failure, FailureKind
 from runner.supervise import exit_status, results
-from runner.supervise.job_input import Input, Paths
+from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
 
 EOF_GRACE = 5.0
-"""Seconds between the input's end and the worker's. Ten in all are promised."""
+"""Seconds that a worker has to end once the input has closed. The container is gone after ten in all."""
 END_OF_INPUT = "the end of its input"
 EXIT_GRACE = 10.0
 """Seconds that a worker has to end once it has given its result."""
-NUDGE = {"extract": 0.15, "start": 0.15}
-"""The part of a gentle stop's time, by phase, after which dlt's patience is ended by a second signal.
+SECOND_SIGNAL = {"extract": 0.15, "start": 0.15}
+"""The part of a gentle stop's time, by phase, after which a second signal is sent.
 
-dlt takes the first to mean: finish what goes on. A load should be; a source that sleeps or waits
-for its API does not hear of it.
+dlt takes the first to mean: finish what is under way. That is right for a load. A source that sleeps or waits
+for its API only notices the second.
 """
-_OTHER_NUDGE = 0.7
+_SECOND_SIGNAL_ELSE = 0.7
 DRAIN_GRACE = 5.0
 """Seconds for what is left in the pipes once the worker has ended."""
-_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CHUNK = 1 << 16
 _BUFFER_LIMIT = 1 << 18
 _EVENT_LIMIT = 16 << 20
-"""Bytes. A line of the event pipe that is longer is no event: it must not fill the memory."""
+"""Bytes. A longer line of the event pipe is dropped, so that it does not fill the memory."""
 _REAPED_AT_ONCE = 100
-"""A source that makes orphans without end must not keep this process from everything else."""
+"""Ended children that are reaped in one go, for a source may make orphans without end."""
 _LONGEST_EVENT = 1 << 20
-"""Bytes. The launcher reads a log's lines in pieces of that length: a longer event would be lines to it."""
+"""Bytes. The launcher reads a log's lines in pieces of that length: a longer event would be several."""
 _ATOMIC = select.PIPE_BUF
 """A pipe that is ready takes this many bytes without blocking."""
 
-Prepare = Callable[[Input, Paths], None]
 Work = Callable[[Input, Paths, Masker, int, int], typing.NoReturn]
 """Turns the forked process into the worker; the numbers are its pipes for events and for the log."""
 
-
 _MALFORMED = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
-"""What an event of another shape than the worker's ends in."""
+"""What reading an event of another shape than the worker's raises."""
 
 
 class Output:
-    """A descriptor that is written without ever waiting for its reader."""
+    """A descriptor that is written to without ever waiting for its reader."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -68,19 +66,22 @@ class Output:
         self._held = bytearray()
 
     def add(self, data: bytes) -> None:
+        """Takes bytes to be written later."""
         if not self.broken:
             self._held += data
 
     @property
     def waiting(self) -> bool:
+        """Whether there is something to write."""
         return bool(self._held) and not self.broken
 
     @property
     def full(self) -> bool:
+        """Whether what feeds it should not be read for now."""
         return len(self._held) > _BUFFER_LIMIT and not self.broken
 
     def write(self) -> None:
-        """One piece, small enough for a pipe that poll calls ready. A reader that is gone is no error."""
+        """Writes a piece that a pipe which poll reports as ready takes. A reader that is gone is no error."""
         try:
             written = os.write(self.descriptor, self._held[:_ATOMIC])
         except BlockingIOError:
@@ -93,13 +94,13 @@ class Output:
 
 
 class Supervisor:
-    """Runs one job to its end."""
+    """Runs one job to its end. ``work`` is called in the forked process."""
 
-    def __init__(self, given: Input, paths: Paths, prepare: Prepare, work: Work) -> None:
+    def __init__(self, given: Input, paths: Paths, work: Work) -> None:
         self._given = given
         self._job = given.job
         self._paths = paths
-        self._prepare, self._work = prepare, work
+        self._work = work
         self._masker = masker_of(given.job, given.files, os.environ)
         self._log = StreamMasker(self._masker)
         self._events = Output(1)
@@ -109,23 +110,26 @@ class Supervisor:
         self._result: dict[str, typing.Any] | None = None
         self._stopping = ""
         self._kill_at: float | None = None
-        self._nudge_at: float | None = None
+        self._signal_at: float | None = None
         self._oom_kills = exit_status.oom_kills()
         self._worker = 0
         self._status: int | None = None
 
     def run(self) -> int:
-        """Starts the worker and returns the exit code when all is said."""
+        """Writes the secrets, starts the worker, stores the result and returns the exit code."""
         try:
-            self._prepare(self._given, self._paths)
+            if not self._given.mounted:
+                write_secrets(self._paths.secrets, self._given.files)
         except (OSError, ValueError) as exc:
-            return self._end(Failure(FailureKind.INTERNAL, f"the container isn't fit for the job: {exc}"))
-        self._tell(Event.PHASE.value, {"phase": "start"})
+            return self._finish(
+                Failure(FailureKind.INTERNAL, f"the secrets can't be written in the container: {exc}")
+            )
+        self._send(Event.PHASE.value, {"phase": "start"})
         self._start()
         self._watch()
-        return self._end(self._death())
+        return self._finish(self._worker_failure())
 
-    # The worker's life
+    # The worker: started, watched, stopped
 
     def _start(self) -> None:
         wake_read, wake_write = socket.socketpair()
@@ -134,7 +138,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         self._wake = wake_read
         self._wake_write = wake_write
-        for number in (*_STOPS, signal.SIGCHLD):
+        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, lambda signum, frame: None)
         log_read, log_write = os.pipe()
         event_read, event_write = os.pipe()
@@ -156,12 +160,13 @@ class Supervisor:
 
     def _watch(self) -> None:
         while self._status is None:
-            self._turn(self._timeout())
+            times = [moment for moment in (self._kill_at, self._signal_at) if moment is not None]
+            self._step(max(0.0, min(times) - time.monotonic()) if times else None)
             self._reap()
             now = time.monotonic()
-            if self._nudge_at is not None and now >= self._nudge_at:
-                self._nudge_at = None
-                self._ask()
+            if self._signal_at is not None and now >= self._signal_at:
+                self._signal_at = None
+                self._terminate()
             if self._kill_at is not None and now >= self._kill_at:
                 self._kill()
                 self._kill_at = None
@@ -169,17 +174,16 @@ class Supervisor:
         deadline = time.monotonic() + DRAIN_GRACE
         while time.monotonic() < deadline:
             full = self._stderr.full or self._events.full
-            if not self._turn(0.1 if full else 0.0) and not full:
+            if not self._step(0.1 if full else 0.0) and not full:
                 break
         self._take_events(b"\n")
         self._stderr.add(self._log.flush())
 
-    def _timeout(self) -> float | None:
-        times = [moment for moment in (self._kill_at, self._nudge_at) if moment is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+    def _step(self, timeout: float | None) -> bool:
+        """Waits up to ``timeout`` seconds for descriptors and serves those that are ready.
 
-    def _turn(self, timeout: float | None) -> bool:
-        """Waits for one thing to happen and deals with it. False: nothing is left to read."""
+        Returns False where no output was written and neither of the worker's pipes was read.
+        """
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         readers: dict[int, Callable[[], None]] = {self._wake.fileno(): self._signalled}
@@ -211,7 +215,7 @@ class Supervisor:
         except BlockingIOError:
             return
         for number in numbers:
-            if number in _STOPS:
+            if number in _STOP_SIGNALS:
                 self._stop(signal.Signals(number).name, self._job.stop_seconds)
 
     def _read_input(self) -> None:
@@ -224,22 +228,22 @@ class Supervisor:
             self._stop(END_OF_INPUT, EOF_GRACE)
 
     def _stop(self, why: str, grace: float) -> None:
-        """Gently the first time, at once the second."""
+        """Stops the worker: gently the first time, within ``grace`` seconds; at once the second time."""
         if self._stopping or self._status is not None:
             self._kill_at = time.monotonic()
             return
         self._stopping = why
         now = time.monotonic()
-        self._nudge_at = now + grace * NUDGE.get(self._phase, _OTHER_NUDGE)
+        self._signal_at = now + grace * SECOND_SIGNAL.get(self._phase, _SECOND_SIGNAL_ELSE)
         self._kill_at = now + grace
-        self._ask()
+        self._terminate()
 
-    def _ask(self) -> None:
+    def _terminate(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._worker, signal.SIGTERM)
 
     def _kill(self) -> None:
-        """The worker and its process group; as PID 1, whatever else runs in the container."""
+        """Kills the worker and its process group; as PID 1, whatever else runs in the container."""
         if os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
@@ -249,7 +253,7 @@ class Supervisor:
                 send(self._worker, signal.SIGKILL)
 
     def _reap(self) -> None:
-        """Takes in ended children: as PID 1 this process inherits orphans."""
+        """Waits for ended children: as PID 1 this process inherits orphans."""
         for _ in range(_REAPED_AT_ONCE):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -260,9 +264,9 @@ class Supervisor:
             if pid == self._worker:
                 self._status = status
         with contextlib.suppress(BlockingIOError):
-            self._wake_write.send(b"\0")  # there may be more: come back after a look at the rest
+            self._wake_write.send(b"\0")  # there may be more: _step is to return at once
 
-    # What it says
+    # Output: the log, events, the result
 
     def _read_log(self) -> None:
         data = _read(self._log_pipe)
@@ -293,42 +297,47 @@ class Supervisor:
     def _take_event(self, event: dict[str, typing.Any]) -> None:
         name = event.pop("event")
         if name == Event.RESULT.value:
-            self._result = self._said(exit_status.settled(event["result"], self._phase, self._stopping))
-            self._nudge_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
+            self._result = self._masked(exit_status.corrected(event["result"], self._phase, self._stopping))
+            self._signal_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
             return
         if name == Event.PHASE.value:
             if event.get("phase") == self._phase:
                 return
             self._phase = str(event.get("phase"))
-        self._tell(name, event)
+        self._send(name, event)
 
-    def _tell(self, name: str, fields: dict[str, typing.Any]) -> None:
+    def _send(self, name: str, fields: dict[str, typing.Any]) -> None:
+        """Writes an event, masked, as a line on standard output; one that is too long is left out."""
         line = {"token": self._job.token, "event": name, "time": round(time.time(), 3)}
         line.update(self._masker.value({key: fields[key] for key in fields if key not in ("token", "event")}))
         data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
         if len(data) < _LONGEST_EVENT:  # the file has a longer result
             self._events.add(data + b"\n")
 
-    def _death(self) -> Failure | None:
+    def _worker_failure(self) -> Failure | None:
+        """Why there is no result, where the worker has given none."""
         if self._result is not None or self._status is None:
             return None
         return exit_status.explain(
             self._status, self._phase, self._stopping, exit_status.oom_kills() > self._oom_kills
         )
 
-    def _end(self, failure: Failure | None) -> int:
+    def _finish(self, failure: Failure | None) -> int:
+        """Stores the result, which is the worker's or made of ``failure``; returns the exit code."""
         if failure is not None:
-            self._result = self._said(results.plain(results.failed(failure, versions=results.versions())))
+            self._result = self._masked(contract.plain(results.failed(failure, versions=results.versions())))
         assert self._result is not None
         if self._stopping == END_OF_INPUT and self._result.get("status") != "ok":
-            # The launcher may live, and only its connection have broken: it asks why its job ended.
+            # If the launcher lives and only its connection broke, it has to know why its job ended.
             with contextlib.suppress(TypeError):
                 self._result["notes"] = [*self._result.get("notes", ()), contract.INPUT_CLOSED]
         try:
-            results.store(self._result_file(), self._result, self._job.result_bytes)
+            place = self._job.result_file
+            place = place if place.startswith(self._paths.root) else self._paths.root + place
+            results.store(Path(place), self._result, self._job.result_bytes)
         except (OSError, *_MALFORMED) as exc:
             self._stderr.add(f"dltpod runner: the result could not be stored: {exc}\n".encode())
-        self._tell(Event.RESULT.value, {"result": self._result})
+        self._send(Event.RESULT.value, {"result": self._result})
         deadline = time.monotonic() + DRAIN_GRACE
         outputs = (self._stderr, self._events)
         while any(output.waiting for output in outputs) and time.monotonic() < deadline:
@@ -341,18 +350,15 @@ class Supervisor:
         code = self._result.get("exit_code")
         return code if isinstance(code, int) and 0 <= code < 256 else int(contract.ExitCode.FAILED)
 
-    def _said(self, result: dict[str, typing.Any]) -> dict[str, typing.Any]:
-        """A result as it may be shown, with the run that it belongs to."""
-        said: dict[str, typing.Any] = self._masker.value({**result, "run_id": self._job.run_id})
-        return said
-
-    def _result_file(self) -> Path:
-        place = self._job.result_file
-        return Path(place if place.startswith(self._paths.root) else self._paths.root + place)
+    def _masked(self, result: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        """A result without secrets, with the run that it belongs to."""
+        return typing.cast(
+            "dict[str, typing.Any]", self._masker.value({**result, "run_id": self._job.run_id})
+        )
 
 
 def _read(descriptor: int | None) -> bytes | None:
-    """What is there, b"" at the end, None where there is nothing yet."""
+    """What can be read now, b"" at the end of the pipe, None where there is nothing yet."""
     if descriptor is None:
         return None
     try:

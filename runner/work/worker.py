@@ -23,7 +23,7 @@ from runner import contract
 from runner.contract import Event, ExitCode, Failure, FailureKind, Result
 from runner.explain import classify, wording
 from runner.load.progress import Steps
-from runner.supervise import guard, results
+from runner.supervise import first_process, results
 from runner.supervise.job_input import Input, Paths, environment_for, values_of
 from runner.supervise.masking import Masker
 from runner.work import own_variables
@@ -46,7 +46,7 @@ def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) ->
         wording.mask_with(masker.text)
         channel = Channel(events)
         result = _result_of(given, paths, channel.emit)
-        channel.emit(Event.RESULT.value, {"result": results.plain(result)})
+        channel.emit(Event.RESULT.value, {"result": contract.plain(result)})
         code = result.exit_code
     except BaseException:  # noqa: BLE001 - the process ends here, whatever it is
         traceback.print_exc()
@@ -57,7 +57,7 @@ def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) ->
 
 
 def _detach(log: int) -> None:
-    guard.reopen()
+    first_process.set_dumpable(True)
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((null, 0), (log, 1), (log, 2)):

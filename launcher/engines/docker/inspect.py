@@ -31,7 +31,7 @@ PYTHON = "/opt/venv/bin/python"
 READY_SECONDS = 60.0
 _LAST_WORDS = 4096
 _READY_FILE = "dltpod-job.json"
-"""What ``runner.inspect.hold`` writes to /tmp last."""
+"""What ``runner.inspect.idle`` writes to /tmp last."""
 
 
 def spec_of(plan: JobPlan) -> ContainerSpec:
@@ -44,7 +44,7 @@ def spec_of(plan: JobPlan) -> ContainerSpec:
     return replace(
         spec,
         name=f"{spec.name}-visit-{secrets.token_hex(3)}",
-        command=(PYTHON, "-S", "-m", "runner.inspect.hold"),
+        command=(PYTHON, "-S", "-m", "runner.inspect.idle"),
         mounts=mounts,
     )
 
@@ -90,7 +90,8 @@ def _wait(client: DockerClient, container: str) -> None:
 
 
 def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``runner.inspect.visit show`` answers, in a container that has what is looked at and nothing else.
+    """What ``runner.inspect.execute show`` answers, in a container that has what is looked at and nothing
+    else.
 
     Raises EngineError where it doesn't.
     """
@@ -98,7 +99,7 @@ def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> di
     with held(engine, looking(plan)) as container, translated():
         made = client.api.exec_create(
             container,
-            [PYTHON, "-m", "runner.inspect.visit", "show", json.dumps(question)],
+            [PYTHON, "-m", "runner.inspect.execute", "show", json.dumps(question)],
             stdout=True,
             stderr=True,
         )
@@ -122,6 +123,6 @@ def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str],
     """Run a command in there, with this process' input and output; its exit code."""
     with held(engine, plan) as container:
         flags = ["-i", *(["-t"] if terminal else [])]
-        call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.inspect.visit", "run", *command]
+        call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.inspect.execute", "run", *command]
         with as_caller():
             return subprocess.run(call, env={**os.environ}, check=False).returncode

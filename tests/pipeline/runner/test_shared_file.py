@@ -12,7 +12,7 @@ import pytest
 
 from runner.contract import Destination, ExitCode
 from runner.explain.classify import JobFailed
-from runner.inspect import visit
+from runner.inspect import execute
 from runner.load.destination import check_file
 from runner.load.progress import Steps
 from runner.load.session import Session
@@ -28,7 +28,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     box = Box(tmp_path_factory.mktemp("loaded"))
     box.write(
         "shop.py",
-        "import dlt\ndef orders():\n    for name in ('orders', 'parts'):\n"
+        "import dlt\n@dlt.source\ndef orders():\n    for name in ('orders', 'parts'):\n"
         "        yield dlt.resource([{'id': 1}], name=name)\n",
     )
     assert box.run().code == 0
@@ -44,7 +44,7 @@ def loaded(box: Box, file: Path) -> Box:
 
 def show(box: Box, **asked: str) -> dict[str, object]:
     question = {"table": None, "sql": None, **asked}
-    return visit.show(box.job(), Paths(str(box.root)), limit=10, **question)
+    return execute.show(box.job(), Paths(str(box.root)), limit=10, **question)
 
 
 def replaced_by_a_view(box: Box, sql: str) -> None:
@@ -70,8 +70,8 @@ def test_a_view_that_reads_files_shows_none_and_hides_no_table(loaded: Box, sql:
     assert show(loaded, table="parts")["columns"] == ["id", "_dlt_load_id", "_dlt_id"]
     with pytest.raises(Exception, match="disabled") as error:
         show(loaded, table="orders")
-    assert SECRET not in visit.told(error.value)
-    assert visit.told(error.value).startswith("it is a view that reads more than its database")
+    assert SECRET not in execute.error_line(error.value)
+    assert execute.error_line(error.value).startswith("it is a view that reads more than its database")
 
 
 @pytest.mark.parametrize("table", ["_dlt_version", "_dlt_pipeline_state", "_dlt_loads"])
@@ -87,7 +87,7 @@ def test_a_view_in_place_of_dlts_own_table_reads_no_file_either(loaded: Box, tab
     try:
         said = str(show(loaded))
     except Exception as error:  # noqa: BLE001 - whatever it is that dlt makes of it
-        said = visit.told(error)
+        said = execute.error_line(error)
     assert SECRET not in said
 
 

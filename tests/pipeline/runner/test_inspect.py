@@ -1,4 +1,4 @@
-"""Visits of a source's container: a command that is run there, and what ``dltpod show`` is told."""
+"""What is executed in a source's container: a command, and the queries of ``dltpod show``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.inspect import visit
+from runner.inspect import execute
 from runner.supervise.job_input import Paths
 from tests.pipeline.runner.box import Box
 
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def become(*command: str, folder: Path) -> tuple[int, str, str]:
-    code = "import sys; from runner.inspect.visit import become; sys.exit(become(sys.argv[1:]))"
+    code = "import sys; from runner.inspect.execute import become; sys.exit(become(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *command],
         env={"PYTHONPATH": str(REPOSITORY), "PATH": f"/bin:/usr/bin:{folder}"},
@@ -65,5 +65,5 @@ def test_the_dataset_is_told_by_the_name_that_the_destination_gives_it(
     assert box.run(dataset_name="RawCamelDS").code == 0
     job = box.job(dataset_name="RawCamelDS")
     asked = {"table": None, "sql": None, **question}
-    answer = visit.show(job, Paths(str(box.root)), limit=10, **asked)
+    answer = execute.show(job, Paths(str(box.root)), limit=10, **asked)
     assert answer["dataset"] == "raw_camel_ds"

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from runner.contract import FailureKind
-from runner.supervise.exit_status import explain, oom_kills, settled
+from runner.supervise.exit_status import corrected, explain, oom_kills
 
 
 def test_a_kill_for_lack_of_memory_is_told_from_any_other() -> None:
@@ -39,12 +39,12 @@ def test_the_count_of_kills_is_read_from_either_version_of_control_groups(tmp_pa
 def test_what_a_library_calls_its_interruption_is_a_stop_where_the_run_was_told_to_stop() -> None:
     failure = {"kind": "load", "message": "Query interrupted", "hint": "", "transient": False}
     result = {"status": "failed", "exit_code": 1, "failure": failure}
-    stopped = settled(result, "load", "SIGTERM")
+    stopped = corrected(result, "load", "SIGTERM")
     assert (stopped["exit_code"], stopped["failure"]["kind"]) == (143, "cancelled")
-    assert settled(result, "load", "") == result
+    assert corrected(result, "load", "") == result
 
 
 def test_a_fault_of_its_own_stays_the_runs_although_it_was_told_to_stop() -> None:
     failure = {"kind": "extract", "message": "KeyError: 'id'", "hint": "", "transient": False}
     result = {"status": "failed", "exit_code": 1, "failure": failure}
-    assert settled(result, "extract", "the end of its input") == result
+    assert corrected(result, "extract", "the end of its input") == result

@@ -1,7 +1,7 @@
-"""``python -m runner.inspect.visit``: looks around in a container that ``runner.inspect.hold`` keeps.
+"""``python -m runner.inspect.execute``: runs in a container that ``runner.inspect.idle`` keeps open.
 
-``visit run COMMAND...`` runs a command as the source would find the process: variables, folder.
-``visit show JSON`` prints rows of the destination as JSON.
+``execute run COMMAND...`` runs a command with the variables and the folder that the source would find.
+``execute show JSON`` prints rows of the destination as JSON; its keys are the keyword arguments of ``show``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 from runner import contract
 from runner.explain import wording
 from runner.explain.classify import JobFailed
-from runner.inspect.hold import JOB_NAME
+from runner.inspect.idle import JOB_NAME
 from runner.supervise.job_input import Paths, environment_for, mounted_files
 from runner.supervise.masking import masker_of
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does what the first argument says; the exit code."""
+    """Does what the first argument says, ``run`` or ``show``; returns the exit code."""
     paths = Paths.current()
     job = contract.job_from(json.loads((paths.scratch / JOB_NAME).read_text(encoding="utf-8")))
     os.environ.update(environment_for(job, paths, os.environ))
@@ -36,19 +36,19 @@ def main(arguments: Sequence[str]) -> int:
         os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
         return become(arguments[1:])
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints is no data
+    os.dup2(2, 1)  # what a library prints must not stand among the JSON
     wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
     try:
         answer = show(job, paths, **json.loads(arguments[1]))
     except Exception as exc:  # noqa: BLE001 - the launcher tells people
-        answer = {"error": told(exc)}
+        answer = {"error": error_line(exc)}
     with output:
         json.dump(answer, output, ensure_ascii=False, default=_plain)
     return 0
 
 
 def become(command: Sequence[str]) -> int:
-    """Turns this process into the command; a shell's exit code (127, 126) where that can't be."""
+    """Replaces this process by the command; returns a shell's exit code (127, 126) where it can't be run."""
     try:
         os.execvp(command[0], list(command))
     except (FileNotFoundError, ValueError):  # ValueError is for a command without a name
@@ -63,10 +63,11 @@ def become(command: Sequence[str]) -> int:
 def show(
     job: contract.JobSpec, paths: Paths, *, table: str | None, sql: str | None, limit: int
 ) -> dict[str, typing.Any]:
-    """Rows of a table or of a query, else the tables: ``columns``, ``rows``, and ``tables`` with row counts.
+    """The first ``limit`` rows of a table or of a query; with neither, the tables with their row counts.
 
-    ``dataset`` is the destination's own name for it. A table that can't be counted has None, and
-    ``unreadable`` says why. Raises whatever dlt and the destination raise.
+    Returns ``columns``, ``rows`` and ``tables``, and once something was loaded ``dataset``, the destination's
+    own name for it. A table that isn't there is named in ``missing``, and ``tables`` has those that are.
+    Raises JobFailed for a database file that isn't one, else whatever dlt and the destination raise.
     """
     import dlt
 
@@ -74,47 +75,39 @@ def show(
     from runner.load.locks import file_lock
     from runner.load.progress import Steps
 
+    answer: dict[str, typing.Any] = {"columns": [], "rows": [], "tables": {}}
     steps = Steps(lambda event, fields: None)
-    try:
-        with file_lock(job.destination.lock, steps, reading=True), _opened(job.destination) as connection:
-            if connection is None and job.destination.type.rpartition(".")[2] == "duckdb":
-                return {"columns": [], "rows": [], "tables": {}}
-            pipeline = dlt.pipeline(
-                pipeline_name=job.pipeline_name,
-                pipelines_dir=str(paths.scratch / "show"),
-                destination=destination.build(job.destination, connection),
-                dataset_name=job.dataset_name,
-            )
-            pipeline.sync_destination()
-            if not pipeline.default_schema_name:
-                return {"columns": [], "rows": [], "tables": {}}
-            there = {"dataset": compat.dataset_of(pipeline)}
-            names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
-            with pipeline.sql_client() as client:
-                if connection is not None:
-                    client.execute_sql("SET lock_configuration = true")  # dlt has set what it needs
-                if sql is None and table is None:
-                    return {**there, "columns": [], "rows": [], **_counts(client, names)}
-                if sql is None:
-                    if table not in names:
-                        return {
-                            **there,
-                            "columns": [],
-                            "rows": [],
-                            "tables": dict.fromkeys(names, 0),
-                            "missing": table,
-                        }
-                    sql = f"SELECT * FROM {client.make_qualified_table_name(str(table))}"
-                with client.execute_query(sql) as cursor:
-                    columns = [str(column[0]) for column in cursor.description or ()]
-                    rows = cursor.fetchmany(limit) if columns else []
-                return {**there, "columns": columns, "rows": [list(row) for row in rows], "tables": {}}
-    finally:
-        steps.stop()
+    with file_lock(job.destination.lock, steps, reading=True), _connection(job.destination) as connection:
+        if connection is None and job.destination.type.rpartition(".")[2] == "duckdb":
+            return answer
+        pipeline = dlt.pipeline(
+            pipeline_name=job.pipeline_name,
+            pipelines_dir=str(paths.scratch / "show"),
+            destination=destination.build(job.destination, connection),
+            dataset_name=job.dataset_name,
+        )
+        pipeline.sync_destination()
+        if not pipeline.default_schema_name:
+            return answer
+        answer["dataset"] = compat.dataset_of(pipeline)
+        names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
+        with pipeline.sql_client() as client:
+            if connection is not None:
+                client.execute_sql("SET lock_configuration = true")  # dlt has set what it needs
+            if sql is None and table is None:
+                return {**answer, **_counts(client, names)}
+            if sql is None:
+                if table not in names:
+                    return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
+                sql = f"SELECT * FROM {client.make_qualified_table_name(str(table))}"
+            with client.execute_query(sql) as cursor:
+                columns = [str(column[0]) for column in cursor.description or ()]
+                rows = cursor.fetchmany(limit) if columns else []
+            return {**answer, "columns": columns, "rows": [list(row) for row in rows]}
 
 
 @contextlib.contextmanager
-def _opened(where: contract.Destination) -> Iterator[typing.Any]:
+def _connection(where: contract.Destination) -> Iterator[typing.Any]:
     """A connection to a DuckDB file that reads its database and nothing else; None where there is no file.
 
     Any source of the file may have left a view there, which would read files of this container.
@@ -128,14 +121,12 @@ def _opened(where: contract.Destination) -> Iterator[typing.Any]:
     import duckdb
 
     connection = duckdb.connect(where.file, read_only=True, config={"enable_external_access": "false"})
-    try:
+    with contextlib.closing(connection):
         yield connection
-    finally:
-        connection.close()
 
 
 def _counts(client: typing.Any, names: Sequence[str]) -> dict[str, typing.Any]:
-    """The rows of each table: ``tables``; why there is no number: ``unreadable``."""
+    """``tables``: the rows of each table, None where it can't be counted; ``unreadable``: why not."""
     counts: dict[str, int | None] = {}
     unreadable: dict[str, str] = {}
     for name in names:
@@ -143,12 +134,12 @@ def _counts(client: typing.Any, names: Sequence[str]) -> dict[str, typing.Any]:
         try:
             counts[name] = client.execute_sql(f"SELECT count(*) FROM {quoted}")[0][0]
         except Exception as exc:  # noqa: BLE001 - one that is no table any more hides no other
-            counts[name], unreadable[name] = None, told(exc)
+            counts[name], unreadable[name] = None, error_line(exc)
     return {"tables": counts, "unreadable": unreadable}
 
 
-def told(exc: Exception) -> str:
-    """An error of the destination in a line."""
+def error_line(exc: Exception) -> str:
+    """An error of the destination, on one line of at most 500 characters."""
     if isinstance(exc, JobFailed):
         return wording.one_line(exc.failure.message, 500)
     text = wording.one_line(f"{type(exc).__name__}: {exc}", 500)
