@@ -17,7 +17,6 @@ from typing import NoReturn
 
 import click
 
-from launcher.commands.common import with_log_shown
 from launcher.console import streams
 from launcher.errors import DltpodError, Exit, near_miss, without_credentials
 
@@ -86,7 +85,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 @click.option(
     "-f", "--file", metavar="PATH", help="sources.yml; else DLTPOD_FILE, else looked for from here upward."
 )
-@with_log_shown
+@streams.with_log_shown
 @click.option("--debug", is_flag=True, help="Show tracebacks (or DLTPOD_DEBUG=1).")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."

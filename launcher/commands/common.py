@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher import log
-from launcher.console.text import coloured
-from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.console.streams import with_log_shown
+from launcher.errors import ConfigurationError, DltpodError
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
@@ -38,29 +36,6 @@ def _remember_file(ctx: click.Context, _: click.Parameter, value: str | None) ->
 def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         os.environ["DLTPOD_DEBUG"] = "1"
-
-
-def _show_log(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    """``-v`` and DLTPOD_LOG: the launcher's own log on standard error, to the end of the command."""
-    level = os.environ.get("DLTPOD_LOG", "") or ("info" if value else "")
-    if level and not log.shown():
-        if level not in log.LEVELS:
-            raise ConfigurationError(
-                f"DLTPOD_LOG is '{level}'{near_miss(level, log.LEVELS)}", f"it takes {', '.join(log.LEVELS)}"
-            )
-        ctx.find_root().with_resource(log.opened(terminal=log.Terminal(level, coloured(sys.stderr))))
-
-
-def with_log_shown(command: F, *, hidden: bool = False) -> F:
-    """``-v``: the launcher's own log on standard error."""
-    return click.option(
-        "-v",
-        is_flag=True,
-        expose_value=False,
-        callback=_show_log,
-        hidden=hidden,
-        help="Show on standard error what dltpod does (or DLTPOD_LOG=info, DLTPOD_LOG=debug).",
-    )(command)
 
 
 def with_file(command: F) -> F:
@@ -147,6 +122,8 @@ def check_known(project: Project, names: Sequence[str], tags: Sequence[str] = ()
 @contextlib.contextmanager
 def logged(project: Project) -> Iterator[None]:
     """Inside, the launcher's own log is written in the project. That it can't be is said once, at the end."""
+    from launcher import log
+
     file = project.private / "logs" / "dltpod.jsonl"
     try:
         with log.opened(file) as kept:
