@@ -31,7 +31,6 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=pip,target=/dev/dltpod/pip \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     sh /dev/dltpod/assets/default.sh
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/dltpod PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
@@ -51,8 +50,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
-    --mount=type=secret,id=netrc_git,target=/dev/dltpod/netrc_git \
+    --mount=type=secret,id=git_logins,target=/dev/dltpod/git_logins \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     --mount=type=secret,id=uv_toml_closed,target=/dev/dltpod/uv_closed.toml \
     sh /dev/dltpod/assets/fetched.sh
@@ -76,7 +74,6 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     sh /dev/dltpod/assets/environment.sh
 
@@ -88,7 +85,6 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=cache,id=dltpod-uv,target=/dev/dltpod/cache \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    --mount=type=secret,id=netrc,target=/dev/dltpod/netrc \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     sh /dev/dltpod/assets/locked.sh --no-build
 

@@ -12,7 +12,6 @@ if [ -s /dev/dltpod/ca.pem ]; then
   export SSL_CERT_FILE=/dev/dltpod/ca.pem PIP_CERT=/dev/dltpod/ca.pem REQUESTS_CA_BUNDLE=/dev/dltpod/ca.pem \
     CURL_CA_BUNDLE=/dev/dltpod/ca.pem GIT_SSL_CAINFO=/dev/dltpod/ca.pem
 fi
-if [ -s /dev/dltpod/netrc ]; then export NETRC=/dev/dltpod/netrc; ln -s /dev/dltpod/netrc /dev/shm/.netrc; fi
 [ ! -s /dev/dltpod/uv.toml ] || export UV_CONFIG_FILE=/dev/dltpod/uv.toml
 
 # The cache that builds share is mounted in steps that run no foreign code. The others have one of their own.
@@ -34,17 +33,22 @@ fixed_times() {
   find "$@" -xdev -cnewer /dev/dltpod-started -newermt "@$epoch" -exec touch -h -d "@$epoch" {} +
 }
 
-# take_wheels FILE...: what the step `built` made, in place of each @@N@@. A path of its content's own, so that uv
-# takes no other build's wheel for it. The step ran foreign code: only plain files count, and what it didn't make
-# is left out.
-take_wheels() {
+# made_wheels: the wheels that the step `built` made, by path. It ran foreign code: only plain files count, and only
+# those whose name is a wheel's, for a name goes into lines of a file and a command of sed, which can run programs.
+made_wheels() {
   for wheel in /dev/dltpod/wheels/wheels/*/*.whl; do
-    folder=$(dirname "$wheel")
-    [ -f "$wheel" ] && [ ! -L "$wheel" ] && [ ! -L "$folder" ] || continue
-    number=$(basename "$folder")
-    # A name goes into a command of sed, which can run programs.
-    case $number in *[!0-9]*) continue ;; esac
-    case $(basename "$wheel") in *[!A-Za-z0-9._+!-]*) continue ;; esac
+    [ -f "$wheel" ] && [ ! -L "$wheel" ] && [ ! -L "${wheel%/*}" ] || continue
+    case ${wheel#/dev/dltpod/wheels/wheels/} in *[!A-Za-z0-9._+!/-]*) continue ;; esac
+    case $(basename "${wheel%/*}") in *[!0-9]*) continue ;; esac
+    echo "$wheel"
+  done
+}
+
+# take_wheels FILE...: these wheels in place of each @@N@@. A path of its content's own, so that uv takes no other
+# build's wheel for it. What was not made is left out.
+take_wheels() {
+  for wheel in $(made_wheels); do
+    number=$(basename "${wheel%/*}")
     place=$given/wheels/$(sha256sum <"$wheel" | cut -c1-32)
     mkdir -p "$place"
     cp "$wheel" "$place/"

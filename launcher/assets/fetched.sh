@@ -5,8 +5,12 @@ set -eu
 . /dev/dltpod/assets/common.sh
 mkdir -p /opt/dltpod/sources
 export GIT_TERMINAL_PROMPT=0
-mkdir "$TMPDIR/home"
-[ ! -s /dev/dltpod/netrc_git ] || ln -s /dev/dltpod/netrc_git "$TMPDIR/home/.netrc"
+
+# What a clone may log in with: its own login, in memory, and only while the repository itself is fetched.
+login=/dev/shm/login
+fetch() {
+  git -c credential.helper="store --file $login" fetch -q "$@"
+}
 
 # known_to_closed LINES: ends the step where an index that asks for a password has the package of an sdist. A hash
 # needs no such look, nor has a path or an address any other place.
@@ -37,20 +41,27 @@ lacking() {
 
 for file in "$given"/build/*/git; do
   [ -s "$file" ] || continue
-  place=/opt/dltpod/sources/$(basename "$(dirname "$file")")
+  number=$(basename "$(dirname "$file")")
+  place=/opt/dltpod/sources/$number
   { read -r address; read -r ref; } <"$file"
   git init -q "$place"
   cd "$place"
   git remote add origin "$address"
+  [ ! -s /dev/dltpod/git_logins ] || sed -n "s/^$number //p" /dev/dltpod/git_logins >"$login"
   {
-    export HOME="$TMPDIR/home"
-    if git fetch -q origin "$ref"; then
+    if fetch origin "$ref"; then
       git checkout -q --detach FETCH_HEAD
     else
       # Not every server gives a commit by its number: it is on one of the branches, or nowhere.
-      git fetch -q --tags origin '+refs/heads/*:refs/remotes/origin/*' && git checkout -q --detach "$ref"
-    fi && git submodule -q update --init --recursive
+      fetch --tags origin '+refs/heads/*:refs/remotes/origin/*' && git checkout -q --detach "$ref"
+    fi
   } 2>"$TMPDIR/git" || { echo "Git operation failed" >&2; cat "$TMPDIR/git" >&2; exit 1; }
+  rm -f "$login"
+  git submodule -q update --init --recursive 2>"$TMPDIR/git" || {
+    echo "DLTPOD-ERROR a submodule of $address could not be fetched: $(grep -m 1 -E '^(fatal|error): ' "$TMPDIR/git")" \
+      "| a repository's submodules are fetched without the logins of ~/.netrc: they have to be public" >&2
+    exit 1
+  }
   git rev-parse HEAD >"$place.commit"
 done
 

@@ -14,8 +14,8 @@ from typing import TypeVar
 from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
 from launcher.errors import BuildError, Exit, without_credentials
-from launcher.images import build_errors, buildkit, cache, contexts, scratch, tags, wheels
-from launcher.images.build_settings import BuildSettings, git_credentials, read
+from launcher.images import build_errors, buildkit, cache, contexts, logins, scratch, tags, wheels
+from launcher.images.build_settings import BuildSettings, read
 from launcher.images.options import ImageOptions
 from launcher.untrusted import answers, files
 
@@ -105,7 +105,7 @@ class Builder:
                 dockerfile=contexts.dockerfile(),
                 folder=installed,
                 arguments=_stages(environment, default, made),
-                secrets=git_credentials(self._options.environ, made),
+                secrets=logins.of_clones(environment.requirements, made, self._options.environ),
                 refresh=self._options.upgrade,
             )
             self._build(steps, environment)
@@ -154,7 +154,7 @@ class Builder:
                     folder=folder,
                     # What an index has changes, and a branch moves.
                     arguments={**_stages(environment, default, made), "MOMENT": str(time.time_ns())},
-                    secrets=git_credentials(self._options.environ, made),
+                    secrets=logins.of_clones(environment.requirements, made, self._options.environ),
                 ),
                 environment,
             )

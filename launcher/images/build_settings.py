@@ -6,26 +6,23 @@ Sources: pip's user guide, 'Configuration'; uv's reference, 'Environment variabl
 from __future__ import annotations
 
 import configparser
-import netrc
 import os
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.errors import without_credentials
 from launcher.host.rights import as_caller
-from launcher.images import uv_config
+from launcher.images import logins, uv_config
 from launcher.images.buildkit import Secret
-from launcher.images.wheels import Plan
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 _UV_NAMES = re.compile(
     r"^UV_(INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|KEYRING_PROVIDER|INSECURE_HOST|NATIVE_TLS"
     r"|SYSTEM_CERTS|HTTP_TIMEOUT|HTTP_RETRIES|CONCURRENT_DOWNLOADS|EXCLUDE_NEWER|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))$"
 )
-_HOST = re.compile(r"\w://(?:[^\s/?#@]*@)?([\w.-]+)")
 _PIP_TO_UV = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -46,7 +43,7 @@ class BuildSettings:
 
 @as_caller()
 def read(environ: Mapping[str, str]) -> BuildSettings:
-    """Gather pip's and uv's settings, ~/.netrc and the CA bundle, from ``environ`` and the usual files."""
+    """pip's and uv's settings, logins of ~/.netrc, the CA bundle: from ``environ`` and the usual files."""
     home = Path(environ.get("HOME") or "/nonexistent")
     pip = _pip(environ, home)
     values = {
@@ -72,17 +69,18 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
     uv_toml = Path(environ.get("UV_CONFIG_FILE") or home / ".config/uv/uv.toml")
     own = uv_toml.read_text(encoding="utf-8", errors="replace") if _readable(uv_toml) else ""
     table = uv_config.read(own)
-    indexes = uv_config.merged(table or {}, values)
-    told = " ".join([*values.values(), own])
-    entries = _netrc(environ, set(_HOST.findall(told)))
-    guarded = set(re.findall(r"^machine (\S+)$", entries, re.MULTILINE))
-    open_ones = uv_config.only(indexes, lambda address: is_open(address, guarded))
-    closed = uv_config.only(indexes, lambda address: bool(address) and not is_open(address, guarded))
+    known = logins.read(environ)
+    indexes = uv_config.addressed(
+        uv_config.merged(table or {}, values), lambda address: logins.into(address, known)
+    )
+    open_ones = uv_config.only(indexes, is_open)
+    closed = uv_config.only(indexes, lambda address: bool(address) and not is_open(address))
     closed.pop("no-index", None)
     plain = {name: value for name, value in values.items() if not uv_config.IN_FILE.fullmatch(name)}
     bundle = ca_bundle(environ)
+    trusted = {"PIP_TRUSTED_HOST": values["UV_INSECURE_HOST"]} if "UV_INSECURE_HOST" in values else {}
     texts = {
-        "pip": _assignments(_for_pip(values)),
+        "pip": _assignments({**uv_config.for_pip(indexes), **trusted}),
         "settings": _assignments({**plain, **({"DLTPOD_CLOSED": "1"} if closed else {})}),
         "settings_open": _assignments(
             {name: value for name, value in plain.items() if name != "UV_KEYRING_PROVIDER"}
@@ -90,7 +88,6 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
         "uv_toml": uv_config.text(indexes) if table is not None else own,
         "uv_toml_open": uv_config.text(open_ones),
         "uv_toml_closed": uv_config.text(uv_config.alone(closed)) if closed else "",
-        "netrc": entries,
     }
     secrets = [Secret(name, value=text) for name, text in texts.items() if text]
     if bundle is not None:
@@ -98,57 +95,9 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
     return BuildSettings(tuple(secrets), tuple(notes), closed=bool(closed))
 
 
-def _for_pip(values: Mapping[str, str]) -> dict[str, str]:
-    """What the pip of the first step reads: uv's own first index, by pip's name."""
-    found = {
-        "PIP_INDEX_URL": values.get("UV_DEFAULT_INDEX") or values.get("UV_INDEX_URL"),
-        "PIP_EXTRA_INDEX_URL": values.get("UV_INDEX"),
-        "PIP_TRUSTED_HOST": values.get("UV_INSECURE_HOST"),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def git_credentials(environ: Mapping[str, str], made: Plan) -> tuple[Secret, ...]:
-    """The entries of ``~/.netrc`` for the hosts that git requirements are cloned from."""
-    hosts = {host for item in made.builds if item.git for host in _HOST.findall(item.git.address)}
-    entries = _netrc(environ, hosts)
-    return (Secret("netrc_git", value=entries),) if entries else ()
-
-
-def is_open(address: str, guarded: Collection[str]) -> bool:
-    """Whether an index asks for no credentials, as far as the settings tell: a step without any may see it.
-
-    ``guarded``: hosts with an entry in ``~/.netrc``.
-    """
-    hosts = set(_HOST.findall(address))
-    return bool(address) and without_credentials(address) == address and not hosts & set(guarded)
-
-
-@as_caller()
-def _netrc(environ: Mapping[str, str], hosts: Collection[str]) -> str:
-    """The entries for these hosts alone, as a netrc file; a file that can't be read has none."""
-    file = Path(environ.get("NETRC") or Path(environ.get("HOME") or "/nonexistent") / ".netrc")
-    if not hosts or not _readable(file):
-        return ""
-    try:
-        known = netrc.netrc(str(file)).hosts
-    except (netrc.NetrcParseError, OSError, UnicodeDecodeError):
-        return ""
-    lines = []
-    for host in sorted(set(hosts) & set(known)):
-        login, account, password = known[host]
-        lines.append(f"machine {host}")
-        for name, value in (("login", login), ("account", account), ("password", password)):
-            if value:
-                lines.append(f"  {name} {_quoted(value)}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _quoted(text: str) -> str:
-    if re.fullmatch(r"[^\s\"\\\\]+", text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def is_open(address: str) -> bool:
+    """Whether an index asks for no credentials, by its address: a step that has none may see it."""
+    return bool(address) and without_credentials(address) == address
 
 
 def _assignments(values: Mapping[str, str]) -> str:

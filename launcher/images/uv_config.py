@@ -38,9 +38,10 @@ def read(text: str) -> Table | None:
     if not all(isinstance(part, dict) for part in parts):
         return None
     lists = [part.get(key, []) for part in parts for key in (*_LISTS, "index")]
-    indexes = table.get("index", [])
     fit = all(isinstance(item, list) for item in lists) and all(
-        isinstance(item, dict) and isinstance(item.get("url"), str) for item in indexes
+        isinstance(item, dict) and isinstance(item.get("url"), str)
+        for part in parts
+        for item in part.get("index", [])
     )
     return table if fit else None
 
@@ -100,6 +101,36 @@ def alone(table: Mapping[str, Any]) -> Table:
     return {**made, "index": items} if items else {**made, "no-index": True}
 
 
+def addressed(table: Mapping[str, Any], change: Callable[[str], str]) -> Table:
+    """``table`` with each address of an index as ``change`` makes it."""
+    made = {**table}
+    if "index" in table:
+        made["index"] = [{**item, "url": change(item["url"])} for item in table["index"]]
+    if "index-url" in table:
+        made["index-url"] = change(str(table["index-url"]))
+    for key in _LISTS:
+        if key in table:
+            made[key] = [change(str(address)) for address in table[key]]
+    return {**made, "pip": addressed(table["pip"], change)} if "pip" in table else made
+
+
+def for_pip(table: Mapping[str, Any]) -> dict[str, str]:
+    """The addresses as pip's variables, for the step that has no uv yet."""
+    part = {**table, **table.get("pip", {})}
+    indexes = [item for item in table.get("index", ()) if not item.get("explicit")]
+    first = next((item["url"] for item in indexes if item.get("default")), part.get("index-url"))
+    more = [item["url"] for item in indexes if not item.get("default")] + part.get("extra-index-url", [])
+    found = {"PIP_INDEX_URL": first, "PIP_EXTRA_INDEX_URL": " ".join(more)}
+    return {name: value for name, value in found.items() if value}
+
+
+def with_login(address: str, user: str, password: str) -> str:
+    """The address with this user and password before its host, in place of what stands there."""
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{host}"))
+
+
 def text(table: Mapping[str, Any]) -> str:
     """The file's text; nothing of an empty one."""
     return tomli_w.dumps(table)
@@ -118,6 +149,4 @@ def _address(index: Mapping[str, Any], values: Mapping[str, str]) -> str:
     user, password = values.get(f"{prefix}_USERNAME", ""), values.get(f"{prefix}_PASSWORD", "")
     if not index.get("name") or not (user or password):
         return address
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{host}"))
+    return with_login(address, user, password)

@@ -44,6 +44,8 @@ class Server:
     private: dict[str, bytes] = field(default_factory=dict)
     open: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    """What of it was asked for with a user and a password, whatever they were."""
     foreign: dict[str, bytes] = field(default_factory=dict)
     """Files that are found by the end of any address that is neither index's."""
 
@@ -63,7 +65,7 @@ class Server:
             return self.foreign.get(path.partition("?")[0].rpartition("/")[2])
         page = re.fullmatch(r"simple/([a-z0-9-]+)/", rest)
         if page is None:
-            return files.get(rest)
+            return files.get(rest.partition("?")[0])
         names = [name for name in files if name.startswith(page[1] + "-")]
         return "".join(f'<a href="/{side}/{name}">{name}</a>' for name in names).encode() or None
 
@@ -77,6 +79,8 @@ def serving(client: docker.DockerClient) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             here.asked.append(self.path)
+            if self.headers.get("Authorization"):
+                here.shown.append(self.path)
             path = re.sub(r"^http://[^/]+", "", self.path)  # as a proxy is asked
             if path.startswith("/private/") and self.headers.get("Authorization") != expected:
                 self.send_response(401)

@@ -21,6 +21,7 @@ def index(workshop: Workshop) -> Iterator[str]:
         server.private[f"{workshop.mark}-1.0-py3-none-any.whl"] = wheel(
             workshop.mark, **{workshop.mark: "VALUE = 'from the private index'\n"}
         )
+        server.open[f"open{workshop.mark}-1.0-py3-none-any.whl"] = wheel(f"open{workshop.mark}")
         yield server.private_index
 
 
@@ -112,14 +113,19 @@ def test_what_builds_a_package_sees_no_credentials_and_reaches_no_other_image(
     (folder / "setup.py").write_text(SETUP.replace("{name}", evil))
     host = index.split("@")[1].partition(":")[0]
     (tmp_path / "netrc").write_text(f"machine {host} login a password hunter2-of-netrc\n")
-    environ = {**workshop.environ, "UV_INDEX": index, "NETRC": str(tmp_path / "netrc")}
+    # The address of the second holds a token, as its user says.
+    token = "http://token@" + index.replace("/private/", "/open/").partition("@")[2]
+    environ = {**workshop.environ, "UV_INDEX": f"{index} {token}", "NETRC": str(tmp_path / "netrc")}
     # It is built beside a package of the private index, whose password only the step that downloads has.
-    source = workshop.source(requirements=(f"./packages/{evil}", workshop.mark, "docopt==0.6.2"))
+    source = workshop.source(
+        requirements=(f"./packages/{evil}", workshop.mark, f"open{workshop.mark}", "docopt==0.6.2")
+    )
     image = workshop.images(source, environ=environ).ensure(workshop.describe(source))
     assert image.packages["docopt"] == "0.6.2"
     seen = workshop.run(image.reference, f"import {evil}; print({evil}.SEEN)")
     assert "/dev/dltpod/assets/built.sh" in seen
     assert "hunter2" not in seen
+    assert "/open/simple" not in seen
     ran = f"import pathlib; print(pathlib.Path('/RAN-BY-{evil}').exists())"
     assert workshop.run(image.reference, ran) == "False"
     other = workshop.source("two", requirements=(workshop.mark, "six==1.16.0"))

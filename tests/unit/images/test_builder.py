@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from launcher.environment.requirement import Requirement
 from launcher.errors import EngineError
-from launcher.images import build_settings, wheels
+from launcher.images import build_settings, logins, wheels
 from launcher.images.buildkit import find_cli
 
 if sys.version_info >= (3, 11):
@@ -171,26 +172,58 @@ def test_certificates_are_a_file_that_only_a_step_sees(tmp_path: Path) -> None:
 
 
 NETRC = """\
-machine index.example.org login ada password hunter2
+machine index.example.org login ada password hunter2/@
 machine git.example.org login bot password s3cr3t
 machine mail.example.org login ada password unrelated
 default login anybody password anything
 """
 
 
-def test_of_the_netrc_a_step_sees_the_entries_of_the_configured_indexes_and_no_others(tmp_path: Path) -> None:
+def test_a_login_of_the_netrc_is_written_into_the_indexs_own_address_and_a_step_sees_no_netrc(
+    tmp_path: Path,
+) -> None:
     (tmp_path / ".netrc").write_text(NETRC)
-    environ = {"HOME": str(tmp_path), "UV_INDEX": "https://index.example.org/simple"}
-    assert given(environ)["netrc"] == "machine index.example.org\n  login ada\n  password hunter2\n"
+    environ = {
+        "HOME": str(tmp_path),
+        "UV_INDEX": "https://index.example.org:8443/simple https://eve@index.example.org/x https://o.example.org",
+        "UV_EXTRA_INDEX_URL": "http://ada@INDEX.example.org/more https://ada:own@index.example.org/y",
+    }
+    ada = "ada:hunter2%2F%40"
+    assert uv_toml(environ) == {
+        "index": [
+            {"url": f"https://{ada}@index.example.org:8443/simple"},
+            {"url": "https://eve@index.example.org/x"},
+            {"url": "https://o.example.org"},
+        ],
+        "pip": {
+            "extra-index-url": [f"http://{ada}@INDEX.example.org/more", "https://ada:own@index.example.org/y"]
+        },
+    }
+    assert uv_toml(environ, "uv_toml_open") == {"index": [{"url": "https://o.example.org"}]}
+    assert not any("machine" in text or "unrelated" in text for text in given(environ).values())
     assert build_settings.read({"HOME": str(tmp_path)}).secrets == ()
 
 
-def test_the_step_that_clones_sees_the_entry_of_the_repositorys_host_alone(tmp_path: Path) -> None:
+def git_logins(home: Path, *requirements: Requirement) -> str:
+    """What the step that clones is given for these requirements."""
+    made = wheels.plan([item.text for item in requirements])
+    return "".join(item.value or "" for item in logins.of_clones(requirements, made, {"HOME": str(home)}))
+
+
+def test_a_clone_has_the_login_of_its_scheme_host_and_port_where_the_owner_named_the_repository(
+    tmp_path: Path,
+) -> None:
     (tmp_path / ".netrc").write_text(NETRC)
-    made = wheels.plan(["erp @ git+https://git.example.org/acme/erp@main"])
-    (entries,) = build_settings.git_credentials({"HOME": str(tmp_path)}, made)
-    assert entries.value == "machine git.example.org\n  login bot\n  password s3cr3t\n"
-    assert build_settings.git_credentials({"HOME": str(tmp_path)}, wheels.plan(["six"])) == ()
+    place = "sources.yml:1"
+    owners = (
+        Requirement("six", place),
+        Requirement("git+https://open.example.org/acme/erp@v1", place),
+        Requirement("erp @ git+https://git.example.org:8443/acme/erp@main", place),
+        Requirement("git+ssh://git@git.example.org/acme/erp", place),
+    )
+    foreign = Requirement("git+https://git.example.org/acme/secret", "custom_sources/x", within=tmp_path)
+    assert git_logins(tmp_path, *owners, foreign) == "1 https://bot:s3cr3t@git.example.org:8443\n"
+    assert git_logins(tmp_path, foreign, *owners[:2]) == ""
 
 
 def test_the_step_that_runs_foreign_code_gets_no_index_that_asks_for_credentials(tmp_path: Path) -> None:
