@@ -7,8 +7,7 @@ take_wheels requirements.txt
 
 out=/opt/dltpod/lock
 mkdir -p "$out"
-for wheel in /dev/dltpod/wheels/wheels/*/*.whl; do
-  [ -f "$wheel" ] && [ ! -L "$wheel" ] || continue
+for wheel in $(made_wheels); do
   folder=$(dirname "$wheel")
   echo "$(basename "$folder") $(basename "$wheel") $(grep -xsE '[0-9a-f]{40,64}' "$folder/commit" || true)"
 done >"$out/wheels.txt"

@@ -15,10 +15,15 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from launcher.environment import local_packages, requirement_files
+from launcher.errors import BuildError
 
 REFUSED = re.compile(r"Wheels are required for `([^`]+)` because building from source is disabled")
 """What uv says of a package that an index has no wheel of."""
 _NAMED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*(?:\[[^\]]*\])?)\s*@\s*(?P<address>\S.*)$")
+
+_BUILT = re.compile(
+    r"(?P<number>\d+) (?P<wheel>[A-Za-z0-9._+!-]+\.whl) (?P<commit>[0-9a-f]{40}|[0-9a-f]{64}|)", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -152,11 +157,17 @@ def lock_of(resolved: str, built: str, builds: Sequence[ToBuild]) -> str:
     """The lock's lines: a wheel that was built stands there as what it was built of.
 
     ``built`` has a line for each wheel: its number, its file, and the commit of one that was cloned.
+    Raises BuildError where another line stands there: build code can write to it.
     """
     told = {}
     for line in built.splitlines():
-        number, wheel, *commit = line.split()
-        told[number] = (wheel, commit[0] if commit else "")
+        found = _BUILT.fullmatch(line)
+        if found is None:
+            raise BuildError(
+                "the list of the wheels that were built for the lock is damaged",
+                "a package that it builds writes there",
+            )
+        told[found["number"]] = (found["wheel"], found["commit"] or "")
     texts = {}
     for item in builds:
         made, commit_of = told.get(str(item.number), ("", ""))

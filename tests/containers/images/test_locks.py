@@ -94,6 +94,27 @@ def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop
     assert not (tmp_path / "it-ran-here").exists()
 
 
+def test_a_file_of_another_name_among_the_wheels_that_were_built_is_left_out_of_a_lock(
+    workshop: Workshop,
+) -> None:
+    odd = ["other-1.0-py3 none-any.whl", "other-1.0-py3\\nnone-any.whl", "other;-1.0-py3-none-any.whl"]
+    text = (
+        "import pathlib\nfrom setuptools import setup\n"
+        "out = pathlib.Path('/opt/dltpod/wheels/0')\nout.mkdir(parents=True, exist_ok=True)\n"
+        + "".join(f"(out / '{name}').write_text('x')\n" for name in odd)
+        + f"setup(name={workshop.mark!r}, version='1.0', py_modules=[{workshop.mark!r}])\n"
+    )
+    workshop.package()
+    (workshop.root / "packages" / workshop.mark / "setup.py").write_text(text)
+    source = workshop.source(requirements=(f"./packages/{workshop.mark}",))
+    (written,) = lock.lock(
+        workshop.project(source), [source], environ=workshop.environ, client=lambda: workshop.client
+    )
+    assert written.error is None
+    assert f"./packages/{workshop.mark}\n" in written.path.read_text()
+    assert "other" not in written.path.read_text()
+
+
 def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Workshop) -> None:
     source = workshop.source(requirements=("six<1.16", "six>1.16"))
     (failed,) = lock.lock(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.errors import BuildError
 from launcher.images.wheels import Git, lock_of, of_lock, plan
 
 
@@ -82,3 +83,12 @@ six==1.17.0 \\
         f"./packages/erp[pdf]\nerp2[x] @ git+https://example.org/erp@{'ab' * 20}\n"
         "six==1.17.0 \\\n    --hash=sha256:bb\n"
     )
+
+
+@pytest.mark.parametrize(
+    "line", ["0", "0 erp 1.0-py3-none-any.whl ", "erp-1.0-py3-none-any.whl ", "0 ../erp.whl ", "0 a.whl main"]
+)
+def test_a_list_of_wheels_that_build_code_wrote_is_an_error_in_words(line: str) -> None:
+    made = plan(["./packages/erp"])
+    with pytest.raises(BuildError, match="the list of the wheels that were built for the lock is damaged"):
+        lock_of("six==1.17.0\n", f"{line}\n", made.builds)
