@@ -21,6 +21,9 @@ from launcher.console import streams
 from launcher.errors import DltpodError, Exit, near_miss, without_credentials
 
 COMMANDS = {
+    "init": ("launcher.commands.init", "Make a project in this folder, with its first source."),
+    "new": ("launcher.commands.new", "Add a source to sources.yml, with the files that it needs."),
+    "sources": ("launcher.commands.sources", "What a source can be made of."),
     "sync": ("launcher.commands.sync", "Run sources and load their rows."),
     "check": ("launcher.commands.check", "Verdicts on sources, without running them."),
     "list": ("launcher.commands.list", "The sources of sources.yml."),

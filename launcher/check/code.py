@@ -67,7 +67,8 @@ def _offers(names: code.Names) -> str:
     return f"It has: {', '.join(found[:10])}" if found else ""
 
 
-def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+def decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """The last part of each decorator's name, the outermost first."""
     found = []
     for decorator in node.decorator_list:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -76,19 +77,19 @@ def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 
 
 def _dlt_decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(name in _KNOWN_DECORATORS for name in _decorators(node))
+    return any(name in _KNOWN_DECORATORS for name in decorators(node))
 
 
 def signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
     """The function's parameters; None where a decorator may have changed them."""
-    decorators = _decorators(node)
-    if any(name not in _KNOWN_DECORATORS for name in decorators):
+    decorated = decorators(node)
+    if any(name not in _KNOWN_DECORATORS for name in decorated):
         return None
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     both = list(zip(positional, [*defaults, *arguments.defaults], strict=True))
-    if "transformer" in decorators:
+    if "transformer" in decorated:
         both = both[1:]  # the item, which comes from the resource that it is bound to
     by_position = {argument.arg for argument in arguments.posonlyargs}
     both = [pair for pair in both if pair[0].arg not in by_position]

@@ -35,7 +35,7 @@ def find_file(start: Path, given: str | None, environ: Mapping[str, str]) -> Pat
     for place in (folder, *folder.parents):
         if (place / NAME).is_file():
             return place / NAME
-    hint = "Write one (`dltpod schema` tells editors how), or give its place: --file PATH"
+    hint = "`dltpod init` makes one; or give its place: --file PATH"
     if (folder / FOLDER / NAME).is_file():
         hint = f"This is a Dango project: --file {FOLDER}/{NAME}"
     elif (folder / "sources.yaml").is_file():

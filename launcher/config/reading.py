@@ -30,14 +30,15 @@ _FREE_FORM = (
 )
 
 
-def load(file: Path, environ: Mapping[str, str] | None = None) -> Project:
+def load(file: Path, environ: Mapping[str, str] | None = None, *, text: str | None = None) -> Project:
     """The project of a ``sources.yml``, with ``defaults`` merged in.
 
-    ``environ`` (default: this process') may configure named destinations. Raises ConfigurationError whose
+    ``environ`` (default: this process') may configure named destinations. ``text`` is what the file is going
+    to hold; default: what it holds. Raises ConfigurationError whose
     message holds every fault, one a line: ``file:line: path: what was wrong and what is legal``.
     """
     file = Path(os.path.abspath(file))  # noqa: PTH100 - links are the user's own names for things
-    document = Document(file, read_text(file))
+    document = Document(file, read_text(file) if text is None else text)
     reader = _Reader(document, root_of(file), os.environ if environ is None else environ)
     project = reader.read()
     if project is None:

@@ -32,7 +32,7 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
     lines += ["", *_facts(record)]
     if record.dataset and record.limit is None and IN_CLAIM not in record.location:
         given = f"--file {file} " if file else ""
-        lines.append(f"    look at  {_dltpod()} show {given}{record.source}")
+        lines.append(f"    look at  {dltpod()} show {given}{record.source}")
     lines += [f"    note     {note}" for note in record.notes]
     return "\n".join(lines)
 
@@ -50,7 +50,7 @@ def failure(record: RunRecord) -> str:
         head, *more = record.hint.strip().splitlines()
         lines += [f"  hint: {head}", *(f"    {line}" for line in more)]
     if record.log_file and record.failure_kind != FailureKind.ALREADY_RUNNING:
-        lines.append(f"  log:  {_dltpod()} logs {record.source}  ({kind.replace('_', ' ')})")
+        lines.append(f"  log:  {dltpod()} logs {record.source}  ({kind.replace('_', ' ')})")
     return "\n".join(lines)
 
 
@@ -104,7 +104,7 @@ def _facts(record: RunRecord) -> list[str]:
     return lines
 
 
-def _dltpod() -> str:
+def dltpod() -> str:
     """How this dltpod was called, so that a line can be pasted."""
     import shutil
     from pathlib import Path

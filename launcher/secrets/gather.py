@@ -50,13 +50,15 @@ def slice_for(
 ) -> Slice:
     """The slice of one job. ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
 
-    Raises ConfigurationError: variables without a value (all at once), a file that can't be read,
-    a destination file outside ``data/``, connection strings that no program can read.
+    Raises ConfigurationError: variables without a value (all at once), secrets of the entry's own section
+    that are empty, a file that can't be read, a destination file outside ``data/``, connection strings that
+    no program can read.
     """
     arguments = _arguments(source, overrides)
     values = {**_values(project, source, environ, arguments, overrides), **arguments.literals}
     scope = scope_of(project, source)
     secrets, config = _selected(project, scope, environ)
+    _refuse_empty(project, source, secrets)
     names = sorted({*slices.dotted_keys(secrets), *slices.dotted_keys(config)})
     doubts = _addresses(
         project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
@@ -191,6 +193,22 @@ def _values(
     for name in asked:
         slices.require_text(name, environ[name])
     return {name: environ[name] for name in asked}
+
+
+def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
+    """Raises ConfigurationError for secrets that are still to be filled in."""
+    own = secrets.get("sources", {}).get(source.name)
+    texts = literals.strings(own, f"sources.{source.name}") if isinstance(own, Mapping) else ()
+    empty = [path for path, text in texts if not text.strip()]
+    if empty:
+        sections: dict[str, list[str]] = {}
+        for section, _, key in (path.rpartition(".") for path in empty):
+            sections.setdefault(section, []).append(key)
+        told = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
+        raise ConfigurationError(
+            f"{_line(project, source)}: {source.name}: {told} {'is' if len(empty) == 1 else 'are'} empty.",
+            f"Give a value in {shown_path(project.root / SECRETS)}, or take the line out.",
+        )
 
 
 def _settings(table: Table, environ: Mapping[str, str]) -> dict[str, str]:

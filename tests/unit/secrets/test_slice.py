@@ -183,11 +183,10 @@ def test_the_sections_that_the_code_names_are_native_places(
 KEYS = st.sampled_from(
     ["sources", "acme", "api", "nightly", "destination", "postgres", "credentials", "x", "runtime", "orders"]
 )
+FILLED = st.text(min_size=1, max_size=4).filter(str.strip)
+"""An empty secret of the entry's own is refused (test_empty.py)."""
 TABLES: st.SearchStrategy[Any] = st.recursive(
-    st.text(max_size=4)
-    | st.integers(-9, 9)
-    | st.booleans()
-    | st.lists(st.dictionaries(KEYS, st.text(max_size=3))),
+    FILLED | st.integers(-9, 9) | st.booleans() | st.lists(st.dictionaries(KEYS, FILLED)),
     lambda inner: st.dictionaries(KEYS, inner, max_size=4),
 )
 

@@ -1,0 +1,33 @@
+"""``dltpod init``: a project in a bare folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from launcher.commands.new import finish, kind_of
+
+NAMES = {"python": "example", "rest_api": "api", "sql_database": "database", "filesystem": "files"}
+"""What the first source is called, by its kind, where nobody names it."""
+
+
+@click.command("init")
+@click.argument("kind", default="python")
+@click.option("--name", metavar="NAME", help="What the first source is called.")
+@click.pass_context
+def command(ctx: click.Context, kind: str, name: str | None) -> None:
+    """Make a project in this folder: sources.yml with a first source, .dlt/secrets.toml, .gitignore.
+
+    KIND is python (the default), rest_api, sql_database, filesystem, or one of dlt's verified sources.
+    Nothing that is there is overwritten.
+    """
+    from launcher.config.models import VerifiedSources
+    from launcher.environment.values import DEFAULT_PYTHON
+    from launcher.host import rights
+    from launcher.start import plan
+
+    root = Path.cwd()
+    ctx.find_root().with_resource(rights.rights(root))
+    name = name or NAMES.get(kind, kind)
+    finish(ctx, plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)), root)

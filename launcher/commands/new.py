@@ -1,0 +1,95 @@
+"""``dltpod new``: a further source."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.commands.common import given_file, load_project, with_file
+from launcher.errors import ConfigurationError, DltpodError, near_miss
+
+if TYPE_CHECKING:
+    from launcher.config.models import VerifiedSources
+    from launcher.start.kinds import Kind
+    from launcher.start.plan import Plan
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--from",
+    "kind",
+    metavar="KIND",
+    help="python, rest_api, sql_database, filesystem, or one of dlt's verified sources.",
+)
+@with_file
+@click.pass_context
+def command(ctx: click.Context, name: str, kind: str | None) -> None:
+    """Add a source to sources.yml, with its secrets' names and the files that it needs.
+
+    Nothing that is there is overwritten. `dltpod sources` lists what can follow --from.
+    """
+    from launcher.environment.values import DEFAULT_PYTHON
+    from launcher.start import plan
+
+    if kind is None:
+        raise ConfigurationError(
+            "--from says what the source is made of: python, rest_api, sql_database, filesystem, or the name "
+            "of one of dlt's verified sources",
+            f"dltpod new {name} --from python",
+        )
+    project = load_project(ctx)
+    made = kind_of(kind, name, project.verified_sources, project.root, DEFAULT_PYTHON)
+    finish(ctx, plan.another(project, name, made), project.root)
+
+
+def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python: str) -> Kind:
+    """What a source of that kind is made of. Raises ConfigurationError: there is none."""
+    from launcher.environment.verified_sources import Repository
+    from launcher.start import kinds, verified
+
+    if kind in kinds.KINDS:
+        return kinds.make(kind, name)
+    repository = Repository(
+        settings, root=root, environ=os.environ, say=lambda text: click.echo(text, err=True)
+    )
+    try:
+        names = set(repository.names())
+    except DltpodError as error:
+        raise ConfigurationError(
+            f"'{kind}' is not {', '.join(kinds.KINDS)}{near_miss(kind, kinds.KINDS)}\n"
+            f"whether it is a verified source can't be told: {error.message}",
+            error.hint,
+        ) from None
+    if kind not in names:
+        raise ConfigurationError(
+            f"there is no kind of source '{kind}'{near_miss(kind, {*kinds.KINDS, *names})}",
+            "`dltpod sources` lists them",
+        )
+    return verified.make(repository, kind, name, python)
+
+
+def finish(ctx: click.Context, plan: Plan, root: Path) -> None:
+    """Write the files, and say which and what to do next."""
+    from launcher.config.faults import shown_path
+    from launcher.console.summary import dltpod
+    from launcher.console.text import style, table
+    from launcher.start.write import carry_out
+
+    carry_out(plan.changes)
+    rows = [
+        ["made " if change.before is None else "added", shown_path(change.file), change.what]
+        for change in plan.changes
+    ]
+    click.echo(table(["", "", ""], rows, whole=True).lstrip("\n"))
+    file = given_file(ctx)
+    given = f"--file {file} " if file else ""
+    steps = [
+        *(f"fill in {todo}" for todo in plan.todo),
+        *([f"{dltpod()} check {given}{plan.name}"] * bool(plan.todo)),
+    ]
+    steps.append(f"{dltpod()} sync {given}{plan.name}")
+    click.echo("\n" + style("next", "bold") + "   " + "\n       ".join(steps))

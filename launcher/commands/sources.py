@@ -1,0 +1,85 @@
+"""``dltpod sources``: what a source can be made of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from launcher.commands.common import echo_json, given_file, load_project, with_file, with_json
+from launcher.console.text import table
+from launcher.errors import ConfigurationError, DltpodError, near_miss
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project
+    from launcher.start.offers import Offer
+
+
+@click.command("sources")
+@click.argument("word", required=False)
+@with_json
+@with_file
+@click.pass_context
+def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
+    """What a source can be made of: dlt's own sources, its verified ones, code of custom_sources/.
+
+    With WORD, those whose name or description holds it. The verified ones are fetched once and kept.
+    """
+    from launcher.config.models import VerifiedSources
+    from launcher.environment.verified_sources import Repository
+    from launcher.start import offers
+
+    project = _project(ctx)
+    found = [*offers.core(), *(offers.custom(project) if project else ())]
+    repository = Repository(
+        project.verified_sources if project else VerifiedSources(),
+        root=project.root if project else Path.cwd(),
+        environ=os.environ,
+        say=lambda text: click.echo(text, err=True),
+    )
+    unasked: DltpodError | None = None
+    try:
+        found += offers.verified(repository)
+    except DltpodError as error:
+        unasked = error
+    names = [offer.name for offer in found]
+    if word is not None:
+        found = [offer for offer in found if word.lower() in f"{offer.name} {offer.text}".lower()]
+    if as_json:
+        echo_json([asdict(offer) for offer in found])
+    elif found:
+        click.echo(_table(found))
+    elif word is not None:
+        click.echo(f"nothing here is called or speaks of '{word}'{near_miss(word, names)}", err=True)
+    if unasked is not None:
+        click.echo(f"dlt's verified sources are not listed: {unasked.message}", err=True)
+        if unasked.hint:
+            click.echo(f"  hint: {unasked.hint}", err=True)
+
+
+def _project(ctx: click.Context) -> Project | None:
+    """The project; None where there is none, unless one was asked for."""
+    from launcher import config
+
+    try:
+        config.find_file(Path.cwd(), given_file(ctx), os.environ)
+    except ConfigurationError:
+        if given_file(ctx):
+            raise
+        return None
+    return load_project(ctx)
+
+
+def _table(found: list[Offer]) -> str:
+    rows = [[offer.name, offer.origin, offer.text] for offer in found]
+    header = ["source", "from", "what it is"]
+    if sys.stdout.isatty():
+        others = sum(2 + max(len(line[i]) for line in (header, *rows)) for i in (0, 1))
+        most = max(shutil.get_terminal_size().columns - others, 20)
+        rows = [[*row, text if len(text) <= most else text[: most - 1].rstrip() + "…"] for *row, text in rows]
+    return table(header, rows)

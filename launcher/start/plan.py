@@ -1,0 +1,197 @@
+"""Which files a new project or a new source makes and adds to. Reads what is there, writes nothing."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import os
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from launcher import config
+from launcher.config import dango
+from launcher.config.document import read_text
+from launcher.config.faults import shown_path
+from launcher.config.forms import reserved
+from launcher.config.models import Project, SourceName
+from launcher.config.toml_files import SECRETS, read_toml
+from launcher.environment.core_sources import EXTRAS as CORE
+from launcher.errors import ConfigurationError
+from launcher.start import entries, templates, texts
+from launcher.start.kinds import Kind
+
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that is made (``before`` is None) or gets a new text, and what that is for."""
+
+    file: Path
+    text: str
+    before: str | None
+    what: str
+    private: bool = False
+    """Made for its owner alone."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What comes to be of a new source, in the order in which it is written."""
+
+    name: str
+    changes: tuple[Change, ...]
+    todo: tuple[str, ...]
+    """What people fill in before the source can run, each with its place."""
+
+
+def first(root: Path, name: str, kind: Kind) -> Plan:
+    """A project in ``root`` with one source. Raises ConfigurationError where something is in the way."""
+    file = root / config.NAME
+    if os.path.lexists(file):
+        raise ConfigurationError(
+            f"{shown_path(file)} is there already", "`dltpod new NAME --from KIND` adds a source to it"
+        )
+    if (root / dango.FOLDER / config.NAME).is_file():
+        given = f"{dango.FOLDER}/{config.NAME}"
+        raise ConfigurationError(
+            f"this is a Dango project, with its sources in {given}",
+            f"`dltpod new NAME --from KIND --file {given}` adds one",
+        )
+    _usable(name, kind)
+    _free(root, name, kind)
+    text = templates.PROJECT + textwrap.indent(kind.entry, "  ")
+    project = config.load(file, text=text)
+    return Plan(
+        name,
+        (
+            *_made(root, kind),
+            *_secrets(root, name, kind, always=True),
+            *_ignored(root, templates.IGNORED),
+            Change(file, text, None, "the project, with its first source"),
+        ),
+        _todo(project, name, kind),
+    )
+
+
+def another(project: Project, name: str, kind: Kind) -> Plan:
+    """A further source of a project. Raises ConfigurationError where something is in the way."""
+    if name in project.lines or any(name == other.name for other in project.foreign):
+        line = project.lines.get(name) or next(o.line for o in project.foreign if o.name == name)
+        raise ConfigurationError(
+            f"{shown_path(project.file)}:{line}: there is a source '{name}' already", "choose another name"
+        )
+    _usable(name, kind)
+    for other in project.sources:
+        if other.pipeline_name.lower() == name:
+            text = f"'{name}' is the pipeline of '{other.name}', and they would share its state"
+            raise ConfigurationError(text, "choose another name")
+        if kind.files and other.dlt_native.source_module.partition(".")[0] == name:
+            text = f"'{other.name}' uses a module {name}, and custom_sources/{name}.py would take its place"
+            raise ConfigurationError(text, "choose another name")
+    _free(project.root, name, kind)
+    entry = kind.entry
+    if dango.is_dango(project.file):
+        head, _, rest = entry.partition("\n")
+        entry = f"{head}\n  type: dlt_native\n{rest}"
+    mark, before = _marked(project.file)
+    text = entries.with_entry(project.file, before, entry)
+    after = config.load(project.file, text=text)
+    secrets = _secrets(project.root, name, kind)
+    return Plan(
+        name,
+        (
+            *_made(project.root, kind),
+            *(_ignored(project.root, (SECRETS,)) if secrets else ()),
+            *secrets,
+            Change(project.file, mark + text, mark + before, f"the source {name}, line {after.lines[name]}"),
+        ),
+        _todo(after, name, kind),
+    )
+
+
+def _usable(name: str, kind: Kind) -> None:
+    """Raises ConfigurationError where no source, or none with code of its own, can be called so."""
+    try:
+        TypeAdapter(SourceName).validate_python(name)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"the name '{name}' {error.errors()[0]['msg']}", "such as jira_issues"
+        ) from None
+    wrong = reserved(name)
+    if kind.files and wrong is None:
+        if name in CORE or name == "dlt":
+            wrong = f"a name of dlt's own, whose place custom_sources/{name}.py would take"
+        elif keyword.iskeyword(name) or name in dir(builtins):
+            wrong = "a word of Python's own"
+    if wrong is not None:
+        raise ConfigurationError(f"the name '{name}' is {wrong}", f"such as my_{name}")
+
+
+def _free(root: Path, name: str, kind: Kind) -> None:
+    """Raises ConfigurationError where a file or a folder is in the way: none is ever overwritten."""
+    asked = [root / path for path in kind.files]
+    asked += [place.parent for place in asked if place.parent.name == name]
+    if kind.files:
+        asked.append(root / "custom_sources" / name)
+    there = [shown_path(place) for place in dict.fromkeys(asked) if os.path.lexists(place)]
+    if there:
+        verb = "is" if len(there) == 1 else "are"
+        raise ConfigurationError(
+            f"{', '.join(there)} {verb} there already, and nothing is overwritten",
+            "choose another name, or move it away",
+        )
+
+
+def _made(root: Path, kind: Kind) -> Iterable[Change]:
+    told = {"custom_sources": "its code", "tests": "its test, for pytest", "files": "an example to read"}
+    for path, text in kind.files.items():
+        yield Change(root / path, text, None, told[path.partition("/")[0]])
+
+
+def _secrets(root: Path, name: str, kind: Kind, *, always: bool = False) -> tuple[Change, ...]:
+    """The change to ``.dlt/secrets.toml``; none where it has a section of the source's already."""
+    file = root / SECRETS
+    table = read_toml(file)
+    there = os.path.lexists(file)
+    asked = kind.secrets
+    if isinstance(table.get("sources"), dict) and name in table["sources"]:
+        asked = ()
+    if not asked and (there or not always):
+        return ()
+    mark, before = _marked(file) if there else ("", "")
+    text = texts.with_secrets(file, before or texts.HEAD, name, asked) if asked else texts.HEAD
+    keys = ", ".join(secret.key for secret in asked)
+    what = f"to be filled in: {keys}" if keys else "for secrets"
+    return (Change(file, mark + text, mark + before if there else None, what, private=True),)
+
+
+def _ignored(root: Path, lines: Iterable[str]) -> tuple[Change, ...]:
+    file = root / ".gitignore"
+    there = os.path.lexists(file)
+    mark, before = _marked(file) if there else ("", "")
+    text = texts.with_ignored(before, lines)
+    what = "what git must not keep"
+    return () if text == before else (Change(file, mark + text, mark + before if there else None, what),)
+
+
+def _marked(file: Path) -> tuple[str, str]:
+    """A file's byte order mark and its text."""
+    text = read_text(file)
+    with file.open("rb") as stream:
+        return (BOM if stream.read(3) == BOM.encode() else ""), text
+
+
+def _todo(project: Project, name: str, kind: Kind) -> tuple[str, ...]:
+    places = [f"{what}: {shown_path(project.file)}, from line {project.lines[name]}" for what in kind.todo]
+    sections: dict[str, list[str]] = {}
+    for secret in kind.secrets:
+        section = f"[sources.{name}{f'.{secret.section}' if secret.section else ''}]"
+        sections.setdefault(section, []).append(secret.key)
+    file = shown_path(project.root / SECRETS)
+    places += [f"{', '.join(keys)}: {file}, {section}" for section, keys in sections.items()]
+    return tuple(places)

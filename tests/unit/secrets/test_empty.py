@@ -1,0 +1,44 @@
+"""Secrets that are still to be filled in: told by name before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.errors import ConfigurationError
+from launcher.secrets.gather import read_environment, slice_for
+from tests.unit.config.project import entries, project, write
+
+
+def told(root: Path, secrets: str, **environ: str) -> str:
+    write(root, secrets, ".dlt/secrets.toml")
+    made = project(root, entries("shop"))
+    try:
+        slice_for(made, made.sources[0], read_environment(made, environ), {})
+    except ConfigurationError as error:
+        return error.message.partition("shop: ")[2]
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("secrets", "expected"),
+    [
+        ('[sources.shop]\ntoken = ""\n', "[sources.shop] token is empty."),
+        ('[sources.shop]\na = ""\nb = " "\nc = "x"\n', "[sources.shop] a, b are empty."),
+        (
+            '[sources.shop]\na = ""\n[sources.shop.credentials]\npassword = ""\n',
+            "[sources.shop] a; [sources.shop.credentials] password are empty.",
+        ),
+        ('[sources.shop]\ntoken = "x"\nlimit = 0\n', ""),
+        ('[sources.other]\ntoken = ""\n[sources]\nempty = ""\n', ""),
+    ],
+)
+def test_empty_secrets_of_the_entrys_own_section_are_refused_by_name(
+    tmp_path: Path, secrets: str, expected: str
+) -> None:
+    assert told(tmp_path, secrets) == expected
+
+
+def test_a_variable_fills_what_is_empty_in_the_file(tmp_path: Path) -> None:
+    assert told(tmp_path, '[sources.shop]\ntoken = ""\n', SOURCES__SHOP__TOKEN="given") == ""
