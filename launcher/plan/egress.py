@@ -22,7 +22,10 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PACKAGES = ("dnsmasq-base", "nftables", "tcpdump")
 """What the gateway's image holds beyond a base image: Debian's."""
 DNS_UID = 53535
-"""dnsmasq's own: the only user of the namespace that may ask the real name servers."""
+"""dnsmasq's own: with the engine the only user of the namespace that may ask the real name servers."""
+ENGINE_UID = 0
+"""On any network but its default one an engine has a name server of its own, at 127.0.0.11, for dnsmasq
+to ask; what it doesn't know it asks the real ones, from within the namespace."""
 DNS_USER = "dltpod-dns"
 TABLE = "dltpod"
 LOG_GROUP = 5
@@ -73,8 +76,11 @@ class Rules:
     """Each name with its port: what /etc/hosts knows of it goes into the sets at the start."""
 
 
-def rules(entries: Iterable[str]) -> Rules:
-    """The rules for ``HOST:PORT`` entries; what is IPv6 stands in brackets. Raises ValueError."""
+def rules(entries: Iterable[str], user: int) -> Rules:
+    """The rules for ``HOST:PORT`` entries; what is IPv6 stands in brackets. Raises ValueError.
+
+    ``user`` is the uid of the source, which never may ask name servers, whoever else has that uid.
+    """
     pairs = sorted({split_egress(entry) for entry in entries})
     named: dict[str, list[int]] = {}
     networks: list[tuple[_Network, int]] = []
@@ -84,15 +90,21 @@ def rules(entries: Iterable[str]) -> Rules:
         except ValueError:
             named.setdefault(host, []).append(port)
     return Rules(
-        nftables=_nftables({port for owned in named.values() for port in owned}, networks),
+        nftables=_nftables(
+            {port for owned in named.values() for port in owned}, networks, {ENGINE_UID, DNS_UID} - {user}
+        ),
         dnsmasq=_dnsmasq(named),
         names=tuple(named),
         ports=tuple((host, port) for host, owned in named.items() for port in owned),
     )
 
 
-def _nftables(ports: Iterable[int], networks: Iterable[tuple[_Network, int]]) -> str:
-    """``ports`` are those of names. Addresses have rules of their own: a name's may lie in a network."""
+def _nftables(ports: Iterable[int], networks: Iterable[tuple[_Network, int]], askers: Iterable[int]) -> str:
+    """``ports`` are those of names, ``askers`` the uids that may ask name servers.
+
+    Addresses have rules of their own: a name's may lie in a network.
+    """
+    users = ", ".join(map(str, sorted(askers)))
     closed = [ipaddress.ip_network(text) for text in LINK_LOCAL]
     # Neither a listed name nor a wide network leads to a machine's credentials: their own address does.
     link_local: list[str] = []
@@ -119,10 +131,10 @@ def _nftables(ports: Iterable[int], networks: Iterable[tuple[_Network, int]]) ->
             "  chain output {",
             "    type filter hook output priority 0; policy drop;",
             "    ct state established,related accept",
-            # Docker's own resolver answers for any name: it is for dnsmasq alone.
+            # The engine's name server answers for any name: it is for dnsmasq alone.
             f"    ip daddr 127.0.0.11 meta skuid != {DNS_UID} reject",
             '    oif "lo" accept',
-            f"    meta skuid {DNS_UID} meta l4proto {{ tcp, udp }} th dport 53 accept",
+            f"    meta skuid {{ {users} }} meta l4proto {{ tcp, udp }} th dport 53 accept",
             *link_local,
             *listed,
             "    jump refused",

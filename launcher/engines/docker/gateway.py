@@ -125,7 +125,7 @@ def _create(api: Any, body: dict[str, Any], name: str) -> dict[str, Any]:
 
 def arguments(spec: ContainerSpec) -> dict[str, Any]:
     """The body of ``POST /containers/create`` for a source's gateway. Pure but for its own script."""
-    rules = egress.rules(spec.egress)
+    rules = egress.rules(spec.egress, spec.user.uid)
     with as_caller():
         script = _SCRIPT.read_text(encoding="ascii")
     return {

@@ -1,7 +1,7 @@
 """What a job's container is connected to: dltpod's own network, another one, a gateway, or nothing.
 
-On dltpod's own network, a bridge, no container reaches another. Whatever the network, no job reaches a
-link-local address: the routes in its container refuse it, or its gateway does.
+On dltpod's own network, a bridge, no container reaches another; gateways are on it too. Whatever the
+network, no job reaches a link-local address: the routes in its container refuse it, or its gateway does.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
 from launcher.images.tags import LABEL_MANAGED
-from launcher.plan.egress import LINK_LOCAL
+from launcher.plan.egress import ENGINE_UID, LINK_LOCAL
 from launcher.plan.values import NETWORK, NETWORK_OPTIONS, ContainerSpec
 from launcher.untrusted import clean
 
@@ -79,18 +80,20 @@ class Network:
 def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: bool) -> Iterator[Network]:
     """The network of a container, and its gateway where it has ``egress``; the gateway is removed at the end.
 
-    Podman's networks know no such walls, so there a job is on Podman's own. Raises what the SDK raises, and
-    NetworkRefused where dltpod's network can't be made.
+    Raises what the SDK raises, and NetworkRefused where dltpod's network can't be made.
     """
+    if spec.network == "bridge" and _can_be_apart(spec, podman=podman):
+        spec = replace(spec, network=_own(api))
     with gateway_for(api, spec, run_id) as gateway:
-        if gateway is not None:
-            mode = gateway.network
-        elif spec.network == "bridge" and not podman:
-            mode = _own(api)
-        else:
-            mode = spec.network
+        mode = spec.network if gateway is None else gateway.network
         closes = gateway is None and mode != "none" and not podman
         yield Network(api, spec, mode, gateway, closes=closes)
+
+
+def _can_be_apart(spec: ContainerSpec, *, podman: bool) -> bool:
+    """Podman's networks know no such walls. And under rootless Docker the job has the uid of the engine,
+    which asks name servers from within a gateway that is not on the engine's default bridge."""
+    return not podman and not (spec.egress and spec.user.uid == ENGINE_UID)
 
 
 def _own(api: APIClient) -> str:

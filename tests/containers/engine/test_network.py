@@ -211,7 +211,7 @@ def test_two_sources_that_run_side_by_side_cannot_reach_each_other(
     project: Folder, make_folder: Callable[[], Folder]
 ) -> None:
     project.code("probe", PROBE)
-    project.source("server", "probe", "serve", {"port": 7000, "seconds": 60})
+    project.source("server", "probe", "serve", {"port": 7000, "seconds": 600})
     with ThreadPoolExecutor() as pool:
         serving = pool.submit(project.must, "server")
 
@@ -223,12 +223,38 @@ def test_two_sources_that_run_side_by_side_cannot_reach_each_other(
             return str(networks[NETWORK]["IPAddress"])
 
         place = wait_for(address, 60)
-        seen = probed(make_folder(), [(place, 7000)])
-        assert seen[f"{place}:7000"] == "TimeoutError None"
+        other = make_folder()
+        for walls in ({}, {"egress": [f"{place}:7000"]}):
+            seen = probed(other, [(place, 7000)], container=walls)
+            assert seen[f"{place}:7000"] == "TimeoutError None"
         # It did listen all the while: this host reaches it.
         socket.create_connection((place, 7000), 5).close()
         serving.result()
     assert project.rows("SELECT met FROM raw_server.serve") == [("somebody",)]
+
+
+LISTENS = """
+import socket
+with socket.create_server(("", 7000)) as server:
+    while True:
+        server.accept()[0].sendall(b"hello")
+"""
+
+
+def test_a_container_on_the_engines_default_bridge_is_no_neighbour_of_a_gateway(project: Folder) -> None:
+    project.code("probe", PROBE)
+    project.source("probe", "probe", "probe")
+    image = project.must("probe").image
+    command = ["/opt/venv/bin/python", "-c", LISTENS]
+    neighbour = project.client.containers.run(
+        image, command, network="bridge", labels={"dltpod.project": project.name}, detach=True
+    )
+    neighbour.reload()
+    place = neighbour.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    wait_for(lambda: socket.create_connection((place, 7000), 5).recv(5) == b"hello")
+    walls = {"egress": [f"{place}/32:7000"]}
+    seen = probed(project, [(place, 7000)], container=walls)
+    assert seen[f"{place}:7000"] == "TimeoutError None"
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ ROOT = Path("/srv/acme")
 
 
 def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
-    made = rules(["api.example.com:443", "10.0.0.5:5432", "[2001:db8::1]:443"])
+    made = rules(["api.example.com:443", "10.0.0.5:5432", "[2001:db8::1]:443"], 1000)
     assert made.nftables == (
         """table inet dltpod {
   set p443_4 { type ipv4_addr; }
@@ -38,7 +38,7 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
     ct state established,related accept
     ip daddr 127.0.0.11 meta skuid != 53535 reject
     oif "lo" accept
-    meta skuid 53535 meta l4proto { tcp, udp } th dport 53 accept
+    meta skuid { 0, 53535 } meta l4proto { tcp, udp } th dport 53 accept
     ip daddr 169.254.0.0/16 jump refused
     ip daddr 100.100.100.200 jump refused
     ip daddr 100.96.0.96 jump refused
@@ -72,7 +72,7 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
 
 
 def test_a_machines_metadata_address_is_open_where_it_is_listed_and_not_by_a_wider_network() -> None:
-    made = rules(["0.0.0.0/0:80", "169.254.169.254:80"]).nftables.splitlines()
+    made = rules(["0.0.0.0/0:80", "169.254.169.254:80"], 1000).nftables.splitlines()
     own, closed, wide = (
         made.index(f"    ip daddr {line}")
         for line in (
@@ -84,8 +84,13 @@ def test_a_machines_metadata_address_is_open_where_it_is_listed_and_not_by_a_wid
     assert own < closed < wide
 
 
+def test_a_job_that_has_the_engines_uid_may_not_ask_name_servers_for_that() -> None:
+    made = rules(["api.example.com:443"], 0).nftables
+    assert "    meta skuid { 53535 } meta l4proto { tcp, udp } th dport 53 accept" in made.splitlines()
+
+
 def test_networks_and_addresses_are_rules_of_their_own() -> None:
-    made = rules(["203.0.113.0/24:443", "[2001:db8::/32]:443", "10.0.0.5:443"]).nftables.splitlines()
+    made = rules(["203.0.113.0/24:443", "[2001:db8::/32]:443", "10.0.0.5:443"], 1000).nftables.splitlines()
     assert "    ip daddr 203.0.113.0/24 tcp dport 443 accept" in made
     assert "    ip6 daddr 2001:db8::/32 tcp dport 443 accept" in made
     assert "    ip daddr 10.0.0.5 tcp dport 443 accept" in made
