@@ -1,8 +1,7 @@
-"""Turns any exception into one of the closed list of failures: what failed, why, what next.
+"""Turns any exception into a ``Failure``: what failed, why, and what to do next.
 
-dlt's exceptions are recognised by the names of their classes rather than imported: the source may
-use any dlt from 1.18 on, classes move between its modules, and a failure of ``import dlt`` itself
-has to be told as well.
+dlt's exceptions are recognised by the names of their classes rather than imported: the source may use any dlt
+from 1.18 on, classes move between its modules, and ``import dlt`` itself may fail.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import errno
 import re
 import socket
 import typing
-from collections.abc import Iterator
 
 from runner.contract import ExitCode, Failure, FailureKind
+from runner.explain import missing
+from runner.explain.causes import has_class, unwrap
 from runner.explain.wording import one_line
 
 _CONFIGURATION_KINDS = frozenset(
@@ -70,7 +70,7 @@ _WRAPPERS = (
     "LoadClientJobException",
     "LoadPackageAborted",
 )
-"""What dlt, and the runner, put around the exception that people care for."""
+"""What dlt and the runner wrap around the exception of a source or a destination."""
 _REFUSED_TEXT = re.compile(
     r"connection refused|could not connect|connection to server|could not translate host|"
     r"name or service not known|temporary failure in name resolution|no route to host|"
@@ -82,10 +82,11 @@ _REFUSED_TEXT = re.compile(
 _LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
 
 LOG_HINT = "the log has the whole traceback"
+NEXT_SYNC_HINT = "the next sync goes on where this one stopped"
 
 
 class JobFailed(Exception):
-    """The job can't go on; ``failure`` says why. ``exit_code`` defaults to the failure's own."""
+    """Ends the job; ``failure`` says why. ``exit_code`` is the failure's own unless given."""
 
     def __init__(self, failure: Failure, exit_code: int | None = None) -> None:
         super().__init__(failure.message)
@@ -94,7 +95,7 @@ class JobFailed(Exception):
 
 
 class StepError(Exception):
-    """An exception of any kind together with the step it came from (see ``Result.seconds``)."""
+    """An exception of any kind, with the step in which it was raised (see ``Result.seconds``)."""
 
     def __init__(self, step: str, cause: BaseException) -> None:
         super().__init__(f"{step}: {cause!r}")
@@ -117,10 +118,10 @@ def exit_code_of(failure: Failure) -> int:
 
 
 def classify(exc: BaseException, step: str | None = None) -> Failure:
-    """The failure that ``exc`` stands for.
+    """The failure that an exception stands for. Raises nothing.
 
-    ``step`` is where it was raised (``start``, ``restore``, ``extract``, ``normalize``, ``load``);
-    a ``StepError`` or dlt's own ``PipelineStepFailed`` within says so too. Raises nothing.
+    ``step`` is where it was raised (``start``, ``restore``, ``extract``, ``normalize``, ``load``); a
+    ``StepError`` or dlt's own ``PipelineStepFailed`` among its causes says so too.
     """
     chain = tuple(unwrap(exc))
     for link in chain:
@@ -136,44 +137,21 @@ def classify(exc: BaseException, step: str | None = None) -> Failure:
     return _by_step(chain, step)
 
 
-def unwrap(exc: BaseException) -> Iterator[BaseException]:
-    """The exception and those that it was made from, outermost first, each once."""
-    seen: set[int] = set()
-    queue: list[BaseException] = [exc]
-    while queue:
-        link = queue.pop(0)
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        inner = getattr(link, "exception", None)  # dlt's PipelineStepFailed
-        context = None if link.__suppress_context__ else link.__context__
-        client = getattr(link, "client_exception", None)  # dlt's LoadClientJobException
-        for candidate in (inner, client, link.__cause__, context):
-            if isinstance(candidate, BaseException):
-                queue.append(candidate)
-        queue.extend(getattr(link, "exceptions", ()) if _is(link, "BaseExceptionGroup") else ())
-
-
-def _is(exc: BaseException, *names: str) -> bool:
-    return not {base.__name__ for base in type(exc).__mro__}.isdisjoint(names)
-
-
 def _step_of(chain: tuple[BaseException, ...]) -> str | None:
     for link in chain:
-        if _is(link, "PipelineStepFailed"):
+        if has_class(link, "PipelineStepFailed"):
             step = getattr(link, "step", None)
             return {"sync": "restore", "run": None}.get(str(step), str(step)) if step else None
     return None
 
 
 def _stopped(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
-    if any(_is(link, "SignalReceivedException", "KeyboardInterrupt") for link in chain):
+    if any(has_class(link, "SignalReceivedException", "KeyboardInterrupt") for link in chain):
         during = f" during {step}" if step else ""
         return Failure(
             FailureKind.CANCELLED,
             f"the run was told to stop{during}",
-            "the next sync goes on where this one stopped",
+            NEXT_SYNC_HINT,
         )
     return None
 
@@ -181,12 +159,8 @@ def _stopped(chain: tuple[BaseException, ...], step: str | None) -> Failure | No
 def _resources(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
     for link in chain:
         if isinstance(link, MemoryError):
-            return Failure(
-                FailureKind.OUT_OF_MEMORY,
-                f"the source ran out of memory during {step or 'start'}",
-                "give it more by `container: {memory: …}`, or let it yield smaller pages",
-            )
-        # A database engine tells it in words alone.
+            return out_of_memory(step or "start")
+        # a database engine says so in its message alone
         full = step in ("normalize", "load", "restore") and "no space left on device" in str(link).lower()
         if full or (isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT)):
             name = getattr(link, "filename", None)
@@ -201,25 +175,20 @@ def _resources(chain: tuple[BaseException, ...], step: str | None) -> Failure | 
 
 def _configuration(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
     for link in chain:
-        if _is(link, "ConfigFieldMissingException"):
+        if has_class(link, "ConfigFieldMissingException"):
             fields = ", ".join(getattr(link, "fields", ()))
             return Failure(
                 FailureKind.SECRETS_MISSING,
                 f"missing in the configuration: {fields}",
                 "give it in .dlt/secrets.toml, below [sources.<name>]",
             )
-        if _is(link, "MissingDependencyException"):
+        if has_class(link, "MissingDependencyException"):
             needs = [one_line(item) for item in getattr(link, "dependencies", ())]
-            names = ", ".join(needs) or one_line(link)
-            quoted = ", ".join(f'"{item}"' for item in needs)
-            return Failure(
-                FailureKind.IMPORT_FAILED,
-                f"the environment lacks {names}",
-                f"add to the source: container: {{requirements: [{quoted}]}}",
-            )
-        if _is(link, "DictValidationException"):  # what rest_api says of its own configuration
-            return Failure(FailureKind.CONFIGURATION, told(link), "look at what the source is given to go by")
-        if _is(link, "ConfigurationException") or _is(link, "UnknownDestinationModule"):
+            message = f"the environment lacks {', '.join(needs) or one_line(link)}"
+            return Failure(FailureKind.IMPORT_FAILED, message, missing.requirements_hint(needs))
+        if has_class(link, "DictValidationException"):  # what rest_api says of its own configuration
+            return Failure(FailureKind.CONFIGURATION, summary(link), "correct dlt_native.function_kwargs")
+        if has_class(link, "ConfigurationException") or has_class(link, "UnknownDestinationModule"):
             return Failure(
                 FailureKind.CONFIGURATION, one_line(link), "look at .dlt/secrets.toml and .dlt/config.toml"
             )
@@ -228,7 +197,7 @@ def _configuration(chain: tuple[BaseException, ...], step: str | None) -> Failur
 
 def _contract(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
     for link in chain:
-        if _is(link, "DataValidationError"):
+        if has_class(link, "DataValidationError"):
             table = getattr(link, "table_name", None) or "?"
             column = getattr(link, "column_name", None)
             entity = str(getattr(link, "schema_entity", "data_type"))
@@ -239,62 +208,73 @@ def _contract(chain: tuple[BaseException, ...], step: str | None) -> Failure | N
                 f"the schema contract refuses {what}: {where}",
                 f"allow it (dlt_native.schema_contract: {{{entity}: evolve}}) or leave the data out",
             )
-        if _is(link, "TableIdentifiersFrozen", "SchemaIdentifierNormalizationCollision"):
+        if has_class(link, "TableIdentifiersFrozen", "SchemaIdentifierNormalizationCollision"):
             return Failure(FailureKind.SCHEMA_CONTRACT, one_line(link), LOG_HINT)
     return None
 
 
 def _state(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
-    if any(_is(link, *_STATE_ERRORS) for link in chain):
+    if any(has_class(link, *_STATE_ERRORS) for link in chain):
         return Failure(
             FailureKind.STATE,
-            f"the pipeline's state can't be read: {told(innermost(chain))}",
+            f"the pipeline's state can't be read: {summary(root_cause(chain))}",
             "start over with --full-refresh",
         )
     return None
 
 
 def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
-    cause = innermost(chain)
+    cause = root_cause(chain)
     transient = is_transient(chain)
     hint = _hint(chain)
     if step in ("restore", "load"):
         if is_unreachable(chain):
             return Failure(
                 FailureKind.DESTINATION_UNREACHABLE,
-                f"the destination can't be reached: {told(cause)}",
+                f"the destination can't be reached: {summary(cause)}",
                 hint or "is it up, and is its address right?",
                 transient=True,
             )
-        return Failure(FailureKind.LOAD, f"{step} failed: {told(cause)}", hint or LOG_HINT, transient)
+        return Failure(FailureKind.LOAD, f"{step} failed: {summary(cause)}", hint or LOG_HINT, transient)
     if step == "normalize":
-        return Failure(FailureKind.NORMALIZE, f"normalize failed: {told(cause)}", hint or LOG_HINT, transient)
+        return Failure(
+            FailureKind.NORMALIZE, f"normalize failed: {summary(cause)}", hint or LOG_HINT, transient
+        )
     if step in ("start", "extract"):
         resource = _resource_of(chain)
         who = f"resource '{resource}' failed" if resource else "the source failed"
-        return Failure(FailureKind.EXTRACT, f"{who}: {told(cause)}", hint or LOG_HINT, transient)
+        return Failure(FailureKind.EXTRACT, f"{who}: {summary(cause)}", hint or LOG_HINT, transient)
     return Failure(
         FailureKind.INTERNAL,
-        f"a bug of dltpod's: {told(cause)}",
+        f"a bug of dltpod's: {summary(cause)}",
         "please report it, with the log",
     )
 
 
-def told(exc: BaseException) -> str:
-    """An exception as people are told: its kind and its own words, on one line."""
+def out_of_memory(step: str) -> Failure:
+    """The failure of a run whose memory did not suffice during ``step``."""
+    return Failure(
+        FailureKind.OUT_OF_MEMORY,
+        f"the source ran out of memory during {step}",
+        "give it more by `container: {memory: …}`, or let it yield smaller pages",
+    )
+
+
+def summary(exc: BaseException) -> str:
+    """An exception on one line: its class and its message."""
     if isinstance(exc, SystemExit):
         return f"it called sys.exit({exc.code!r})"
-    # dlt's load jobs tell a whole traceback, which ends with what matters.
+    # dlt's load jobs give a whole traceback, whose last line is the message
     lines = str(getattr(exc, "failed_message", "")).strip().splitlines()
     words = one_line(lines[-1] if lines else exc)
     name = type(exc).__name__
     return f"{name}: {words}" if words else name
 
 
-def innermost(chain: typing.Sequence[BaseException]) -> BaseException:
-    """The exception that people care for: the source's own, below those that dlt wraps it in."""
+def root_cause(chain: typing.Sequence[BaseException]) -> BaseException:
+    """The exception of the source or the destination, without those that dlt wraps around it."""
     exc = chain[0]
-    while _is(exc, *_WRAPPERS):
+    while has_class(exc, *_WRAPPERS):
         named = (getattr(exc, name, None) for name in ("exception", "client_exception", "job_exception"))
         inner = next((link for link in named if isinstance(link, BaseException)), None)
         inner = inner or exc.__cause__ or exc.__context__
@@ -306,43 +286,38 @@ def innermost(chain: typing.Sequence[BaseException]) -> BaseException:
 
 def _resource_of(chain: tuple[BaseException, ...]) -> str | None:
     for link in chain:
-        if _is(link, "ResourceExtractionError", "PipeException"):
+        if has_class(link, "ResourceExtractionError", "PipeException"):
             return str(getattr(link, "pipe_name", "")) or None
-        if _is(link, "DltResourceException"):
+        if has_class(link, "DltResourceException"):
             return str(getattr(link, "resource_name", "") or "") or None
     return None
 
 
 def status_of(exc: BaseException) -> int | None:
-    """The HTTP status that an exception of any client library carries."""
-    holders = (getattr(exc, "response", None), getattr(exc, "resp", None), exc)
-    for holder in holders:
-        for name in ("status_code", "status", "code", "http_status"):
-            value = getattr(holder, name, None)
-            if isinstance(value, int) and 400 <= value <= 599:
-                return int(value)
-        if isinstance(holder, dict):  # botocore
-            meta = holder.get("ResponseMetadata", {})
-            value = meta.get("HTTPStatusCode") if isinstance(meta, dict) else None
-            if isinstance(value, int) and 400 <= value <= 599:
-                return value
-    return None
+    """The HTTP status, 400 to 599, that a client library's exception carries; None without one."""
+    response = getattr(exc, "response", None)
+    found = []
+    for holder in (response, getattr(exc, "resp", None), exc):
+        found += [getattr(holder, name, None) for name in ("status_code", "status", "code", "http_status")]
+    if isinstance(response, dict) and isinstance(meta := response.get("ResponseMetadata"), dict):  # botocore
+        found.append(meta.get("HTTPStatusCode"))
+    return next((int(value) for value in found if isinstance(value, int) and 400 <= value <= 599), None)
 
 
 def is_transient(chain: typing.Sequence[BaseException]) -> bool:
-    """Whether it may go well the next time: the network, 429, 5xx, dlt's transient exceptions."""
+    """Whether a retry may succeed: network failures, HTTP 408, 425, 429, 5xx, dlt's transient ones."""
     for link in chain:
-        if _is(link, "SSLCertVerificationError"):
+        if has_class(link, "SSLCertVerificationError"):
             return False
         status = status_of(link)
         if status is not None:
             return status in (408, 425, 429) or status >= 500
     for link in chain:
-        if _is(link, "TerminalException", "TerminalValueError"):
+        if has_class(link, "TerminalException", "TerminalValueError"):
             return is_unreachable((link,))
         if isinstance(link, (ConnectionError, TimeoutError, socket.timeout, socket.gaierror)):
             return True
-        if _is(link, "TransientException", "DestinationTransientException", *_NETWORK_ERRORS):
+        if has_class(link, "TransientException", "DestinationTransientException", *_NETWORK_ERRORS):
             return True
         if isinstance(link, OSError) and link.errno in (
             errno.ECONNREFUSED,
@@ -352,19 +327,19 @@ def is_transient(chain: typing.Sequence[BaseException]) -> bool:
             errno.ETIMEDOUT,
         ):
             return True
-        if _is(link, "OperationalError", "URLError") and _REFUSED_TEXT.search(str(link)):
+        if has_class(link, "OperationalError", "URLError") and _REFUSED_TEXT.search(str(link)):
             return True
     return False
 
 
 def is_unreachable(chain: typing.Sequence[BaseException]) -> bool:
-    """Whether nothing answered at the address."""
+    """Whether the connection could not be made: nothing answers at the address."""
     for link in chain:
-        if _is(link, "DestinationConnectionError"):
+        if has_class(link, "DestinationConnectionError"):
             return bool(_REFUSED_TEXT.search(str(link)))
         if isinstance(link, (ConnectionError, socket.timeout, socket.gaierror)):
             return True
-        if _is(link, "OperationalError", "InterfaceError", *_NETWORK_ERRORS) and _REFUSED_TEXT.search(
+        if has_class(link, "OperationalError", "InterfaceError", *_NETWORK_ERRORS) and _REFUSED_TEXT.search(
             str(link)
         ):
             return True
@@ -376,7 +351,7 @@ def _hint(chain: tuple[BaseException, ...]) -> str:
     if _LOCALHOST.search(words) and re.search(r"refused|errno 111|can't connect|cannot connect", words, re.I):
         return "in the container, localhost is the container itself: name the host host.docker.internal"
     for link in chain:
-        if _is(link, "SSLCertVerificationError"):
+        if has_class(link, "SSLCertVerificationError"):
             return "point SSL_CERT_FILE at your CA bundle before the sync: the container gets it too"
         status = status_of(link)
         if status in (401, 403):

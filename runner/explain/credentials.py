@@ -1,4 +1,4 @@
-"""Says which secrets a source lacks: the field, what is there instead, and what to paste where."""
+"""Messages about missing secrets: the field, a similar key that is there, and the lines to paste where."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterator
 
 from runner.contract import Failure, FailureKind, JobSpec
-from runner.explain.classify import unwrap
+from runner.explain.causes import unwrap
 from runner.explain.wording import near_misses
 
 
@@ -14,14 +14,14 @@ def explain_missing(exc: BaseException, job: JobSpec) -> Failure | None:
     """The failure behind dlt's ConfigFieldMissingException, None for any other exception."""
     for link in unwrap(exc):
         if type(link).__name__ == "ConfigFieldMissingException":
-            # dlt.secrets["…"] has no configuration to lack a field of, and gives the bare class of all.
+            # dlt.secrets["…"] has no configuration of its own: dlt then gives the base class
             by_name = type(getattr(link, "config", None)).__name__ == "BaseConfiguration"
-            return _explain_by_name(link, job) if by_name else explain(link, job)
+            return _explain_by_name(link, job) if by_name else _explain_fields(link, job)
     return None
 
 
-def explain(exc: typing.Any, job: JobSpec) -> Failure:
-    """One message for all the fields of one missing configuration."""
+def _explain_fields(exc: typing.Any, job: JobSpec) -> Failure:
+    """One failure for all the missing fields of a configuration."""
     fields = list(_fields(exc.traces, exc.config))
     section = _destination_section([key for field in fields for key in field.keys])
     tables: dict[str, list[str]] = {}
@@ -29,7 +29,7 @@ def explain(exc: typing.Any, job: JobSpec) -> Failure:
     for field in fields:
         table = section or _table(field, job)
         tables.setdefault(table, []).append(field.name)
-        guesses[_guess(field.name, table, job)] = None
+        guesses[_similar(field.name, table, job)] = None
     names = dict.fromkeys(field.name for field in fields)
     what = "secret" if any(field.secret for field in fields) else "setting"
     plural = "s" if len(names) > 1 else ""
@@ -42,13 +42,13 @@ def explain(exc: typing.Any, job: JobSpec) -> Failure:
     file = ".dlt/secrets.toml" if what == "secret" else ".dlt/config.toml"
     return Failure(
         FailureKind.SECRETS_MISSING,
-        f"missing {what}{plural} {quoted} for {_of(section, job)}{''.join(guesses)}",
+        f"missing {what}{plural} {quoted} for {_owner(section, job)}{''.join(guesses)}",
         f"add to {file}:\n{lines}",
     )
 
 
 def _explain_by_name(exc: typing.Any, job: JobSpec) -> Failure:
-    """The same for ``dlt.secrets["sources.acme.extra"]``: dlt looks nowhere but at that very place."""
+    """The failure for ``dlt.secrets["sources.acme.extra"]``: dlt looks at that place only."""
     name = next(iter(exc.traces))
     section, _, key = name.rpartition(".")
     what, file = ("setting", "config") if _asks_dlt_config(exc) else ("secret", "secrets")
@@ -58,7 +58,7 @@ def _explain_by_name(exc: typing.Any, job: JobSpec) -> Failure:
         head += ", above its tables"
     else:
         lines = f"[{section}]\n{lines}"
-    # All of [sources] is everybody's: of that the source may ask for what it names, and no more.
+    # [sources] as a whole holds other sources' keys: only what is named in it may be asked for.
     wanted = name if section in ("sources", "destination") else section
     if wanted and not _is_in_the_slice(wanted, job):
         head += ", unless it stands there"
@@ -72,7 +72,7 @@ def _explain_by_name(exc: typing.Any, job: JobSpec) -> Failure:
 
 
 def _asks_dlt_config(exc: BaseException) -> bool:
-    """Whether it was ``dlt.config`` that was asked, not ``dlt.secrets``: only the traceback knows."""
+    """Whether ``dlt.config`` was asked, not ``dlt.secrets``. Only the traceback shows it."""
     import dlt
 
     trace = exc.__traceback__
@@ -83,7 +83,7 @@ def _asks_dlt_config(exc: BaseException) -> bool:
 
 
 def _is_in_the_slice(section: str, job: JobSpec) -> bool:
-    """Whether the slice holds what stands in a section, as far as can be told from within."""
+    """Whether the launcher hands over what stands in a section, as far as the job shows it."""
     native = {job.module.rpartition(".")[2], job.function} - set(job.other_sources)
     destination = job.destination.name or job.destination.type
     own = ["credentials", job.pipeline_name, f"destination.{destination}"]
@@ -97,10 +97,11 @@ def _keys_in(section: str, job: JobSpec) -> set[str]:
 
 
 def _table(field: Field, job: JobSpec) -> str:
-    """The table in which the launcher lets an entry give the field, as dlt comes by it.
+    """The table of ``secrets.toml`` in which the source's field is looked for.
 
-    What stands at ``[sources.<entry>]`` is found whoever asks, and what stands in a table there. A table in
-    a table dlt looks for right below who asks, with all that is around it, or else by its own name alone.
+    Keys of ``[sources.<entry>]``, and those of a table in it, are found for all code. A table within a table
+    is looked for below the section of the code that asks, with all outer names, or else by its own name
+    alone.
     """
     first, last = (field.places[0], field.places[-1]) if field.places else ((), field.path[-1:])
     if field.places and first[:1] != ("sources",):
@@ -115,8 +116,8 @@ def _table(field: Field, job: JobSpec) -> str:
     return ".".join(("sources", job.source, *path))
 
 
-def _guess(name: str, table: str, job: JobSpec) -> str:
-    """What is there instead: the same key elsewhere, or else one of nearly that name."""
+def _similar(name: str, table: str, job: JobSpec) -> str:
+    """The same key in another place, or else one of a similar name, in brackets; empty for none."""
     places = [path.rpartition(".") for path in job.secret_names]
     for place, _, key in places:
         if key == name and place != table and f"{place}.".startswith(f"sources.{job.source}."):
@@ -126,15 +127,15 @@ def _guess(name: str, table: str, job: JobSpec) -> str:
 
 
 class Field(typing.NamedTuple):
-    """A field that nothing gives, and the keys under which it was looked for."""
+    """A field without a value, and the keys under which it was looked for."""
 
     name: str
     keys: tuple[str, ...]
     secret: bool
     path: tuple[str, ...]
-    """Fields that are themselves configurations (credentials), from the outermost to what lacks it."""
+    """The configurations (credentials) around it, from the outermost to the one that lacks it."""
     places: tuple[tuple[str, ...], ...]
-    """The sections in which it was looked for, the likeliest first; none, where the slice is empty."""
+    """The sections in which it was looked for, the likeliest first; empty where there are no secrets."""
 
 
 def _fields(traces: typing.Any, config: typing.Any = None, path: tuple[str, ...] = ()) -> Iterator[Field]:
@@ -142,7 +143,7 @@ def _fields(traces: typing.Any, config: typing.Any = None, path: tuple[str, ...]
         plain = [trace for trace in found if hasattr(trace, "key")]
         nested = [trace for trace in found if hasattr(trace, "traces")]
         if nested:
-            # Of a union's members the first: giving what that lacks is enough.
+            # the first member of a union: one that is complete is enough
             yield from _fields(nested[0].traces, path=(*path, str(name)))
         else:
             yield Field(
@@ -155,7 +156,7 @@ def _fields(traces: typing.Any, config: typing.Any = None, path: tuple[str, ...]
 
 
 def _is_secret(config: typing.Any, name: str) -> bool:
-    """Whether a field is marked as secret; those of nested credentials can't be asked, and count as such."""
+    """Whether a field is secret. dlt doesn't say it of nested credentials, so they count as secret."""
     if config is None:
         return True
     from dlt.common.configuration import is_secret_hint
@@ -164,7 +165,7 @@ def _is_secret(config: typing.Any, name: str) -> bool:
 
 
 def _destination_section(keys: list[str]) -> str | None:
-    """``destination.postgres.credentials`` where the keys belong to a destination."""
+    """The destination's section that keys belong to, ``destination.postgres.credentials`` say; else None."""
     for key in keys:
         parts = key.replace("__", ".").lower().split(".")
         if "destination" in parts:
@@ -172,7 +173,7 @@ def _destination_section(keys: list[str]) -> str | None:
     return None
 
 
-def _of(section: str | None, job: JobSpec) -> str:
+def _owner(section: str | None, job: JobSpec) -> str:
     if section is None:
         return f"source '{job.source}'"
     return f"destination '{section.split('.')[1]}'" if "." in section else "the destination"

@@ -1,14 +1,16 @@
-"""Which requirement would bring a package that an import lacks."""
+"""Which requirement brings a package that can't be imported."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-# Imports whose distribution is named otherwise. Longest match first wins.
+from runner.explain.causes import unwrap
+
+# Imports whose distribution has another name; the longest match counts.
 _DISTRIBUTIONS = {
     "Crypto": "pycryptodome",
     "Levenshtein": "levenshtein",
@@ -60,49 +62,49 @@ _DISTRIBUTIONS = {
 
 
 _OURS = ("custom_sources.", "verified_sources.")
-"""Packages that the runner makes: no requirement brings what isn't in them."""
+"""Packages that the runner makes of folders: no requirement brings a module that they lack."""
 
 
 @dataclass(frozen=True)
 class Lacking:
-    """A package that is not there: as it is imported, and what to do."""
+    """A missing package: the name of its import, and what to do."""
 
     imported: str
     hint: str
     installed: str = ""
-    """The distribution that is there, with its version, and no longer or not yet has that module."""
+    """Name and version of the installed distribution, where that version has no such module."""
 
 
 def requirement_for(exc: BaseException) -> Lacking | None:
-    """What the environment lacks, where ``exc`` says so; None for any other failure."""
-    for link in _causes(exc):
+    """The package that the environment lacks, where that is why ``exc`` was raised; else None."""
+    for link in unwrap(exc):
         needs = getattr(link, "dependencies", None)  # dlt's MissingDependencyException
         if isinstance(needs, (list, tuple)) and needs:
             names = [str(need) for need in needs]
-            return Lacking(_lacked(names[0], link), _paste(names))
-    for link in _causes(exc):
+            return Lacking(_import_name(names[0], link), requirements_hint(names))
+    for link in unwrap(exc):
         if isinstance(link, ModuleNotFoundError) and link.name and not link.name.startswith(_OURS):
             name, found = _installed(link.name)
             if found:
                 hint = f'pin one that has it, "{name}<{found}" say: container: {{requirements: […]}}'
                 return Lacking(link.name, hint, f"{name} {found}")
-            return Lacking(link.name.partition(".")[0], _paste([distribution_of(link.name)]))
+            return Lacking(link.name.partition(".")[0], requirements_hint([distribution_of(link.name)]))
     return None
 
 
-def _lacked(requirement: str, exc: BaseException) -> str:
-    """The package that is missing. Of an extra of dlt, which is none, the import that failed tells it."""
-    name = _bare(requirement)
-    if name != "dlt":
-        return name
-    for link in _causes(exc):
+def _import_name(requirement: str, exc: BaseException) -> str:
+    """The package that is missing. For an extra of dlt that is the import which failed."""
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    if name is None or name[0] != "dlt":
+        return name[0] if name else requirement
+    for link in unwrap(exc):
         if isinstance(link, ModuleNotFoundError) and link.name:
             return link.name.partition(".")[0]
     return requirement
 
 
 def _installed(imported: str) -> tuple[str, str]:
-    """Name and version of the distribution that should bring a submodule, where it is there."""
+    """The distribution that should have a submodule, and its version, empty where it isn't installed."""
     name = distribution_of(imported)
     if "." in imported:
         with contextlib.suppress(PackageNotFoundError):
@@ -111,7 +113,7 @@ def _installed(imported: str) -> tuple[str, str]:
 
 
 def distribution_of(imported: str) -> str:
-    """The likely name of the distribution that brings an import."""
+    """The likely name of the distribution for a dotted import."""
     parts = imported.split(".")
     for length in range(len(parts), 0, -1):
         known = _DISTRIBUTIONS.get(".".join(parts[:length]))
@@ -122,19 +124,7 @@ def distribution_of(imported: str) -> str:
     return parts[0].replace("_", "-")
 
 
-def _paste(names: list[str]) -> str:
+def requirements_hint(names: Sequence[str]) -> str:
+    """What to write into ``sources.yml`` so that these requirements are installed."""
     quoted = ", ".join(f'"{name}"' for name in names)
     return f"add to the source: container: {{requirements: [{quoted}]}}"
-
-
-def _bare(requirement: str) -> str:
-    match = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return match[0] if match else requirement
-
-
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while exc is not None and id(exc) not in seen:
-        seen.add(id(exc))
-        yield exc
-        exc = exc.__cause__ or exc.__context__

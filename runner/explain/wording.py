@@ -1,6 +1,6 @@
-"""The words of others as people are told them: without secrets, on one line, of bounded length.
+"""Prepares texts for messages: without secrets, on one line, of bounded length.
 
-In that order: in a text that was spaced anew or cut, a secret is no longer found.
+In that order: in a text that was put on one line or cut, a secret is no longer found.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import difflib
 from collections.abc import Callable, Iterable
 
 LONGEST_TEXT = 400
-"""Characters of an exception's own words that are told."""
+"""Characters of an exception's message that are shown."""
 
 _mask: Callable[[str], str] = str
 
 
 def mask_with(mask: Callable[[str], str]) -> None:
-    """Sets what takes secrets out of a text, for this process and from now on."""
+    """Sets the function that masks secrets in a text, for this process from now on."""
     global _mask
     _mask = mask
 
@@ -41,6 +41,6 @@ def near_misses(word: str, words: Iterable[str], count: int = 3) -> str:
 
 
 def listed(words: list[str], most: int = 8) -> str:
-    """A list of words for a sentence, cut where it grows long."""
+    """A list of words for a sentence: the first ``most`` of them, and how many more there are."""
     rest = len(words) - most
     return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")

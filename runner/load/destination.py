@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.contract import Destination, ExitCode, Failure, FailureKind
-from runner.explain.classify import JobFailed, unwrap
+from runner.explain.causes import unwrap
+from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
 from runner.load.progress import Steps
 

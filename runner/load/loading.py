@@ -7,7 +7,8 @@ import typing
 from pathlib import Path
 
 from runner.contract import FailureKind
-from runner.explain.classify import JobFailed, classify, unwrap
+from runner.explain.causes import unwrap
+from runner.explain.classify import JobFailed, classify
 from runner.load import compat
 from runner.load.recover import packages, undo
 from runner.load.recover.claims import claim

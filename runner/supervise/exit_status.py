@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner import contract
 from runner.contract import Failure, FailureKind
-from runner.explain.classify import LOG_HINT, exit_code_of
+from runner.explain import classify
 
 _CGROUP_COUNTERS = (
     ("/sys/fs/cgroup/memory.events", "oom_kill"),
@@ -22,7 +22,6 @@ _KIND_OF_PHASE = {
     "restore": FailureKind.LOAD,
     "wait": FailureKind.LOAD,
 }
-_CONTINUES = "the next sync goes on where this one stopped"
 _INTERRUPTED = re.compile(r"interrupt|cancel|abort", re.IGNORECASE)
 
 
@@ -36,7 +35,7 @@ def explain(status: int, phase: str, stopping: str, out_of_memory: bool) -> Fail
         return Failure(
             FailureKind.CANCELLED,
             f"the run was told to stop ({stopping}) and did not end in time during {phase}",
-            _CONTINUES,
+            classify.NEXT_SYNC_HINT,
         )
     if os.WIFSIGNALED(status):
         return _signalled(os.WTERMSIG(status), phase, out_of_memory)
@@ -62,24 +61,22 @@ def corrected(result: dict[str, typing.Any], phase: str, stopping: str) -> dict[
         found = Failure(
             kind,
             f"the source raised KeyboardInterrupt during {phase}, and nobody told the run to stop",
-            LOG_HINT,
+            classify.LOG_HINT,
         )
     elif _INTERRUPTED.search(str(failure.get("message"))):
-        found = Failure(FailureKind.CANCELLED, f"the run was told to stop during {phase}", _CONTINUES)
+        found = Failure(
+            FailureKind.CANCELLED, f"the run was told to stop during {phase}", classify.NEXT_SYNC_HINT
+        )
     else:
         return result
-    return {**result, "exit_code": exit_code_of(found), "failure": contract.plain(found)}
+    return {**result, "exit_code": classify.exit_code_of(found), "failure": contract.plain(found)}
 
 
 def _signalled(number: int, phase: str, out_of_memory: bool) -> Failure:
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     if number == signal.SIGKILL:
         if out_of_memory:
-            return Failure(
-                FailureKind.OUT_OF_MEMORY,
-                f"the source ran out of memory during {phase}",
-                "give it more by `container: {memory: …}`, or let it yield smaller pages",
-            )
+            return classify.out_of_memory(phase)
         return Failure(
             FailureKind.KILLED,
             f"the source's process was killed during {phase}",

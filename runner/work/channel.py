@@ -1,7 +1,6 @@
 """The worker's side of the event channel: a pipe of its own to the supervisor.
 
-The source never sees it: it is not inherited by programs that the source starts, and a forked
-child of the worker can't write to it.
+Programs that the source starts don't inherit it, and a forked child of the worker writes nothing to it.
 """
 
 from __future__ import annotations
@@ -11,11 +10,8 @@ import os
 import threading
 import time
 import typing
-from collections.abc import Callable
 
 from runner import contract
-
-Emit = Callable[[str, "dict[str, typing.Any]"], None]
 
 
 class Channel:
@@ -27,7 +23,7 @@ class Channel:
         self._process = os.getpid()
 
     def emit(self, event: str, fields: dict[str, typing.Any]) -> None:
-        """One event; ``fields`` is plain JSON, what isn't is told as text. A closed pipe is no error."""
+        """Sends one event; values that JSON doesn't know become text. A closed pipe is no error."""
         if os.getpid() != self._process:
             return
         kind = event.value if isinstance(event, contract.Event) else str(event)

@@ -20,60 +20,58 @@ from runner.resolve import arguments, bare_incrementals, callables, functions, m
 from runner.supervise import results
 from runner.supervise.job_input import Paths
 
-_SUBJECTS = {
+_ABOUT = {
     FailureKind.SECRETS_MISSING: "secrets",
     FailureKind.ARGUMENTS: "arguments",
     FailureKind.CONFIGURATION: "configuration",
 }
-"""What a failure is about that came up where the source was built; others are about the function."""
+"""What a failure to build the source is about, by its kind; all others are about the function."""
 Explain = Callable[[BaseException], Failure]
 
 
 def run(job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any], explain: Explain) -> Result:
-    """The verdicts, up to the first that is not good. ``explain`` turns an exception to a failure."""
+    """The verdicts, up to the first that is not good.
+
+    ``values`` are those of ``env:NAME`` references; ``explain`` turns an exception into a failure.
+    """
     verdicts: list[Verdict] = []
-    failure: Failure | None = None
-    for what, text in _findings(job, paths, values, explain):
-        if isinstance(text, Failure):
-            failure = text
-            verdicts.append(Verdict(what, False, text.message))
-        else:
-            verdicts.append(Verdict(what, True, text))
-    if failure is not None:
+    about = "module"
+    try:
+        with _as_pipeline(job, paths):
+            for about, text in _findings(job, paths, values):
+                if text is not None:
+                    verdicts.append(Verdict(about, True, text))
+    except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the verdict
+        failure = explain(exc)
+        about = _ABOUT.get(failure.kind, about) if about == "function" else about
+        verdicts.append(Verdict(about, False, failure.message))
         return results.failed(failure, verdicts=tuple(verdicts), versions=results.versions())
     return Result("ok", int(ExitCode.OK), verdicts=tuple(verdicts), versions=results.versions())
 
 
 def _findings(
-    job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any], explain: Explain
-) -> Iterator[tuple[str, str | Failure]]:
-    what = "module"
-    try:
-        with _as_pipeline(job, paths):
-            bare_incrementals.install()
-            module = modules.load(job.module, paths)
-            yield what, f"{job.module} ({_place(module)})"
-            what = "function"
-            found = callables.find(module, job.function, job.module)
-            yield what, f"{job.function}, {found.kind.value}"
-            what = "arguments"
-            kwargs = arguments.prepare(found, job, values)
-            yield what, ", ".join(kwargs) or "none"
-            if job.write_disposition is not None:
-                what = "write_disposition"
-                source.check_disposition(job.write_disposition)
-                yield what, "as asked for"
-            what = "function"
-            names = _resolve(found, kwargs, job)
-            unseen = "" if names else "; what it returns is seen in a run, or with @dlt.source above it"
-            yield "secrets", f"all that {job.function} asks for are there{unseen}"
-            if names:
-                yield "resources", listed(names)
-    except GeneratorExit:
-        raise
-    except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the verdict
-        failure = explain(exc)
-        yield _SUBJECTS.get(failure.kind, what) if what == "function" else what, failure
+    job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any]
+) -> Iterator[tuple[str, str | None]]:
+    """What is looked at next, with None before and a text when it is good. Raises what a run would raise."""
+    bare_incrementals.install()
+    module = modules.load(job.module, paths)
+    yield "module", f"{job.module} ({_place(module)})"
+    yield "function", None
+    found = callables.find(module, job.function, job.module)
+    yield "function", f"{job.function}, {found.kind.value}"
+    yield "arguments", None
+    kwargs = arguments.prepare(found, job, values)
+    yield "arguments", ", ".join(kwargs) or "none"
+    if job.write_disposition is not None:
+        yield "write_disposition", None
+        source.check_disposition(job.write_disposition)
+        yield "write_disposition", "as asked for"
+    yield "function", None
+    names = _resolve(found, kwargs, job)
+    unseen = "" if names else "; what it returns is seen in a run, or with @dlt.source above it"
+    yield "secrets", f"all that {job.function} asks for are there{unseen}"
+    if names:
+        yield "resources", listed(names)
 
 
 def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> list[str]:

@@ -7,7 +7,8 @@ import typing
 from collections.abc import Callable
 
 from runner.contract import Failure, FailureKind
-from runner.explain.classify import JobFailed, classify, unwrap
+from runner.explain.causes import unwrap
+from runner.explain.classify import JobFailed, classify
 from runner.load import compat
 from runner.load.recover import ledger
 from runner.load.recover.claims import newest, settle, start_over

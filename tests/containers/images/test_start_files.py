@@ -14,9 +14,9 @@ from tests.containers.images.conftest import Workshop
 MARK = "import os; open(f'/tmp/started-{os.getpid()}', 'w')\n"
 LOOK = """\
 import os
-from runner.work import worker
+from runner.work import process
 print(sorted(os.listdir('/tmp')))
-worker._find_packages()
+process.find_packages()
 print(sorted(os.listdir('/tmp')))
 import dlt, sys
 print(sys.prefix)
