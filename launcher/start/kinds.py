@@ -92,7 +92,7 @@ def _rest_api(name: str) -> Kind:
                       - name: orders
                         endpoint:
                           path: orders
-                          params: {{since: "{{{{incremental.start_value}}}}"}}
+                          params: {{since: "{{incremental.start_value}}"}}
                           incremental: {{cursor_path: updated_at, initial_value: "2024-01-01"}}
             """
         ),
