@@ -131,7 +131,6 @@ def _deep(
     """What each source's own container says, and the exit code where a signal ended it."""
     from launcher.console.views import watching
     from launcher.plan.options import SyncOptions
-    from launcher.runs.listeners import Silent
     from launcher.runs.sync import sync
 
     if not sources:
@@ -139,7 +138,7 @@ def _deep(
     options = SyncOptions(action="check", jobs=jobs or os.cpu_count() or 1, engine=engine)
     with logged(project):
         if as_json:
-            outcome = sync(project, sources, options, Silent())
+            outcome = sync(project, sources, options)
         else:
             with watching([source.name for source in sources]) as view:
                 outcome = sync(project, sources, options, view)

@@ -24,7 +24,7 @@ from launcher.console import streams
 from launcher.console.stream import Stream
 from launcher.errors import ConfigurationError
 from launcher.runs.history import OK, PLANNED
-from launcher.runs.listeners import All, Audience
+from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 
@@ -122,21 +122,17 @@ def run(ctx: click.Context, project: Project, sources: Sequence[Source], options
     from launcher.console.views import watching
     from launcher.runs.sync import cancel_builds, sync
 
-    notifier = _notifier(project, options)
     plans = Plans()
-    try:
-        with (
-            contextlib.nullcontext() if options.dry_run else logged(project),
-            watching([source.name for source in sources], json=options.json) as view,
-        ):
-            others: list[Audience] = [notifier] if notifier else []
-            if options.dry_run and not options.json:
-                others.append(plans)
-            stopper = _Told(view.announce, cancel_builds)
-            outcome = sync(project, sources, options, All([view, *others]), stopper=stopper)
-    finally:
-        if notifier:
-            notifier.close()
+    with contextlib.ExitStack() as stack:
+        listeners: list[Listener] = [plans]
+        if not options.dry_run:
+            stack.enter_context(logged(project))
+            if (notifier := _notifier(project)) is not None:
+                stack.callback(notifier.close)
+                listeners.append(notifier)
+        view = stack.enter_context(watching([source.name for source in sources], json=options.json))
+        stopper = _AnnouncedStopper(view.announce, cancel_builds)
+        outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
     if isinstance(view, Stream):
         view.summary(outcome.records, outcome.exit_code)
     else:
@@ -148,7 +144,7 @@ def run(ctx: click.Context, project: Project, sources: Sequence[Source], options
     ctx.exit(int(outcome.exit_code))
 
 
-class _Told(Stopper):
+class _AnnouncedStopper(Stopper):
     """Tells people that their Ctrl-C was heard, and what a second one does."""
 
     def __init__(self, announce: Callable[[str], None], also: Callable[[], None]) -> None:
@@ -181,8 +177,8 @@ def _processors() -> int:
     return max(os.cpu_count() or 1, 1)
 
 
-def _notifier(project: Project, options: SyncOptions) -> Notifier | None:
-    if project.notify is None or options.dry_run:
+def _notifier(project: Project) -> Notifier | None:
+    if project.notify is None:
         return None
     import os
 

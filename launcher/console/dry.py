@@ -7,11 +7,11 @@ import threading
 
 from launcher.console.text import seconds, size
 from launcher.plan.values import JobPlan
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 
 
-class Plans(Silent):
-    """An audience that keeps the plans."""
+class Plans(Listener):
+    """Keeps the plans."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -10,11 +10,11 @@ from typing import Any
 from launcher.console.text import number, seconds
 from launcher.plan.values import JobPlan
 from launcher.runs.history import OK, PLANNED, RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 
 
-class Lines(Silent):
-    """An audience that writes a line for all that happens, each with its source's name before it.
+class Lines(Listener):
+    """Writes a line for all that happens, each with its source's name before it.
 
     With ``only_log`` it writes the lines of the sources' logs alone: the launcher's own log says the rest.
     """

@@ -17,7 +17,7 @@ from rich.text import Text
 from launcher.console.text import number, seconds, size
 from launcher.plan.values import JobPlan
 from launcher.runs.history import OK, PLANNED, RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 
 _COLOURS = {"ok": "green", "waiting": "dim", "failed": "red"}
 
@@ -38,8 +38,8 @@ class _Row:
         return None if self.began is None else time.monotonic() - self.began
 
 
-class Live(Silent):
-    """An audience that redraws a table four times a second. Use it as a context manager.
+class Live(Listener):
+    """Redraws a table four times a second. Use it as a context manager.
 
     The log of a single source scrolls by above the table; with several, the last line of each
     stands beside it, and the log files hold the rest.

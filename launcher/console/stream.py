@@ -10,14 +10,14 @@ from typing import Any
 from launcher import log
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 
 VERSION = 1
 _KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}
 
 
-class Stream(Silent):
-    """An audience that writes JSON lines. A reader that goes away ends the writing, not the sync."""
+class Stream(Listener):
+    """Writes JSON lines. A reader that goes away ends the writing, not the sync."""
 
     def __init__(self) -> None:
         self._lines = log.json_lines(sys.stdout, "version", "time", "event", "source")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def watching(names: Sequence[str], *, json: bool = False) -> Iterator[Stream | Live | Lines]:
-    """The audience that fits where the output goes; it is closed at the end."""
+    """The listener that fits where the output goes; it is closed at the end."""
     if json:
         from launcher.console.stream import Stream
 

@@ -74,16 +74,16 @@ class StopRequest:
             self.gentle.set()
 
 
-class Observer(Protocol):
-    """Hears what happens in a job, from the engine's own threads. Must never block."""
+class JobListener(Protocol):
+    """Hears what happens in a job, by its source's name, from the engine's own threads. Must never block."""
 
-    def begun(self) -> None:
+    def planned(self, source: str, plan: JobPlan) -> None:
         """The job holds its source now: from here on no other run of it can start. Before its events."""
 
-    def event(self, data: Mapping[str, Any]) -> None:
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
         """One event of the runner (see runner.contract.Event), or ``{"event": "memory", "bytes": n}``."""
 
-    def log(self, line: str) -> None:
+    def log(self, source: str, line: str) -> None:
         """One line of the source's log, masked by the runner already."""
 
 
@@ -94,7 +94,7 @@ class Engine(Protocol):
 
     def facts(self) -> EngineFacts: ...
 
-    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+    def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         """Run the job to its end and leave nothing behind. Raises AlreadyRunning."""
 
     def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any
 
+from launcher import log
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
+from runner.contract import Event
+
+LOG_LINES = 10_000
+"""So many log lines may wait for slow listeners; what comes beyond is counted, and is in the log file."""
+_REPLACED = ("memory", Event.PROGRESS.value)
+"""Events of which only the last one counts."""
 
 
-class Audience(Protocol):
-    """Hears what happens to each source of a sync, by the source's name.
-
-    Called from several threads at once, one source's calls in order. It may be slow: a thread of
-    each run's own stands between it and the engine, and drops log lines (never events) rather than
-    wait. The log file misses nothing.
-    """
+class Listener:
+    """Hears what happens to each source of a sync, by the source's name. By itself it does nothing."""
 
     def say(self, source: str, text: str) -> None:
         """One line of progress before the job runs or between its attempts: images, retries."""
@@ -32,58 +36,99 @@ class Audience(Protocol):
     def ended(self, record: RunRecord) -> None:
         """The source is done with, whatever came of it."""
 
-    def learned(self, record: RunRecord) -> None:
+    def ended_earlier(self, record: RunRecord) -> None:
         """How an earlier run ended, whose launcher was killed."""
 
 
-class Silent:
-    """An audience that hears nothing."""
+class Listeners(Listener):
+    """Several listeners as one that never blocks: a thread tells them, in the order in which things happened.
+
+    Slow listeners miss log lines and all but the latest progress, never another event; one that raises misses
+    what it raised at. Use it as a context manager: on leaving, all has been told.
+    """
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+        self._waiting: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._latest: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._lines = 0
+        self._dropped: Counter[str] = Counter()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, daemon=True, name="listeners")
+
+    def __enter__(self) -> Listeners:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join()
 
     def say(self, source: str, text: str) -> None:
-        pass
+        self._tell("say", source, text)
 
     def planned(self, source: str, plan: JobPlan) -> None:
-        pass
+        self._tell("planned", source, plan)
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:
-        pass
+        kind = str(data.get("event"))
+        if kind == Event.PHASE.value:
+            log.event("step", step=data["phase"])
+        elif kind == Event.NOTE.value:
+            log.event("note", text=data["text"])
+        if kind not in _REPLACED:
+            self._tell("event", source, data)
+            return
+        with self._wake:
+            self._latest[source, kind] = data
+            self._wake.notify()
 
     def log(self, source: str, line: str) -> None:
-        pass
+        with self._wake:
+            if self._lines >= LOG_LINES:
+                self._dropped[source] += 1
+                return
+            self._lines += 1
+            self._waiting.append(("log", (source, line)))
+            self._wake.notify()
 
     def ended(self, record: RunRecord) -> None:
-        pass
+        with self._wake:
+            # What the run said last is told before its end.
+            for source, kind in [key for key in self._latest if key[0] == record.source]:
+                self._waiting.append(("event", (source, self._latest.pop((source, kind)))))
+            self._tell("ended", record)
 
-    def learned(self, record: RunRecord) -> None:
-        pass
+    def ended_earlier(self, record: RunRecord) -> None:
+        self._tell("ended_earlier", record)
 
+    def _tell(self, method: str, *arguments: Any) -> None:
+        with self._wake:
+            self._waiting.append((method, arguments))
+            self._wake.notify()
 
-class All:
-    """Several audiences as one."""
-
-    def __init__(self, audiences: Sequence[Audience]) -> None:
-        self._audiences = tuple(audiences)
-
-    def say(self, source: str, text: str) -> None:
-        for audience in self._audiences:
-            audience.say(source, text)
-
-    def planned(self, source: str, plan: JobPlan) -> None:
-        for audience in self._audiences:
-            audience.planned(source, plan)
-
-    def event(self, source: str, data: Mapping[str, Any]) -> None:
-        for audience in self._audiences:
-            audience.event(source, data)
-
-    def log(self, source: str, line: str) -> None:
-        for audience in self._audiences:
-            audience.log(source, line)
-
-    def ended(self, record: RunRecord) -> None:
-        for audience in self._audiences:
-            audience.ended(record)
-
-    def learned(self, record: RunRecord) -> None:
-        for audience in self._audiences:
-            audience.learned(record)
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not (self._waiting or self._latest or self._closed):
+                    self._wake.wait()
+                items, self._waiting = self._waiting, deque()
+                latest, self._latest = self._latest, {}
+                dropped, self._dropped = self._dropped, Counter()
+                if not (items or latest or dropped) and self._closed:
+                    return
+                self._lines = 0
+            items.extend(("event", (source, data)) for (source, _), data in latest.items())
+            for source, count in dropped.items():
+                items.append(("log", (source, f"[{count} lines not shown here; the log file has them]")))
+            for method, arguments in items:
+                for listener in self._listeners:
+                    try:
+                        getattr(listener, method)(*arguments)
+                    except OSError:  # its pipe is closed, say
+                        continue
+                    except Exception as error:  # noqa: BLE001 - it costs that listener this, and not what follows
+                        log.event("listener_failed", level="warning", error=log.described(error))

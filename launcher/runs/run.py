@@ -13,9 +13,8 @@ from launcher import log
 from launcher.engines.protocol import Ended, Engine, StopRequest
 from launcher.errors import AlreadyRunning, DltpodError, EngineError
 from launcher.plan.values import JobPlan
-from launcher.runs.forwarding import Forwarder
 from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
-from launcher.runs.listeners import Audience
+from launcher.runs.listeners import Listener
 from launcher.runs.retry import delay
 from runner.contract import Failure, FailureKind
 
@@ -27,7 +26,7 @@ def run_source(
     plan: JobPlan,
     engine: Engine,
     history: History,
-    audience: Audience,
+    listener: Listener,
     stop: StopRequest,
     *,
     wait: bool = False,
@@ -43,42 +42,51 @@ def run_source(
     record = begin(plan, engine.name, launcher)
     began = time.monotonic()
     ended: Ended | None = None
-    with Forwarder(plan.job.source, audience, plan) as observer:
-        attempt, told = 1, ""
-        while True:
-            history.write(replace(record, attempts=attempt))
-            try:
-                with log.timed("attempt", number=attempt, container=plan.container.name) as fields:
-                    ended = engine.run(plan, observer, stop)
-                    fields.update(_told(ended))
-            except AlreadyRunning as held:
-                # It has not begun: to history it would run beside the one that holds the source.
-                history.forget(record.run_id)
-                if not wait or stop.gentle.is_set():
-                    raise
-                if held.message != told:
-                    told = held.message
-                    audience.say(plan.job.source, f"{told}; waiting for it to end")
-                stop.gentle.wait(_HELD_SECONDS)
-                record, began = replace(record, started=log.now()), time.monotonic()
-                continue
-            except EngineError as error:
-                ended = Ended(
-                    None, kind=FailureKind.ENGINE_GONE, message=error.message, hint=error.hint, transient=True
-                )
-            failure = failure_of(ended)
-            if failure is None or not failure.transient or attempt > plan.retries or stop.gentle.is_set():
-                break
-            pause = delay(attempt, jitter)
-            log.event("retry", after=round(pause, 3), number=attempt + 1, reason=failure.message)
-            audience.say(
-                plan.job.source,
-                f"{failure.message}; trying again in {pause:.0f} s"
-                f" (attempt {attempt + 1} of {plan.retries + 1})",
+    attempt, told = 1, ""
+    while True:
+        history.write(replace(record, attempts=attempt))
+        attempt_began = time.monotonic()
+        try:
+            ended = engine.run(plan, listener, stop)
+        except AlreadyRunning as held:
+            # It has not begun: to history it would run beside the one that holds the source.
+            history.forget(record.run_id)
+            if not wait or stop.gentle.is_set():
+                raise
+            if held.message != told:
+                told = held.message
+                log.event("waiting", reason=told)
+                listener.say(plan.job.source, f"{told}; waiting for it to end")
+            stop.gentle.wait(_HELD_SECONDS)
+            record, began = replace(record, started=log.now()), time.monotonic()
+            continue
+        except EngineError as error:
+            ended = Ended(
+                None, kind=FailureKind.ENGINE_GONE, message=error.message, hint=error.hint, transient=True
             )
-            attempt += 1
-            if stop.gentle.wait(pause):
-                break
+        failure = failure_of(ended)
+        log.event(
+            "attempt",
+            level="info" if failure is None else "warning",
+            number=attempt,
+            container=plan.container.name,
+            exit_code=ended.exit_code,
+            peak_memory=ended.peak_memory,
+            failure_kind=failure.kind.value if failure else None,
+            message=failure.message if failure else None,
+            seconds=round(time.monotonic() - attempt_began, 3),
+        )
+        if failure is None or not failure.transient or attempt > plan.retries or stop.gentle.is_set():
+            break
+        pause = delay(attempt, jitter)
+        log.event("retry", after=round(pause, 3), number=attempt + 1, reason=failure.message)
+        listener.say(
+            plan.job.source,
+            f"{failure.message}; trying again in {pause:.0f} s (attempt {attempt + 1} of {plan.retries + 1})",
+        )
+        attempt += 1
+        if stop.gentle.wait(pause):
+            break
     if ended.kind is FailureKind.KILLED and history.asked_to_stop(record.run_id):
         ended = replace(
             ended,
@@ -90,15 +98,6 @@ def run_source(
     record = finish(record, ended, attempts=attempt, seconds=time.monotonic() - began)
     history.write(record)
     return record
-
-
-def _told(ended: Ended) -> dict[str, Any]:
-    """The end of an attempt, as the launcher's own log has it."""
-    failure = failure_of(ended)
-    told: dict[str, Any] = {"exit_code": ended.exit_code, "peak_memory": ended.peak_memory}
-    if failure is not None:
-        told.update(level="warning", failure_kind=failure.kind.value, message=failure.message)
-    return told
 
 
 def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:

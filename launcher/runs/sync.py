@@ -22,7 +22,7 @@ from launcher.plan.options import SyncOptions
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
 from launcher.runs.interrupted import adopt
-from launcher.runs.listeners import Audience, Silent
+from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.parallel import run_fleet
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
@@ -43,8 +43,7 @@ def sync(
     project: Project,
     sources: Sequence[Source],
     options: SyncOptions,
-    audience: Audience | None = None,
-    *,
+    *listeners: Listener,
     environ: Mapping[str, str] | None = None,
     engine: Engine | None = None,
     image_for: ImageFor | None = None,
@@ -59,13 +58,14 @@ def sync(
     from launcher.engines import choose
 
     began = time.monotonic()
-    audience = audience or Silent()
     stopper = stopper or Stopper(also=cancel_builds)
     presence = Presence(project.private)
     history = History(project.private)
     given = os.environ if environ is None else environ
     with contextlib.ExitStack() as stack:
         stack.enter_context(owners.rights(project.root))
+        # Left after the signals' handlers: a terminal that takes nothing can be left by Ctrl-C then.
+        listener = stack.enter_context(Listeners(*listeners))
         if not options.dry_run:
             _make_writable(project)
             stack.enter_context(presence)
@@ -84,13 +84,13 @@ def sync(
             version=__version__,
         )
         if not options.dry_run:
-            _clean_up(project, engine, presence, history, audience)
+            _clean_up(project, engine, presence, history, listener)
         for source in sources:
             for problem in engine.facts().problems:
-                audience.say(source.name, f"{engine.facts().name}: {problem}")
+                listener.say(source.name, f"{engine.facts().name}: {problem}")
         gathered = gather(project, options, engine, given, launcher=presence.id, image_for=image_for)
         by_name = {source.name: source for source in sources}
-        work = _Work(gathered, by_name, history, audience, stopper, presence.id)
+        work = _Work(gathered, by_name, history, listener, stopper, presence.id)
         records = run_fleet(
             list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
         )
@@ -100,7 +100,7 @@ def sync(
 
 
 def _clean_up(
-    project: Project, engine: Engine, presence: Presence, history: History, audience: Audience
+    project: Project, engine: Engine, presence: Presence, history: History, listener: Listener
 ) -> None:
     """Take in how the runs of killed launchers ended, and clear what these left behind. Says so."""
     presence.clear()
@@ -109,11 +109,11 @@ def _clean_up(
     history.file.touch(mode=0o600)
     for record in marked.values():
         log.event("interrupted", source=record.source, run_id=record.run_id, reason="its launcher was killed")
-        audience.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
+        listener.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
     adopted = adopt(engine, project.name, history)
     for record in adopted:
         log.event("adopted", source=record.source, run_id=record.run_id, **ending(record))
-        audience.say(
+        listener.say(
             record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
         )
     for left in engine.sweep(project.name):
@@ -125,11 +125,11 @@ def _clean_up(
             state=left.state,
             reason="its launcher was killed",
         )
-        audience.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
+        listener.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
     # A job that goes on in a cluster has not ended yet.
     ended = [record for record in marked.values() if record.engine == "docker"]
     for record in (*ended, *adopted):
-        audience.learned(record)
+        listener.ended_earlier(record)
 
 
 class _Work:
@@ -140,12 +140,12 @@ class _Work:
         gathered: Gathered,
         sources: Mapping[str, Source],
         history: History,
-        audience: Audience,
+        listener: Listener,
         stopper: Stopper,
         launcher: str,
     ) -> None:
         self._gathered, self._sources, self._history = gathered, sources, history
-        self._audience, self._stopper, self._launcher = audience, stopper, launcher
+        self._listener, self._stopper, self._launcher = listener, stopper, launcher
         self.refusals: dict[str, Exit] = {}
         """Of the sources that never began: the exit code of what was wrong."""
 
@@ -156,7 +156,7 @@ class _Work:
             log.event("run_ended", **ending(record))
         if record.log_file:
             prune(Path(record.log_file).parent)
-        self._audience.ended(record)
+        self._listener.ended(record)
         return record
 
     def _run(self, source: Source, run_id: str, stop: StopRequest) -> RunRecord:
@@ -164,7 +164,7 @@ class _Work:
 
         def say(text: str) -> None:
             log.event("say", text=text)
-            self._audience.say(source.name, text)
+            self._listener.say(source.name, text)
 
         try:
             if stop.gentle.is_set():
@@ -173,7 +173,7 @@ class _Work:
             if stop.gentle.is_set():
                 raise _stopped()
             if options.dry_run:
-                self._audience.planned(source.name, plan)
+                self._listener.planned(source.name, plan)
                 return replace(begin(plan, self._gathered.engine.name, self._launcher), status=PLANNED)
             if not self._gathered.engine.facts().remote:
                 hosts.prepare(plan, self._gathered.project.data)
@@ -182,7 +182,7 @@ class _Work:
                 plan,
                 self._gathered.engine,
                 self._history,
-                self._audience,
+                self._listener,
                 stop,
                 wait=options.wait,
                 launcher=self._launcher,
@@ -203,7 +203,7 @@ class _Work:
         try:
             self._history.write(record)
         except (HistoryError, OSError) as error:
-            self._audience.say(record.source, f"this run is in no history: {error}")
+            self._listener.say(record.source, f"this run is in no history: {error}")
 
     def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
         self.refusals[source.name] = error.exit_code

@@ -16,7 +16,7 @@ from typing import Any
 from launcher import log
 from launcher.errors import ConfigurationError
 from launcher.runs.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 from runner.contract import ENV_REFERENCE, FailureKind
 
 ATTEMPTS = 4
@@ -133,8 +133,8 @@ def post(url: str, body: Mapping[str, Any], *, pause: Callable[[float], None] = 
     return f"{why}, {ATTEMPTS} times"
 
 
-class Notifier(Silent):
-    """An audience that calls the webhook, in a thread of its own, so that no run waits for it."""
+class Notifier(Listener):
+    """Calls the webhook, in a thread of its own, so that no run waits for it."""
 
     def __init__(self, url: str, project: str, history: History, warn: Callable[[str], None]) -> None:
         self._url = url
@@ -148,7 +148,7 @@ class Notifier(Silent):
     def ended(self, record: RunRecord) -> None:
         self._queue.put(record)
 
-    learned = ended
+    ended_earlier = ended
 
     def close(self) -> None:
         """Wait for the calls under way, for a minute at most."""

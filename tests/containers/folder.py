@@ -17,7 +17,7 @@ from launcher.config.models import Project
 from launcher.plan.job import container_name
 from launcher.plan.options import SyncOptions
 from launcher.runs.history import History, RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from launcher.runs.sync import Outcome, sync
 
@@ -83,16 +83,16 @@ class Folder:
     # What is done with it
 
     def sync(
-        self, *names: str, audience: Silent | None = None, stopper: Stopper | None = None, **options: Any
+        self, *names: str, listener: Listener | None = None, stopper: Stopper | None = None, **options: Any
     ) -> Outcome:
         """Sync sources (all without a name) in this process."""
         project = self.load()
         sources = config.select(project, names=names, all=not names)
-        return sync(project, sources, SyncOptions(**options), audience, stopper=stopper)
+        return sync(project, sources, SyncOptions(**options), *filter(None, [listener]), stopper=stopper)
 
-    def run(self, name: str, audience: Silent | None = None, **options: Any) -> RunRecord:
+    def run(self, name: str, listener: Listener | None = None, **options: Any) -> RunRecord:
         """Sync one source; its record."""
-        return self.sync(name, audience=audience, **options).records[0]
+        return self.sync(name, listener=listener, **options).records[0]
 
     def must(self, name: str, **options: Any) -> RunRecord:
         """Sync one source, which has to go well."""
@@ -165,7 +165,7 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: str = "") -> 
     raise AssertionError(f"not within {seconds:g} s{': ' + text if text else ''} (last error: {error!r})")
 
 
-class AtPhase(Silent):
+class AtPhase(Listener):
     """Does something once, so many seconds after a run has come to a phase."""
 
     def __init__(self, phase: str, act: Callable[[], Any], after: float = 0.0) -> None:

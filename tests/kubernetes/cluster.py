@@ -27,7 +27,7 @@ from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import JobPlan, Say
 from launcher.runs.history import RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from launcher.runs.sync import sync
 from runner.contract import Destination
@@ -211,8 +211,8 @@ class Background:
         return self._records[0]
 
 
-class Heard(Silent):
-    """An audience that remembers."""
+class Heard(Listener):
+    """Remembers what it is told."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

@@ -18,7 +18,7 @@ from launcher.engines.docker.memory import Memory
 from launcher.engines.docker.network import ROLE as NETWORK_ROLE
 from launcher.engines.docker.network import Network, NetworkRefused, network_for
 from launcher.engines.docker.spec import create_arguments
-from launcher.engines.protocol import Ended, Observer, Running, StopRequest
+from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.host.launchers import Alive
 from launcher.plan.values import EngineFacts, JobPlan
@@ -83,7 +83,7 @@ class DockerEngine:
             self._facts = _facts(info, remote=find_endpoint(self._environ).remote)
         return self._facts
 
-    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+    def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         if stop.gentle.is_set():
             return Ended(None, kind=stop.reason, message="stopped before it began")
         if self.facts().remote:
@@ -97,8 +97,8 @@ class DockerEngine:
                 if isinstance(created, Ended):
                     return created
                 with self._removed_at_end(created):
-                    observer.begun()
-                    return self._supervise(created, plan, observer, stop, network)
+                    listener.planned(plan.job.source, plan)
+                    return self._supervise(created, plan, listener, stop, network)
         except NetworkRefused as error:
             return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
 
@@ -107,11 +107,11 @@ class DockerEngine:
         return network_for(api, plan.container, plan.job.run_id, podman=podman)
 
     def _supervise(
-        self, container: str, plan: JobPlan, observer: Observer, stop: StopRequest, network: Network
+        self, container: str, plan: JobPlan, listener: JobListener, stop: StopRequest, network: Network
     ) -> Ended:
         from docker.errors import APIError
 
-        job = Job(self.client.api, container, plan, observer, stop)
+        job = Job(self.client.api, container, plan, listener, stop)
         try:
             network.open(job.note)
             return job.run(network)

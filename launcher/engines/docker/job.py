@@ -16,7 +16,7 @@ from launcher.engines.docker.memory import Memory
 from launcher.engines.docker.network import Network
 from launcher.engines.ending import Exit, clear_result, conclude, read_result
 from launcher.engines.log import LogFile, Sorter
-from launcher.engines.protocol import Ended, Observer, StopRequest
+from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.plan.values import JobPlan
 from launcher.untrusted import clean
 from runner import contract
@@ -46,13 +46,13 @@ class Job:
     """One container that exists and hasn't started. ``run`` supervises it to its end."""
 
     def __init__(
-        self, api: APIClient, container: str, plan: JobPlan, observer: Observer, stop: StopRequest
+        self, api: APIClient, container: str, plan: JobPlan, listener: JobListener, stop: StopRequest
     ) -> None:
         self._api, self._container, self._plan = api, container, plan
-        self._observer, self._stop = observer, stop
+        self._listener, self._stop = listener, stop
         self._memory = Memory(api, container)
         self._log = LogFile(plan.log_file)
-        self._sorter = Sorter(plan.job.token, self._log, self._heard, observer.log)
+        self._sorter = Sorter(plan.job.token, self._log, self._heard, self._told)
         self._follower = Follower(api, container, self._sorter.line)
         self._over = threading.Event()
         self._speaks = False
@@ -105,11 +105,14 @@ class Job:
         """A line of the launcher's own in the run's log."""
         line = clean.line(line)
         self._log.write(line.encode())
-        self._observer.log(line)
+        self._told(line)
+
+    def _told(self, line: str) -> None:
+        self._listener.log(self._plan.job.source, line)
 
     def _heard(self, event: Mapping[str, Any]) -> None:
         self._speaks = True
-        self._observer.event(event)
+        self._listener.event(self._plan.job.source, event)
 
     def _send(self, stdin: socket.socket) -> None:
         """The frame, whole; then notice when the connection breaks, for the runner ends by that.
@@ -193,7 +196,7 @@ class Job:
             now = time.monotonic()
             held = self._memory.sample()
             if held is not None:
-                self._observer.event({"event": "memory", "bytes": held})
+                self._listener.event(self._plan.job.source, {"event": "memory", "bytes": held})
             if now >= flush_at:
                 self._log.flush()
                 flush_at = now + 0.5

@@ -42,7 +42,7 @@ from launcher.engines.kubernetes.network import egress_rules, network_policy
 from launcher.engines.kubernetes.outcome import finished, given_up
 from launcher.engines.kubernetes.paths import collection, item, selector
 from launcher.engines.kubernetes.refusals import forbidden
-from launcher.engines.protocol import Collected, Ended, Observer, Running, StopRequest
+from launcher.engines.protocol import Collected, Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.host.launchers import Alive
 from launcher.plan.values import EngineFacts, JobPlan
@@ -96,13 +96,13 @@ class KubernetesEngine:
                 self._facts = facts_of(self.api.get("/version"), self._platforms())
         return self._facts
 
-    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+    def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         if stop.gentle.is_set():
             return Ended(None, kind=stop.reason, message="stopped before it began")
         replaces = version_of(self.facts()) >= KNOWS_FAILURE_POLICY
         if not replaces and not self._said:
             self._said = True
-            observer.event({"event": Event.NOTE.value, "text": goes_without(self.facts())})
+            listener.event(plan.job.source, {"event": Event.NOTE.value, "text": goes_without(self.facts())})
         namespace = plan.kubernetes.namespace or self.api.namespace
         try:
             manifests.check_plan(plan)
@@ -116,13 +116,13 @@ class KubernetesEngine:
         try:
             with self._removed_at_end(plan, names, namespace) as job:
                 self._create(plan, names, namespace, rules, replaces)
-                observer.begun()
+                listener.planned(plan.job.source, plan)
                 supervised = Job(
                     self.api,
                     namespace,
                     names.job,
                     plan,
-                    observer,
+                    listener,
                     stop,
                     replaces=replaces,
                     patience=self._patience,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from launcher.config.units import parse_duration
@@ -27,7 +28,7 @@ from launcher.engines.kubernetes.paths import collection, item
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.kubernetes.watch import PodWatch, Seen
 from launcher.engines.log import LogFile, Sorter
-from launcher.engines.protocol import Ended, Observer, StopRequest
+from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.plan.values import JobPlan
 from runner.contract import Event, FailureKind
 
@@ -61,19 +62,24 @@ class Job:
         namespace: str,
         name: str,
         plan: JobPlan,
-        observer: Observer,
+        listener: JobListener,
         stop: StopRequest,
         *,
         replaces: bool,
         patience: Patience,
     ) -> None:
         self._api, self._namespace, self._name = api, namespace, name
-        self._plan, self._observer, self._stop = plan, observer, stop
+        self._plan, self._listener, self._stop = plan, listener, stop
         self._replaces = replaces
         self._patience = patience
         self._start_timeout = parse_duration(plan.kubernetes.start_timeout)
         self._log = LogFile(plan.log_file)
-        self._sorter = Sorter(plan.job.token, self._log, observer.event, observer.log)
+        self._sorter = Sorter(
+            plan.job.token,
+            self._log,
+            partial(listener.event, plan.job.source),
+            partial(listener.log, plan.job.source),
+        )
         self._view: View | None = None
         self._uid = ""
         self._done: set[str] = set()
@@ -337,4 +343,4 @@ class Job:
         return True
 
     def _note(self, text: str) -> None:
-        self._observer.event({"event": Event.NOTE.value, "text": text})
+        self._listener.event(self._plan.job.source, {"event": Event.NOTE.value, "text": text})

@@ -13,7 +13,7 @@ import pytest
 from launcher.engines.log import FILE_BYTES
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind, JobSpec
 from tests.containers.engine.faulty import TROUBLE
@@ -84,7 +84,7 @@ def test_a_second_request_to_stop_ends_the_run_at_once(trouble: Folder) -> None:
         stopper.ask()
         stopper.ask()
 
-    outcome = trouble.sync("deaf", audience=AtPhase("extract", stop_twice, 0.3), stopper=stopper)
+    outcome = trouble.sync("deaf", listener=AtPhase("extract", stop_twice, 0.3), stopper=stopper)
     assert outcome.records[0].failure_kind is FailureKind.CANCELLED
     assert time.monotonic() - asked[0] < GENTLE_SECONDS
     assert trouble.containers() == []
@@ -96,11 +96,11 @@ def test_a_request_to_stop_before_the_runner_listens_ends_the_run_gently_all_the
     trouble.source("slow", "faulty", "sleeps")
     stopper = Stopper()
 
-    class AtOnce(Silent):
+    class AtOnce(Listener):
         def planned(self, source: str, plan: JobPlan) -> None:
             stopper.ask()
 
-    record = trouble.sync("slow", audience=AtOnce(), stopper=stopper).records[0]
+    record = trouble.sync("slow", listener=AtOnce(), stopper=stopper).records[0]
     assert (record.failure_kind, record.exit_code) == (FailureKind.CANCELLED, 143)
     assert trouble.containers() == []
 

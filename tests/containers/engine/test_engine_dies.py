@@ -16,7 +16,7 @@ from launcher.host.launchers import Presence, unknown
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.runs.history import RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import Listener
 from launcher.runs.sync import sync
 from launcher.secrets.gather import destination_for
 from runner.contract import FailureKind
@@ -52,13 +52,13 @@ def events(project: Folder, *, pause: float = 0.0, retries: int = 0) -> None:
     project.source("events", "faulty", "events", {"total": TOTAL, "pause": pause}, container=walls)
 
 
-def run(project: Folder, engine: OwnEngine, image: Image, audience: Silent | None = None) -> RunRecord:
+def run(project: Folder, engine: OwnEngine, image: Image, *listeners: Listener) -> RunRecord:
     """Sync the source on that engine."""
     loaded = project.load()
     environ = {**os.environ, "DOCKER_HOST": engine.host}
     docker = DockerEngine(environ=environ, alive=Presence(loaded.private).alive)
     sources = config.select(loaded, names=("events",))
-    outcome = sync(loaded, sources, SyncOptions(), audience, engine=docker, image_for=lambda *_: image)
+    outcome = sync(loaded, sources, SyncOptions(), *listeners, engine=docker, image_for=lambda *_: image)
     docker.close()
     return outcome.records[0]
 

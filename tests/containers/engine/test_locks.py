@@ -84,7 +84,7 @@ def test_the_sync_of_another_source_leaves_a_running_one_alone(project: Folder) 
         finally:
             stopper.ask()
 
-    project.sync("slow", audience=AtPhase("extract", sync_another), stopper=stopper)
+    project.sync("slow", listener=AtPhase("extract", sync_another), stopper=stopper)
     assert seen == ["running"]
 
 

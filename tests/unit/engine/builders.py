@@ -9,7 +9,7 @@ from typing import Any
 
 from launcher.config.models import Container, DltNative, Project, Source
 from launcher.engines.images import ImageFor
-from launcher.engines.protocol import Ended, Observer, Running, StopRequest
+from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning
 from launcher.host.user import Caller
 from launcher.images.tags import Image
@@ -88,7 +88,7 @@ class FakeEngine:
     def facts(self) -> EngineFacts:
         return FACTS
 
-    def run(self, plan: JobPlan, observer: Observer, stop: StopRequest) -> Ended:
+    def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         name = plan.job.source
         with self._lock:
             self.started.append(name)
@@ -97,8 +97,8 @@ class FakeEngine:
             step = self.script[name].pop(0)
         try:
             if not isinstance(step, AlreadyRunning):
-                observer.begun()
-            observer.event({"event": "phase", "phase": "extract"})
+                listener.planned(name, plan)
+            listener.event(name, {"event": "phase", "phase": "extract"})
             if isinstance(step, Exception):
                 raise step
             return step(stop) if callable(step) else step

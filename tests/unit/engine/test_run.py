@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
+from launcher import log
 from launcher.engines.log import LogFile
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning, EngineError, Exit
 from launcher.host.launchers import Presence
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import JobPlan
-from launcher.runs.forwarding import LOG_LINES, Forwarder
 from launcher.runs.history import History, RunRecord
-from launcher.runs.listeners import Silent
+from launcher.runs.listeners import LOG_LINES, Listener, Listeners
 from launcher.runs.parallel import run_fleet
 from launcher.runs.retry import LONGEST_SECONDS, delay
 from launcher.runs.run import run_source
@@ -45,7 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(root: Path, *steps: Any, retries: int = 2, stop: StopRequest | None = None) -> RunRecord:
     entry = source(retries=retries)
     return run_source(
-        plan(root, entry), FakeEngine({"jira": steps}), History(root), Silent(), stop or StopRequest()
+        plan(root, entry), FakeEngine({"jira": steps}), History(root), Listener(), stop or StopRequest()
     )
 
 
@@ -92,7 +92,7 @@ def test_a_source_that_is_held_leaves_no_trace_in_history(tmp_path: Path) -> Non
     assert History(tmp_path).runs() == ()
 
 
-class Said(Silent):
+class Said(Listener):
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -104,7 +104,7 @@ def test_who_waits_for_a_held_source_says_so_once_and_runs_from_when_it_was_free
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("launcher.runs.run._HELD_SECONDS", 0.2)
-    history, audience = History(tmp_path), Said()
+    history, listener = History(tmp_path), Said()
     during: list[object] = []
 
     def hold(stop: StopRequest) -> Ended:
@@ -116,8 +116,8 @@ def test_who_waits_for_a_held_source_says_so_once_and_runs_from_when_it_was_free
 
     engine = FakeEngine({"jira": [hold, hold, hold, go]})
     before = time.monotonic()
-    record = run_source(plan(tmp_path), engine, history, audience, StopRequest(), wait=True)
-    assert audience.said == ["run 1 holds it; waiting for it to end"]
+    record = run_source(plan(tmp_path), engine, history, listener, StopRequest(), wait=True)
+    assert listener.said == ["run 1 holds it; waiting for it to end"]
     assert (record.status, record.attempts, during) == ("ok", 1, ["running"])
     assert record.seconds < time.monotonic() - before - 0.6
 
@@ -210,12 +210,12 @@ def test_a_history_that_is_damaged_while_a_run_goes_on_ends_that_run_and_hides_n
     assert outcome == (Exit.FAILED, ["ok", "failed", "failed"])
 
 
-def test_a_run_whose_launcher_was_killed_is_told_to_the_audience_once(tmp_path: Path) -> None:
-    class Learning(Silent):
+def test_a_run_whose_launcher_was_killed_is_told_to_listeners_once(tmp_path: Path) -> None:
+    class Learning(Listener):
         def __init__(self) -> None:
             self.learnt: list[str] = []
 
-        def learned(self, record: RunRecord) -> None:
+        def ended_earlier(self, record: RunRecord) -> None:
             self.learnt.append(f"{record.run_id} {record.status}")
 
     made = project(tmp_path, source("a"))
@@ -232,7 +232,7 @@ def test_a_run_whose_launcher_was_killed_is_told_to_the_audience_once(tmp_path: 
     assert heard.learnt == ["1 interrupted"]
 
 
-class Remembering(Silent):
+class Remembering(Listener):
     def __init__(self) -> None:
         self.planned_runs: list[str] = []
         self.records: list[RunRecord] = []
@@ -308,7 +308,7 @@ def test_a_bug_in_one_source_is_raised_after_the_others_have_ended() -> None:
     assert done == ["b", "c"]
 
 
-class Slow(Silent):
+class Slow(Listener):
     def __init__(self) -> None:
         self.go = threading.Event()
         self.held_up = False
@@ -323,45 +323,69 @@ class Slow(Silent):
         self.events.append(data)
 
 
-def test_a_slow_audience_holds_up_nothing_misses_no_event_and_is_told_what_it_missed() -> None:
-    audience = Slow()
-    with Forwarder("a", audience) as observer:
+def test_a_slow_listener_holds_up_nothing_misses_no_event_and_is_told_what_it_missed() -> None:
+    slow = Slow()
+    with Listeners(slow) as listeners:
         for number in range(LOG_LINES * 3):
-            observer.log(str(number))
+            listeners.log("a", str(number))
         for number in range(50):
-            observer.event({"event": "phase", "phase": str(number)})
+            listeners.event("a", {"event": "phase", "phase": str(number)})
         for number in range(1000):
-            observer.event({"event": "progress", "rows": {"a": number}})
-        audience.go.set()
-    assert not audience.held_up
-    assert [e["phase"] for e in audience.events if e["event"] == "phase"] == [str(n) for n in range(50)]
-    assert audience.events[-1] == {"event": "progress", "rows": {"a": 999}}
-    assert any("lines not shown here" in line for line in audience.lines)
-    assert len(audience.lines) < LOG_LINES * 2 + 10
+            listeners.event("a", {"event": "progress", "rows": {"a": number}})
+        slow.go.set()
+    assert not slow.held_up
+    assert [e["phase"] for e in slow.events if e["event"] == "phase"] == [str(n) for n in range(50)]
+    assert slow.events[-1] == {"event": "progress", "rows": {"a": 999}}
+    assert any("lines not shown here" in line for line in slow.lines)
+    assert len(slow.lines) < LOG_LINES * 2 + 10
 
 
-def test_an_audience_that_breaks_does_not_break_the_run() -> None:
-    class Broken(Silent):
+def test_the_last_progress_of_a_run_is_told_before_its_end() -> None:
+    heard: list[str] = []
+
+    class Noting(Listener):
+        def event(self, source: str, data: Mapping[str, Any]) -> None:
+            heard.append(f"{source} {data['rows']}")
+
+        def ended(self, record: RunRecord) -> None:
+            heard.append(f"{record.source} ended")
+
+    listeners = Listeners(Noting())
+    for name in ("a", "b"):
+        listeners.event(name, {"event": "progress", "rows": {"t": 1}})
+    listeners.ended(RunRecord(run_id="1", source="a", status="ok", started=""))
+    with listeners:
+        pass
+    assert heard == ["a {'t': 1}", "a ended", "b {'t': 1}"]
+
+
+def test_a_listener_that_breaks_breaks_neither_the_run_nor_another_listener() -> None:
+    class Broken(Listener):
         def log(self, source: str, line: str) -> None:
             raise BrokenPipeError
 
-    with Forwarder("a", Broken()) as observer:
+    other = Slow()
+    other.go.set()
+    with Listeners(Broken(), other) as listeners:
         for _ in range(100):
-            observer.log("line")
+            listeners.log("a", "line")
+    assert len(other.lines) == 100
 
 
-def test_an_event_that_an_audience_can_not_take_costs_it_no_other() -> None:
+def test_an_event_that_a_listener_can_not_take_costs_it_no_other_and_is_logged(tmp_path: Path) -> None:
     heard = []
 
-    class Choosy(Silent):
+    class Choosy(Listener):
         def event(self, source: str, data: Mapping[str, Any]) -> None:
             heard.append(data["phase"])
             assert data["phase"] != "2"
 
-    with Forwarder("a", Choosy()) as observer:
+    file = tmp_path / "logs" / "dltpod.jsonl"
+    with log.opened(file), Listeners(Choosy()) as listeners:
         for number in range(5):
-            observer.event({"event": "phase", "phase": str(number)})
+            listeners.event("a", {"event": "phase", "phase": str(number)})
     assert heard == ["0", "1", "2", "3", "4"]
+    assert file.read_text().count("listener_failed") == 1
 
 
 def test_a_record_comes_back_from_history_as_it_went_in(tmp_path: Path) -> None:

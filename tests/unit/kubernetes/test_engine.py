@@ -12,6 +12,7 @@ from launcher.engines.kubernetes.engine import KubernetesEngine
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning
 from launcher.host.launchers import unknown
+from launcher.runs.listeners import Listener
 from runner.contract import FailureKind
 from tests.unit.render.plans import plan, with_container, with_kubernetes
 
@@ -59,22 +60,11 @@ class Server:
         self.objects[path]["metadata"]["labels"] = job.get("labels", LABELS)
 
 
-class Deaf:
-    def begun(self) -> None:
-        pass
-
-    def event(self, data: Mapping[str, Any]) -> None:
-        pass
-
-    def log(self, text: str) -> None:
-        pass
-
-
 def run(server: Server, **container: Any) -> Ended:
     engine = KubernetesEngine(environ={}, alive=unknown)
     engine._connected = cast(Api, server)
     made = with_container(with_kubernetes(plan("shop"), state={"size": "1Gi"}), **container)
-    return engine.run(made, Deaf(), StopRequest())
+    return engine.run(made, Listener(), StopRequest())
 
 
 def test_a_run_that_is_refused_makes_no_volume_claim() -> None:

@@ -15,6 +15,7 @@ import pytest
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.job import Job, Patience
 from launcher.engines.protocol import Ended, StopRequest
+from launcher.runs.listeners import Listener
 from runner.contract import FailureKind
 from tests.unit.kubernetes.pods import container, disrupted, ended, line, pod, result, running
 from tests.unit.render.plans import plan, with_kubernetes
@@ -57,18 +58,12 @@ class Server:
         self.told.put(line(kind, found))
 
 
-class Notes:
+class Notes(Listener):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def begun(self) -> None:
-        pass
-
-    def event(self, data: Mapping[str, Any]) -> None:
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
         self.texts.append(str(data.get("text", "")))
-
-    def log(self, text: str) -> None:
-        pass
 
 
 class Run:
