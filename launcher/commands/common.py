@@ -155,6 +155,28 @@ def duration(option: str, text: str) -> float:
         raise ConfigurationError(f"{option}: '{text}' {error}") from None
 
 
+def moment(option: str, text: str) -> str:
+    """A time of history, RFC 3339 in UTC: ``2h`` is so long ago, a date or a time is this machine's own.
+
+    Raises ConfigurationError that names the option.
+    """
+    from datetime import datetime, timedelta, timezone
+
+    from launcher.config.units import parse_duration
+
+    try:
+        then = datetime.now(timezone.utc) - timedelta(seconds=parse_duration(text))
+    except (ValueError, OverflowError):
+        try:
+            then = datetime.fromisoformat(text.strip().replace("Z", "+00:00")).astimezone(timezone.utc)
+        except (ValueError, OverflowError):
+            raise ConfigurationError(
+                f"{option}: '{text}' is neither so long ago nor a time",
+                f'{option} 24h, or "2026-01-31 08:00"',
+            ) from None
+    return then.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
 def history_of(project: Project) -> History:
     """The project's history to read, in which the runs of launchers that were killed are interrupted."""
     from launcher.host.launchers import Presence

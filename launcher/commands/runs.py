@@ -10,6 +10,7 @@ from launcher.commands.common import (
     engine_for,
     history_of,
     load_project,
+    moment,
     with_engine,
     with_file,
     with_json,
@@ -21,22 +22,34 @@ from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, RunRecord
 @click.command("runs")
 @click.argument("name", required=False)
 @click.option(
-    "-n", "--number", "count", type=click.IntRange(1), default=20, show_default=True, help="How many."
+    "-n", "--number", "count", type=click.IntRange(1), help="How many; default: 20, and all with --since."
 )
+@click.option("--since", metavar="WHEN", help="Only those that began since: 24h, 7d, or a date or time.")
 @click.option("--failed", is_flag=True, help="Only those that failed or were interrupted.")
 @with_engine
 @with_json
 @with_file
 @click.pass_context
 def command(
-    ctx: click.Context, name: str | None, count: int, failed: bool, engine: str, as_json: bool
+    ctx: click.Context,
+    name: str | None,
+    count: int | None,
+    since: str | None,
+    failed: bool,
+    engine: str,
+    as_json: bool,
 ) -> None:
     """What ran, and what came of it; the newest first."""
     project = load_project(ctx)
     if name is not None:
         check_known(project, [name])
     history = history_of(project)
-    records = history.runs(name, limit=count, statuses=(FAILED, INTERRUPTED) if failed else ())
+    records = history.runs(
+        name,
+        limit=count or (20 if since is None else None),
+        statuses=(FAILED, INTERRUPTED) if failed else (),
+        since="" if since is None else moment("--since", since),
+    )
     if engine != "docker":
         from launcher.runs.interrupted import adopt, going_on
 
@@ -49,7 +62,7 @@ def command(
         echo_json([plain(record) for record in records])
         return
     if not records:
-        click.echo("nothing ran yet", err=True)
+        click.echo("nothing ran yet" if since is None and not failed else "no such run", err=True)
         return
     header = ["run", "source", "status", "rows", "time", "memory", "started", "why"]
     click.echo(table(header, [_row(r) for r in records], right=[3, 4, 5]))

@@ -172,17 +172,25 @@ class History:
         return tuple(marked)
 
     def runs(
-        self, source: str | None = None, *, limit: int | None = 20, statuses: Collection[str] = ()
+        self,
+        source: str | None = None,
+        *,
+        limit: int | None = 20,
+        statuses: Collection[str] = (),
+        since: str = "",
     ) -> tuple[RunRecord, ...]:
-        """The newest runs first; of one source, of some statuses, at most ``limit``."""
+        """The newest runs first; of one source, of some statuses, that began at or after ``since`` (as
+        ``RunRecord.started``), at most ``limit``.
+        """
         if not self.file.exists():
             return ()
         # What is written down as running may be read as interrupted.
         written = {*statuses, RUNNING} if statuses else set()
         clauses = ["source = ?"] if source is not None else []
+        clauses += ["started >= ?"] if since else []
         clauses += [f"status IN ({', '.join('?' * len(written))})"] if written else []
         where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-        values = ([] if source is None else [source]) + sorted(written)
+        values = [value for value in (source, since) if value] + sorted(written)
         most = -1 if limit is None or statuses else limit
         query = f"SELECT {_COLUMNS} FROM runs{where} ORDER BY started DESC, rowid DESC LIMIT {most}"
         records = [self._seen(_record(row)) for row in self._read(query, values)]
@@ -196,11 +204,6 @@ class History:
         query = f"SELECT {_COLUMNS} FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2"
         rows = self._read(query, (len(run_id), run_id))
         return self._seen(_record(rows[0])) if len(rows) == 1 else None
-
-    def last(self, sources: Sequence[str]) -> dict[str, RunRecord]:
-        """The newest finished or running run of each source that has one."""
-        found = {name: self.runs(name, limit=1) for name in sources}
-        return {name: runs[0] for name, runs in found.items() if runs}
 
     def _seen(self, record: RunRecord) -> RunRecord:
         return record if self._alive is None else _seen(record, self._alive)

@@ -1,0 +1,73 @@
+"""``dltpod runs``, and which runs are meant by a time and by failure."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from launcher import cli
+from launcher.runs.history import FAILED, OK, History, RunRecord
+
+Capture = pytest.CaptureFixture[str]
+ENTRY = "- {name: %s, dlt_native: {source_module: m, source_function: f}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "sources.yml").write_text("sources:\n" + "".join(ENTRY % name for name in ("a", "b", "c")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLTPOD_FILE", raising=False)
+    return tmp_path
+
+
+def ran(folder: Path, source: str, age: timedelta, **fields: str) -> str:
+    """A run that began so long ago; its id."""
+    began = datetime.now(timezone.utc) - age
+    run_id = f"{source}-{age.total_seconds():.0f}"
+    started = began.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    values = {"status": OK, **fields}
+    History(folder / ".dltpod").write(RunRecord(run_id, source, started=started, **values))  # type: ignore[arg-type]
+    return run_id
+
+
+def listed(capsys: Capture, *arguments: str) -> list[str]:
+    capsys.readouterr()
+    assert cli.main(["runs", "--json", *arguments]) == 0
+    return [record["run_id"] for record in json.loads(capsys.readouterr().out)]
+
+
+def test_since_takes_a_duration_a_date_or_a_time(folder: Path, capsys: Capture) -> None:
+    old, new = ran(folder, "a", timedelta(days=3)), ran(folder, "a", timedelta(minutes=5))
+    assert listed(capsys) == [new, old]
+    assert listed(capsys, "--since", "1h") == [new]
+    assert listed(capsys, "a", "--since", "4d") == [new, old]
+    assert listed(capsys, "b", "--since", "4d") == []
+    two_days_ago = (datetime.now() - timedelta(days=2)).date().isoformat()
+    assert listed(capsys, "--since", two_days_ago) == [new]
+    an_hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
+    assert listed(capsys, "--since", an_hour_ago.isoformat()) == [new]
+    assert listed(capsys, "--since", an_hour_ago.isoformat().replace("+00:00", "Z")) == [new]
+
+
+def test_since_shows_all_of_them_unless_a_number_is_given(folder: Path, capsys: Capture) -> None:
+    for minutes in range(25):
+        ran(folder, "a", timedelta(minutes=minutes))
+    assert len(listed(capsys)) == 20
+    assert len(listed(capsys, "--since", "1h")) == 25
+    assert len(listed(capsys, "--since", "1h", "-n", "3")) == 3
+
+
+def test_since_and_failed_go_together(folder: Path, capsys: Capture) -> None:
+    ran(folder, "a", timedelta(days=3), status=FAILED)
+    ran(folder, "a", timedelta(minutes=5))
+    ill = ran(folder, "b", timedelta(minutes=5), status=FAILED)
+    assert listed(capsys, "--since", "1d", "--failed") == [ill]
+
+
+@pytest.mark.parametrize("when", ["yesterday", "0s", "2026-13-01", "999999d"])
+def test_a_time_that_is_none_is_told_with_what_it_takes(folder: Path, capsys: Capture, when: str) -> None:
+    assert cli.main(["runs", "--since", when]) == 2
+    assert "--since 24h" in capsys.readouterr().err
