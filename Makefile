@@ -12,7 +12,7 @@ chosen = $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)')
 sync_flags = $(flags) $(chosen) $(if $(JOBS),-j $(JOBS)) \
   $(if $(FULL_REFRESH),--full-refresh) $(foreach name,$(RESOURCE),--resource '$(name)') $(if $(LIMIT),--limit $(LIMIT)) \
   $(foreach pair,$(SET),--set '$(pair)') $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(LOCKED),--locked) \
-  $(if $(FAIL_FAST),--fail-fast) $(if $(WAIT),--wait) $(if $(DRY_RUN),--dry-run) $(if $(ENGINE),--engine $(ENGINE)) \
+  $(if $(FAILED),--failed) $(if $(FAIL_FAST),--fail-fast) $(if $(WAIT),--wait) $(if $(DRY_RUN),--dry-run) $(if $(ENGINE),--engine $(ENGINE)) \
   $(if $(JSON),--json)
 
 .PHONY: help

@@ -12,7 +12,9 @@ import click
 from launcher.commands.common import (
     choose,
     duration,
+    engine_for,
     given_file,
+    history_of,
     load_project,
     logged,
     with_engine,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 @click.command("sync")
 @with_sources
 @click.option("--source", "more", multiple=True, metavar="NAME", help="A source, as an option.")
+@click.option("--failed", is_flag=True, help="Of these, or of all, only those whose last run failed.")
 @click.option(
     "-j",
     "--jobs",
@@ -75,6 +78,7 @@ def command(
     more: tuple[str, ...],
     everything: bool,
     tags: tuple[str, ...],
+    failed: bool,
     jobs: int | None,
     full_refresh: bool,
     resources: tuple[str, ...],
@@ -90,14 +94,20 @@ def command(
 ) -> None:
     """Run sources, each in a container of its own, and load their rows.
 
-    Which ones has to be said: names, --tag or --all.
+    Which ones has to be said: names, --tag, --all or --failed.
 
     Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 others run all of it.
     """
     from launcher.plan.options import SyncOptions
 
     project = load_project(ctx)
+    everything = everything or (failed and not (names or more or tags))
     sources = choose(project, (*names, *more), tags=tags, everything=everything)
+    if failed:
+        sources = _failed(project, sources, engine)
+        if not sources:
+            click.echo("no source's last run failed", err=True)
+            return
     options = SyncOptions(
         full_refresh=full_refresh,
         resources=resources,
@@ -113,6 +123,18 @@ def command(
         json=as_json,
     )
     run(ctx, project, sources, options)
+
+
+def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[Source, ...]:
+    """Those whose last run failed, as the engine knows it of runs that went on without their launcher."""
+    from launcher.runs.failing import failing
+    from launcher.runs.interrupted import adopt
+
+    history = history_of(project)
+    if engine != "docker":
+        adopt(engine_for(engine, project), project.name, history)
+    found = failing(history, [source.name for source in sources])
+    return tuple(source for source in sources if source.name in found)
 
 
 def run(ctx: click.Context, project: Project, sources: Sequence[Source], options: SyncOptions) -> None:

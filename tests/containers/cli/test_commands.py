@@ -91,6 +91,19 @@ def test_one_failure_stops_no_other_source(counting: Folder) -> None:
     assert "1 ok, 1 failed, 3 rows" in said.out
 
 
+def test_sync_failed_runs_what_failed_last_and_nothing_else(counting: Folder) -> None:
+    counting.source("broken", "counting", "broken", container={"retries": 0})
+    assert dltpod(counting, "sync", "--all").code == 1
+    before = len(counting.history.runs("numbers"))
+    again = dltpod(counting, "sync", "--failed")
+    assert (again.code, "broken" in again.err) == (1, True)
+    assert len(counting.history.runs("broken")) == 2
+    assert len(counting.history.runs("numbers")) == before
+    counting.code("counting", NUMBERS.replace("raise ValueError", "print"))
+    assert dltpod(counting, "sync", "--failed").code == 0
+    assert "no source's last run failed" in dltpod(counting, "sync", "--failed").err
+
+
 def test_what_was_loaded_can_be_shown_without_a_database_client(counting: Folder) -> None:
     dltpod(counting, "sync", "numbers")
     assert dltpod(counting, "show", "numbers").out == "table    rows\nnumbers     3\n"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from launcher import cli
-from launcher.runs.history import FAILED, OK, History, RunRecord
+from launcher.runs.failing import failing
+from launcher.runs.history import FAILED, INTERRUPTED, OK, History, RunRecord
 
 Capture = pytest.CaptureFixture[str]
 ENTRY = "- {name: %s, dlt_native: {source_module: m, source_function: f}}\n"
@@ -23,13 +25,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ran(folder: Path, source: str, age: timedelta, **fields: str) -> str:
+def ran(folder: Path, source: str, age: timedelta, **fields: Any) -> str:
     """A run that began so long ago; its id."""
     began = datetime.now(timezone.utc) - age
     run_id = f"{source}-{age.total_seconds():.0f}"
     started = began.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     values = {"status": OK, **fields}
-    History(folder / ".dltpod").write(RunRecord(run_id, source, started=started, **values))  # type: ignore[arg-type]
+    History(folder / ".dltpod").write(RunRecord(run_id, source, started=started, **values))
     return run_id
 
 
@@ -71,3 +73,23 @@ def test_since_and_failed_go_together(folder: Path, capsys: Capture) -> None:
 def test_a_time_that_is_none_is_told_with_what_it_takes(folder: Path, capsys: Capture, when: str) -> None:
     assert cli.main(["runs", "--since", when]) == 2
     assert "--since 24h" in capsys.readouterr().err
+
+
+def test_a_source_fails_where_its_last_sync_did_whatever_else_was_tried(folder: Path) -> None:
+    ran(folder, "a", timedelta(hours=2), status=FAILED)
+    ran(folder, "a", timedelta(hours=1))
+    ran(folder, "b", timedelta(hours=2))
+    ill = ran(folder, "b", timedelta(hours=1), status=FAILED)
+    ran(folder, "b", timedelta(minutes=9), action="check")
+    ran(folder, "b", timedelta(minutes=8), limit=1)
+    cut = ran(folder, "c", timedelta(hours=1), status=INTERRUPTED)
+    found = failing(History(folder / ".dltpod"), ["a", "b", "c", "never"])
+    assert {name: record.run_id for name, record in found.items()} == {"b": ill, "c": cut}
+
+
+def test_sync_failed_has_nothing_to_do_where_nothing_failed(folder: Path, capsys: Capture) -> None:
+    ran(folder, "a", timedelta(hours=1), status=FAILED)
+    ran(folder, "b", timedelta(hours=1))
+    assert cli.main(["sync", "--failed", "b"]) == 0
+    assert "no source's last run failed" in capsys.readouterr().err
+    assert cli.main(["sync", "--failed", "nobody"]) == 2
