@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,23 +12,66 @@ from launcher.commands.common import check_known, engine_for, history_of, load_p
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.runs import log_files
-from launcher.runs.history import RUNNING, History, RunRecord
+from launcher.runs.failing import failing
+from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, History, RunRecord
 from launcher.untrusted import clean
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project
 
 
 @click.command("logs")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option(
     "--run", "run_id", metavar="ID", help="Of this run (its id, or the beginning of it); default the last."
+)
+@click.option(
+    "--failed",
+    is_flag=True,
+    help="Of the last run of NAME that failed; without NAME, of all sources whose last run failed.",
 )
 @click.option("--follow", is_flag=True, help="Go on while the run writes.")
 @with_engine
 @with_file
 @click.pass_context
-def command(ctx: click.Context, name: str, run_id: str | None, follow: bool, engine: str) -> None:
+def command(
+    ctx: click.Context, name: str | None, run_id: str | None, failed: bool, follow: bool, engine: str
+) -> None:
     """The log of a run of a source."""
+    if failed and (run_id is not None or follow):
+        raise click.UsageError("--failed goes without --run and --follow")
+    if name is None and not failed:
+        raise click.UsageError("which source? NAME, or --failed")
     project = load_project(ctx)
-    check_known(project, [name])
+    if name is not None:
+        check_known(project, [name])
+        if not failed:
+            return _show(project, name, run_id, engine, follow=follow)
+    for record in _failed(project, name):
+        about = record.message.strip().splitlines()
+        click.echo(f"{record.source}, run {record.run_id}: {about[0] if about else record.status}", err=True)
+        if _has_log(record) or engine != "docker":
+            _show(project, record.source, record.run_id, engine)
+        else:
+            click.echo("no log: it ended before its container started", err=True)
+
+
+def _failed(project: Project, name: str | None) -> Iterable[RunRecord]:
+    """The last failed run of one source; of all sources, those whose last run is one."""
+    history = history_of(project)
+    if name is None:
+        found = failing(history, [source.name for source in project.sources])
+        if not found:
+            click.echo("no source's last run failed", err=True)
+        return found.values()
+    runs = history.runs(name, limit=1, statuses=(FAILED, INTERRUPTED))
+    if not runs:
+        raise DltpodError(f"no run of {name} has failed", f"`dltpod runs {name}` lists its runs")
+    return runs
+
+
+def _show(project: Project, name: str, run_id: str | None, engine: str, *, follow: bool = False) -> None:
+    """Print the log of a run; without an id, of the last one."""
     if engine != "docker":
         held = engine_for(engine, project)
         if isinstance(held, Adopts) and held.logs(project.name, name, run_id, _print, follow=follow):

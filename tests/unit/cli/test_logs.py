@@ -13,7 +13,7 @@ import pytest
 from launcher import cli
 from launcher.engines.log import LogFile
 from launcher.host.launchers import Presence
-from launcher.runs.history import OK, RUNNING, History, RunRecord
+from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
 
 FILE = """
 version: 1
@@ -167,3 +167,39 @@ def test_each_state_of_a_progress_bar_is_a_line_of_its_own(
     Path(record(folder).log_file).write_bytes(b"\r10%\r20%\nwindows\r\n")
     assert cli.main(["logs", "shop"]) == 0
     assert capsys.readouterr().out.splitlines() == ["10%", "20%", "windows"]
+
+
+def test_failed_shows_the_last_run_that_failed_and_without_a_name_only_where_it_is_the_last(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["logs", "shop", "--failed"]) == 2
+    assert "no run of shop has failed" in capsys.readouterr().err
+    record(folder, status=FAILED, message="401 Unauthorized")
+    written(folder, 0, 3)
+    for arguments in (["logs", "--failed"], ["logs", "shop", "--failed"]):
+        assert cli.main(arguments) == 0
+        said = capsys.readouterr()
+        assert numbers(said.out) == [0, 1, 2]
+        assert f"shop, run {RUN}: 401 Unauthorized" in said.err
+    record(folder, "20260102-120000-bbbb")
+    assert cli.main(["logs", "shop", "--failed"]) == 0
+    assert numbers(capsys.readouterr().out) == [0, 1, 2]
+    assert cli.main(["logs", "--failed"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, "no source's last run failed" in said.err) == ("", True)
+
+
+def test_a_failed_run_without_a_log_says_what_it_died_of(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(folder, status=FAILED, message="no such image", log_file="")
+    assert cli.main(["logs", "--failed"]) == 0
+    assert "no such image\nno log:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--failed", "--follow"], ["shop", "--failed", "--run", "x"]])
+def test_what_does_not_go_together_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert cli.main(["logs", *arguments]) == 2
+    assert "--failed" in capsys.readouterr().err
