@@ -1,45 +1,75 @@
-"""``dltpod secrets``: the slice of one source, as files, for those who ask."""
+"""``dltpod secrets``: the slice of a source, as files, for those who ask."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, load_project, with_file
+from launcher.commands.common import choose, echo_errors, load_project, with_file
+from launcher.errors import ConfigurationError, DltpodError, gravest
 from runner.contract import SECRETS_FILE
+
+if TYPE_CHECKING:
+    from launcher.config.models import Project, Source
 
 
 @click.command("secrets")
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Of all enabled sources.")
 @click.option("--remove", is_flag=True, help="Remove what an earlier call wrote.")
 @click.option(
     "--names", "only_names", is_flag=True, help="Write nothing: print the keys that the source is given."
 )
 @with_file
 @click.pass_context
-def command(ctx: click.Context, name: str, remove: bool, only_names: bool) -> None:
-    """Write the secrets of one source to .dltpod/secrets/NAME, readable by you alone.
+def command(ctx: click.Context, name: str | None, everything: bool, remove: bool, only_names: bool) -> None:
+    """Write the secrets of a source to .dltpod/secrets/NAME, readable by you alone.
 
     It is what a run of the source finds at /run/secrets/dlt, and what Kubernetes and Compose mount.
     """
+    from launcher.secrets.gather import read_environment
+
+    if (name is None) != everything:
+        raise click.UsageError("whose secrets? NAME, or --all")
+    project = load_project(ctx)
+    sources = choose(project, (name,) if name else (), everything=everything)
+    if remove:
+        # with --all those of sources that sources.yml has no longer, too
+        shutil.rmtree(project.private / "secrets" / (name or ""), ignore_errors=True)
+        return
+    environ = read_environment(project, os.environ)
+    errors: list[tuple[str, DltpodError | None]] = []
+    for source in sources:
+        try:
+            _one(project, source, environ, only_names=only_names, titled=everything)
+        except ConfigurationError as error:
+            if not everything:
+                raise
+            errors.append((source.name, error))
+    echo_errors(errors)
+    ctx.exit(int(gravest(error for _, error in errors)))
+
+
+def _one(
+    project: Project, source: Source, environ: Mapping[str, str], *, only_names: bool, titled: bool
+) -> None:
+    """Write the files of one source, or print its keys; ``titled`` says whose they are."""
     from launcher.host import rights
     from launcher.host import user as caller
-    from launcher.secrets.gather import read_environment, slice_for
+    from launcher.secrets.gather import slice_for
 
-    project = load_project(ctx)
-    (source,) = choose(project, (name,))
+    name = source.name
     folder = project.private / "secrets" / name
-    if remove:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    cut = slice_for(project, source, read_environment(project, os.environ), {})
+    cut = slice_for(project, source, environ, {})
     for warning in cut.warnings:
         click.echo(f"warning: {warning}", err=True)
     if only_names:
         for key in cut.names:
-            click.echo(key)
+            click.echo(f"{name}: {key}" if titled else key)
         return
     if not cut.files:
         click.echo(f"{name} is given no secrets and no configuration: the file is empty", err=True)

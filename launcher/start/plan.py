@@ -24,6 +24,8 @@ from launcher.errors import ConfigurationError
 from launcher.start import entries, templates, texts
 from launcher.start.kinds import Kind
 
+_YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+"""No text, or none to some readers, unless they stand in quotes."""
 BOM = "\ufeff"
 
 
@@ -122,7 +124,7 @@ def _usable(name: str, kind: Kind) -> None:
         raise ConfigurationError(
             f"the name '{name}' {error.errors()[0]['msg']}", "such as jira_issues"
         ) from None
-    wrong = reserved(name)
+    wrong = reserved(name) or ("a word of YAML's own" if name in _YAML_WORDS else None)
     if kind.files and wrong is None:
         if name in CORE or name == "dlt":
             wrong = f"a name of dlt's own, whose place custom_sources/{name}.py would take"

@@ -43,3 +43,31 @@ def test_a_source_without_secrets_has_an_empty_file_so_that_its_secret_can_be_ma
     assert cli.main(["secrets", "shop"]) == 0
     assert written(folder) == {"secrets.toml": ""}
     assert "given no secrets" in capsys.readouterr().err
+
+
+def test_all_writes_those_of_each_enabled_source_and_one_that_lacks_a_value_stops_no_other(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "  - {name: %s, %sdlt_native: {source_module: m, source_function: f%s}}\n"
+    parts = (
+        ("shop", "", ""),
+        ("idle", "enabled: false, ", ""),
+        ("bare", "", ", function_kwargs: {k: 'env:NONE_1'}"),
+    )
+    (folder / "sources.yml").write_text("sources:\n" + "".join(entry % part for part in parts))
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt/secrets.toml").write_text('[sources.shop]\nkey = "s3cret-value"\n')
+    assert cli.main(["secrets", "--all"]) == 2
+    said = capsys.readouterr()
+    assert "NONE_1" in said.err
+    assert said.out == f"{folder}/.dltpod/secrets/shop\n"
+    assert [place.name for place in (folder / ".dltpod/secrets").iterdir()] == ["shop"]
+    assert cli.main(["secrets", "--all", "--names"]) == 2
+    assert capsys.readouterr().out == "shop: sources.shop.key\n"
+    assert cli.main(["secrets", "--all", "--remove"]) == 0
+    assert not (folder / ".dltpod/secrets").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["shop", "--all"]])
+def test_a_name_or_all_is_needed(folder: Path, arguments: list[str]) -> None:
+    assert cli.main(["secrets", *arguments]) == 2

@@ -148,6 +148,7 @@ def test_new_refuses_a_name_that_is_taken(folder: Path, capsys: Capture) -> None
         ("Orders", "the name 'Orders' must be lower-case"),
         ("class", "a word of Python's own"),
         ("list", "a word of Python's own"),
+        ("off", "a word of YAML's own"),
         ("dlt", "a name of dlt's own"),
         ("rest_api", "a name of dlt's own"),
         ("schema", "a table of dlt's own configuration"),
