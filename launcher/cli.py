@@ -27,6 +27,7 @@ COMMANDS = {
     "sync": ("launcher.commands.sync", "Run sources and load their rows."),
     "check": ("launcher.commands.check", "Verdicts on sources, without running them."),
     "list": ("launcher.commands.list", "The sources of sources.yml."),
+    "config": ("launcher.commands.config", "An entry with all that it has from defaults."),
     "runs": ("launcher.commands.runs", "What ran, and what came of it."),
     "logs": ("launcher.commands.logs", "The log of a run."),
     "ps": ("launcher.commands.ps", "What runs now."),
