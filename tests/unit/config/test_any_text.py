@@ -80,19 +80,18 @@ def read(raw: bytes) -> str:
         return ""
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200) | st.lists(PIECES, max_size=25).map("".join))
 def test_any_text_gives_a_report_or_a_model(text: str) -> None:
     read(text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=75, deadline=None)
 @given(st.binary(max_size=100))
 def test_any_bytes_give_a_report_or_a_model(raw: bytes) -> None:
     read(raw)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_any_values_under_known_keys_give_a_report_or_a_model(data: dict[str, Any]) -> None:
     read(json.dumps(data).encode())

@@ -116,9 +116,11 @@ def test_the_name_of_a_wheel_that_build_code_made_runs_nothing(tmp_path: Path, n
     (made / "erp-1.0-py3-none-any.whl").write_text("x")
     (tmp_path / "requirements.txt").write_text("@@0@@\n")
     common = (Path(__file__).parents[3] / "launcher/assets/common.sh").read_text()
-    begin = common.index("take_wheels() {")
-    function = common[begin : common.index("\n}\n", begin) + 3]
-    script = function.replace("/dev/dltpod/wheels", str(tmp_path / "made")) + "take_wheels requirements.txt\n"
+    begin = common.index("made_wheels() {")
+    functions = common[begin : common.index("\n}\n", common.index("take_wheels() {", begin)) + 3]
+    script = (
+        functions.replace("/dev/dltpod/wheels", str(tmp_path / "made")) + "take_wheels requirements.txt\n"
+    )
     environ = {**os.environ, "given": str(tmp_path)}
     subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, env=environ, check=True)
     assert not (tmp_path / "RAN").exists()

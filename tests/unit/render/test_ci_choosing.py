@@ -81,7 +81,7 @@ def test_more_sources_than_a_matrix_takes_are_batches_that_stay_the_same(tmp_pat
 @pytest.mark.parametrize(
     ("names", "why"),
     [
-        ("s1 s22", "there is no source 's22' in my sources.yml; did you mean"),
+        ("s1 s22", "there is no source 's22'; did you mean 's2'?"),
         ("s1 off", "disabled in sources.yml: off"),
         ("*", "there is no source '*'"),
         ("--file=elsewhere.yml", "there is no source '--file=elsewhere.yml'"),

@@ -12,7 +12,7 @@ import unicodedata
 import urllib.parse
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from runner.supervise.masking import SHORT, Masker, StreamMasker
@@ -22,7 +22,6 @@ SECRETS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=SHORT, max_size=60
 )
 TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
-OPEN = settings(deadline=None, max_examples=150)
 
 
 def spelled(secret: str) -> list[str]:
@@ -52,7 +51,6 @@ def spelled(secret: str) -> list[str]:
     ]
 
 
-@OPEN
 @given(SECRETS, TEXT, TEXT)
 def test_no_spelling_of_a_secret_gets_through(secret: str, before: str, after: str) -> None:
     assume(secret.strip() == secret)
@@ -62,7 +60,6 @@ def test_no_spelling_of_a_secret_gets_through(secret: str, before: str, after: s
         assert form not in masker.text(line).replace("***", "\0")
 
 
-@OPEN
 @given(SECRETS, st.binary(max_size=20), st.binary(max_size=20))
 def test_base64_of_anything_that_holds_a_secret_does_not_tell_it(
     secret: str, before: bytes, after: bytes
@@ -76,7 +73,6 @@ def test_base64_of_anything_that_holds_a_secret_does_not_tell_it(
         assert core not in shown
 
 
-@OPEN
 @given(SECRETS, TEXT, TEXT, st.lists(st.integers(1, 40), min_size=1, max_size=30))
 def test_a_stream_cut_anywhere_is_masked_like_one_in_one_piece(
     secret: str, before: str, after: str, cuts: list[int]
@@ -93,7 +89,6 @@ def test_a_stream_cut_anywhere_is_masked_like_one_in_one_piece(
     assert secret.encode() not in out
 
 
-@OPEN
 @given(SECRETS, st.integers(0, 3000), st.integers(1, 700))
 def test_a_line_too_long_to_hold_is_masked_at_its_cuts_too(secret: str, offset: int, size: int) -> None:
     masker = Masker([secret])
@@ -104,7 +99,6 @@ def test_a_line_too_long_to_hold_is_masked_at_its_cuts_too(secret: str, offset: 
     assert out == masker.mask(data)
 
 
-@OPEN
 @given(TEXT)
 def test_text_without_a_secret_is_left_as_it_is(text: str) -> None:
     assume("kq7-Zx9" not in text)
@@ -191,7 +185,6 @@ def test_whatever_a_driver_takes_for_the_password_or_the_host_behind_it_is_maske
             assert "a1lof" not in shown.lower()
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     st.sampled_from(["postgresql", "mongodb", "redis", "mysql+pymysql"]),
     st.text("@:/?#[]%&;=+ \\aB1", max_size=6),

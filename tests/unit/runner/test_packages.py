@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from dlt.common.data_writers.escape import escape_duckdb_literal, escape_postgres_literal
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.load.recover.packages import UnreadableFile, row_count, row_ids
@@ -25,7 +25,6 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-@settings(max_examples=200, deadline=None)
 @given(texts=TEXTS, escape=st.sampled_from([escape_postgres_literal, escape_duckdb_literal]))
 def test_ids_come_out_of_insert_statements_whatever_the_other_columns_hold(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], escape: object

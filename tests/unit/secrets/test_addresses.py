@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given as given_that
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from launcher.check.verdicts import Level, check_source
@@ -179,7 +178,6 @@ SPECIAL = st.text("@:/?#[]%&;=+ aB1", min_size=1, max_size=8).filter(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given_that(SPECIAL)
 def test_a_databases_address_has_a_flaw_exactly_where_sqlalchemy_takes_another_host(password: str) -> None:
     from sqlalchemy.engine import make_url
@@ -192,7 +190,6 @@ def test_a_databases_address_has_a_flaw_exactly_where_sqlalchemy_takes_another_h
     assert (flaw(address) is None) == (host == "db.acme.com")
 
 
-@settings(deadline=None, max_examples=200)
 @given_that(SPECIAL)
 def test_a_brokers_address_without_a_flaw_leads_urllib_to_its_host(password: str) -> None:
     address = f"amqp://reader:{password}@db.acme.com:5432/crm"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given as property_of
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from launcher.config.toml_files import configured_destinations, read_toml
@@ -93,7 +92,6 @@ def test_a_value_of_dotenv_is_taken_as_it_stands(tmp_path: Path) -> None:
     assert read_dotenv(file) == {"A": "p$HOME${HOME}w", "B": "x # y", "C": "l1\nl2", "D": "", "E": "e"}
 
 
-@settings(max_examples=100, deadline=None)
 @property_of(st.text(max_size=60) | st.text(alphabet="=[]{}.'\"#\n\\ab1,-", max_size=40))
 def test_any_text_is_read_or_told_and_never_quoted(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import tomli_w
 from hypothesis import given as property_of
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from runner.contract import CONFIG_FILE, SECRETS_FILE, VALUES_FILE
@@ -99,7 +98,6 @@ def everything(files: Mapping[str, str]) -> str:
     return "\n".join(files.values())
 
 
-@settings(max_examples=60, deadline=None)
 @property_of(
     st.sets(st.sampled_from(MAY + MAY_NOT), min_size=1),
     st.sets(st.sampled_from(MAY + MAY_NOT)),
@@ -191,7 +189,6 @@ TABLES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @property_of(st.dictionaries(KEYS, TABLES, max_size=5), st.dictionaries(KEYS, TABLES, max_size=5))
 def test_files_of_any_shape_give_a_slice(secrets: dict[str, Any], config: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 """The runner's promises hold with the oldest dlt that it serves and with one in between.
 
-The newest one is what the unit tests themselves run with.
+The newest one is what the tests themselves run with.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 SUITES = ("killed", "refresh", "state", "selection", "stopped")
 
