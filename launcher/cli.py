@@ -61,7 +61,8 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:  # the shell's completion parses what is not whole yet
             raise DltpodError(
                 f"there is no command '{args[0]}'{near_miss(args[0], COMMANDS)}",
                 "`dltpod --help` lists the commands",

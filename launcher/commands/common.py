@@ -58,12 +58,23 @@ def with_sources(command: F) -> F:
         "--tag", "tags", multiple=True, help="Sources with this tag; may be given several times."
     )(command)
     command = click.option("--all", "everything", is_flag=True, help="All enabled sources.")(command)
-    return click.argument("names", nargs=-1)(command)
+    return click.argument("names", nargs=-1, shell_complete=complete_names)(command)
 
 
 def with_json(command: F) -> F:
     """``--json``: the parameter ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")(command)
+
+
+def complete_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell: the sources whose names begin so. None where the project can't be read."""
+    root = ctx.find_root()
+    root.obj = {"file": given_file(ctx) or root.params.get("file")}
+    try:
+        names = [source.name for source in load_project(ctx).sources]
+    except (DltpodError, OSError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def with_engine(command: F) -> F:

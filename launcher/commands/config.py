@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import click
 
-from launcher.commands.common import check_known, echo_json, load_project, with_file, with_json
+from launcher.commands.common import (
+    check_known,
+    complete_names,
+    echo_json,
+    load_project,
+    with_file,
+    with_json,
+)
 
 
 @click.command("config")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @with_json
 @with_file
 @click.pass_context

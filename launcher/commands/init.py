@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from launcher.commands.new import finish, kind_of
+from launcher.commands.new import complete_kinds, finish, kind_of
 
 NAMES = {"python": "example", "rest_api": "api", "sql_database": "database", "filesystem": "files"}
 """What the first source is called, by its kind, where nobody names it."""
 
 
 @click.command("init")
-@click.argument("kind", default="python")
+@click.argument("kind", default="python", shell_complete=complete_kinds)
 @click.option("--name", metavar="NAME", help="What the first source is called.")
 @click.pass_context
 def command(ctx: click.Context, kind: str, name: str | None) -> None:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.commands.common import check_known, echo_json, load_project, with_file, with_json
+from launcher.commands.common import (
+    check_known,
+    complete_names,
+    echo_json,
+    load_project,
+    with_file,
+    with_json,
+)
 from launcher.console.text import table
 
 if TYPE_CHECKING:
@@ -14,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @click.option("--tag", "tags", multiple=True, help="Only those with this tag.")
 @click.option("--changed-since", metavar="REF", help="Only those that a change since this git ref touches.")
 @with_json

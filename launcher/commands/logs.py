@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import check_known, engine_for, history_of, load_project, with_engine, with_file
+from launcher.commands.common import (
+    check_known,
+    complete_names,
+    engine_for,
+    history_of,
+    load_project,
+    with_engine,
+    with_file,
+)
 from launcher.engines.protocol import Adopts
 from launcher.errors import DltpodError
 from launcher.runs import log_files
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command("logs")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_names)
 @click.option(
     "--run", "run_id", metavar="ID", help="Of this run (its id, or the beginning of it); default the last."
 )

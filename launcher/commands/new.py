@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from launcher.start.plan import Plan
 
 
+def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For the shell: the kinds that begin so, but for verified sources, which may have to be fetched."""
+    from launcher.start.kinds import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
 @click.command("new")
 @click.argument("name")
 @click.option(
     "--from",
     "kind",
     metavar="KIND",
+    shell_complete=complete_kinds,
     help="python, rest_api, sql_database, filesystem, or one of dlt's verified sources.",
 )
 @with_file

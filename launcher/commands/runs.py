@@ -6,6 +6,7 @@ import click
 
 from launcher.commands.common import (
     check_known,
+    complete_names,
     echo_json,
     engine_for,
     history_of,
@@ -20,7 +21,7 @@ from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, RunRecord
 
 
 @click.command("runs")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_names)
 @click.option(
     "-n", "--number", "count", type=click.IntRange(1), help="How many; default: 20, and all with --since."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, echo_errors, load_project, with_file
+from launcher.commands.common import choose, complete_names, echo_errors, load_project, with_file
 from launcher.errors import ConfigurationError, DltpodError, gravest
 from runner.contract import SECRETS_FILE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("secrets")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_names)
 @click.option("--all", "everything", is_flag=True, help="Of all enabled sources.")
 @click.option("--remove", is_flag=True, help="Remove what an earlier call wrote.")
 @click.option(

@@ -7,11 +7,11 @@ import sys
 
 import click
 
-from launcher.commands.common import choose, load_project, with_file
+from launcher.commands.common import choose, complete_names, load_project, with_file
 
 
 @click.command("shell", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @with_file
 @click.pass_context

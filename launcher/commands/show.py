@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.commands.common import choose, echo_json, history_of, load_project, with_file, with_json
+from launcher.commands.common import (
+    choose,
+    complete_names,
+    echo_json,
+    history_of,
+    load_project,
+    with_file,
+    with_json,
+)
 from launcher.console.text import number, table
 from launcher.errors import DltpodError, near_miss
 from launcher.untrusted import clean
@@ -22,7 +30,7 @@ _WIDEST = 40
 
 
 @click.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.argument("table_name", metavar="[TABLE]", required=False)
 @click.option("--sql", help="A query instead; tables stand in the source's dataset.")
 @click.option(

@@ -6,13 +6,21 @@ import contextlib
 
 import click
 
-from launcher.commands.common import check_known, engine_for, history_of, load_project, with_engine, with_file
+from launcher.commands.common import (
+    check_known,
+    complete_names,
+    engine_for,
+    history_of,
+    load_project,
+    with_engine,
+    with_file,
+)
 from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import HistoryError
 
 
 @click.command("stop")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @click.option("--all", "everything", is_flag=True, help="All that run.")
 @click.option(
     "--grace", type=click.FloatRange(0), default=20.0, show_default=True, help="Seconds to end by itself."

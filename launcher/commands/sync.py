@@ -11,6 +11,7 @@ import click
 
 from launcher.commands.common import (
     choose,
+    complete_names,
     duration,
     engine_for,
     given_file,
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
 
 @click.command("sync")
 @with_sources
-@click.option("--source", "more", multiple=True, metavar="NAME", help="A source, as an option.")
+@click.option(
+    "--source",
+    "more",
+    multiple=True,
+    metavar="NAME",
+    help="A source, as an option.",
+    shell_complete=complete_names,
+)
 @click.option("--failed", is_flag=True, help="Of these, or of all, only those whose last run failed.")
 @click.option(
     "-j",
