@@ -36,7 +36,7 @@ COMMANDS = {
     "build": ("launcher.commands.build", "Make the images of sources."),
     "lock": ("launcher.commands.lock", "Pin what sources install, hashed, in locks/."),
     "render": ("launcher.commands.render", "Kubernetes manifests, a Compose file, a CI workflow, a crontab."),
-    "secrets": ("launcher.commands.secrets", "Write the secrets of one source to .dltpod/secrets/."),
+    "secrets": ("launcher.commands.secrets", "Write the secrets of sources to .dltpod/secrets/."),
     "shell": ("launcher.commands.shell", "A shell in a source's container, as a run would find it."),
     "schema": ("launcher.commands.schema", "The JSON Schema of sources.yml."),
     "report": ("launcher.commands.report", "One HTML page of what ran."),
