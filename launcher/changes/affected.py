@@ -24,7 +24,7 @@ def changed_sources(project: Project, ref: str) -> frozenset[str]:
     Compared are the working tree, untracked files too, and the commit where it left ``ref``.
     Raises ConfigurationError where git can't tell.
     """
-    from launcher.changes.files import Touching
+    from launcher.changes.files import ChangedFiles
 
     start = _start(project.root, ref)
     top = Path(_asked(project.root, "rev-parse", "--show-toplevel").rstrip("\n"))
@@ -40,10 +40,10 @@ def changed_sources(project: Project, ref: str) -> frozenset[str]:
     if file in paths:
         before = _git(top, "show", f"{start}:{PurePosixPath(os.path.relpath(file, top))}")
         entries = _entries_changed(file.read_text(encoding="utf-8"), before or "")
-    touching = Touching(project, frozenset(paths - {file}))
-    if "*" in entries or touching.everything():
+    changed = ChangedFiles(project, frozenset(paths - {file}))
+    if "*" in entries or changed.concern_all():
         return frozenset(source.name for source in project.sources)
-    return frozenset(s.name for s in project.sources if s.name in entries or touching.source(s))
+    return frozenset(s.name for s in project.sources if s.name in entries or changed.concern(s))
 
 
 def _start(root: Path, ref: str) -> str:

@@ -25,8 +25,8 @@ _SHARED = (".env", ".dlt/secrets.toml", ".dlt/config.toml", ".dango/project.yml"
 _NOT_CODE = frozenset({"__pycache__", ".git", "README.md"})
 
 
-class Touching:
-    """A change: the absolute paths that it makes, alters or takes away, as git tells them."""
+class ChangedFiles:
+    """The absolute paths that a change adds, modifies or deletes, as git reports them."""
 
     def __init__(self, project: Project, paths: frozenset[Path]) -> None:
         self._project = project
@@ -36,18 +36,18 @@ class Touching:
         self._above = frozenset(parent for path in paths for parent in path.parents)
         self._named: dict[str, frozenset[str]] = {}
 
-    def everything(self) -> bool:
-        """Whether it touches what all sources share, sources.yml itself left out."""
+    def concern_all(self) -> bool:
+        """Whether they change what all sources share, sources.yml itself left out."""
         places = [self._root / name for name in _SHARED]
         # The file is compared entry by entry, but a link on the way to it is one to another file.
         places.append(self._root / os.path.relpath(self._project.file, self._project.root))
-        return any(self._touches(place) for place in places)
+        return any(self._changed(place) for place in places)
 
-    def source(self, source: Source) -> bool:
-        """Whether it touches what is this source's own, or what its code uses of ``custom_sources/``."""
-        return any(self._touches(place) for place in self._places(source)) or self._code(source)
+    def concern(self, source: Source) -> bool:
+        """Whether they change this source's own files, or what its code uses of ``custom_sources/``."""
+        return any(self._changed(place) for place in self._places(source)) or self._code(source)
 
-    def _touches(self, place: Path) -> bool:
+    def _changed(self, place: Path) -> bool:
         """Whether a changed path is the place, lies in it, or held it: a submodule is one path to git."""
         return any(
             hop in self._paths or hop in self._above or not self._paths.isdisjoint(hop.parents)

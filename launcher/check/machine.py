@@ -167,7 +167,7 @@ def _surroundings(environ: Mapping[str, str]) -> Iterator[Finding]:
         value = environ.get(name)
         if value and value not in seen:
             seen.add(value)
-            with rights.as_caller():
+            with rights.as_invoking_user():
                 there = Path(value).is_file()
             if there:
                 yield Finding("certificates", OK, f"{name}={value}")

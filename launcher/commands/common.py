@@ -151,9 +151,9 @@ def logged(project: Project) -> Iterator[None]:
 def engine_for(name: str, project: Project) -> Engine:
     """The engine of that name, connected. Raises EngineError."""
     from launcher.engines import choose as engines
-    from launcher.host.launchers import Presence
+    from launcher.host.launchers import Launchers
 
-    return engines.make_engine(name, project, alive=Presence(project.private).alive, environ=os.environ)
+    return engines.make_engine(name, project, alive=Launchers(project.private).alive, environ=os.environ)
 
 
 def duration(option: str, text: str) -> float:
@@ -190,10 +190,10 @@ def moment(option: str, text: str) -> str:
 
 def history_of(project: Project) -> History:
     """The project's history to read, in which the runs of launchers that were killed are interrupted."""
-    from launcher.host.launchers import Presence
+    from launcher.host.launchers import Launchers
     from launcher.runs.history import History
 
-    return History(project.private, Presence(project.private).alive)
+    return History(project.private, Launchers(project.private).alive)
 
 
 def echo_json(value: Any) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from launcher.plan.values import JobPlan
 
 
-def plan_visit(
+def plan_inspection(
     project: Project, source: Source, *, build: bool = True
 ) -> tuple[DockerEngine, JobPlan] | None:
     """The Docker engine and the source's plan; its image is built where it isn't there.

@@ -17,7 +17,7 @@ from launcher.commands.common import (
     with_engine,
     with_file,
 )
-from launcher.engines.protocol import Adopts
+from launcher.engines.protocol import KeepsJobs
 from launcher.errors import DltpodError
 from launcher.runs import log_files
 from launcher.runs.failing import failing
@@ -82,7 +82,7 @@ def _show(project: Project, name: str, run_id: str | None, engine: str, *, follo
     """Print the log of a run; without an id, of the last one."""
     if engine != "docker":
         held = engine_for(engine, project)
-        if isinstance(held, Adopts) and held.logs(project.name, name, run_id, _print, follow=follow):
+        if isinstance(held, KeepsJobs) and held.logs(project.name, name, run_id, _print, follow=follow):
             return
     history = history_of(project)
     if run_id is not None:

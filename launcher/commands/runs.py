@@ -52,10 +52,10 @@ def command(
         since="" if since is None else moment("--since", since),
     )
     if engine != "docker":
-        from launcher.runs.interrupted import adopt, going_on
+        from launcher.runs.interrupted import collect_ends, going_on
 
         asked = engine_for(engine, project)
-        learnt = {record.run_id: record for record in adopt(asked, project.name, history)}
+        learnt = {record.run_id: record for record in collect_ends(asked, project.name, history)}
         records = going_on(asked, project.name, [learnt.get(r.run_id, r) for r in records])
     if as_json:
         from launcher.console.stream import plain

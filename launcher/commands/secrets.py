@@ -59,7 +59,7 @@ def _one(
 ) -> None:
     """Write the files of one source, or print its keys; ``titled`` says whose they are."""
     from launcher.host import rights
-    from launcher.host import user as caller
+    from launcher.host import user as users
     from launcher.secrets.gather import slice_for
 
     name = source.name
@@ -76,7 +76,7 @@ def _one(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     folder.parent.chmod(0o700)
-    user = caller.of_project(project.root, os.environ, rootless=False)
+    user = users.of_project(project.root, os.environ, rootless=False)
     # A rendering asks for a Secret of any source, so there is something to make it of.
     for file, text in (cut.files or {SECRETS_FILE: ""}).items():
         descriptor = os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -20,13 +20,13 @@ def command(ctx: click.Context, name: str, arguments: tuple[str, ...]) -> None:
 
     The same image, user, walls, mounts and secrets as a run; its state can be read, not written.
     """
-    from launcher.commands.containers import plan_visit
+    from launcher.commands.containers import plan_inspection
     from launcher.engines.docker.inspect import shell
     from launcher.images.buildkit import find_cli
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
-    visit = plan_visit(project, source)
+    visit = plan_inspection(project, source)
     assert visit is not None
     engine, plan = visit
     terminal = sys.stdin.isatty() and sys.stdout.isatty()

@@ -46,12 +46,12 @@ def command(
 
     It runs in the source's own image, so no database client is needed here.
     """
-    from launcher.commands.containers import plan_visit
+    from launcher.commands.containers import plan_inspection
     from launcher.engines.docker.inspect import show
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
-    visit = plan_visit(project, source, build=_may_have_loaded(project, source))
+    visit = plan_inspection(project, source, build=_may_have_loaded(project, source))
     if visit is None:
         raise _nothing(name, f"; where another machine has, `dltpod build {name}` first, and look again")
     engine, plan = visit

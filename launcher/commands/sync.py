@@ -136,11 +136,11 @@ def command(
 def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[Source, ...]:
     """Those whose last run failed, as the engine knows it of runs that went on without their launcher."""
     from launcher.runs.failing import failing
-    from launcher.runs.interrupted import adopt
+    from launcher.runs.interrupted import collect_ends
 
     history = history_of(project)
     if engine != "docker":
-        adopt(engine_for(engine, project), project.name, history)
+        collect_ends(engine_for(engine, project), project.name, history)
     found = failing(history, [source.name for source in sources])
     return tuple(source for source in sources if source.name in found)
 

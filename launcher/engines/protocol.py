@@ -30,7 +30,7 @@ class Running:
     """``running``, ``paused``, ``exited``, ``created`` or another of the engine's words."""
     memory: int | None = None
     role: str = "run"
-    """``run``; ``gateway`` of a run's egress; ``visit`` of ``show`` or ``shell``."""
+    """``run``; ``gateway`` of a run's egress; ``inspect`` of ``show`` or ``shell``."""
     left: bool = False
     """Its launcher was killed: the next sync clears it."""
 
@@ -123,7 +123,7 @@ class Collected:
 
 
 @runtime_checkable
-class Adopts(Protocol):
+class KeepsJobs(Protocol):
     """An engine whose jobs outlive a launcher that is killed."""
 
     def collect(self, project: str, logs: Mapping[str, Path]) -> Sequence[Collected]:

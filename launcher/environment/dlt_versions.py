@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from launcher.errors import ConfigurationError
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 
 OLDEST = "1.18.0"
 """The runner stands on what dlt has from here on."""
@@ -33,7 +33,7 @@ class Release:
 
 
 @functools.cache
-@as_caller()
+@as_invoking_user()
 def releases() -> tuple[Release, ...]:
     """Every known release, oldest first."""
     rows = json.loads((Path(__file__).parent.parent / "assets" / "dlt_versions.json").read_text())

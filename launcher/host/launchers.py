@@ -28,7 +28,7 @@ def unknown(identity: str) -> bool | None:
     return None
 
 
-class Presence:
+class Launchers:
     """This launcher's identity, and the test whether another one is alive.
 
     ``folder`` is ``.dltpod``. Use it as a context manager: inside, ``id`` is held.
@@ -42,7 +42,7 @@ class Presence:
         self.id = f"{self._place}-{secrets.token_hex(6)}"
         self._descriptor: int | None = None
 
-    def __enter__(self) -> Presence:
+    def __enter__(self) -> Launchers:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while self._descriptor is None:
             self._descriptor = self._appear()

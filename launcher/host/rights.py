@@ -53,7 +53,7 @@ _last: Owner | None = None
 
 
 def acting() -> Owner | None:
-    """The owner whose rights hold now; None where they are the caller's own."""
+    """The owner whose rights hold now; None where they are the invoking user's own."""
     return _acting
 
 
@@ -83,7 +83,7 @@ def rights(root: Path) -> Iterator[None]:
     except OSError:
         raise _refusal(owner, root) from None
     before = _switch(owner.uid, owner.gid, owner, root)
-    _import_as_caller()
+    _import_as_invoking_user()
     try:
         if not _can_enter(root):
             # The owner can't have made a link there either.
@@ -103,7 +103,7 @@ def rights(root: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def as_caller() -> Iterator[None]:
+def as_invoking_user() -> Iterator[None]:
     """Inside, this thread has root's own rights again: for an engine's socket, and for root's own settings.
 
     Nothing that the project's owner may have made is touched here.
@@ -131,7 +131,7 @@ def command(environ: Mapping[str, str]) -> dict[str, Any]:
 def can_write(place: Path) -> bool:
     """Whether the rights that hold now let a file or folder be written; False where it isn't there."""
     if _acting is None:
-        return os.access(place, os.W_OK)  # asks for the caller's real id
+        return os.access(place, os.W_OK)  # asks for the invoking user's real id
     try:
         found = place.stat()
     except OSError:
@@ -239,11 +239,11 @@ def _instead(owner: Owner) -> str:
     return f"call dltpod as the owner: `sudo -u '#{owner.uid}' dltpod …`"
 
 
-def _import_as_caller() -> None:
+def _import_as_invoking_user() -> None:
     """Modules are read when they are first needed, and root's Python may lie in root's own home.
 
     Of importlib's functions this is the one that all ways to import come to, for modules not loaded yet.
     """
     bootstrap: Any = importlib._bootstrap
     if not hasattr(bootstrap._find_and_load, "__wrapped__"):
-        bootstrap._find_and_load = as_caller()(bootstrap._find_and_load)
+        bootstrap._find_and_load = as_invoking_user()(bootstrap._find_and_load)

@@ -9,15 +9,13 @@ from pathlib import Path
 
 from launcher.host import rights as owners
 
-pass
-
 UNPRIVILEGED = 65532
 """The uid that distroless images call ``nonroot``: of no account on any common system."""
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Who the container runs as. ``uid`` is never 0, save under rootless Docker (0 is the caller)."""
+class JobUser:
+    """Who the container runs as. ``uid`` is never 0, save under rootless Docker (0 is the invoking user)."""
 
     uid: int
     gid: int
@@ -25,7 +23,7 @@ class Caller:
     """False where files made by this uid must be given to it first (root called)."""
 
 
-def of_project(root: Path, environ: Mapping[str, str], *, rootless: bool) -> Caller:
+def of_project(root: Path, environ: Mapping[str, str], *, rootless: bool) -> JobUser:
     """``decide`` for the project in the folder ``root`` and the user who runs this process."""
     owner = owners.acting() or owners.owner_of(root)
     return decide(
@@ -39,23 +37,23 @@ def of_project(root: Path, environ: Mapping[str, str], *, rootless: bool) -> Cal
 
 def decide(
     *, uid: int, gid: int, owner: tuple[int, int], environ: Mapping[str, str], rootless: bool
-) -> Caller:
-    """The uid and gid for the container, so that files on disk are the caller's.
+) -> JobUser:
+    """The uid and gid for the container, so that files on disk belong to the user who runs dltpod.
 
     ``uid`` and ``gid`` are the launcher's, ``owner`` those of the project's folder. Under rootless
     Docker uid 0 in the container is the user who runs the engine. When root calls, the project's
     owner is taken, else who called sudo, else an unprivileged uid.
     """
     if rootless:
-        return Caller(uid=0, gid=0, owns_files=True)
+        return JobUser(uid=0, gid=0, owns_files=True)
     if uid != 0:
-        return Caller(uid=uid, gid=gid or uid, owns_files=True)
+        return JobUser(uid=uid, gid=gid or uid, owns_files=True)
     candidates = (owner, (_number(environ.get("SUDO_UID")), _number(environ.get("SUDO_GID"))))
     for candidate_uid, candidate_gid in candidates:
         if candidate_uid > 0:
             # Group 0 may read what is the host's own: never lend it.
-            return Caller(uid=candidate_uid, gid=max(candidate_gid, 0) or candidate_uid, owns_files=False)
-    return Caller(uid=UNPRIVILEGED, gid=UNPRIVILEGED, owns_files=False)
+            return JobUser(uid=candidate_uid, gid=max(candidate_gid, 0) or candidate_uid, owns_files=False)
+    return JobUser(uid=UNPRIVILEGED, gid=UNPRIVILEGED, owns_files=False)
 
 
 def _number(text: str | None) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import BuildError, EngineError
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.images.registry import reason
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def instead(template: str, python: str) -> str:
     return f"container.python: {choices} can be made from Debian packages"
 
 
-@as_caller()
+@as_invoking_user()
 def way_out(python: str) -> str:
     """The command that makes a base image, in a clone or with an installed dltpod."""
     here = Path(__file__).resolve().parent.parent

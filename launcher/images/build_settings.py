@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.errors import without_credentials
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.images import logins, uv_config
 from launcher.images.buildkit import Secret
 
@@ -41,7 +41,7 @@ class BuildSettings:
     """Whether there is an index that asks for credentials. Steps that run foreign code don't see it."""
 
 
-@as_caller()
+@as_invoking_user()
 def read(environ: Mapping[str, str]) -> BuildSettings:
     """pip's and uv's settings, logins of ~/.netrc, the CA bundle: from ``environ`` and the usual files."""
     home = Path(environ.get("HOME") or "/nonexistent")
@@ -104,7 +104,7 @@ def _assignments(values: Mapping[str, str]) -> str:
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(values.items()))
 
 
-@as_caller()
+@as_invoking_user()
 def ca_bundle(environ: Mapping[str, str]) -> Path | None:
     """The CA bundle that the host's variables name, where the file is there."""
     for name in _CA_VARIABLES:

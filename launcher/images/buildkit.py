@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.errors import EngineError
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.untrusted import clean
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
@@ -67,7 +67,7 @@ class StepFailed(Exception):
         self.lines = tuple(lines)
 
 
-@as_caller()
+@as_invoking_user()
 def find_cli(environ: Mapping[str, str]) -> Cli:
     """The first ``docker`` on PATH that can do BuildKit.
 
@@ -162,7 +162,7 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
 def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """The builder in a process group of its own, so that a Ctrl-C is handed on once, by us."""
     try:
-        with as_caller():
+        with as_invoking_user():
             process = subprocess.Popen(
                 command,
                 env=dict(environment),

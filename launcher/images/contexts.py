@@ -11,7 +11,7 @@ from typing import Protocol
 
 from launcher.environment import local_packages
 from launcher.environment.values import Environment
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.images import scratch, wheels
 
 _HERE = Path(__file__).resolve().parent.parent
@@ -41,14 +41,14 @@ class VerifiedFiles(Protocol):
         """The source's folder, copied to ``to``."""
 
 
-@as_caller()
+@as_invoking_user()
 def dockerfile() -> Path:
     """The one Dockerfile: beside the package in a clone, inside it where it is installed."""
     inside = _HERE / "assets" / "Dockerfile"
     return inside if inside.is_file() else _HERE.parent / "Dockerfile"
 
 
-@as_caller()
+@as_invoking_user()
 def runner_folder() -> Path:
     """The runner's source code, which travels with the launcher."""
     import runner.contract
@@ -56,7 +56,7 @@ def runner_folder() -> Path:
     return Path(runner.contract.__file__).resolve().parent
 
 
-@as_caller()
+@as_invoking_user()
 def runner_digest() -> str:
     """Six bytes of SHA-256, as hex, of the runner's code: part of a source image's tag."""
     digest = hashlib.sha256((_HERE / "assets" / "code.sh").read_bytes())
@@ -65,7 +65,7 @@ def runner_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-@as_caller()
+@as_invoking_user()
 def default_digest(base_identity: str, platform: str, recipe: int) -> str:
     """Six bytes of SHA-256, as hex, of what the shared ``default`` stage is made of."""
     digest = hashlib.sha256(f"{base_identity}\0{platform}\0{recipe}\0".encode())
@@ -91,7 +91,7 @@ def make(
     environment's folder.
     """
     with scratch.folder() as (place, folder):
-        with as_caller():
+        with as_invoking_user():
             (folder / "assets").mkdir()
             for asset in _ASSETS:
                 shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)

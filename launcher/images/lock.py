@@ -169,7 +169,7 @@ def _write(
     path = path_of(project, source)
     before = text_of(path) or ""
     cutoff = exclude_newer or (match[1] if (match := _CUTOFF.search(before)) and not upgrade else None)
-    with rights.as_caller():
+    with rights.as_invoking_user():
         first = _SEED.read_text(encoding="utf-8")
     seed = None if upgrade else (before or first)
     text = _resolve(project, environment, environ, client, seed, cutoff)

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from launcher.environment.requirement import Requirement
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.images import wheels
 from launcher.images.buildkit import Secret
 from launcher.images.uv_config import with_login
@@ -23,7 +23,7 @@ Logins = Mapping[str, tuple[str, str]]
 """A host, in small letters, to user and password."""
 
 
-@as_caller()
+@as_invoking_user()
 def read(environ: Mapping[str, str]) -> Logins:
     """The entries of ``$NETRC`` or ``~/.netrc`` but for ``default``; a file that can't be read has none."""
     file = Path(environ.get("NETRC") or Path(environ.get("HOME") or "/nonexistent") / ".netrc")

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.host.rights import acting, as_caller
+from launcher.host.rights import acting, as_invoking_user
 
 _PREFIX = "dltpod-build-"
 
@@ -23,19 +23,19 @@ def folder() -> Iterator[tuple[Path, Path]]:
     the first, so the engine's client, which is root, reads there what was put there. The folder's lock is
     held meanwhile, and dies with this process.
     """
-    with as_caller():
+    with as_invoking_user():
         # It has the name that is looked for only once the lock is held: else it could be cleared before.
         unlocked = Path(tempfile.mkdtemp(prefix="dltpod-new-"))
         descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     place = unlocked
     try:
-        with as_caller():
+        with as_invoking_user():
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             place = unlocked.rename(unlocked.with_name(unlocked.name.replace("dltpod-new-", _PREFIX)))
         with _inside(place) as paths:
             yield paths
     finally:
-        with as_caller():
+        with as_invoking_user():
             shutil.rmtree(place, ignore_errors=True)
         os.close(descriptor)
 
@@ -46,7 +46,7 @@ def _inside(place: Path) -> Iterator[tuple[Path, Path]]:
     if owner is None:
         yield place, place
         return
-    with as_caller():
+    with as_invoking_user():
         inner = place / "inside"
         inner.mkdir()
         os.chown(inner, owner.uid, owner.gid)
@@ -57,7 +57,7 @@ def _inside(place: Path) -> Iterator[tuple[Path, Path]]:
         os.close(descriptor)
 
 
-@as_caller()
+@as_invoking_user()
 def clear() -> int:
     """Removes the folders of this user's launchers that were killed; how many."""
     cleared = 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.config.forms import split_mount
 from launcher.config.rules import mount_source
 from launcher.config.units import parse_duration, parse_size
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.images.tags import LABEL_MANAGED
 from launcher.plan.egress import destination_entries
 from launcher.plan.hardening import harden
@@ -81,7 +81,7 @@ def plan_job(
     destination: Destination,
     kwargs: Mapping[str, Any],
     options: SyncOptions,
-    caller: Caller,
+    user: JobUser,
     facts: EngineFacts,
     host: Host,
     run_id: str,
@@ -151,7 +151,7 @@ def plan_job(
         name=container_name(project.name, source.name, options.action),
         image=image.reference,
         command=COMMAND,
-        user=caller,
+        user=user,
         environment=environment,
         mounts=tuple(mounts),
         tmpfs=(

@@ -1,4 +1,4 @@
-"""What a caller may ask of one sync, beside which sources."""
+"""The options of one sync: everything but which sources."""
 
 from __future__ import annotations
 

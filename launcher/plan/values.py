@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from launcher.config.models import Kubernetes
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.secrets.values import Slice
 from runner.contract import JobSpec
 
@@ -54,7 +54,7 @@ class ContainerSpec:
     name: str
     image: str
     command: tuple[str, ...]
-    user: Caller
+    user: JobUser
     environment: Mapping[str, str] = field(default_factory=dict)
     """Never a secret."""
     mounts: tuple[Mount, ...] = ()

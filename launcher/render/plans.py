@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from launcher.errors import DltpodError, EngineError
-from launcher.host import user as callers
-from launcher.host.user import Caller
+from launcher.host import user as users
+from launcher.host.user import JobUser
 from launcher.plan.values import Host, JobPlan, Say
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plans(
     if kind == "kubernetes":
         gathered = dataclasses.replace(
             gathered,
-            user=Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False),
+            user=JobUser(users.UNPRIVILEGED, users.UNPRIVILEGED, owns_files=False),
             host=Host(),
             image_for=deployed_images(engine.client, project, environ, engine.facts().platform),
         )

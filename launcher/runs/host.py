@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from launcher.config.mounts import Guard
 from launcher.errors import ConfigurationError
 from launcher.host import rights as owners
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.egress import DNS_UID, DNS_USER
 from launcher.plan.job import CA_BUNDLE_TARGET, within_data
 from launcher.plan.values import Host, JobPlan
@@ -26,7 +26,7 @@ _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def gather(
-    private: Path, custom_sources: Path, environ: Mapping[str, str], caller: Caller, launcher: str
+    private: Path, custom_sources: Path, environ: Mapping[str, str], user: JobUser, launcher: str
 ) -> Host:
     """The host's certificates, proxies and folders, and where ``prepare`` writes the files of ``private``.
 
@@ -41,14 +41,14 @@ def gather(
     return Host(
         ca_bundle=_ca_bundle(environ),
         proxies=proxies,
-        passwd=private.resolve() / "etc" / f"passwd-{caller.uid}-{caller.gid}",
+        passwd=private.resolve() / "etc" / f"passwd-{user.uid}-{user.gid}",
         resolver=private.resolve() / "etc" / "resolv.conf",
         custom_sources=custom_sources.resolve() if custom_sources.is_dir() else None,
         launcher=launcher,
     )
 
 
-@owners.as_caller()
+@owners.as_invoking_user()
 def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
     for name in _CA_VARIABLES:
         value = environ.get(name)
@@ -63,11 +63,11 @@ def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _passwd(caller: Caller) -> str:
+def _passwd(user: JobUser) -> str:
     """A passwd file with root and the job's user, so that libpq and getpass find a name for the uid."""
     text = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-    if caller.uid != 0:
-        text += f"dltpod:x:{caller.uid}:{caller.gid}:dltpod:/tmp:/usr/sbin/nologin\n"
+    if user.uid != 0:
+        text += f"dltpod:x:{user.uid}:{user.gid}:dltpod:/tmp:/usr/sbin/nologin\n"
     return text + f"{DNS_USER}:x:{DNS_UID}:{DNS_UID}::/:/usr/sbin/nologin\n"
 
 
@@ -110,7 +110,7 @@ def prepare(plan: JobPlan, data: Path) -> None:
     guard = Guard(data.parent)
     for mount in plan.container.mounts:
         if mount.source in writable or mount.target == CA_BUNDLE_TARGET:
-            continue  # the bundle is the caller's, and has been looked at
+            continue  # the bundle is the user's, and has been looked at
         try:
             there = mount.source.exists()
         except PermissionError:
@@ -152,7 +152,7 @@ def _open_again(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _make(folder: Path, data: Path, user: Caller) -> None:
+def _make(folder: Path, data: Path, user: JobUser) -> None:
     """Make a folder; in a project of root's own it then is the job's user's, if it was root's.
 
     Nothing below its ``data`` is reached by a link, for jobs write there: ConfigurationError.
@@ -183,7 +183,7 @@ def _make(folder: Path, data: Path, user: Caller) -> None:
         os.close(here)
 
 
-def check_writable(folder: Path, user: Caller) -> None:
+def check_writable(folder: Path, user: JobUser) -> None:
     """Raises ConfigurationError, with the command that mends it, where the user can't write there."""
     found = folder.stat()
     if user.uid in (0, found.st_uid):

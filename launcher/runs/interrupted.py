@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from launcher.engines.protocol import Adopts, Engine
+from launcher.engines.protocol import Engine, KeepsJobs
 from launcher.runs.history import INTERRUPTED, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.run import finish
 
 
-def adopt(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
+def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
     """Ask the engine for the ends of interrupted runs, and write them down. Returns what was learnt.
 
     The engine keeps its jobs until the next sync. One whose jobs die with their launcher has none. Who
     may only look at the project learns the ends too. Raises EngineError where it doesn't answer.
     """
-    if not isinstance(engine, Adopts):
+    if not isinstance(engine, KeepsJobs):
         return ()
     waiting = {
         record.run_id: record

@@ -11,8 +11,8 @@ from launcher import log
 from launcher.config.models import Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine
-from launcher.host import user as callers
-from launcher.host.user import Caller
+from launcher.host import user as users
+from launcher.host.user import JobUser
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import Host, JobPlan, Say
@@ -27,7 +27,7 @@ class Gathered:
     options: SyncOptions
     environ: Mapping[str, str]
     engine: Engine
-    user: Caller
+    user: JobUser
     host: Host
     image_for: ImageFor
 
@@ -47,10 +47,10 @@ def gather(
 
     both = read_environment(project, environ)
     if engine.facts().own_hosts:
-        user = Caller(callers.UNPRIVILEGED, callers.UNPRIVILEGED, owns_files=False)
+        user = JobUser(users.UNPRIVILEGED, users.UNPRIVILEGED, owns_files=False)
         host = Host(launcher=launcher)
     else:
-        user = callers.of_project(project.root, environ, rootless=engine.facts().rootless)
+        user = users.of_project(project.root, environ, rootless=engine.facts().rootless)
         host = hosts.gather(project.private, project.custom_sources, environ, user, launcher)
         folders = (folder_of(destination) for destination in all_destinations(project, both))
         host = replace(host, data_folders=frozenset(filter(None, folders)))
@@ -88,7 +88,7 @@ def plan_source(
         destination=destination,
         kwargs=kwargs,
         options=options,
-        caller=gathered.user,
+        user=gathered.user,
         facts=gathered.engine.facts(),
         host=gathered.host,
         run_id=run_id or new_run_id(),

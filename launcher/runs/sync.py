@@ -16,12 +16,12 @@ from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine, StopRequest
 from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
 from launcher.host import rights as owners
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.images import scratch
 from launcher.plan.options import SyncOptions
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
-from launcher.runs.interrupted import adopt
+from launcher.runs.interrupted import collect_ends
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.parallel import run_fleet
@@ -59,7 +59,7 @@ def sync(
 
     began = time.monotonic()
     stopper = stopper or Stopper(also=cancel_builds)
-    presence = Presence(project.private)
+    launchers = Launchers(project.private)
     history = History(project.private)
     given = os.environ if environ is None else environ
     with contextlib.ExitStack() as stack:
@@ -68,10 +68,10 @@ def sync(
         listener = stack.enter_context(Listeners(*listeners))
         if not options.dry_run:
             _make_writable(project)
-            stack.enter_context(presence)
+            stack.enter_context(launchers)
         stack.enter_context(watched(stopper))
         if engine is None:
-            engine = choose.make_engine(options.engine, project, alive=presence.alive, environ=given)
+            engine = choose.make_engine(options.engine, project, alive=launchers.alive, environ=given)
             stack.callback(engine.close)
         log.event(
             "sync",
@@ -84,13 +84,13 @@ def sync(
             version=__version__,
         )
         if not options.dry_run:
-            _clean_up(project, engine, presence, history, listener)
+            _clean_up(project, engine, launchers, history, listener)
         for source in sources:
             for problem in engine.facts().problems:
                 listener.say(source.name, f"{engine.facts().name}: {problem}")
-        gathered = gather(project, options, engine, given, launcher=presence.id, image_for=image_for)
+        gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
         by_name = {source.name: source for source in sources}
-        work = _Work(gathered, by_name, history, listener, stopper, presence.id)
+        work = _Work(gathered, by_name, history, listener, stopper, launchers.id)
         records = run_fleet(
             list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
         )
@@ -100,19 +100,19 @@ def sync(
 
 
 def _clean_up(
-    project: Project, engine: Engine, presence: Presence, history: History, listener: Listener
+    project: Project, engine: Engine, launchers: Launchers, history: History, listener: Listener
 ) -> None:
     """Take in how the runs of killed launchers ended, and clear what these left behind. Says so."""
-    presence.clear()
+    launchers.clear()
     scratch.clear()
-    marked = {record.run_id: record for record in history.reconcile(presence.alive)}
+    marked = {record.run_id: record for record in history.reconcile(launchers.alive)}
     history.file.touch(mode=0o600)
     for record in marked.values():
         log.event("interrupted", source=record.source, run_id=record.run_id, reason="its launcher was killed")
         listener.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
-    adopted = adopt(engine, project.name, history)
-    for record in adopted:
-        log.event("adopted", source=record.source, run_id=record.run_id, **ending(record))
+    collected = collect_ends(engine, project.name, history)
+    for record in collected:
+        log.event("collected", source=record.source, run_id=record.run_id, **ending(record))
         listener.say(
             record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
         )
@@ -128,7 +128,7 @@ def _clean_up(
         listener.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
     # A job that goes on in a cluster has not ended yet.
     ended = [record for record in marked.values() if record.engine == "docker"]
-    for record in (*ended, *adopted):
+    for record in (*ended, *collected):
         listener.ended_earlier(record)
 
 

@@ -17,7 +17,7 @@ from runner.contract import Event, ExitCode, Failure, FailureKind, Result, Verdi
 
 RESULT_BYTES = 8 << 20
 """The longest result that is read."""
-VISIT_BYTES = 64 << 20
+INSPECTION_BYTES = 64 << 20
 """The longest answer of ``dltpod show``: rows of a person's own choice."""
 PACKAGES_BYTES = 4 << 20
 
@@ -76,13 +76,13 @@ def packages(text: bytes | str) -> dict[str, str]:
     return _table(data, _name)
 
 
-def visit(text: bytes) -> dict[str, Any]:
+def inspection(text: bytes) -> dict[str, Any]:
     """What ``dltpod show`` is answered: ``error``, or ``tables``, ``columns``, ``rows`` and so on.
 
     Values of rows are the destination's data, as they came. Raises Unfit.
     """
     # A NaN among the data is no JSON to whom --json is meant for: it becomes text.
-    data = _object(_parsed(text, VISIT_BYTES, _MOST_BRACKETS_OF_ROWS, integer=int, constant=str))
+    data = _object(_parsed(text, INSPECTION_BYTES, _MOST_BRACKETS_OF_ROWS, integer=int, constant=str))
     if "error" in data:
         return {"error": _text(data["error"])}
     columns = [_name(item) for item in _list(data.get("columns"), MOST)]

@@ -19,7 +19,7 @@ from launcher.engines.kubernetes.engine import KubernetesEngine
 from launcher.engines.kubernetes.job import Patience
 from launcher.engines.kubernetes.names import LABEL_PROJECT
 from launcher.engines.kubernetes.paths import collection, item, selector
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.images import deploy
 from launcher.images.images import DockerImages
 from launcher.images.options import ImageOptions
@@ -110,7 +110,7 @@ class Cluster:
 
     def engine(self, patience: Patience | None = None) -> KubernetesEngine:
         """An engine of its own, as another launcher would have."""
-        alive = Presence(self.project.private).alive
+        alive = Launchers(self.project.private).alive
         return KubernetesEngine(self.project, environ=self.environ, alive=alive, patience=patience)
 
     def sync(
@@ -137,7 +137,7 @@ class Cluster:
             self.heard,
             environ=found,
             engine=KubernetesEngine(
-                project, environ=found, alive=Presence(project.private).alive, patience=patience
+                project, environ=found, alive=Launchers(project.private).alive, patience=patience
             ),
             image_for=image_for,
             stopper=stopper,

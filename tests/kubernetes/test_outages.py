@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from launcher.engines.kubernetes.job import Patience
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.runs.history import INTERRUPTED, OK, RUNNING, History
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
@@ -93,7 +93,7 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
     # The pod is there before its source has said anything.
     wait_for(lambda: "still here" in output(cluster, "logs", name, "--engine", "kubernetes"), 60, "its log")
     output(cluster, "runs", "--engine", "kubernetes")
-    assert History(private, Presence(private).alive).runs(name)[0].status == INTERRUPTED
+    assert History(private, Launchers(private).alive).runs(name)[0].status == INTERRUPTED
 
     def ended() -> bool:
         output(cluster, "runs", "--engine", "kubernetes")

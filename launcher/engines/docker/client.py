@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher import log
 from launcher.errors import EngineError, near_miss
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Endpoint:
         return not self.host.startswith(("unix:", "npipe:"))
 
 
-@as_caller()
+@as_invoking_user()
 def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
     """The endpoint by the CLI's order: DOCKER_HOST, DOCKER_CONTEXT, the current context, the default.
 
@@ -108,7 +108,7 @@ def _context_names(folder: Path) -> list[str]:
     return names
 
 
-@as_caller()
+@as_invoking_user()
 def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
     """A client of the engine that the docker CLI would talk to, with its version agreed.
 
@@ -133,8 +133,8 @@ def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
         client = docker.DockerClient(
             base_url=host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
         )
-    # A later connection needs the caller's rights too: on the socket, or on the keys of TLS.
-    client.api.send = _logged(as_caller()(client.api.send))  # type: ignore[method-assign]
+    # A later connection needs the invoking user's rights too: on the socket, or on the keys of TLS.
+    client.api.send = _logged(as_invoking_user()(client.api.send))  # type: ignore[method-assign]
     return client
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 OLDEST_API = (1, 41)
 """Docker Engine 20.10: host-gateway, one-shot statistics, private cgroup namespaces."""
-VISIT = "-visit-"
+INSPECTION = "-inspect-"
 """In the names of containers that someone looks around in: these are no runs."""
 _CONFLICT_SECONDS = 15.0
 """How long the engine may hold a name for a container that it doesn't show yet: it takes the name
@@ -251,7 +251,7 @@ def _role(details: Mapping[str, Any]) -> str:
     labels = details["Config"].get("Labels") or {}
     if LABEL_ROLE in labels:
         return NETWORK_ROLE if labels[LABEL_ROLE] == NETWORK_ROLE else "gateway"
-    return "visit" if VISIT in str(details.get("Name", "")) else "run"
+    return "inspect" if INSPECTION in str(details.get("Name", "")) else "run"
 
 
 def _create(api: Any, body: dict[str, Any], name: str) -> str:

@@ -16,7 +16,7 @@ from launcher.engines.docker.client import Input
 from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.plan import egress
 from launcher.plan.values import ContainerSpec
 
@@ -126,7 +126,7 @@ def _create(api: Any, body: dict[str, Any], name: str) -> dict[str, Any]:
 def arguments(spec: ContainerSpec) -> dict[str, Any]:
     """The body of ``POST /containers/create`` for a source's gateway. Pure but for its own script."""
     rules = egress.rules(spec.egress, spec.user.uid)
-    with as_caller():
+    with as_invoking_user():
         script = _SCRIPT.read_text(encoding="ascii")
     return {
         "Image": spec.gateway,

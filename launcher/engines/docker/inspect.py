@@ -16,7 +16,7 @@ from launcher.engines.docker.client import Input, translated
 from launcher.engines.docker.network import network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.errors import EngineError
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.plan.job import looking
 from launcher.plan.values import ContainerSpec, JobPlan
 from launcher.untrusted import answers, clean
@@ -35,7 +35,7 @@ _READY_FILE = "dltpod-job.json"
 
 
 def spec_of(plan: JobPlan) -> ContainerSpec:
-    """The job's container under a name of its own, running nothing; a visit doesn't hold the source.
+    """The job's container under a name of its own, running nothing; it does not lock the source.
 
     The state can be read, not written: a run may be under way.
     """
@@ -43,7 +43,7 @@ def spec_of(plan: JobPlan) -> ContainerSpec:
     mounts = tuple(replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts)
     return replace(
         spec,
-        name=f"{spec.name}-visit-{secrets.token_hex(3)}",
+        name=f"{spec.name}-inspect-{secrets.token_hex(3)}",
         command=(PYTHON, "-S", "-m", "runner.inspect.idle"),
         mounts=mounts,
     )
@@ -107,13 +107,13 @@ def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> di
         for said, complained in client.api.exec_start(made["Id"], stream=True, demux=True):
             out += said or b""
             err = (err + (complained or b""))[-_LAST_WORDS:]
-            if len(out) > answers.VISIT_BYTES:
+            if len(out) > answers.INSPECTION_BYTES:
                 raise EngineError(
-                    f"{plan.job.source}: the answer is larger than {answers.VISIT_BYTES >> 20} MiB",
+                    f"{plan.job.source}: the answer is larger than {answers.INSPECTION_BYTES >> 20} MiB",
                     "ask for fewer with --limit, or for less with --sql",
                 )
         try:
-            return answers.visit(bytes(out))
+            return answers.inspection(bytes(out))
         except answers.Unfit:
             last = err.decode(errors="replace").strip().splitlines()[-1:]
             raise EngineError(f"the container did not answer: {clean.words(''.join(last), 300)}") from None
@@ -124,5 +124,5 @@ def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str],
     with held(engine, plan) as container:
         flags = ["-i", *(["-t"] if terminal else [])]
         call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.inspect.execute", "run", *command]
-        with as_caller():
+        with as_invoking_user():
             return subprocess.run(call, env={**os.environ}, check=False).returncode

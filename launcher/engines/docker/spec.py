@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.values import ContainerSpec, Tmpfs
 
 LOG_FILE_BYTES = 64_000_000
@@ -86,7 +86,7 @@ def create_arguments(
     }
 
 
-def _tmpfs(tmpfs: Tmpfs, owner: Caller | None) -> str:
+def _tmpfs(tmpfs: Tmpfs, owner: JobUser | None) -> str:
     flags = ["rw", "nosuid", "nodev", "exec" if tmpfs.exec else "noexec", f"size={tmpfs.size}"]
     if owner is None:
         # Root's, so open to all: the one user in there is the job's, and its files are its own.

@@ -15,7 +15,7 @@ from typing import Any
 from launcher import log
 from launcher.engines.kubernetes import plugin
 from launcher.errors import EngineError, near_miss
-from launcher.host.rights import as_caller
+from launcher.host.rights import as_invoking_user
 from launcher.untrusted import clean
 
 CONTEXT_VARIABLE = "DLTPOD_KUBE_CONTEXT"
@@ -100,7 +100,7 @@ class Api:
         found = json.loads(data)
         return found if isinstance(found, dict) else {}
 
-    @as_caller()  # a plugin, a token's file, the keys of TLS
+    @as_invoking_user()  # a plugin, a token's file, the keys of TLS
     def _request(
         self,
         method: str,
@@ -144,7 +144,7 @@ class Api:
         return response
 
 
-@as_caller()
+@as_invoking_user()
 def connect(environ: Mapping[str, str]) -> Api:
     """The cluster that kubectl would talk to, or the one that this process runs in.
 

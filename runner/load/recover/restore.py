@@ -13,7 +13,7 @@ from runner.load import compat
 from runner.load.recover import ledger
 from runner.load.recover.claims import newest, settle, start_over
 from runner.load.recover.ledger import Record
-from runner.load.recover.shared_tables import keeps_state, neighbours, stored_schema, whole_schema
+from runner.load.recover.shared_tables import keeps_state, other_pipelines, stored_schema, whole_schema
 from runner.load.session import Session
 from runner.load.workdir import Memory
 
@@ -266,7 +266,7 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
                 continue
             known = whole_schema(client, known)
             compat.adopt_schema(session.pipeline, known)
-            others = neighbours(client, session.job.pipeline_name, [known])
+            others = other_pipelines(client, session.job.pipeline_name, [known])
         if others.same_schema:
             mode = "drop_resources"
             session.steps.note(

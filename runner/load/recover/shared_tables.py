@@ -10,7 +10,7 @@ from runner.load import compat
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class OtherPipelines:
     """The other pipelines of a dataset, as far as this one's tables are theirs too.
 
     ``tables`` are shared with a pipeline of another schema; ``same_schema`` names pipelines that
@@ -94,7 +94,9 @@ def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
     return schema
 
 
-def neighbours(client: typing.Any, pipeline_name: str, schemas: typing.Sequence[typing.Any]) -> Neighbours:
+def other_pipelines(
+    client: typing.Any, pipeline_name: str, schemas: typing.Sequence[typing.Any]
+) -> OtherPipelines:
     """Who else loads into the tables of ``schemas``. The client must be connected."""
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
@@ -104,7 +106,7 @@ def neighbours(client: typing.Any, pipeline_name: str, schemas: typing.Sequence[
         others = _other_pipelines(client, pipeline_name)
         versions = _stored_versions(client)
     except DestinationUndefinedEntity:
-        return Neighbours()
+        return OtherPipelines()
     same = tuple(sorted(name for name, theirs in others.items() if names & theirs))
     shared: dict[str, str] = {}
     for schema_name, text in versions:
@@ -116,7 +118,7 @@ def neighbours(client: typing.Any, pipeline_name: str, schemas: typing.Sequence[
             continue
         owner = next((name for name, theirs in others.items() if schema_name in theirs), schema_name)
         shared.update(dict.fromkeys(tables & mine, owner))
-    return Neighbours(shared, same)
+    return OtherPipelines(shared, same)
 
 
 def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from runner.load import compat
 from runner.load.recover import packages
 from runner.load.recover.files import sweep_files
-from runner.load.recover.shared_tables import is_sql, neighbours, stored_schema, whole_schema
+from runner.load.recover.shared_tables import is_sql, other_pipelines, stored_schema, whole_schema
 from runner.load.session import Session
 
 BATCH = 2000
@@ -182,7 +182,7 @@ def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
             if known is None:
                 continue
             known = whole_schema(client, known)
-            others = neighbours(client, session.job.pipeline_name, [known])
+            others = other_pipelines(client, session.job.pipeline_name, [known])
             owners = {name: others.owner_of(name) for name in known.data_table_names()}
             owned = [name for name, owner in owners.items() if owner is None]
             for owner in sorted({owner for owner in owners.values() if owner is not None}):

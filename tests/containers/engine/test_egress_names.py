@@ -16,8 +16,8 @@ from launcher.engines.docker.client import connect
 from launcher.engines.docker.engine import DockerEngine
 from launcher.engines.docker.network import network_for
 from launcher.engines.images import docker_images
-from launcher.host.launchers import Presence, unknown
-from launcher.host.user import Caller
+from launcher.host.launchers import Launchers, unknown
+from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import NETWORK, ContainerSpec
@@ -89,7 +89,7 @@ def place(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
     }
     with own_engine(client, image.reference, image.gateway, settings=settings) as engine:
         own = connect({**os.environ, "DOCKER_HOST": engine.host})
-        spec = ContainerSpec("x", image.reference, (), Caller(1000, 1000, owns_files=True))
+        spec = ContainerSpec("x", image.reference, (), JobUser(1000, 1000, owns_files=True))
         with network_for(own.api, spec, "run", podman=False):
             pass
         server = own.containers.run(
@@ -129,7 +129,7 @@ def test_a_listed_name_is_found_by_the_engines_name_server_and_nothing_else_gets
     loaded = project.load()
     asked_before = place.asked()
     engine = DockerEngine(
-        environ={**os.environ, "DOCKER_HOST": place.host}, alive=Presence(loaded.private).alive
+        environ={**os.environ, "DOCKER_HOST": place.host}, alive=Launchers(loaded.private).alive
     )
     outcome = sync(
         loaded,

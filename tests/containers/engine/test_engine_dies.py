@@ -12,7 +12,7 @@ import pytest
 from launcher import config
 from launcher.engines.docker.engine import DockerEngine
 from launcher.engines.images import docker_images
-from launcher.host.launchers import Presence, unknown
+from launcher.host.launchers import Launchers, unknown
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.runs.history import RunRecord
@@ -56,7 +56,7 @@ def run(project: Folder, engine: OwnEngine, image: Image, *listeners: Listener) 
     """Sync the source on that engine."""
     loaded = project.load()
     environ = {**os.environ, "DOCKER_HOST": engine.host}
-    docker = DockerEngine(environ=environ, alive=Presence(loaded.private).alive)
+    docker = DockerEngine(environ=environ, alive=Launchers(loaded.private).alive)
     sources = config.select(loaded, names=("events",))
     outcome = sync(loaded, sources, SyncOptions(), *listeners, engine=docker, image_for=lambda *_: image)
     docker.close()

@@ -22,7 +22,7 @@ import pytest
 
 from launcher.engines.docker.client import connect
 from launcher.engines.docker.network import NetworkRefused, network_for
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.values import NETWORK, ContainerSpec
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.folder import REPOSITORY, Folder, wait_for
@@ -266,7 +266,7 @@ def own(client: docker.DockerClient) -> Iterator[docker.DockerClient]:
 
 
 def modes(client: docker.DockerClient, network: str = "bridge") -> str:
-    spec = ContainerSpec("x", "image", (), Caller(1000, 1000, owns_files=True), network=network)
+    spec = ContainerSpec("x", "image", (), JobUser(1000, 1000, owns_files=True), network=network)
     with network_for(client.api, spec, "run", podman=False) as made:
         return made.mode
 

@@ -12,7 +12,7 @@ import pytest
 
 from launcher import cli
 from launcher.engines.log import LogFile
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
 
 FILE = """
@@ -93,8 +93,8 @@ def test_a_line_that_is_half_written_when_it_is_read_is_one_line(
 
 def followed(folder: Path, capsys: pytest.CaptureFixture[str], write: Callable[[LogFile], None]) -> list[int]:
     """What `logs --follow` tells of a run that writes on, and then ends."""
-    with Presence(folder / ".dltpod") as presence:
-        record(folder, status=RUNNING, launcher=presence.id)
+    with Launchers(folder / ".dltpod") as launchers:
+        record(folder, status=RUNNING, launcher=launchers.id)
         log = written(folder, 0, 100)
         follower = threading.Thread(target=cli.main, args=(["logs", "shop", "--follow"],))
         follower.start()
@@ -110,10 +110,10 @@ def followed(folder: Path, capsys: pytest.CaptureFixture[str], write: Callable[[
 def test_a_running_sync_is_shown_before_a_later_check_or_a_sync_that_waits(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Presence(folder / ".dltpod") as presence:
-        record(folder, status=RUNNING, launcher=presence.id)
+    with Launchers(folder / ".dltpod") as launchers:
+        record(folder, status=RUNNING, launcher=launchers.id)
         written(folder, 0, 10).close()
-        record(folder, "20260101-120001-bbbb", status=RUNNING, launcher=presence.id)
+        record(folder, "20260101-120001-bbbb", status=RUNNING, launcher=launchers.id)
         check = record(folder, "20260101-120002-cccc", action="check")
         Path(check.log_file).write_text("checked\n")
         assert cli.main(["logs", "shop"]) == 0
@@ -135,8 +135,8 @@ def test_a_run_that_made_no_log_does_not_hide_the_last_one_that_did(
 def test_following_ends_when_the_launcher_of_the_run_is_killed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Presence(folder / ".dltpod") as presence:
-        record(folder, status=RUNNING, launcher=presence.id)
+    with Launchers(folder / ".dltpod") as launchers:
+        record(folder, status=RUNNING, launcher=launchers.id)
         written(folder, 0, 10).close()
         follower = threading.Thread(target=cli.main, args=(["logs", "shop", "--follow"],), daemon=True)
         follower.start()
@@ -150,8 +150,8 @@ def test_following_ends_when_the_launcher_of_the_run_is_killed(
 def test_the_run_of_a_launcher_that_was_killed_does_not_hide_a_later_one(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Presence(folder / ".dltpod") as presence:
-        killed = record(folder, "20260101-110000-aaaa", status=RUNNING, launcher=presence.id)
+    with Launchers(folder / ".dltpod") as launchers:
+        killed = record(folder, "20260101-110000-aaaa", status=RUNNING, launcher=launchers.id)
     Path(killed.log_file).parent.mkdir(parents=True)
     Path(killed.log_file).write_text("killed\n")
     record(folder)

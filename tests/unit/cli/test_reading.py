@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from launcher import cli
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.runs.history import RUNNING, History, RunRecord
 
 FILE = """
@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def killed(folder: Path) -> RunRecord:
     """A run of a launcher that was killed, as history has it."""
-    with Presence(folder / ".dltpod") as dead:
+    with Launchers(folder / ".dltpod") as dead:
         pass
     (folder / ".dltpod" / "launchers" / dead.id).touch()
     log = folder / ".dltpod" / "logs" / "shop" / "20260101-120000-aaaa.log"

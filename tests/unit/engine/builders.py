@@ -11,7 +11,7 @@ from launcher.config.models import Container, DltNative, Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
@@ -41,7 +41,7 @@ def plan(
     options: SyncOptions | None = None,
     host: Host | None = None,
     destination: Destination | None = None,
-    caller: Caller | None = None,
+    user: JobUser | None = None,
     slice: Slice | None = None,
     run_id: str = "20260101-000000-abcdef",
 ) -> JobPlan:
@@ -54,7 +54,7 @@ def plan(
         destination=destination or Destination("duckdb", file="/data/warehouse.duckdb"),
         kwargs={},
         options=options or SyncOptions(),
-        caller=caller or Caller(1000, 1000, True),
+        user=user or JobUser(1000, 1000, True),
         facts=FACTS,
         host=host or Host(launcher="here-1"),
         run_id=run_id,

@@ -220,15 +220,18 @@ def test_the_result_event_holds_a_result() -> None:
         (answers.packages, b"[]"),
         (answers.packages, b'{"dlt": 1}'),
         (answers.packages, b"{"),
-        (answers.visit, b"{}"),
-        (answers.visit, b'{"error": 5}'),
-        (answers.visit, b'{"columns": ["a"], "rows": [[1, 2]], "tables": {}}'),
-        (answers.visit, b'{"columns": ["a"], "rows": [1], "tables": {}}'),
-        (answers.visit, b'{"columns": [1], "rows": [], "tables": {}}'),
-        (answers.visit, b'{"columns": [], "rows": [], "tables": {"a": "b"}}'),
-        (answers.visit, b'{"columns": [], "rows": [], "tables": {}, "missing": ["a"]}'),
-        (answers.visit, b'{"columns": [], "tables": {}, "rows": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
-        (answers.visit, b'{"columns": [], "tables": {}, "rows": [' + b"[]," * 5_000_000 + b"[]]}"),
+        (answers.inspection, b"{}"),
+        (answers.inspection, b'{"error": 5}'),
+        (answers.inspection, b'{"columns": ["a"], "rows": [[1, 2]], "tables": {}}'),
+        (answers.inspection, b'{"columns": ["a"], "rows": [1], "tables": {}}'),
+        (answers.inspection, b'{"columns": [1], "rows": [], "tables": {}}'),
+        (answers.inspection, b'{"columns": [], "rows": [], "tables": {"a": "b"}}'),
+        (answers.inspection, b'{"columns": [], "rows": [], "tables": {}, "missing": ["a"]}'),
+        (
+            answers.inspection,
+            b'{"columns": [], "tables": {}, "rows": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        ),
+        (answers.inspection, b'{"columns": [], "tables": {}, "rows": [' + b"[]," * 5_000_000 + b"[]]}"),
     ],
 )
 def test_other_answers_that_do_not_fit_are_refused(read: Callable[[bytes], Any], text: bytes) -> None:
@@ -245,9 +248,9 @@ def test_other_answers_that_fit_come_through() -> None:
         "unreadable": {"b": "no such file"},
         "dataset": "raw",
     }
-    assert answers.visit(json.dumps(shown).encode()) == shown
-    assert answers.visit(b'{"error": "\\u001b[2Jno\\nsuch"}') == {"error": "no such"}
-    nothing = answers.visit(b'{"columns": ["a"], "rows": [[NaN], [-Infinity]], "tables": {}}')
+    assert answers.inspection(json.dumps(shown).encode()) == shown
+    assert answers.inspection(b'{"error": "\\u001b[2Jno\\nsuch"}') == {"error": "no such"}
+    nothing = answers.inspection(b'{"columns": ["a"], "rows": [[NaN], [-Infinity]], "tables": {}}')
     assert nothing["rows"] == [["NaN"], ["-Infinity"]]  # for JSON has no such numbers
 
 

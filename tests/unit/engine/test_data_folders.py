@@ -11,7 +11,7 @@ import pytest
 
 from launcher.check.verdicts import Level, check_source
 from launcher.config.models import Project
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.job import looking, within_data
 from launcher.plan.values import Host, JobPlan
 from launcher.runs.host import prepare
@@ -103,7 +103,7 @@ def test_folders_are_those_of_all_sources_that_are_right(project: Project) -> No
 
 def test_folders_that_are_mounted_or_covered_are_there_before_an_engine_makes_them(project: Project) -> None:
     made = plan(project, "one")
-    container = dataclasses.replace(made.container, user=Caller(*_me(project), owns_files=True))
+    container = dataclasses.replace(made.container, user=JobUser(*_me(project), owns_files=True))
     prepare(dataclasses.replace(made, container=container), project.data)
     assert [path.name for path in project.data.iterdir()] == ["mine"]
 

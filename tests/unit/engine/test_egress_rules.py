@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from launcher.engines.docker.gateway import arguments
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.egress import Reader, destination_entries, rules
 from launcher.plan.job import plan_job
@@ -138,7 +138,7 @@ def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_pr
         destination=Destination("postgres"),
         kwargs={},
         options=SyncOptions(),
-        caller=Caller(1000, 1000, True),
+        user=JobUser(1000, 1000, True),
         facts=FACTS,
         host=Host(
             proxies={"HTTPS_PROXY": "http://u:p@proxy:1"},

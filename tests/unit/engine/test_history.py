@@ -14,7 +14,7 @@ import pytest
 
 from launcher import cli
 from launcher.errors import Exit
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.runs.history import DAMAGED, OK, RUNNING, History, HistoryError, RunRecord
 from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
@@ -202,10 +202,10 @@ def test_history_marks_the_runs_of_dead_launchers_and_no_others(tmp_path: Path) 
             log_file=str(log),
         )
 
-    dead = Presence(tmp_path)
+    dead = Launchers(tmp_path)
     with dead:
         pass
-    with Presence(tmp_path) as here:
+    with Launchers(tmp_path) as here:
         history.write(begun("1", dead.id))
         history.write(begun("2", here.id))
         history.write(begun("3", "elsewhere-1"))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.runs.host import gather, prepare
 from tests.unit.engine.builders import plan, source
 
-ME = Caller(os.geteuid() or 65532, os.getegid() or 65532, os.geteuid() != 0)
+ME = JobUser(os.geteuid() or 65532, os.getegid() or 65532, os.geteuid() != 0)
 
 
 def test_of_the_hosts_environment_only_proxies_and_certificates_reach_a_job(tmp_path: Path) -> None:
@@ -45,14 +45,14 @@ def test_a_certificate_file_that_is_not_there_is_named_with_its_variable(tmp_pat
 def test_the_passwd_file_knows_the_jobs_user_and_may_be_read_by_it(tmp_path: Path) -> None:
     host = gather(tmp_path / ".dltpod", tmp_path, {}, ME, "")
     assert not (tmp_path / ".dltpod").exists()
-    prepare(plan(tmp_path, caller=ME, host=host), tmp_path / "data")
+    prepare(plan(tmp_path, user=ME, host=host), tmp_path / "data")
     assert host.passwd is not None
     assert f"dltpod:x:{ME.uid}:{ME.gid}:" in host.passwd.read_text()
     assert host.passwd.stat().st_mode & 0o444 == 0o444
 
 
 def test_the_folders_that_a_job_writes_to_are_made_and_are_its_users(tmp_path: Path) -> None:
-    made = plan(tmp_path, caller=ME)
+    made = plan(tmp_path, user=ME)
     prepare(made, tmp_path / "data")
     assert made.state_dir.stat().st_mode & 0o777 == 0o700
     for folder in (made.state_dir, tmp_path / "data"):
@@ -61,7 +61,7 @@ def test_the_folders_that_a_job_writes_to_are_made_and_are_its_users(tmp_path: P
 
 
 def test_a_state_folder_that_a_source_closed_is_opened_again(tmp_path: Path) -> None:
-    made = plan(tmp_path, caller=ME)
+    made = plan(tmp_path, user=ME)
     prepare(made, tmp_path / "data")
     made.state_dir.chmod(0o000)
     prepare(made, tmp_path / "data")
@@ -69,7 +69,7 @@ def test_a_state_folder_that_a_source_closed_is_opened_again(tmp_path: Path) -> 
 
 
 def test_a_mount_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
-    made = plan(tmp_path, source(mounts=("missing:/in",)), caller=ME)
+    made = plan(tmp_path, source(mounts=("missing:/in",)), user=ME)
     with pytest.raises(ConfigurationError, match="missing is not there"):
         prepare(made, tmp_path / "data")
     assert not (tmp_path / "missing").exists()
@@ -77,7 +77,7 @@ def test_a_mount_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> No
 
 def test_a_link_to_an_engines_socket_is_refused_as_the_socket_itself(tmp_path: Path) -> None:
     (tmp_path / "innocent").symlink_to("/var/run")
-    made = plan(tmp_path, source(mounts=("innocent:/in",)), caller=ME)
+    made = plan(tmp_path, source(mounts=("innocent:/in",)), user=ME)
     with pytest.raises(ConfigurationError, match="would hand over"):
         prepare(made, tmp_path / "data")
 
@@ -86,8 +86,8 @@ def test_a_folder_that_the_jobs_user_cannot_write_is_refused_with_the_line_that_
     tmp_path: Path,
 ) -> None:
     (tmp_path / "data").mkdir(mode=0o755)
-    other = Caller(os.geteuid() + 4321, os.getegid() + 4321, owns_files=True)
-    made = plan(tmp_path, caller=other)
+    other = JobUser(os.geteuid() + 4321, os.getegid() + 4321, owns_files=True)
+    made = plan(tmp_path, user=other)
     made.state_dir.mkdir(parents=True)
     with pytest.raises(ConfigurationError) as caught:
         prepare(made, tmp_path / "data")
@@ -99,6 +99,6 @@ def test_a_mount_whose_link_leads_elsewhere_than_when_it_was_read_is_refused_at_
 ) -> None:
     (tmp_path / "custom_sources").mkdir()
     (tmp_path / "docs").symlink_to("custom_sources")
-    made = plan(tmp_path, source(mounts=("docs:/workspace/docs:rw",)), caller=ME)
+    made = plan(tmp_path, source(mounts=("docs:/workspace/docs:rw",)), user=ME)
     with pytest.raises(ConfigurationError, match="would let the source write custom_sources"):
         prepare(made, tmp_path / "data")

@@ -18,7 +18,7 @@ from launcher import cli
 from launcher.config import load
 from launcher.errors import ConfigurationError
 from launcher.host import rights
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.images import scratch
 from launcher.plan.options import SyncOptions
 from launcher.runs.host import gather, prepare
@@ -27,7 +27,7 @@ from runner.contract import Destination
 from tests.unit.engine.builders import FakeEngine, ok, plan
 
 OWNER = 54321
-JOB = Caller(OWNER, OWNER, owns_files=False)
+JOB = JobUser(OWNER, OWNER, owns_files=False)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root takes another user's rights")
 
 SOURCES = """
@@ -172,7 +172,7 @@ def test_threads_have_the_owners_rights_and_all_is_as_before_afterwards(project:
             (roots / "new").write_text("")
         except PermissionError:
             told.append("refused")
-        with rights.as_caller():
+        with rights.as_invoking_user():
             (roots / "settings").write_text("")
         (project / "by-a-thread").write_text("")
 
@@ -204,7 +204,7 @@ def test_certificates_of_roots_own_are_handed_to_a_job_of_the_owners(project: Pa
     (place / "home/ca.pem").write_text("certificates")
     with rights.rights(project):
         found = gather(project / ".dltpod", project, {"SSL_CERT_FILE": str(place / "home/ca.pem")}, JOB, "")
-        prepare(plan(project, caller=JOB, host=found), project / "data")
+        prepare(plan(project, user=JOB, host=found), project / "data")
     assert found.ca_bundle == place / "home/ca.pem"
 
 
@@ -294,11 +294,11 @@ def test_who_made_the_link_to_a_project_decides_whose_rights_hold(project: Path,
 
 def test_in_a_project_of_roots_the_jobs_two_folders_are_given_and_nothing_in_them(project: Path) -> None:
     os.chown(project, 0, 0)
-    job = Caller(65532, 65532, owns_files=False)
+    job = JobUser(65532, 65532, owns_files=False)
     data = project / "data"
     data.mkdir()
     (data / "by-hand").write_text("root's")
-    made = plan(project, caller=job)
+    made = plan(project, user=job)
     prepare(made, data)
     assert [data.stat().st_uid, made.state_dir.stat().st_uid] == [65532, 65532]
     assert {(data / "by-hand").stat().st_uid, (project / ".dltpod").stat().st_uid} == {0}
@@ -311,10 +311,10 @@ def test_in_a_project_of_roots_a_link_of_roots_is_followed_and_what_it_leads_to_
     (place / "disk").mkdir(mode=0o755)
     (project / "data").symlink_to(place / "disk")
     with pytest.raises(ConfigurationError, match="can't write"):
-        prepare(plan(project, caller=Caller(65532, 65532, owns_files=False)), project / "data")
+        prepare(plan(project, user=JobUser(65532, 65532, owns_files=False)), project / "data")
     assert (place / "disk").stat().st_uid == 0
     os.chown(place / "disk", 65532, 65532)
-    prepare(plan(project, caller=Caller(65532, 65532, owns_files=False)), project / "data")
+    prepare(plan(project, user=JobUser(65532, 65532, owns_files=False)), project / "data")
 
 
 def test_in_a_project_of_roots_no_link_of_a_jobs_in_data_makes_root_make_or_give_a_folder(
@@ -325,7 +325,7 @@ def test_in_a_project_of_roots_no_link_of_a_jobs_in_data_makes_root_make_or_give
     (project / "data/deep").symlink_to(roots)
     before = state_of(roots)
     file = Destination("duckdb", file="/data/deep/er/warehouse.duckdb")
-    made = plan(project, caller=Caller(65532, 65532, owns_files=False), destination=file)
+    made = plan(project, user=JobUser(65532, 65532, owns_files=False), destination=file)
     with pytest.raises(ConfigurationError, match="without following a link"):
         prepare(made, project / "data")
     assert state_of(roots) == before
@@ -336,7 +336,7 @@ def test_a_warehouse_that_root_made_by_hand_is_told_before_the_job_starts(projec
     (project / "data").mkdir()
     (project / "data/warehouse.duckdb").write_text("root's")
     with pytest.raises(ConfigurationError, match=r"warehouse\.duckdb belongs to uid 0") as caught:
-        prepare(plan(project, caller=Caller(65532, 65532, owns_files=False)), project / "data")
+        prepare(plan(project, user=JobUser(65532, 65532, owns_files=False)), project / "data")
     assert "chown -R 65532:65532" in caught.value.hint
 
 

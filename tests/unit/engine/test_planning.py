@@ -10,7 +10,7 @@ import pytest
 
 from launcher.engines.docker.spec import create_arguments
 from launcher.errors import ConfigurationError
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.hardening import harden
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import ContainerSpec, Host, Mount
@@ -153,7 +153,7 @@ def test_mounts_are_read_only_and_below_the_root_unless_said_otherwise() -> None
 
 
 def spec(**changes: object) -> ContainerSpec:
-    base = ContainerSpec(name="n", image="i", command=("c",), user=Caller(1000, 1000, True))
+    base = ContainerSpec(name="n", image="i", command=("c",), user=JobUser(1000, 1000, True))
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -165,7 +165,7 @@ def test_hardening_puts_up_every_wall_whatever_was_asked_for() -> None:
 @pytest.mark.parametrize(
     "weak",
     [
-        spec(user=Caller(0, 0, True)),
+        spec(user=JobUser(0, 0, True)),
         spec(network="host"),
         spec(network="container:other"),
         spec(memory=0),
@@ -184,7 +184,7 @@ def test_a_container_that_cannot_be_walled_in_is_refused(weak: ContainerSpec) ->
 
 
 def test_under_rootless_docker_uid_0_is_the_caller_and_may_run() -> None:
-    rootless = spec(user=Caller(0, 0, True))
+    rootless = spec(user=JobUser(0, 0, True))
     assert harden(rootless, rootless=True) == rootless
 
 

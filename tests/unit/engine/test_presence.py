@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from launcher.host.launchers import Presence
-with Presence(Path(sys.argv[1])) as presence:
-    print(presence.id, flush=True)
+from launcher.host.launchers import Launchers
+with Launchers(Path(sys.argv[1])) as launchers:
+    print(launchers.id, flush=True)
     time.sleep(600)
 """
 
@@ -32,7 +32,7 @@ def test_another_launcher_is_alive_until_it_is_killed_and_dead_from_then_on(tmp_
     )
     assert process.stdout is not None
     identity = process.stdout.readline().strip()
-    here = Presence(tmp_path)
+    here = Launchers(tmp_path)
     assert here.alive(identity) is True
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -45,12 +45,12 @@ def test_another_launcher_is_alive_until_it_is_killed_and_dead_from_then_on(tmp_
 START = """
 import sys
 from pathlib import Path
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 lost = 0
 for _ in range(int(sys.argv[2])):
-    with Presence(Path(sys.argv[1])) as presence:
-        presence.clear()
-        lost += Presence(Path(sys.argv[1])).alive(presence.id) is not True
+    with Launchers(Path(sys.argv[1])) as launchers:
+        launchers.clear()
+        lost += Launchers(Path(sys.argv[1])).alive(launchers.id) is not True
 print(lost)
 """
 
@@ -74,34 +74,34 @@ def test_a_launcher_that_died_before_it_held_its_lock_is_cleared_and_one_that_wa
 ) -> None:
     launchers = tmp_path / "launchers"
     launchers.mkdir()
-    other = Presence(tmp_path)
+    other = Launchers(tmp_path)
     (launchers / f".{other.id}").touch()
     lock = fcntl.flock
 
     def cleared_by_another(descriptor: int, operation: int) -> None:
         monkeypatch.setattr(fcntl, "flock", lock)
-        Presence(tmp_path).clear()
+        Launchers(tmp_path).clear()
         lock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", cleared_by_another)
-    with Presence(tmp_path) as here:
+    with Launchers(tmp_path) as here:
         assert [file.name for file in launchers.iterdir()] == [here.id]
-        assert Presence(tmp_path).alive(here.id) is True
+        assert Launchers(tmp_path).alive(here.id) is True
 
 
 def test_of_a_launcher_of_another_machine_or_another_copy_nothing_is_known(tmp_path: Path) -> None:
-    with Presence(tmp_path / "one") as one:
-        assert Presence(tmp_path / "two").alive(one.id) is None
+    with Launchers(tmp_path / "one") as one:
+        assert Launchers(tmp_path / "two").alive(one.id) is None
         assert one.alive("") is None
         assert one.alive("elsewhere-123") is None
 
 
 def test_an_identity_that_is_a_path_is_not_followed(tmp_path: Path) -> None:
-    here = Presence(tmp_path)
+    here = Launchers(tmp_path)
     assert here.alive(here.id.partition("-")[0] + "-/../../etc/passwd") is None
 
 
 def test_a_launcher_that_ends_leaves_no_file(tmp_path: Path) -> None:
-    with Presence(tmp_path):
+    with Launchers(tmp_path):
         pass
     assert list((tmp_path / "launchers").iterdir()) == []

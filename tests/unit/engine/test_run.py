@@ -17,7 +17,7 @@ from launcher import log
 from launcher.engines.log import LogFile
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning, EngineError, Exit
-from launcher.host.launchers import Presence
+from launcher.host.launchers import Launchers
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import JobPlan
 from launcher.runs.history import History, RunRecord
@@ -219,7 +219,7 @@ def test_a_run_whose_launcher_was_killed_is_told_to_listeners_once(tmp_path: Pat
             self.learnt.append(f"{record.run_id} {record.status}")
 
     made = project(tmp_path, source("a"))
-    dead = Presence(made.private)
+    dead = Launchers(made.private)
     with dead:
         pass
     History(made.private).write(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config.models import Kubernetes
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.hardening import harden
 from launcher.plan.values import ContainerSpec, JobPlan, Mount, Tmpfs
 from launcher.secrets.values import Slice
@@ -38,7 +38,7 @@ def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
             name=f"dltpod-acme-{source}",
             image="ghcr.io/acme/dltpod:123e45678901234567890123-deploy",
             command=("/opt/venv/bin/python", "-S", "-m", "runner"),
-            user=Caller(uid=1000, gid=1000, owns_files=True),
+            user=JobUser(uid=1000, gid=1000, owns_files=True),
             environment={"TZ": "UTC", "SSL_CERT_FILE": "/etc/dltpod/ca.crt"},
             mounts=(
                 Mount(state, "/state", read_only=False),

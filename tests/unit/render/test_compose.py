@@ -13,7 +13,7 @@ import yaml
 from launcher.commands.render import _compose
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
-from launcher.host.user import Caller
+from launcher.host.user import JobUser
 from launcher.plan.values import JobPlan, Mount
 from launcher.render.compose import render
 from runner.contract import job_from
@@ -45,7 +45,7 @@ def test_the_folders_that_the_file_mounts_are_there_wherever_it_is_written_to(
     (tmp_path / "custom_sources").mkdir()
     made = with_container(
         plan("shop", state_dir=state),
-        user=Caller(os.getuid(), os.getgid(), owns_files=True),
+        user=JobUser(os.getuid(), os.getgid(), owns_files=True),
         mounts=(Mount(state, "/state", read_only=False), Mount(tmp_path / "data", "/data", read_only=False)),
     )
     native = {"source_module": "m", "source_function": "f"}
