@@ -157,19 +157,21 @@ def test_a_namespace_that_is_not_there_is_told(cluster: Cluster) -> None:
 
 
 def test_the_pod_deleted_by_hand_is_named_for_what_it_was(cluster: Cluster) -> None:
-    running = cluster.in_background(cluster.source("slow", "slow"))
+    running = cluster.in_background(cluster.source("slow", "slow", container={"retries": 0}))
     pod = cluster.pod()["metadata"]["name"]
     cluster.api.delete(item("Pod", cluster.namespace, pod))
     record = running.result()
     assert record.failure_kind is FailureKind.KILLED
     assert f"someone deleted the pod {pod}" in record.message
+    assert record.transient
 
 
 def test_the_job_deleted_by_hand_is_a_failure_and_not_a_hang(cluster: Cluster) -> None:
     running = cluster.in_background(cluster.source("slow", "slow"))
     job = cluster.pod()["metadata"]["labels"]["job-name"]
     cluster.api.delete(item("Job", cluster.namespace, job))
-    assert running.result().failure_kind is FailureKind.KILLED
+    record = running.result()
+    assert (record.failure_kind, record.attempts) == (FailureKind.KILLED, 1)
 
 
 def test_a_source_that_runs_is_refused_a_second_run(cluster: Cluster) -> None:

@@ -18,6 +18,7 @@ from launcher.engines.kubernetes.outcome import (
     View,
     conclusion,
     deadline_exceeded,
+    deleted,
     given_up,
     job_trouble,
     pod_trouble,
@@ -140,8 +141,9 @@ class Job:
     def _pod_over(self, *, gone: bool) -> Ended | None:
         assert self._view is not None
         self._drain()
-        deadline = self._asked is None and self._deadline_exceeded()
-        if self._view.disrupted and self._replaces and self._asked is None and not deadline:
+        job = self._job() if self._asked is None else {}
+        deadline = deadline_exceeded(job)
+        if self._view.uncounted and self._replaces and self._asked is None and not deadline:
             self._note(f"the cluster took the pod away and starts another ({self._view.disrupted})")
             self._done.add(self._uid)
             self._view, self._reader, self._waiting_since = None, None, time.monotonic()
@@ -149,14 +151,15 @@ class Job:
         if gone and self._view.terminated is None and self._trouble is not None and self._asked is None:
             # A pod that never ran and was taken away: what kept it from running is the reason.
             return given_up(self._trouble)
-        return self._conclude(self._view, deadline=deadline)
+        return self._conclude(self._view, deadline=deadline, job_deleted=deleted(job))
 
-    def _conclude(self, seen: View, *, deadline: bool = False) -> Ended:
+    def _conclude(self, seen: View, *, deadline: bool = False, job_deleted: bool = True) -> Ended:
         return conclusion(
             seen,
             self._sorter.result,
             asked=self._asked,
             deadline=deadline,
+            job_deleted=job_deleted,
             timeout=self._plan.timeout,
             memory_limit=self._plan.container.memory,
         )
@@ -318,11 +321,12 @@ class Job:
                 return
             reader.join(TICK_SECONDS)
 
-    def _deadline_exceeded(self) -> bool:
+    def _job(self) -> Mapping[str, Any]:
+        """The Job as it is now, empty where it is gone or the server doesn't say."""
         try:
-            return deadline_exceeded(self._api.get(item("Job", self._namespace, self._name)))
+            return self._api.get(item("Job", self._namespace, self._name))
         except (ApiError, Unreachable):
-            return False
+            return {}
 
     def _delete_job(self) -> bool:
         """Ask for the end. In the foreground: the name stays taken until the pod is really gone."""

@@ -13,7 +13,7 @@ from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
 from launcher.engines.kubernetes.manifests import JOB_KEY
 from launcher.engines.kubernetes.names import LABEL_RUN
-from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, finished, view
+from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, deleted, finished, view
 from launcher.engines.kubernetes.paths import collection, item, selector
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
@@ -99,6 +99,7 @@ def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result |
         told,
         asked=None,
         deadline=deadline_exceeded(job),
+        job_deleted=deleted(job),
         timeout=None if timeout is None else float(timeout),
         memory_limit=_bytes(str(container["resources"]["limits"].get("memory", "0"))),
     )

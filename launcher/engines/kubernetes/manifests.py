@@ -50,6 +50,8 @@ _CA_BUNDLE = "/etc/dltpod/ca.crt"
 _OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", _CA_BUNDLE)
 """Mounts that dltpod itself adds on a host, each of which has another form here."""
 _DEFAULT_CPU_REQUEST = 0.1
+FINAL = (ExitCode.FAILED, ExitCode.INTERNAL, ExitCode.CONFIGURATION)
+"""The runner's exit codes for what would fail again."""
 
 
 def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
@@ -141,7 +143,7 @@ def job(
     """A batch/v1 Job. Seconds: ``keep`` is how long it stays when it is over.
 
     ``retries`` is how often Kubernetes may try again by itself. ``policy`` adds a podFailurePolicy,
-    which servers from 1.26 know: an eviction is not counted, only exit code 75 is worth a retry.
+    which servers from 1.26 know: an eviction is not counted, and what the runner calls final is not repeated.
     """
     spec: dict[str, Any] = {"backoffLimit": retries, "completions": 1, "parallelism": 1}
     if plan.timeout is not None:
@@ -183,7 +185,11 @@ def cron_job(
 
 
 def pod_failure_policy() -> dict[str, Any]:
-    """The first rule that fits decides. An evicted runner exits with 143, so that rule comes first."""
+    """The first rule that fits decides: a pod that was taken away counts no failure, a final one ends all.
+
+    Whatever else counts and is repeated: 75 is the runner's own word for that, 255 is a node that crashed,
+    143 a pod that was deleted, 137 one that was killed.
+    """
     return {
         "rules": [
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -191,8 +197,8 @@ def pod_failure_policy() -> dict[str, Any]:
                 "action": "FailJob",
                 "onExitCodes": {
                     "containerName": CONTAINER,
-                    "operator": "NotIn",
-                    "values": [int(ExitCode.TRANSIENT)],
+                    "operator": "In",
+                    "values": [int(code) for code in FINAL],
                 },
             },
         ]

@@ -29,6 +29,8 @@ _PULL_STEPS = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 240
+_NODE_CRASHED = 255
+"""containerd's exit code for a container that it didn't see end. The runner never exits so."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class View:
     """The pod will do nothing more."""
     disrupted: str = ""
     """Why the cluster took the pod away, in its own words; empty where it didn't."""
+    uncounted: bool = False
+    """It did so with the condition by which the Job counts no failure and makes another pod."""
     deleted: bool = False
     node_lost: bool = False
     """The container runs as far as anyone knows, and its node doesn't answer."""
@@ -93,6 +97,7 @@ def view(pod: Mapping[str, Any]) -> View:
         else Terminated(ended.get("exitCode"), str(ended.get("reason", "")), str(ended.get("message", ""))),
         over=over or ended is not None,
         disrupted=_disruption(status, conditions),
+        uncounted=conditions.get("DisruptionTarget", {}).get("status") == "True",
         deleted="deletionTimestamp" in metadata,
         # There is no readiness probe. The kubelet gives a reason when it says that a pod is not ready;
         # the controller that does so in place of a lost node's kubelet gives none.
@@ -136,6 +141,12 @@ def deadline_exceeded(job: Mapping[str, Any]) -> bool:
     )
 
 
+def deleted(job: Mapping[str, Any]) -> bool:
+    """Whether a Job is gone, or on its way."""
+    metadata = job.get("metadata")
+    return metadata is None or "deletionTimestamp" in metadata
+
+
 def finished(job: Mapping[str, Any]) -> bool:
     """Whether a Job is over, well or not."""
     return any(
@@ -150,6 +161,7 @@ def conclusion(
     *,
     asked: FailureKind | None,
     deadline: bool,
+    job_deleted: bool,
     timeout: float | None,
     memory_limit: int,
 ) -> Ended:
@@ -176,7 +188,17 @@ def conclusion(
                 ended.code,
                 kind=FailureKind.KILLED,
                 message=f"killed from outside: someone deleted the pod {seen.name}",
-                hint="sync again: it goes on where this run was cut off",
+                hint="the next attempt goes on from what was loaded; to end a run, stop it or delete its Job",
+                transient=not job_deleted,
+            )
+        if result is None and (ended.code == _NODE_CRASHED or ended.reason == "ContainerStatusUnknown"):
+            return Ended(
+                None,
+                ended.code,
+                kind=FailureKind.ENGINE_GONE,
+                message=f"the node or its container runtime went down while the pod {seen.name} ran",
+                hint="the next attempt goes on from what was loaded",
+                transient=True,
             )
     return conclude(
         Exit(
@@ -206,14 +228,7 @@ def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str,
     target = conditions.get("DisruptionTarget", {})
     if target.get("status") == "True":
         return clean.words(f"{target.get('reason', '')}: {target.get('message', '')}")
-    if status.get("reason") in (
-        "Evicted",
-        "Preempting",
-        "NodeLost",
-        "NodeShutdown",
-        "Shutdown",
-        "Terminated",
-    ):
+    if status.get("reason") in _TAKEN_AWAY:
         return clean.words(f"{status['reason']}: {status.get('message', '')}")
     return ""
 

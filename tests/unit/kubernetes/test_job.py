@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self) -> None:
         self.told: queue.Queue[bytes | Exception] = queue.Queue()
-        self.job: dict[str, Any] = {"status": {}}
+        self.job: dict[str, Any] = {"metadata": {}, "status": {}}
         self.deleted: list[str] = []
         self.on_delete: Callable[[], None] = lambda: None
 
@@ -123,6 +123,21 @@ def test_where_the_server_replaces_no_pod_an_eviction_is_the_end_and_worth_a_ret
     run.server.tell("ADDED", running())
     run.server.tell("MODIFIED", ended(143, version="2", conditions=disrupted("EvictionByEvictionAPI")))
     assert (run.end().kind, run.end().transient) == (FailureKind.EVICTED, True)
+
+
+def test_a_full_scratch_volume_ends_the_run_at_once_for_the_job_makes_no_other_pod(folder: Path) -> None:
+    run = Run(folder)
+    run.server.tell("ADDED", running())
+    message = 'Usage of EmptyDir volume "state" exceeds the limit "100Mi". '
+    run.server.tell("MODIFIED", ended(143, version="2", reason="Evicted", message=message))
+    assert (run.end().kind, run.end().transient) == (FailureKind.DISK_FULL, False)
+
+
+def test_a_pod_deleted_by_hand_is_worth_a_retry(folder: Path) -> None:
+    run = Run(folder)
+    run.server.tell("ADDED", running())
+    run.server.tell("MODIFIED", ended(143, version="2", deleted=True))
+    assert (run.end().kind, run.end().transient) == (FailureKind.KILLED, True)
 
 
 def test_an_image_that_is_not_there_ends_the_run_at_once(folder: Path) -> None:

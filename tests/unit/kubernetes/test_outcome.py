@@ -9,6 +9,7 @@ import pytest
 from launcher.engines.kubernetes.outcome import (
     conclusion,
     deadline_exceeded,
+    deleted,
     finished,
     job_trouble,
     pod_trouble,
@@ -23,6 +24,7 @@ def end(found: dict[str, Any], told: Result | None = None, **more: Any) -> Ended
     given: dict[str, Any] = {
         "asked": None,
         "deadline": False,
+        "job_deleted": False,
         "timeout": None,
         "memory_limit": 512 << 20,
         **more,
@@ -90,10 +92,26 @@ def test_a_scratch_volume_over_its_size_is_a_full_disk_and_not_tried_again() -> 
     assert "kubernetes.scratch" in found.hint
 
 
-def test_a_pod_that_someone_deleted_is_killed_from_outside() -> None:
-    found = end(ended(143, said=result("failed", 143), deleted=True))
-    assert found.kind is FailureKind.KILLED
+@pytest.mark.parametrize("job_deleted", [False, True])
+def test_a_pod_that_someone_deleted_is_tried_again_unless_its_job_is_deleted_too(job_deleted: bool) -> None:
+    found = end(ended(143, said=result("failed", 143), deleted=True), job_deleted=job_deleted)
+    assert (found.kind, found.transient) == (FailureKind.KILLED, not job_deleted)
     assert "someone deleted the pod p-1" in found.message
+
+
+@pytest.mark.parametrize(("code", "reason"), [(255, "Unknown"), (137, "ContainerStatusUnknown")])
+def test_a_node_that_crashed_under_the_run_is_named_and_the_run_tried_again(code: int, reason: str) -> None:
+    found = end(ended(code, said_reason=reason))
+    assert (found.kind, found.transient) == (FailureKind.ENGINE_GONE, True)
+    assert "the node or its container runtime went down" in found.message
+
+
+@pytest.mark.parametrize(
+    ("job", "gone"),
+    [({}, True), ({"metadata": {}}, False), ({"metadata": {"deletionTimestamp": "2026-01-01"}}, True)],
+)
+def test_a_job_is_deleted_when_it_is_gone_or_on_its_way(job: dict[str, Any], gone: bool) -> None:
+    assert deleted(job) is gone
 
 
 def test_a_pod_deleted_after_it_was_done_is_done() -> None:

@@ -16,6 +16,7 @@ from launcher.errors import ConfigurationError
 from launcher.plan.values import JobPlan, Mount
 from launcher.render.kubernetes import documents, render, state_documents
 from launcher.render.kustomization import kept, standing
+from runner.contract import ExitCode
 from tests.unit.render.plans import (
     SECRET,
     a_file_destination,
@@ -113,6 +114,16 @@ def test_the_check_of_the_standard_finds_a_pod_that_breaks_it() -> None:
         "runner: capabilities are not all dropped",
         "runner: runs as uid 0",
     ]
+
+
+def test_only_what_the_runner_calls_final_ends_a_job_that_has_retries_left() -> None:
+    ignored, final = objects(plan())["Job"]["spec"]["podFailurePolicy"]["rules"]
+    assert (ignored["action"], final["action"]) == ("Ignore", "FailJob")
+    assert final["onExitCodes"] == {
+        "containerName": "runner",
+        "operator": "In",
+        "values": [ExitCode.FAILED, ExitCode.INTERNAL, ExitCode.CONFIGURATION],
+    }
 
 
 def test_no_value_of_a_secret_is_rendered_unless_asked_for() -> None:
