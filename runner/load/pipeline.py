@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
-from runner.load import compat, destination, loading, merges, selection
+from runner.load import compat, destination, loading, merges, returned, selection
 from runner.load.locks import state_lock
 from runner.load.progress import Emit, Steps, collector
 from runner.load.recover import restore
@@ -142,20 +142,34 @@ def _drop_dataset(session: Session) -> None:
 
 
 def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
+    with session.steps.step("extract"):
+        sources: list[typing.Any] = []
+        try:
+            with session.work.extracting():
+                _extract_once(session, make_source, sources)
+        except Exception as exc:
+            if not returned.declare(exc, selection.resources_of(sources)):
+                raise
+            with session.work.extracting():
+                _extract_once(session, make_source, [])
+
+
+def _extract_once(session: Session, make_source: Callable[[], typing.Any], sources: list[typing.Any]) -> None:
+    """Extracts; ``sources`` is given those that are made, for whoever catches what this raises."""
     job = session.job
-    with session.steps.step("extract"), session.work.extracting():
-        sources = selection.select(session, make_source())
-        if not sources:
-            session.steps.note(f"{job.function} returned no resource: nothing is extracted")
-            return
-        names = list(dict.fromkeys(source.schema.name for source in sources))
-        refresh = None
-        if job.full_refresh and job.limit is None:
-            with session.at_destination("restore"):
-                refresh = session.patiently(lambda: restore.prepare_refresh(session, names))
-        restore.remember_extracting(session, sources, refresh)
-        selection.apply_contract(session, sources, refresh)
-        session.pipeline.extract(sources, refresh=refresh)
+    sources += selection.select(session, make_source())
+    if not sources:
+        session.steps.note(f"{job.function} returned no resource: nothing is extracted")
+        return
+    names = list(dict.fromkeys(source.schema.name for source in sources))
+    refresh = None
+    if job.full_refresh and job.limit is None:
+        with session.at_destination("restore"):
+            refresh = session.patiently(lambda: restore.prepare_refresh(session, names))
+    restore.remember_extracting(session, sources, refresh)
+    selection.apply_contract(session, sources, refresh)
+    session.pipeline.extract(sources, refresh=refresh)
+    selection.check_keys(session, sources)
 
 
 def _cursors(state: typing.Mapping[str, typing.Any], names: typing.Sequence[str]) -> dict[str, str]:

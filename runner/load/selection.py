@@ -7,7 +7,7 @@ import typing
 
 from runner.contract import Failure, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
-from runner.load import compat
+from runner.load import compat, returned
 from runner.load.session import Session
 
 
@@ -75,18 +75,34 @@ def _dispose(session: Session, resource: typing.Any, disposition: typing.Any) ->
             f"resource {resource.name} keeps its history (scd2): write_disposition is not applied to it"
         )
         return
+    if _needs_key(disposition) and not _has_key(resource) and not returned.may_return_another(resource):
+        raise _no_key(resource)
+    resource.apply_hints(write_disposition=disposition)
+
+
+def check_keys(session: Session, sources: typing.Sequence[typing.Any]) -> None:
+    """Refuses a merge that has no key and that only the extract could tell. Raises JobFailed."""
+    if _needs_key(session.job.write_disposition):
+        for resource in resources_of(sources):
+            if returned.may_return_another(resource) and not _has_key(resource):
+                raise _no_key(resource)
+
+
+def _needs_key(disposition: typing.Any) -> bool:
     kind = disposition.get("disposition") if isinstance(disposition, dict) else disposition
     strategy = disposition.get("strategy") if isinstance(disposition, dict) else None
-    if kind == "merge" and strategy != "scd2" and not _has_key(resource):
-        # dlt would append without a word
-        raise JobFailed(
-            Failure(
-                FailureKind.CONFIGURATION,
-                f"write_disposition: merge needs a key, and resource '{resource.name}' has none",
-                "give the resource a primary_key or merge_key, or name other resources",
-            )
+    return kind == "merge" and strategy != "scd2"
+
+
+def _no_key(resource: typing.Any) -> JobFailed:
+    """dlt would append without a word."""
+    return JobFailed(
+        Failure(
+            FailureKind.CONFIGURATION,
+            f"write_disposition: merge needs a key, and resource '{resource.name}' has none",
+            "give the resource a primary_key or merge_key, or name other resources",
         )
-    resource.apply_hints(write_disposition=disposition)
+    )
 
 
 def _strategy(resource: typing.Any) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from runner.contract import Failure, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
-from runner.resolve import arguments, bare_incrementals, callables, modules
+from runner.resolve import arguments, bare_incrementals, callables, incrementals, modules
 from runner.supervise.job_input import Paths
 
 
@@ -24,6 +24,7 @@ def prepare(job: JobSpec, paths: Paths, values: Mapping[str, typing.Any]) -> Cal
     from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 
     bare_incrementals.install()
+    incrementals.install()
     with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
         module = modules.load(job.module, paths)
     found = callables.find(module, job.function, job.module)

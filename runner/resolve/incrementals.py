@@ -1,0 +1,55 @@
+"""Keeps two things that dlt can't do from failing a source: waiting for a scheduler, and reading a type.
+
+An incremental with ``allow_external_schedulers=True`` takes its interval from whoever started the run
+(Airflow, ``DLT_INTERVAL_START`` and ``DLT_INTERVAL_END``). dlt 1.26 and newer refuse to run it where
+nobody gave one; older ones go by the cursor, and so does it here. dlt 1.31 takes a cursor's type from the
+argument's annotation, and fails where that is no cursor with its type in brackets: ``Optional[Any]``,
+``Optional[incremental]``.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+
+
+def install() -> None:
+    """Patches dlt to settle both each time that an incremental is about to run. Idempotent."""
+    from dlt.sources import incremental
+
+    original: typing.Any = incremental.bind
+    if getattr(original, "settles", False):
+        return
+
+    @functools.wraps(original)
+    def bind(self: typing.Any, pipe: typing.Any) -> typing.Any:
+        _settle(self)
+        return original(self, pipe)
+
+    bind.settles = True  # type: ignore[attr-defined]
+    incremental.bind = bind
+
+
+def _settle(cursor: typing.Any) -> None:
+    from dlt.common.typing import extract_inner_type
+    from dlt.sources import incremental
+
+    if cursor.allow_external_schedulers and not _has_interval():
+        cursor.allow_external_schedulers = False
+    written = getattr(cursor, "__orig_class__", None)
+    if written is None:
+        return
+    inner = extract_inner_type(written)
+    kind = typing.get_origin(inner)
+    if not (isinstance(kind, type) and issubclass(kind, incremental) and typing.get_args(inner)):
+        del cursor.__orig_class__
+
+
+def _has_interval() -> bool:
+    """Whether dlt finds an interval; True for a dlt that runs without one too."""
+    try:
+        from dlt.extract.incremental.context import get_interval_context
+    except ImportError:
+        return True
+    context = get_interval_context()
+    return context is not None and context.interval is not None
