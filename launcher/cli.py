@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and the one place where errors become text.
+"""The command line: the list of commands, and the one place where errors become text.
 
 A command's module is imported when that command runs, so that ``--help`` and ``list`` stay quick.
 """
@@ -21,29 +21,29 @@ from launcher.console import streams
 from launcher.errors import DltpodError, Exit, near_miss, without_credentials
 
 COMMANDS = {
-    "init": ("launcher.commands.init", "Make a project in this folder, with its first source."),
-    "new": ("launcher.commands.new", "Add a source to sources.yml, with the files that it needs."),
-    "sources": ("launcher.commands.sources", "What a source can be made of."),
-    "sync": ("launcher.commands.sync", "Run sources and load their rows."),
-    "check": ("launcher.commands.check", "Verdicts on sources, without running them."),
-    "list": ("launcher.commands.list", "The sources of sources.yml."),
-    "config": ("launcher.commands.config", "An entry with all that it has from defaults."),
-    "runs": ("launcher.commands.runs", "What ran, and what came of it."),
-    "logs": ("launcher.commands.logs", "The log of a run."),
-    "ps": ("launcher.commands.ps", "What runs now."),
-    "stop": ("launcher.commands.stop", "Stop running sources, gently."),
-    "show": ("launcher.commands.show", "Look at the rows that a source has loaded."),
-    "build": ("launcher.commands.build", "Make the images of sources."),
-    "lock": ("launcher.commands.lock", "Pin what sources install, hashed, in locks/."),
-    "render": ("launcher.commands.render", "Kubernetes manifests, a Compose file, a CI workflow, a crontab."),
-    "secrets": ("launcher.commands.secrets", "Write the secrets of sources to .dltpod/secrets/."),
-    "shell": ("launcher.commands.shell", "A shell in a source's container, as a run would find it."),
-    "schema": ("launcher.commands.schema", "The JSON Schema of sources.yml."),
-    "report": ("launcher.commands.report", "One HTML page of what ran."),
-    "doctor": ("launcher.commands.doctor", "What this machine lacks to run sources."),
-    "gc": ("launcher.commands.gc", "Remove images and caches that no source uses any more."),
+    "init": "Create a project in this folder, with a first source.",
+    "new": "Add a source to sources.yml, and the files it needs.",
+    "sources": "List the sources you can add.",
+    "sync": "Run sources and load their rows.",
+    "check": "Check sources without running them.",
+    "list": "List the sources in sources.yml.",
+    "config": "Show a source's full configuration, with all defaults.",
+    "runs": "List past runs and their results.",
+    "logs": "Show the log of a run.",
+    "ps": "List this project's containers.",
+    "stop": "Stop running sources gently.",
+    "show": "Show the rows that a source has loaded.",
+    "build": "Build the images of sources.",
+    "lock": "Pin the packages of sources, with hashes, in locks/.",
+    "render": "Write Kubernetes manifests, a Compose file, a CI workflow or a crontab.",
+    "secrets": "Write the secrets of sources to .dltpod/secrets/.",
+    "shell": "Open a shell in a source's container.",
+    "schema": "Print the JSON Schema of sources.yml.",
+    "report": "Write an HTML page about past runs.",
+    "doctor": "Check that this machine can run sources.",
+    "gc": "Remove images and caches that no source uses any more.",
 }
-"""Command to its module, which holds ``command``, and to its line in ``--help``."""
+"""Each command's line in ``--help``; its module in ``launcher.commands`` has the same name."""
 
 
 class _Lazy(click.Group):
@@ -55,7 +55,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        command: click.Command = importlib.import_module(f"launcher.commands.{cmd_name}").command
         return command
 
     def resolve_command(
@@ -71,7 +71,7 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -87,19 +87,17 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.option(
-    "-f", "--file", metavar="PATH", help="sources.yml; else DLTPOD_FILE, else looked for from here upward."
-)
+@click.option("-f", "--file", metavar="PATH", help=streams.FILE_HELP)
 @streams.with_log_shown
-@click.option("--debug", is_flag=True, help="Show tracebacks (or DLTPOD_DEBUG=1).")
+@click.option("--debug", is_flag=True, help="Show tracebacks. The same as DLTPOD_DEBUG=1.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
 )
 @click.pass_context
 def cli(ctx: click.Context, file: str | None, debug: bool) -> None:
-    """Runs any dlt source in a container of its own.
+    """Run dlt sources, each in its own container.
 
-    sources.yml lists the sources; `dltpod sync NAME` runs one and loads its rows.
+    sources.yml lists the sources. `dltpod sync NAME` runs one and loads its rows.
     """
     ctx.obj = {"file": file}
     if debug:

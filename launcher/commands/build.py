@@ -4,80 +4,56 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from launcher import __version__, log
 from launcher.commands.common import (
     choose_or_all,
+    docker_engine,
     echo_errors,
     echo_json,
     load_project,
     logged,
     with_file,
+    with_jobs,
     with_json,
+    with_locked,
     with_sources,
 )
 from launcher.console.text import seconds, table
-from launcher.errors import ConfigurationError, DltpodError, gravest
+from launcher.errors import ConfigurationError, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
     from launcher.images.build_many import BuildOptions, Built
 
 
-@dataclass(frozen=True)
-class _Made:
-    """One image, or why there is none."""
-
-    sources: tuple[str, ...]
-    image: str
-    status: str
-    seconds: float = 0.0
-    error: DltpodError | None = None
-
-
 @click.command("build")
 @with_sources
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=None,
-    help="How many builds at once.",
-)
-@click.option("--upgrade", is_flag=True, help="Resolve anew, on a newer base image.")
-@click.option("--locked", is_flag=True, help="Refuse a source whose lock is missing or stale.")
-@click.option("--deploy", is_flag=True, help="Images with custom_sources/ baked in.")
-@click.option("--verbose", is_flag=True, help="All that the builder prints.")
-@click.option(
-    "--push", is_flag=True, help="Images with the code baked in, pushed to the `registry:` of sources.yml."
-)
-@click.option("--platform", metavar="OS/ARCH", help="Default: the engine's own.")
-@click.option(
-    "--outdated", is_flag=True, help="Build nothing: tell which locks are behind what resolves today."
-)
+@with_jobs("images to build")
+@click.option("--upgrade", is_flag=True, help="Update the base image and resolve all packages again.")
+@with_locked
+@click.option("--deploy", is_flag=True, help="Build images that contain custom_sources/.")
+@click.option("--verbose", is_flag=True, help="Show the builder's whole output.")
+@click.option("--push", is_flag=True, help="Build as with --deploy, and push to `registry:` of sources.yml.")
+@click.option("--platform", metavar="OS/ARCH", help="The image's platform. Default: the engine's own.")
+@click.option("--outdated", is_flag=True, help="Build nothing; list the locks that have newer versions.")
 @with_json
 @with_file
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     names: tuple[str, ...],
     everything: bool,
     tags: tuple[str, ...],
-    jobs: int | None,
-    upgrade: bool,
-    locked: bool,
-    deploy: bool,
-    verbose: bool,
-    push: bool,
-    platform: str | None,
     outdated: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
-    """Build the images of the sources that are named, else of all that are enabled.
+    """Build the images of the named sources. Default: all enabled sources.
 
     Sources with equal environments share one image.
     """
@@ -87,50 +63,30 @@ def command(
         from launcher.commands.lock import show_outdated
 
         ctx.exit(int(show_outdated(project, sources, as_json=as_json)))
-    if push and not project.registry:
+    if chosen["push"] and not project.registry:
         raise ConfigurationError(
             f"{project.file.name} names no registry to push to", "add `registry: ghcr.io/acme` at its top"
         )
     from launcher.images.build_many import BuildOptions
 
-    options = BuildOptions(
-        jobs=jobs or os.cpu_count() or 1,
-        upgrade=upgrade,
-        locked=locked,
-        deploy=deploy or push,
-        push=push,
-        platform=platform,
-        verbose=verbose,
-    )
+    options = BuildOptions(**{**chosen, "deploy": chosen["deploy"] or chosen["push"]})
     with logged(project):
         built = _build(project, sources, options)
-    made = [_shown(item) for item in built]
+    rows = [_row(item) for item in built]
     if as_json:
-        rows = [
-            {
-                "sources": list(m.sources),
-                "image": m.image,
-                "status": m.status,
-                "seconds": round(m.seconds, 3),
-                "message": m.error.message if m.error else "",
-                "hint": m.error.hint if m.error else "",
-            }
-            for m in made
-        ]
         echo_json(rows)
     else:
         lines = [
-            [", ".join(m.sources), m.status, seconds(m.seconds) if m.seconds else "", m.image] for m in made
+            [", ".join(r["sources"]), r["status"], seconds(r["seconds"]) if r["seconds"] else "", r["image"]]
+            for r in rows
         ]
         click.echo(table(["sources", "image", "time", "reference"], lines, right=[2]))
-        echo_errors((m.sources[0], m.error) for m in made)
+        echo_errors((item.sources[0], item.error) for item in built)
     ctx.exit(int(gravest(item.error for item in built)))
 
 
 def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -> Sequence[Built]:
     from launcher.console.lines import Lines
-    from launcher.engines.docker.engine import DockerEngine
-    from launcher.host.launchers import unknown
     from launcher.images.build_many import build
 
     lines = Lines([source.name for source in sources])
@@ -147,7 +103,7 @@ def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -
         push=options.push,
         version=__version__,
     )
-    client = DockerEngine(environ=os.environ, alive=unknown).client
+    client = docker_engine().client
     done = build(project, sources, options, client=client, environ=os.environ, heard=heard)
     for item in done:
         log.event(
@@ -163,8 +119,19 @@ def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -
     return done
 
 
-def _shown(built: Built) -> _Made:
-    if built.image is None:
-        return _Made(built.sources, "", "failed", built.seconds, built.error)
-    status = "pushed" if built.pushed else "built" if built.image.built else "there"
-    return _Made(built.sources, built.pushed or built.image.reference, status, built.seconds)
+def _row(built: Built) -> dict[str, Any]:
+    image = built.image
+    return {
+        "sources": list(built.sources),
+        "image": built.pushed or (image.reference if image else ""),
+        "status": "failed"
+        if image is None
+        else "pushed"
+        if built.pushed
+        else "built"
+        if image.built
+        else "there",
+        "seconds": round(built.seconds, 3),
+        "message": built.error.message if built.error else "",
+        "hint": built.error.hint if built.error else "",
+    }

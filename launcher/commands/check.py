@@ -1,4 +1,4 @@
-"""``dltpod check``: verdicts on sources, without running them."""
+"""``dltpod check``: check sources without running them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from launcher.commands.common import (
     echo_json,
     load_project,
     logged,
+    repository,
     with_engine,
     with_file,
+    with_jobs,
     with_json,
     with_sources,
 )
@@ -33,15 +35,17 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 @click.command("check")
 @with_sources
 @click.option(
-    "--deep", is_flag=True, help="In each source's container: import, signature, secrets. Extracts nothing."
+    "--deep",
+    is_flag=True,
+    help="Also import each source in its container, and check its signature and secrets.",
 )
 @click.option(
     "--no-secrets",
     is_flag=True,
-    help="Ask for no values of secrets and env: names, as where there are none: a pull request.",
+    help="Don't require values of secrets and env: names. For CI jobs that have none.",
 )
-@click.option("-j", "--jobs", type=click.IntRange(1), default=None, help="With --deep: how many at once.")
-@click.option("--verbose", is_flag=True, help="Show what is right, too.")
+@with_jobs("sources to check with --deep")
+@click.option("--verbose", is_flag=True, help="Show passed checks, too.")
 @with_engine
 @with_json
 @with_file
@@ -53,23 +57,25 @@ def command(
     tags: tuple[str, ...],
     deep: bool,
     no_secrets: bool,
-    jobs: int | None,
+    jobs: int,
     verbose: bool,
     engine: str,
     as_json: bool,
 ) -> None:
-    """Check the sources that are named, else all that are enabled.
+    """Check the named sources. Default: all enabled sources.
 
-    Looks at module, function, arguments, environment, destination and secrets.
+    Checks module, function, arguments, environment, destination and secrets. Extracts and loads nothing.
 
-    Extracts nothing, loads nothing. Exit code 2 where a verdict is `wrong`.
+    The exit code is 2 if something is `wrong`.
     """
     from launcher.check.rows import Level
     from launcher.check.verdicts import check_project, check_source, worst
     from launcher.secrets.gather import read_environment
 
     if deep and no_secrets:
-        raise click.UsageError("--deep looks the secrets up in the container: it goes without --no-secrets")
+        raise click.UsageError(
+            "--deep reads the secrets in the container, so it can't be combined with --no-secrets"
+        )
     project = load_project(ctx)
     sources = choose_or_all(project, names, tags=tags, everything=everything)
     environ = read_environment(project, os.environ)
@@ -101,7 +107,6 @@ def _verified(project: Project, source: Source) -> Repository | None:
     from launcher.environment.dlt_versions import choose as choose_release
     from launcher.environment.dlt_versions import is_extra
     from launcher.environment.values import DEFAULT_DLT
-    from launcher.environment.verified_sources import Repository
     from launcher.secrets.code import custom_file
 
     module, container = source.dlt_native.source_module, source.container
@@ -117,25 +122,20 @@ def _verified(project: Project, source: Source) -> Repository | None:
             return None  # a row of its own says so
         if all(is_extra(release, name) for name in container.extras):
             return None
-    return Repository(
-        project.verified_sources,
-        root=project.root,
-        environ=os.environ,
-        say=lambda text: click.echo(text, err=True),
-    )
+    return repository(project.verified_sources, project.root)
 
 
 def _deep(
-    project: Project, sources: Sequence[Source], jobs: int | None, engine: str, as_json: bool
+    project: Project, sources: Sequence[Source], jobs: int, engine: str, as_json: bool
 ) -> tuple[list[Row], Exit | None]:
-    """What each source's own container says, and the exit code where a signal ended it."""
+    """The checks in each source's own container, and the exit code where a signal ended them."""
     from launcher.console.views import watching
     from launcher.plan.options import SyncOptions
     from launcher.runs.sync import sync
 
     if not sources:
         return [], None
-    options = SyncOptions(action="check", jobs=jobs or os.cpu_count() or 1, engine=engine)
+    options = SyncOptions(action="check", jobs=jobs, engine=engine)
     with logged(project):
         if as_json:
             outcome = sync(project, sources, options)
@@ -164,7 +164,7 @@ def _rows(record: RunRecord) -> list[Row]:
 
 
 def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
-    """A line a source, and below it what is worth knowing."""
+    """A line for each source, and below it what is wrong or worth knowing."""
     from launcher.check.rows import Level
     from launcher.check.verdicts import worst
 

@@ -1,4 +1,4 @@
-"""What several commands share: finding the project, choosing sources, asking an engine."""
+"""What several commands share: options, finding the project, choosing sources, connecting to an engine."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher.console.streams import with_log_shown
+from launcher.console.streams import FILE_HELP, with_log_shown
 from launcher.errors import ConfigurationError, DltpodError
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
+    from launcher.config.models import Project, Source, VerifiedSources
+    from launcher.engines.docker.engine import DockerEngine
     from launcher.engines.protocol import Engine
+    from launcher.environment.verified_sources import Repository
+    from launcher.plan.values import JobPlan
     from launcher.runs.history import History
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-ENGINES = ("docker", "kubernetes")
 
 
 def _remember_file(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
@@ -38,36 +39,8 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         os.environ["DLTPOD_DEBUG"] = "1"
 
 
-def with_file(command: F) -> F:
-    """``-f/--file``, ``-v`` and ``--debug`` after the command's name too, where people write them."""
-    command = click.option("--debug", is_flag=True, expose_value=False, callback=_debug, hidden=True)(command)
-    command = with_log_shown(command, hidden=True)
-    return click.option(
-        "-f",
-        "--file",
-        metavar="PATH",
-        expose_value=False,
-        callback=_remember_file,
-        help="sources.yml; else DLTPOD_FILE, else looked for from here upward.",
-    )(command)
-
-
-def with_sources(command: F) -> F:
-    """NAMES, ``--all`` and ``--tag``: the parameters ``names``, ``everything`` and ``tags``."""
-    command = click.option(
-        "--tag", "tags", multiple=True, help="Sources with this tag; may be given several times."
-    )(command)
-    command = click.option("--all", "everything", is_flag=True, help="All enabled sources.")(command)
-    return click.argument("names", nargs=-1, shell_complete=complete_names)(command)
-
-
-def with_json(command: F) -> F:
-    """``--json``: the parameter ``as_json``."""
-    return click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")(command)
-
-
 def complete_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the sources whose names begin so. None where the project can't be read."""
+    """Shell completion of source names; empty where the project can't be read."""
     root = ctx.find_root()
     root.obj = {"file": given_file(ctx) or root.params.get("file")}
     try:
@@ -77,27 +50,59 @@ def complete_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     return [name for name in names if name.startswith(incomplete)]
 
 
-def with_engine(command: F) -> F:
-    """``--engine``: the parameter ``engine``."""
+with_names = click.argument("names", nargs=-1, shell_complete=complete_names)
+with_tags = click.option(
+    "--tag", "tags", multiple=True, help="Sources with this tag. Can be given several times."
+)
+with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+with_locked = click.option(
+    "--locked", is_flag=True, help="Fail if a source's lock is missing or out of date."
+)
+with_engine = click.option(
+    "--engine",
+    type=click.Choice(("docker", "kubernetes")),
+    default="docker",
+    show_default=True,
+    help="Where jobs run.",
+)
+
+
+def with_file(command: F) -> F:
+    """``-f/--file``, ``-v`` and ``--debug`` after the command's name too, where people write them."""
+    command = click.option("--debug", is_flag=True, expose_value=False, callback=_debug, hidden=True)(command)
+    command = with_log_shown(command, hidden=True)
     return click.option(
-        "--engine",
-        type=click.Choice(ENGINES),
-        default="docker",
-        show_default=True,
-        help="What runs the jobs.",
+        "-f", "--file", metavar="PATH", expose_value=False, callback=_remember_file, help=FILE_HELP
     )(command)
 
 
+def with_sources(command: F) -> F:
+    """NAMES, ``--all`` and ``--tag``: the parameters ``names``, ``everything`` and ``tags``."""
+    everything = click.option("--all", "everything", is_flag=True, help="All enabled sources.")
+    return with_names(everything(with_tags(command)))
+
+
+def with_jobs(what: str) -> Callable[[F], F]:
+    """``-j/--jobs``: the parameter ``jobs``, by default the number of CPUs."""
+    return click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(1),
+        default=lambda: os.cpu_count() or 1,
+        help=f"How many {what} at the same time. Default: the number of CPUs.",
+    )
+
+
 def given_file(ctx: click.Context) -> str | None:
-    """What ``--file`` says, None where it isn't given."""
+    """The value of ``--file``, None where it isn't given."""
     found: str | None = (ctx.find_root().obj or {}).get("file")
     return found
 
 
 def load_project(ctx: click.Context) -> Project:
-    """The project that ``--file``, DLTPOD_FILE or the folder name. Raises ConfigurationError.
+    """The project that ``--file``, DLTPOD_FILE or the folder names. Raises ConfigurationError.
 
-    From here on to the command's end, another's root has the rights of the project's owner on files.
+    If root runs dltpod in another user's project, files are from here on accessed with the owner's rights.
     """
     from launcher import config
     from launcher.host import rights
@@ -119,12 +124,12 @@ def choose(
 def choose_or_all(
     project: Project, names: Sequence[str], *, tags: Sequence[str], everything: bool
 ) -> tuple[Source, ...]:
-    """The same for a command that starts no run: where nothing is asked for, all enabled sources."""
+    """As ``choose``, for commands that start no run: all enabled sources where nothing is asked for."""
     return choose(project, names, tags=tags, everything=everything or not (names or tags))
 
 
 def check_known(project: Project, names: Sequence[str], tags: Sequence[str] = ()) -> None:
-    """Raise ConfigurationError, with the near misses, for names and tags that sources.yml doesn't have."""
+    """Raise ConfigurationError, with near misses, for names and tags that are not in sources.yml."""
     from launcher import config
 
     config.check_known(project, names, tags)
@@ -132,7 +137,7 @@ def check_known(project: Project, names: Sequence[str], tags: Sequence[str] = ()
 
 @contextlib.contextmanager
 def logged(project: Project) -> Iterator[None]:
-    """Inside, the launcher's own log is written in the project. That it can't be is said once, at the end."""
+    """Inside, the launcher's own log is written to the project; a failure to write is reported at the end."""
     from launcher import log
 
     file = project.private / "logs" / "dltpod.jsonl"
@@ -156,6 +161,42 @@ def engine_for(name: str, project: Project) -> Engine:
     return engines.make_engine(name, project, alive=Launchers(project.private).alive, environ=os.environ)
 
 
+def docker_engine() -> DockerEngine:
+    """The Docker engine, for commands that neither list nor clear what runs there."""
+    from launcher.engines.docker.engine import DockerEngine
+    from launcher.host.launchers import unknown
+
+    return DockerEngine(environ=os.environ, alive=unknown)
+
+
+def inspection_plan(
+    project: Project, source: Source, *, build: bool = True
+) -> tuple[DockerEngine, JobPlan] | None:
+    """The Docker engine and the source's plan, for ``show`` and ``shell``. A missing image is built.
+
+    Without ``build``, None where it is missing. Raises ConfigurationError, BuildError, EngineError.
+    """
+    from launcher.images.tags import inspect
+    from launcher.plan.options import SyncOptions
+    from launcher.runs import host
+    from launcher.runs.planning import gather, plan_source
+
+    engine = docker_engine()
+    gathered = gather(project, SyncOptions(dry_run=not build), engine, os.environ)
+    plan = plan_source(gathered, source, say)
+    if not build and inspect(engine.client, plan.container.image) is None:
+        return None
+    host.prepare(plan, project.data)
+    return engine, plan
+
+
+def repository(settings: VerifiedSources, root: Path) -> Repository:
+    """dltpod's copy of the verified sources; fetched when it is first read."""
+    from launcher.environment.verified_sources import Repository
+
+    return Repository(settings, root=root, environ=os.environ, say=say)
+
+
 def duration(option: str, text: str) -> float:
     """Seconds of ``30m`` and the like. Raises ConfigurationError that names the option."""
     from launcher.config.units import parse_duration
@@ -167,7 +208,7 @@ def duration(option: str, text: str) -> float:
 
 
 def moment(option: str, text: str) -> str:
-    """A time of history, RFC 3339 in UTC: ``2h`` is so long ago, a date or a time is this machine's own.
+    """A start time as history keeps it (RFC 3339, UTC): ``2h`` is two hours ago, a date or time is local.
 
     Raises ConfigurationError that names the option.
     """
@@ -182,7 +223,7 @@ def moment(option: str, text: str) -> str:
             then = datetime.fromisoformat(text.strip().replace("Z", "+00:00")).astimezone(timezone.utc)
         except (ValueError, OverflowError):
             raise ConfigurationError(
-                f"{option}: '{text}' is neither so long ago nor a time",
+                f"{option}: '{text}' is neither a duration nor a date or time",
                 f'{option} 24h, or "2026-01-31 08:00"',
             ) from None
     return then.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -196,13 +237,22 @@ def history_of(project: Project) -> History:
     return History(project.private, Launchers(project.private).alive)
 
 
+def say(text: str) -> None:
+    """A line on standard error, and in the launcher's own log where that is open."""
+    from launcher import log
+
+    log.event("say", text=text)
+    if not log.shown():
+        click.echo(text, err=True)
+
+
 def echo_json(value: Any) -> None:
     """One JSON document on standard output."""
     click.echo(clean.json_text(value, indent=2))
 
 
 def echo_errors(errors: Iterable[tuple[str, DltpodError | None]]) -> None:
-    """What went wrong with some sources, by name, after what is said of the others."""
+    """Errors of some sources, by name, after what is printed of the others."""
     for name, error in errors:
         if error is not None:
             whose = "" if re.search(rf"\b{re.escape(name)}\b", error.message) else f"source '{name}': "

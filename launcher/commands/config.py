@@ -1,4 +1,4 @@
-"""``dltpod config``: an entry as it holds."""
+"""``dltpod config``: a source's full configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from launcher.commands.common import (
 @with_file
 @click.pass_context
 def command(ctx: click.Context, name: str, as_json: bool) -> None:
-    """An entry of sources.yml as it holds: with `defaults` and dltpod's own defaults, without secrets."""
+    """Show a source's full configuration: its entry with all defaults filled in, and secrets masked."""
     import yaml
 
     from launcher.environment.values import DEFAULT_DLT

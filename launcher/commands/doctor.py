@@ -1,4 +1,4 @@
-"""``dltpod doctor``: what this machine lacks to run sources."""
+"""``dltpod doctor``: whether this machine can run sources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLOURS = {"ok": "ok", "warning": "warn", "wrong": "failed"}
 @with_file
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """What this machine lacks to run sources; exit code 2 where something is wrong."""
+    """Check that this machine can run sources. The exit code is 2 if something is wrong."""
     from launcher.check.machine import FAIL, examine
 
     wrong = False

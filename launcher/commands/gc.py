@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import duration, echo_json, load_project, with_file, with_json
+from launcher.commands.common import (
+    docker_engine,
+    duration,
+    echo_json,
+    load_project,
+    with_file,
+    with_json,
+)
 from launcher.console.text import size, table
 from launcher.errors import ConfigurationError, DltpodError, Exit
 
@@ -16,28 +23,26 @@ if TYPE_CHECKING:
 
 
 @click.command("gc")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and what that would free; remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed and freed; remove nothing.")
 @click.option(
     "--older-than",
     default="30d",
     show_default=True,
     metavar="DURATION",
-    help="Only what was unused for so long.",
+    help="Only what has not been used for this long.",
 )
 @with_json
 @with_file
 @click.pass_context
 def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -> None:
-    """Remove images, volumes and caches that no source uses any more; nothing that isn't dltpod's.
+    """Remove dltpod's images, volumes and caches that no source uses any more.
 
-    Images are shared by the projects of a host, so what was used lately stays, whoever used it.
+    The projects of a host share images, so an image that any of them used recently is kept.
     """
-    from launcher.engines.docker.engine import DockerEngine
-    from launcher.host.launchers import unknown
     from launcher.images import gc
 
     age = duration("--older-than", older_than)
-    engine = DockerEngine(environ=os.environ, alive=unknown)
+    engine = docker_engine()
     client = engine.client
     found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(ctx, engine))
     failed: tuple[tuple[gc.Item, str], ...] = ()

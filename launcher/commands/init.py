@@ -14,13 +14,13 @@ NAMES = {"python": "example", "rest_api": "api", "sql_database": "database", "fi
 
 @click.command("init")
 @click.argument("kind", default="python", shell_complete=complete_kinds)
-@click.option("--name", metavar="NAME", help="What the first source is called.")
+@click.option("--name", metavar="NAME", help="The name of the first source.")
 @click.pass_context
 def command(ctx: click.Context, kind: str, name: str | None) -> None:
-    """Make a project in this folder: sources.yml with a first source, .dlt/secrets.toml, .gitignore.
+    """Create a project in this folder: sources.yml with a first source, .dlt/secrets.toml, .gitignore.
 
     KIND is python (the default), rest_api, sql_database, filesystem, or one of dlt's verified sources.
-    Nothing that is there is overwritten.
+    Existing files are not overwritten.
     """
     from launcher.config.models import VerifiedSources
     from launcher.environment.values import DEFAULT_PYTHON

@@ -8,11 +8,11 @@ import click
 
 from launcher.commands.common import (
     check_known,
-    complete_names,
     echo_json,
     load_project,
     with_file,
     with_json,
+    with_names,
 )
 from launcher.console.text import table
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.argument("names", nargs=-1, shell_complete=complete_names)
-@click.option("--tag", "tags", multiple=True, help="Only those with this tag.")
-@click.option("--changed-since", metavar="REF", help="Only those that a change since this git ref touches.")
+@with_names
+@click.option("--tag", "tags", multiple=True, help="Only sources with this tag.")
+@click.option("--changed-since", metavar="REF", help="Only sources that changed since this git ref.")
 @with_json
 @with_file
 @click.pass_context
@@ -34,10 +34,10 @@ def command(
     changed_since: str | None,
     as_json: bool,
 ) -> None:
-    """The sources of sources.yml.
+    """List the sources in sources.yml.
 
-    With --changed-since, those whose entry, code, lock or mounted files changed since a git ref: the
-    matrix of a CI job.
+    With --changed-since, only sources whose entry, code, lock or mounted files changed since a git ref,
+    for the matrix of a CI job.
     """
     project = load_project(ctx)
     check_known(project, names, tags)

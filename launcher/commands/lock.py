@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,8 @@ from launcher.commands.common import (
     echo_json,
     load_project,
     logged,
+    repository,
+    say,
     with_file,
     with_json,
     with_sources,
@@ -24,16 +26,13 @@ from launcher.errors import Exit, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-    from launcher.environment.verified_sources import Repository
     from launcher.images.lock import Locked
 
 
 @click.command("lock")
 @with_sources
-@click.option(
-    "--upgrade", is_flag=True, help="Take the newest of everything; else pins that still fit are kept."
-)
-@click.option("--exclude-newer", metavar="DATE", help="Let no release after this date or time count.")
+@click.option("--upgrade", is_flag=True, help="Update all pins. Default: keep those that still fit.")
+@click.option("--exclude-newer", metavar="DATE", help="Ignore releases after this date or time.")
 @with_json
 @with_file
 @click.pass_context
@@ -46,12 +45,11 @@ def command(
     exclude_newer: str | None,
     as_json: bool,
 ) -> None:
-    """Pin what sources install, in locks/<name>.txt: hashed, for all platforms, without addresses.
+    """Pin the packages of the named sources, with hashes for all platforms, in locks/NAME.txt.
 
-    Of the sources that are named, else of all that are enabled. Commit the files; build and sync use them,
-    and --locked refuses a stale one.
+    Default: all enabled sources. Commit the files: build and sync install what they pin, and fail with
+    --locked if a lock is out of date.
     """
-    from launcher.engines.docker.client import connect
     from launcher.images import lock
 
     project = load_project(ctx)
@@ -60,12 +58,10 @@ def command(
         done = lock.lock(
             project,
             sources,
-            environ=os.environ,
-            client=functools.cache(lambda: connect(os.environ)),
-            verified=_repository(project),
             exclude_newer=exclude_newer,
             upgrade=upgrade,
-            say=_say,
+            say=say,
+            **_resources(project),
         )
         for item in done:
             log.event(
@@ -97,20 +93,13 @@ def _show(project: Project, done: Sequence[Locked]) -> None:
 
 
 def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool) -> Exit:
-    """``build --outdated``: which locks are behind what resolves today.
+    """``build --outdated``: list the locks for which newer versions are available.
 
-    FAILED where one is; else the gravest fault of those that could not be resolved.
+    The exit code is FAILED if there is one; else that of the gravest error of those that don't resolve.
     """
-    from launcher.engines.docker.client import connect
     from launcher.images import lock
 
-    found = lock.outdated(
-        project,
-        sources,
-        environ=os.environ,
-        client=functools.cache(lambda: connect(os.environ)),
-        verified=_repository(project),
-    )
+    found = lock.outdated(project, sources, **_resources(project))
     behind = [item for item in found if item.changes]
     faulty = [(item.source, item.error) for item in found if item.error is not None]
     if as_json:
@@ -139,17 +128,12 @@ def _plain(item: Locked) -> dict[str, object]:
     }
 
 
-def _repository(project: Project) -> Repository:
-    from launcher.environment.verified_sources import Repository
+def _resources(project: Project) -> dict[str, Any]:
+    """What resolving needs; the engine is connected on first use."""
+    from launcher.engines.docker.client import connect
 
-    return Repository(
-        project.verified_sources,
-        root=project.root,
-        environ=os.environ,
-        say=_say,
-    )
-
-
-def _say(text: str) -> None:
-    log.event("say", text=text)
-    click.echo(text, err=True)
+    return {
+        "environ": os.environ,
+        "client": functools.cache(lambda: connect(os.environ)),
+        "verified": repository(project.verified_sources, project.root),
+    }

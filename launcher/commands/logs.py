@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 @click.command("logs")
 @click.argument("name", required=False, shell_complete=complete_names)
 @click.option(
-    "--run", "run_id", metavar="ID", help="Of this run (its id, or the beginning of it); default the last."
+    "--run", "run_id", metavar="ID", help="The run's id, or the beginning of it. Default: the last run."
 )
 @click.option(
     "--failed",
     is_flag=True,
-    help="Of the last run of NAME that failed; without NAME, of all sources whose last run failed.",
+    help="The last failed run of NAME. Without NAME: every source whose last run failed.",
 )
-@click.option("--follow", is_flag=True, help="Go on while the run writes.")
+@click.option("--follow", is_flag=True, help="Keep printing until the run ends.")
 @with_engine
 @with_file
 @click.pass_context
 def command(
     ctx: click.Context, name: str | None, run_id: str | None, failed: bool, follow: bool, engine: str
 ) -> None:
-    """The log of a run of a source."""
+    """Show the log of a run."""
     if failed and (run_id is not None or follow):
-        raise click.UsageError("--failed goes without --run and --follow")
+        raise click.UsageError("--failed can't be combined with --run or --follow")
     if name is None and not failed:
-        raise click.UsageError("which source? NAME, or --failed")
+        raise click.UsageError("name a source, or use --failed")
     project = load_project(ctx)
     if name is not None:
         check_known(project, [name])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import given_file, load_project, with_file
+from launcher.commands.common import given_file, load_project, repository, with_file
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the kinds that begin so, but for verified sources, which may have to be fetched."""
+    """Shell completion of kinds, without verified sources, which may have to be fetched."""
     from launcher.start.kinds import KINDS
 
     return [kind for kind in KINDS if kind.startswith(incomplete)]
@@ -31,14 +30,14 @@ def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) 
     "kind",
     metavar="KIND",
     shell_complete=complete_kinds,
-    help="python, rest_api, sql_database, filesystem, or one of dlt's verified sources.",
+    help="The kind: python, rest_api, sql_database, filesystem or one of dlt's verified sources.",
 )
 @with_file
 @click.pass_context
 def command(ctx: click.Context, name: str, kind: str | None) -> None:
-    """Add a source to sources.yml, with its secrets' names and the files that it needs.
+    """Add a source to sources.yml, the names of its secrets to secrets.toml, and the files it needs.
 
-    Nothing that is there is overwritten. `dltpod sources` lists what can follow --from.
+    Existing files are not overwritten. `dltpod sources` lists the kinds for --from.
     """
     from launcher.environment.values import DEFAULT_PYTHON
     from launcher.start import plan
@@ -55,17 +54,14 @@ def command(ctx: click.Context, name: str, kind: str | None) -> None:
 
 
 def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python: str) -> Kind:
-    """What a source of that kind is made of. Raises ConfigurationError: there is none."""
-    from launcher.environment.verified_sources import Repository
+    """The kind of that name. Raises ConfigurationError where there is none."""
     from launcher.start import kinds, verified
 
     if kind in kinds.KINDS:
         return kinds.make(kind, name)
-    repository = Repository(
-        settings, root=root, environ=os.environ, say=lambda text: click.echo(text, err=True)
-    )
+    verified_sources = repository(settings, root)
     try:
-        names = set(repository.names())
+        names = set(verified_sources.names())
     except DltpodError as error:
         raise ConfigurationError(
             f"'{kind}' is not {', '.join(kinds.KINDS)}{near_miss(kind, kinds.KINDS)}\n"
@@ -77,7 +73,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
             f"there is no kind of source '{kind}'{near_miss(kind, {*kinds.KINDS, *names})}",
             "`dltpod sources` lists them",
         )
-    return verified.make(repository, kind, name, python)
+    return verified.make(verified_sources, kind, name, python)
 
 
 def finish(ctx: click.Context, plan: Plan, root: Path) -> None:

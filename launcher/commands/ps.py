@@ -17,7 +17,7 @@ from launcher.engines.protocol import Running
 @with_file
 @click.pass_context
 def command(ctx: click.Context, engine: str, as_json: bool) -> None:
-    """All that the engine holds of this project: what runs, is paused, or was left behind."""
+    """List this project's containers: running, paused, or left behind by a dltpod that was killed."""
     project = load_project(ctx)
     found = engine_for(engine, project).running(project.name)
     if as_json:

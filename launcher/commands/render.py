@@ -1,4 +1,4 @@
-"""``dltpod render``: the sources for something else to run."""
+"""``dltpod render``: files for other tools that run the sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose_or_all, load_project, with_file, with_sources
+from launcher.commands.common import choose_or_all, load_project, say, with_file, with_sources
 from launcher.errors import ConfigurationError, DltpodError, Exit
 from launcher.host import rights
 
@@ -27,10 +27,12 @@ KINDS = ("kubernetes", "compose", "ci", "cron")
 @click.argument("kind", type=click.Choice(KINDS))
 @with_sources
 @click.option(
-    "-o", "--output", metavar="PATH", help="A folder for kubernetes, a file for the others; default stdout."
+    "-o", "--output", metavar="PATH", help="A folder for kubernetes, else a file. Default: standard output."
 )
 @click.option(
-    "--with-secrets", is_flag=True, help="kubernetes: Secrets with their values too. Keep them out of git."
+    "--with-secrets",
+    is_flag=True,
+    help="kubernetes: include Secrets with their values. Keep them out of git.",
 )
 @with_file
 @click.pass_context
@@ -43,10 +45,10 @@ def command(
     output: str | None,
     with_secrets: bool,
 ) -> None:
-    """Kubernetes manifests, a Compose file, a GitHub Actions workflow, a crontab.
+    """Write Kubernetes manifests, a Compose file, a GitHub Actions workflow or a crontab.
 
-    Of all enabled sources, or of those that are named. Where some of all can't be rendered, the others
-    are, and the exit code is 2.
+    For the named sources. Default: all enabled sources; those that can't be rendered are then left out,
+    and the exit code is 2.
     """
     if with_secrets and kind != "kubernetes":
         raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
@@ -60,7 +62,7 @@ def command(
     if planned.faults and (names or not planned.plans):
         raise planned.faults[0]
     for fault in planned.faults:
-        _say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
+        say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
     if kind == "kubernetes":
         _put_files(_kubernetes(project, planned.plans, place, with_secrets=with_secrets), place)
     else:
@@ -120,11 +122,7 @@ def _plan(project: Project, sources: Sequence[Source], kind: str) -> Planned:
     from launcher.plan.options import SyncOptions
     from launcher.render.plans import plans
 
-    return plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, _say)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+    return plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, say)
 
 
 def _put_file(text: str, place: Path | None) -> None:

@@ -14,12 +14,15 @@ _RUNS = 2000
 
 @click.command("report")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Default: .dltpod/report.html; - is stdout."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file, or - for standard output. Default: .dltpod/report.html.",
 )
 @with_file
 @click.pass_context
 def command(ctx: click.Context, output: Path | None) -> None:
-    """One self-contained HTML page: status by source, durations and rows over time, failures."""
+    """Write one self-contained HTML page: status by source, durations and rows over time, failures."""
     from launcher.report.page import ReportSource, page
 
     project = load_project(ctx)

@@ -1,4 +1,4 @@
-"""``dltpod runs``: what ran, and what came of it."""
+"""``dltpod runs``: past runs and their results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, RunRecord
 @click.command("runs")
 @click.argument("name", required=False, shell_complete=complete_names)
 @click.option(
-    "-n", "--number", "count", type=click.IntRange(1), help="How many; default: 20, and all with --since."
+    "-n", "--number", "count", type=click.IntRange(1), help="How many runs. Default: 20, or all with --since."
 )
-@click.option("--since", metavar="WHEN", help="Only those that began since: 24h, 7d, or a date or time.")
-@click.option("--failed", is_flag=True, help="Only those that failed or were interrupted.")
+@click.option("--since", metavar="WHEN", help="Only runs that started since: 24h, 7d, or a date or time.")
+@click.option("--failed", is_flag=True, help="Only failed or interrupted runs.")
 @with_engine
 @with_json
 @with_file
@@ -40,7 +40,7 @@ def command(
     engine: str,
     as_json: bool,
 ) -> None:
-    """What ran, and what came of it; the newest first."""
+    """List past runs and their results, newest first."""
     project = load_project(ctx)
     if name is not None:
         check_known(project, [name])

@@ -9,10 +9,10 @@ from launcher.commands.common import echo_json
 
 @click.command("schema")
 def command() -> None:
-    """The JSON Schema of sources.yml.
+    """Print the JSON Schema of sources.yml.
 
-    Editors complete and check the file with it: write it beside sources.yml and begin that with
-    `# yaml-language-server: $schema=sources.schema.json`.
+    Editors use it to complete and check the file. Save it as sources.schema.json beside sources.yml, and
+    add this first line to sources.yml: `# yaml-language-server: $schema=sources.schema.json`.
     """
     from launcher.config import schema
 

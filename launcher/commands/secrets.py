@@ -1,4 +1,4 @@
-"""``dltpod secrets``: the slice of a source, as files, for those who ask."""
+"""``dltpod secrets``: a source's own secrets and configuration, as files."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ if TYPE_CHECKING:
 
 @click.command("secrets")
 @click.argument("name", required=False, shell_complete=complete_names)
-@click.option("--all", "everything", is_flag=True, help="Of all enabled sources.")
-@click.option("--remove", is_flag=True, help="Remove what an earlier call wrote.")
+@click.option("--all", "everything", is_flag=True, help="All enabled sources.")
+@click.option("--remove", is_flag=True, help="Remove the files that an earlier call wrote.")
 @click.option(
-    "--names", "only_names", is_flag=True, help="Write nothing: print the keys that the source is given."
+    "--names",
+    "only_names",
+    is_flag=True,
+    help="Write nothing; print the names of the keys that the source gets.",
 )
 @with_file
 @click.pass_context
 def command(ctx: click.Context, name: str | None, everything: bool, remove: bool, only_names: bool) -> None:
-    """Write the secrets of a source to .dltpod/secrets/NAME, readable by you alone.
+    """Write the secrets of a source to .dltpod/secrets/NAME, readable only by you.
 
-    It is what a run of the source finds at /run/secrets/dlt, and what Kubernetes and Compose mount.
+    A run of the source gets the same files at /run/secrets/dlt. Kubernetes and Compose mount them.
     """
     from launcher.secrets.gather import read_environment
 
     if (name is None) != everything:
-        raise click.UsageError("whose secrets? NAME, or --all")
+        raise click.UsageError("name a source, or use --all")
     project = load_project(ctx)
     sources = choose(project, (name,) if name else (), everything=everything)
     if remove:

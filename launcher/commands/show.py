@@ -1,10 +1,10 @@
-"""``dltpod show``: look at what a source has loaded, with the driver of its own image."""
+"""``dltpod show``: the rows that a source has loaded, read by the driver in its own image."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from launcher.commands.common import (
     complete_names,
     echo_json,
     history_of,
+    inspection_plan,
     load_project,
     with_file,
     with_json,
@@ -32,9 +33,9 @@ _WIDEST = 40
 @click.command("show")
 @click.argument("name", shell_complete=complete_names)
 @click.argument("table_name", metavar="[TABLE]", required=False)
-@click.option("--sql", help="A query instead; tables stand in the source's dataset.")
+@click.option("--sql", help="A query to run in the source's dataset.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="So many rows at most."
+    "-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="The most rows to show."
 )
 @with_json
 @with_file
@@ -42,19 +43,18 @@ _WIDEST = 40
 def command(
     ctx: click.Context, name: str, table_name: str | None, sql: str | None, limit: int, as_json: bool
 ) -> None:
-    """Look at the rows that a source has loaded: its tables, a table, or a query.
+    """Show what a source has loaded: its tables, the rows of one TABLE, or the result of a query.
 
-    It runs in the source's own image, so no database client is needed here.
+    The query runs in the source's own image, so this machine needs no database client.
     """
-    from launcher.commands.containers import plan_inspection
     from launcher.engines.docker.inspect import show
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
-    visit = plan_inspection(project, source, build=_may_have_loaded(project, source))
-    if visit is None:
+    planned = inspection_plan(project, source, build=_may_have_loaded(project, source))
+    if planned is None:
         raise _nothing(name, f"; where another machine has, `dltpod build {name}` first, and look again")
-    engine, plan = visit
+    engine, plan = planned
     answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
         asked = table_name is not None or sql is not None
@@ -79,7 +79,10 @@ def command(
             click.echo(f"warning: {name} can't be read: {why}", err=True)
         click.echo(f"\nin {plan.job.destination.shown}, dataset {answer['dataset']}", err=True)
     else:
-        rows = [[_cell(value) for value in row] for row in answer["rows"]]
+        rows = [
+            ["" if value is None else clean.words(str(value), _WIDEST) for value in row]
+            for row in answer["rows"]
+        ]
         click.echo(table(answer["columns"], rows, whole=True))
 
 
@@ -109,8 +112,3 @@ def _may_have_loaded(project: Project, source: Source) -> bool:
 
 def _nothing(name: str, more: str = "") -> DltpodError:
     return DltpodError(f"{name} has loaded nothing yet", f"`dltpod sync {name}` loads it{more}")
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else clean.words(str(value), _WIDEST)
-    return text

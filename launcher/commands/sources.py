@@ -1,4 +1,4 @@
-"""``dltpod sources``: what a source can be made of."""
+"""``dltpod sources``: the kinds of sources that can be added."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import echo_json, given_file, load_project, with_file, with_json
+from launcher.commands.common import (
+    echo_json,
+    given_file,
+    load_project,
+    repository,
+    with_file,
+    with_json,
+)
 from launcher.console.text import table
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
@@ -26,25 +33,23 @@ if TYPE_CHECKING:
 @with_file
 @click.pass_context
 def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
-    """What a source can be made of: dlt's own sources, its verified ones, code of custom_sources/.
+    """List the sources you can add: dlt's own, dlt's verified sources, and modules in custom_sources/.
 
-    With WORD, those whose name or description holds it. The verified ones are fetched once and kept.
+    With WORD, only those with this word in their name or description. Verified sources are fetched once.
     """
     from launcher.config.models import VerifiedSources
-    from launcher.environment.verified_sources import Repository
     from launcher.start import offers
 
     project = _project(ctx)
     found = [*offers.core(), *(offers.custom(project) if project else ())]
-    repository = Repository(
-        project.verified_sources if project else VerifiedSources(),
-        root=project.root if project else Path.cwd(),
-        environ=os.environ,
-        say=lambda text: click.echo(text, err=True),
-    )
     unasked: DltpodError | None = None
     try:
-        found += offers.verified(repository)
+        found += offers.verified(
+            repository(
+                project.verified_sources if project else VerifiedSources(),
+                project.root if project else Path.cwd(),
+            )
+        )
     except DltpodError as error:
         unasked = error
     names = [offer.name for offer in found]

@@ -8,28 +8,32 @@ import click
 
 from launcher.commands.common import (
     check_known,
-    complete_names,
     engine_for,
     history_of,
     load_project,
     with_engine,
     with_file,
+    with_names,
 )
 from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import HistoryError
 
 
 @click.command("stop")
-@click.argument("names", nargs=-1, shell_complete=complete_names)
-@click.option("--all", "everything", is_flag=True, help="All that run.")
+@with_names
+@click.option("--all", "everything", is_flag=True, help="All running sources.")
 @click.option(
-    "--grace", type=click.FloatRange(0), default=20.0, show_default=True, help="Seconds to end by itself."
+    "--grace",
+    type=click.FloatRange(0),
+    default=20.0,
+    show_default=True,
+    help="Seconds until a source that doesn't end is killed.",
 )
 @with_engine
 @with_file
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace: float, engine: str) -> None:
-    """Stop running sources: a run finishes what can't be left half done, then ends."""
+    """Stop running sources gently: a run finishes the step it can't interrupt, then ends."""
     project = load_project(ctx)
     history = history_of(project)
     if bool(names) == everything:

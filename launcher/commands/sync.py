@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ from launcher.commands.common import (
     logged,
     with_engine,
     with_file,
+    with_jobs,
     with_json,
+    with_locked,
     with_sources,
 )
 from launcher.console import streams
@@ -37,6 +40,25 @@ if TYPE_CHECKING:
     from launcher.runs.webhook import Notifier
 
 
+def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """``key=value``; a value that is JSON (5, true, [1,2]) is taken as that, any other as text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise ConfigurationError(f"--set takes KEY=VALUE, not '{key}'", "--set since=2024-01-01")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def _timeout(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    return None if text is None else duration("--timeout", text)
+
+
+# The names of the options that are not named in ``command`` are those of SyncOptions.
 @click.command("sync")
 @with_sources
 @click.option(
@@ -44,97 +66,73 @@ if TYPE_CHECKING:
     "more",
     multiple=True,
     metavar="NAME",
-    help="A source, as an option.",
+    help="The same as NAME. Can be given several times.",
     shell_complete=complete_names,
 )
-@click.option("--failed", is_flag=True, help="Of these, or of all, only those whose last run failed.")
+@click.option("--failed", is_flag=True, help="Only sources whose last run failed. Default: of all sources.")
+@with_jobs("sources to run")
 @click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(1),
-    default=None,
-    help="How many at once; default: the processors.",
+    "--full-refresh", is_flag=True, help="Drop the tables and cursors of these sources first, and reload all."
 )
 @click.option(
-    "--full-refresh",
-    is_flag=True,
-    help="Start over: drop tables and cursors of these sources, nothing else.",
-)
-@click.option(
-    "--resource", "resources", multiple=True, help="Only this resource; may be given several times."
+    "--resource", "resources", multiple=True, help="Only this resource. Can be given several times."
 )
 @click.option(
     "--limit",
     type=click.IntRange(1),
-    help="At most this many yields of each resource, into a throw-away dataset.",
+    help="Load at most this many yields of each resource, into a separate, throw-away dataset.",
 )
 @click.option(
-    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A keyword argument for this run only."
+    "--set",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_pairs,
+    help="A keyword argument of the source, for this run only. Can be given several times.",
 )
-@click.option("--timeout", metavar="DURATION", help="Stop a source after this long: 90s, 30m, 2h.")
-@click.option("--locked", is_flag=True, help="Refuse a source whose lock is missing or stale.")
-@click.option("--fail-fast", is_flag=True, help="Stop the others after the first failure.")
-@click.option("--wait", is_flag=True, help="Where a source runs already, wait for that run to end.")
-@click.option("--dry-run", is_flag=True, help="Say what would run, and in which container; start nothing.")
+@click.option(
+    "--timeout", metavar="DURATION", callback=_timeout, help="Stop a source after this time: 90s, 30m, 2h."
+)
+@with_locked
+@click.option("--fail-fast", is_flag=True, help="Stop the other sources after the first failure.")
+@click.option("--wait", is_flag=True, help="If a source is already running, wait until that run ends.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and in which container. Start nothing.")
 @with_engine
 @with_json
 @with_file
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     names: tuple[str, ...],
     more: tuple[str, ...],
     everything: bool,
     tags: tuple[str, ...],
     failed: bool,
-    jobs: int | None,
-    full_refresh: bool,
-    resources: tuple[str, ...],
-    limit: int | None,
-    pairs: tuple[str, ...],
-    timeout: str | None,
-    locked: bool,
-    fail_fast: bool,
-    wait: bool,
-    dry_run: bool,
-    engine: str,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
-    """Run sources, each in a container of its own, and load their rows.
+    """Run sources, each in its own container, and load their rows.
 
-    Which ones has to be said: names, --tag, --all or --failed.
+    Choose sources by NAME, --tag, --all or --failed.
 
-    Exit codes: 0 all well, 1 a source failed, 2 wrong usage or configuration, 4 others run all of it.
+    Exit codes: 0 success, 1 a source failed, 2 wrong usage or configuration, 4 all are already running.
     """
     from launcher.plan.options import SyncOptions
 
     project = load_project(ctx)
     everything = everything or (failed and not (names or more or tags))
     sources = choose(project, (*names, *more), tags=tags, everything=everything)
+    options = SyncOptions(**chosen)
     if failed:
-        sources = _failed(project, sources, engine)
+        sources = _failed(project, sources, options.engine)
         if not sources:
             click.echo("no source's last run failed", err=True)
             return
-    options = SyncOptions(
-        full_refresh=full_refresh,
-        resources=resources,
-        limit=limit,
-        set=dict(_pair(pair) for pair in pairs),
-        timeout=None if timeout is None else duration("--timeout", timeout),
-        locked=locked,
-        dry_run=dry_run,
-        engine=engine,
-        jobs=jobs or _processors(),
-        fail_fast=fail_fast,
-        wait=wait,
-        json=as_json,
-    )
-    run(ctx, project, sources, options)
+    run(ctx, project, sources, options, as_json=as_json)
 
 
 def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[Source, ...]:
-    """Those whose last run failed, as the engine knows it of runs that went on without their launcher."""
+    """The sources whose last run failed. Asks the engine how runs ended whose launcher was killed."""
     from launcher.runs.failing import failing
     from launcher.runs.interrupted import collect_ends
 
@@ -145,8 +143,10 @@ def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[S
     return tuple(source for source in sources if source.name in found)
 
 
-def run(ctx: click.Context, project: Project, sources: Sequence[Source], options: SyncOptions) -> None:
-    """Sync, show it, notify, and leave with the exit code."""
+def run(
+    ctx: click.Context, project: Project, sources: Sequence[Source], options: SyncOptions, *, as_json: bool
+) -> None:
+    """Sync, show progress, notify, and exit with the exit code."""
     from launcher.console.dry import Plans
     from launcher.console.summary import failure, summary
     from launcher.console.views import watching
@@ -160,7 +160,7 @@ def run(ctx: click.Context, project: Project, sources: Sequence[Source], options
             if (notifier := _notifier(project)) is not None:
                 stack.callback(notifier.close)
                 listeners.append(notifier)
-        view = stack.enter_context(watching([source.name for source in sources], json=options.json))
+        view = stack.enter_context(watching([source.name for source in sources], json=as_json))
         stopper = _AnnouncedStopper(view.announce, cancel_builds)
         outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
     if isinstance(view, Stream):
@@ -175,7 +175,7 @@ def run(ctx: click.Context, project: Project, sources: Sequence[Source], options
 
 
 class _AnnouncedStopper(Stopper):
-    """Tells people that their Ctrl-C was heard, and what a second one does."""
+    """Confirms a Ctrl-C, and says what a second one does."""
 
     def __init__(self, announce: Callable[[str], None], also: Callable[[], None]) -> None:
         super().__init__(also)
@@ -185,33 +185,12 @@ class _AnnouncedStopper(Stopper):
         again = self.gentle.is_set()
         super().ask(reason)
         if self.signal is not None:
-            self._announce("stopping at once" if again else "stopping gently; once more, and it is at once")
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    """``key=value``; a value that is JSON (5, true, [1,2]) is taken as that, any other as text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise ConfigurationError(
-            f"--set takes KEY=VALUE, not '{text.partition('=')[0]}'", "--set since=2024-01-01"
-        )
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
-
-
-def _processors() -> int:
-    import os
-
-    return max(os.cpu_count() or 1, 1)
+            self._announce("stopping now" if again else "stopping gently; press again to stop now")
 
 
 def _notifier(project: Project) -> Notifier | None:
     if project.notify is None:
         return None
-    import os
-
     from launcher.runs.history import History
     from launcher.runs.webhook import Notifier, webhook_url
     from launcher.secrets.gather import read_environment

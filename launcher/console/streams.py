@@ -14,6 +14,8 @@ from launcher.errors import ConfigurationError, near_miss
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+FILE_HELP = "sources.yml. Default: DLTPOD_FILE, else the nearest one in this folder or a parent folder."
+
 
 def open_closed() -> None:
     """``dltpod … >&-``: a closed stream becomes /dev/null, lest the next file opened take its number."""
@@ -73,5 +75,5 @@ def with_log_shown(command: F, *, hidden: bool = False) -> F:
         expose_value=False,
         callback=_show_log,
         hidden=hidden,
-        help="Show on standard error what dltpod does (or DLTPOD_LOG=info, DLTPOD_LOG=debug).",
+        help="Log to standard error what dltpod does. As DLTPOD_LOG=info; DLTPOD_LOG=debug shows more.",
     )(command)

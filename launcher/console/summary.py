@@ -78,7 +78,7 @@ def several(records: Sequence[RunRecord]) -> str:
 
 def _kind_of_run(record: RunRecord) -> str:
     if record.limit is not None:
-        return f": a taste of {number(record.total_rows)} rows, in a dataset of its own"
+        return f": limited to {number(record.total_rows)} rows, in a throw-away dataset"
     if record.full_refresh:
         return f": started over, {number(record.total_rows)} rows"
     if record.first_run or not record.cursors:

@@ -16,7 +16,7 @@ class SyncOptions:
     full_refresh: bool = False
     resources: tuple[str, ...] = ()
     limit: int | None = None
-    """At most so many yields per resource, into a throw-away dataset."""
+    """The most yields per resource, loaded into a throw-away dataset."""
     set: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of this run only."""
     timeout: float | None = None
@@ -32,5 +32,3 @@ class SyncOptions:
     """Stop the others gently after the first failure."""
     wait: bool = False
     """Where another run holds a source, wait for it to end instead of refusing."""
-    json: bool = False
-    """For the command line alone: nothing here looks at it."""

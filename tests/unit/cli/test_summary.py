@@ -43,7 +43,7 @@ def test_a_full_refresh_says_that_it_started_over() -> None:
 
 def test_a_limited_run_says_that_its_rows_are_in_a_dataset_of_their_own() -> None:
     text = one(replace(WELL, limit=1))
-    assert "a taste" in text
+    assert "limited to" in text
     assert "look at" not in text
 
 
