@@ -108,6 +108,17 @@ class Failure:
     transient: bool = False
 
 
+def timed_out(seconds: float) -> Failure:
+    """The failure of a run that took longer than its timeout, whoever stopped it."""
+    minutes, rest = divmod(seconds, 60)
+    text = f"{int(minutes)} min" + (f" {rest:g} s" if rest else "") if minutes else f"{rest:g} s"
+    return Failure(
+        FailureKind.TIMEOUT,
+        f"stopped: it took longer than its timeout of {text}",
+        "raise container.timeout (24h by default), or load less at once; what was loaded stays loaded",
+    )
+
+
 @dataclass(frozen=True)
 class Destination:
     """Where rows go.
@@ -163,6 +174,10 @@ class JobSpec:
     """The most bytes that ``result_file`` takes (Kubernetes' termination message: 4096)."""
     stop_seconds: float = 15.0
     """Seconds between a request to stop and SIGKILL; less than the engine's own."""
+    timeout: float | None = None
+    """Seconds after which the runner stops the run by itself, where no launcher does (a cluster, Compose)."""
+    scratch: dict[str, int] = field(default_factory=dict)
+    """Folders of a pod, with the bytes above which the kubelet evicts it."""
     contract_version: int = VERSION
 
 

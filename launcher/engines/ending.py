@@ -14,7 +14,7 @@ from pathlib import Path
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
 from launcher.untrusted import answers, clean, files
-from runner.contract import FailureKind, Result
+from runner.contract import FailureKind, Result, timed_out
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,8 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
     kind: FailureKind | None = None
     message = hint = ""
     if exit.asked is FailureKind.TIMEOUT:
-        kind = FailureKind.TIMEOUT
-        message = f"stopped: it took longer than its timeout of {_duration(exit.timeout)}"
-        hint = "raise container.timeout (24h by default), or load less at once; what was loaded stays loaded"
+        late = timed_out(exit.timeout or 0.0)
+        kind, message, hint = late.kind, late.message, late.hint
     elif exit.asked is FailureKind.CANCELLED:
         kind, message = FailureKind.CANCELLED, "stopped as asked"
         hint = "the next sync goes on where this one stopped"
@@ -127,13 +126,6 @@ def size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:.2f}".rstrip("0").rstrip(".") + f" {name}"
     return f"{count} B"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "none"
-    minutes, rest = divmod(seconds, 60)
-    return f"{int(minutes)} min" + (f" {rest:g} s" if rest else "") if minutes else f"{rest:g} s"
 
 
 def _code(code: int | None) -> str:

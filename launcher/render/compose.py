@@ -114,7 +114,9 @@ def _job(plan: JobPlan) -> Any:
     The token only tells events from what a source prints, so it may be known and always the same.
     """
     token = hashlib.sha256(f"{plan.job.project}/{plan.job.source}".encode()).hexdigest()[:32]
-    return dataclasses.replace(plan.job, run_id="compose", token=token, stop_on_eof=False)
+    return dataclasses.replace(
+        plan.job, run_id="compose", token=token, stop_on_eof=False, timeout=plan.timeout
+    )
 
 
 def _secret_name(plan: JobPlan, file: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from runner import contract
 from runner.contract import Event, Failure, FailureKind
-from runner.supervise import exit_status, results
+from runner.supervise import exit_status, limits, results
 from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
 
@@ -109,6 +109,9 @@ class Supervisor:
         self._phase = "start"
         self._result: dict[str, typing.Any] | None = None
         self._stopping = ""
+        self._cause: Failure | None = None
+        """What the run is stopped for, where that is a failure of its own."""
+        self._ends_at: float | None = None
         self._kill_at: float | None = None
         self._signal_at: float | None = None
         self._oom_kills = exit_status.oom_kills()
@@ -125,6 +128,8 @@ class Supervisor:
                 Failure(FailureKind.INTERNAL, f"the secrets can't be written in the container: {exc}")
             )
         self._send(Event.PHASE.value, {"phase": "start"})
+        if self._job.timeout is not None:
+            self._ends_at = time.monotonic() + self._job.timeout
         self._start()
         self._watch()
         return self._finish(self._worker_failure())
@@ -160,10 +165,16 @@ class Supervisor:
 
     def _watch(self) -> None:
         while self._status is None:
-            times = [moment for moment in (self._kill_at, self._signal_at) if moment is not None]
+            moments = (self._kill_at, self._signal_at, self._ends_at)
+            times = [moment for moment in moments if moment is not None]
             self._step(max(0.0, min(times) - time.monotonic()) if times else None)
             self._reap()
             now = time.monotonic()
+            if self._ends_at is not None and now >= self._ends_at:
+                self._ends_at = None
+                if not self._stopping:
+                    self._cause = contract.timed_out(self._job.timeout or 0.0)
+                    self._stop("its timeout", self._job.stop_seconds)
             if self._signal_at is not None and now >= self._signal_at:
                 self._signal_at = None
                 self._terminate()
@@ -216,7 +227,10 @@ class Supervisor:
             return
         for number in numbers:
             if number in _STOP_SIGNALS:
-                self._stop(signal.Signals(number).name, self._job.stop_seconds)
+                if not self._stopping:
+                    self._cause = limits.full(self._job.scratch, self._paths.root)
+                grace = limits.FULL_GRACE if self._cause is not None else self._job.stop_seconds
+                self._stop(signal.Signals(number).name, grace)
 
     def _read_input(self) -> None:
         try:
@@ -327,6 +341,9 @@ class Supervisor:
         if failure is not None:
             self._result = self._masked(contract.plain(results.failed(failure, versions=results.versions())))
         assert self._result is not None
+        if self._cause is not None and self._result.get("status") != "ok":
+            ended = contract.plain(results.failed(self._cause))
+            self._result.update({name: ended[name] for name in ("failure", "exit_code")})
         if self._stopping == END_OF_INPUT and self._result.get("status") != "ok":
             # If the launcher lives and only its connection broke, it has to know why its job ended.
             with contextlib.suppress(TypeError):

@@ -15,7 +15,7 @@ from launcher.errors import EngineError
 from launcher.host.launchers import unknown
 from launcher.runs.history import FAILED, OK
 from launcher.runs.signals import Stopper
-from runner.contract import FailureKind
+from runner.contract import ExitCode, FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 
 QUICK = {"start_timeout": "8s"}
@@ -34,12 +34,21 @@ def test_out_of_memory_in_a_child_is_a_failure_with_a_reason(cluster: Cluster) -
     assert record.failure_kind in (FailureKind.OUT_OF_MEMORY, FailureKind.EXTRACT)
 
 
-def test_a_run_that_takes_too_long_is_ended_by_the_cluster_itself(cluster: Cluster) -> None:
+def test_a_run_that_takes_too_long_ends_by_itself_and_leaves_its_log(cluster: Cluster) -> None:
     record = cluster.run(cluster.source("slow", "slow", container={"timeout": "6s"}))
+    assert record.exit_code == ExitCode.FAILED
+    assert "still here 3" in cluster.heard.lines
     assert (record.failure_kind, record.message) == (
         FailureKind.TIMEOUT,
         "stopped: it took longer than its timeout of 6 s",
     )
+
+
+def test_a_full_scratch_volume_is_a_full_disk_at_once(cluster: Cluster) -> None:
+    name = cluster.source("filler", "filler", kwargs={"megabytes": 60}, kubernetes={"scratch": "20m"})
+    record = cluster.run(name)
+    assert (record.failure_kind, record.attempts) == (FailureKind.DISK_FULL, 1), record.message
+    assert "kubernetes.scratch" in record.hint
 
 
 def test_a_source_that_fails_is_told_in_its_own_words_and_not_tried_again(cluster: Cluster) -> None:

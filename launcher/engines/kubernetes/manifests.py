@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from launcher.config.units import parse_size
+from launcher.config.units import parse_duration, parse_size
 from launcher.engines.kubernetes.names import (
     CONTAINER,
     IN_CLAIM,
@@ -67,6 +67,8 @@ def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
         stop_on_eof=False,
         result_file=TERMINATION_FILE,
         result_bytes=TERMINATION_BYTES,
+        timeout=plan.timeout,
+        scratch=_scratch(plan),
         env=_without_host_bundle(job.env),
     )
 
@@ -147,7 +149,7 @@ def job(
     """
     spec: dict[str, Any] = {"backoffLimit": retries, "completions": 1, "parallelism": 1}
     if plan.timeout is not None:
-        spec["activeDeadlineSeconds"] = math.ceil(plan.timeout)
+        spec["activeDeadlineSeconds"] = math.ceil((retries + 1) * _longest_attempt(plan, plan.timeout))
     spec["ttlSecondsAfterFinished"] = math.ceil(keep)
     if policy:
         spec["podFailurePolicy"] = pod_failure_policy()
@@ -302,7 +304,6 @@ def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    scratch = _quantity(plan.kubernetes.scratch)
     job_folder = JOB_FILE.rpartition("/")[0]
     volumes: list[dict[str, Any]] = [
         {"name": "job", "configMap": {"name": names.config_map, "defaultMode": 0o444}},
@@ -313,24 +314,38 @@ def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[di
         {"name": "job", "mountPath": "/etc/passwd", "subPath": PASSWD_KEY, "readOnly": True},
         {"name": "secrets", "mountPath": SECRETS_DIR, "readOnly": True},
     ]
-    for tmpfs in plan.container.tmpfs:
-        if tmpfs.target in (SECRETS_DIR, STATE_DIR, DATA_DIR):
-            continue
-        name = tmpfs.target.strip("/").replace("/", "-")
+    for folder, size in _scratch(plan).items():
+        name = folder.strip("/").replace("/", "-")
         # On the node's disk, not in memory: here scratch in memory would count as the source's own.
-        volumes.append({"name": name, "emptyDir": {"sizeLimit": bytes_quantity(tmpfs.size)}})
-        mounts.append({"name": name, "mountPath": tmpfs.target})
-    if plan.kubernetes.state is None:
-        volumes.append({"name": "state", "emptyDir": {"sizeLimit": scratch}})
-        mounts.append({"name": "state", "mountPath": STATE_DIR})
-    else:
-        kept = {"persistentVolumeClaim": {"claimName": names.claim}}
-        lost = {"emptyDir": {"sizeLimit": scratch}}
-        volumes.append({"name": "state", **(kept if _keeps_state(plan) else lost)})
+        volumes.append({"name": name, "emptyDir": {"sizeLimit": bytes_quantity(size)}})
+        mounts.append({"name": name, "mountPath": folder})
+    if STATE_DIR not in _scratch(plan):
+        volumes.append({"name": "state", "persistentVolumeClaim": {"claimName": names.claim}})
         mounts.append({"name": "state", "mountPath": STATE_DIR, "subPath": "state"})
-        if plan.job.destination.file is not None:
-            mounts.append({"name": "state", "mountPath": DATA_DIR, "subPath": "data"})
+    if plan.job.destination.file is not None:
+        mounts.append({"name": "state", "mountPath": DATA_DIR, "subPath": "data"})
     return volumes, mounts
+
+
+def _scratch(plan: JobPlan) -> dict[str, int]:
+    """The folders on the node's disk, with the bytes that each may hold."""
+    folders = {
+        tmpfs.target: tmpfs.size
+        for tmpfs in plan.container.tmpfs
+        if tmpfs.target not in (SECRETS_DIR, STATE_DIR, DATA_DIR)
+    }
+    if plan.kubernetes.state is None or not _keeps_state(plan):
+        folders[STATE_DIR] = parse_size(plan.kubernetes.scratch)
+    return folders
+
+
+def _longest_attempt(plan: JobPlan, timeout: float) -> float:
+    """Seconds from a pod's creation to its end at the latest.
+
+    The runner ends by itself after ``timeout``, so that its log and its result stay: a Job over its deadline
+    loses its pod. That also counts the wait for a node.
+    """
+    return parse_duration(plan.kubernetes.start_timeout) + timeout + plan.container.stop_grace
 
 
 def _keeps_state(plan: JobPlan) -> bool:

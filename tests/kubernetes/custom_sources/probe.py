@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -29,7 +30,6 @@ def numbers(
 @dlt.resource(write_disposition="append")
 def walls(token: str = dlt.secrets.value) -> Iterator[dict[str, Any]]:
     """What the pod looks like from inside."""
-    import os
 
     def writable(folder: str) -> bool:
         return os.access(folder, os.W_OK)
@@ -104,4 +104,14 @@ def deaf() -> Iterator[dict[str, Any]]:
     import re
 
     re.match(r"(a+)+$", "a" * 64 + "b")
+    yield {"never": True}
+
+
+@dlt.resource(write_disposition="append")
+def filler(megabytes: int) -> Iterator[dict[str, Any]]:
+    """Fills its state folder, then waits for what comes of it."""
+    with Path("/state/spill").open("wb") as file:
+        for _ in range(megabytes):
+            file.write(os.urandom(1 << 20))
+    time.sleep(240)
     yield {"never": True}

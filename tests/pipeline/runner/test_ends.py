@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_children_that_the_source_forks_end_by_a_signal_without_a_word(box: Box)
     assert box.rows("SELECT max(ended_by) FROM raw_shop.orders") == [(signal.SIGTERM,)]
 
 
-def endless(box: Box, body: str, stop_seconds: float = 1.0) -> subprocess.Popen[bytes]:
+def endless(box: Box, body: str, stop_seconds: float = 1.0, **job: Any) -> subprocess.Popen[bytes]:
     box.write(
         "shop.py",
         f"""
@@ -92,7 +93,7 @@ def endless(box: Box, body: str, stop_seconds: float = 1.0) -> subprocess.Popen[
             yield [{{"id": 1}}]
         """,
     )
-    process = box.start(box.job(stop_seconds=stop_seconds))
+    process = box.start(box.job(stop_seconds=stop_seconds, **job))
     waited("the source began", box.root / "began")
     return process
 
@@ -133,6 +134,31 @@ def test_a_source_that_sleeps_while_dlt_waits_for_it_is_woken_long_before_the_st
     assert (outcome.code, outcome.failure.kind) == (ExitCode.STOPPED, FailureKind.CANCELLED)
     assert "during extract" in outcome.failure.message
     assert "did not end in time" not in outcome.failure.message
+
+
+@pytest.mark.parametrize("hang", HANGS)
+def test_a_run_without_a_launcher_ends_by_itself_at_its_timeout(box: Box, hang: str) -> None:
+    outcome = box.ended(endless(box, HANGS[hang], timeout=8.0), timeout=60)
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.TIMEOUT)
+    assert outcome.failure.message == "stopped: it took longer than its timeout of 8 s"
+
+
+def test_a_stop_is_a_full_disk_where_a_folder_takes_more_than_the_kubelet_lets_it(box: Box) -> None:
+    process = endless(box, HANGS["deaf"], scratch={"/tmp": 1 << 20, "/state": 1 << 30})
+    (box.root / "tmp" / "nested").mkdir()
+    (box.root / "tmp" / "nested" / "spill").write_bytes(b"x" * (2 << 20))
+    process.send_signal(signal.SIGTERM)
+    outcome = box.ended(process, timeout=10)
+    assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.DISK_FULL)
+    assert "/tmp holds more than 1 MiB" in outcome.failure.message
+
+
+def test_a_sparse_file_fills_no_disk(box: Box) -> None:
+    process = endless(box, HANGS["asleep"], scratch={"/tmp": 1 << 20})
+    with (box.root / "tmp" / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+    process.send_signal(signal.SIGTERM)
+    assert box.ended(process, timeout=20).failure.kind is FailureKind.CANCELLED
 
 
 def test_a_second_signal_ends_the_run_at_once(box: Box) -> None:

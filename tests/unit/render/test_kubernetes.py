@@ -126,6 +126,24 @@ def test_only_what_the_runner_calls_final_ends_a_job_that_has_retries_left() -> 
     }
 
 
+def test_the_runner_ends_at_the_timeout_and_the_deadline_lets_each_attempt_wait_for_a_node_too() -> None:
+    made = with_kubernetes(dataclasses.replace(plan(), timeout=600.0, retries=2), start_timeout="1m")
+    data = objects(made)
+    assert yaml.safe_load(data["ConfigMap"]["data"]["job.json"])["timeout"] == 600.0
+    assert data["Job"]["spec"]["activeDeadlineSeconds"] == 3 * (60 + 600 + 20)
+
+
+def test_the_runner_knows_the_size_of_each_volume_that_the_kubelet_watches() -> None:
+    data = objects(with_kubernetes(plan(), scratch="100m"))
+    pod = pod_of(data["Job"])
+    assert pod is not None
+    limits = {v["name"]: v["emptyDir"]["sizeLimit"] for v in pod["volumes"] if "emptyDir" in v}
+    assert limits == {"tmp": "1Gi", "state": "100Mi"}
+    told = yaml.safe_load(data["ConfigMap"]["data"]["job.json"])["scratch"]
+    assert told == {"/tmp": 1 << 30, "/state": 100 << 20}
+    assert "/state" not in yaml.safe_load(objects(stateful())["ConfigMap"]["data"]["job.json"])["scratch"]
+
+
 def test_no_value_of_a_secret_is_rendered_unless_asked_for() -> None:
     assert SECRET not in "".join(render(fleet()).values())
     assert SECRET in "".join(render(fleet(), with_secrets=True).values())
