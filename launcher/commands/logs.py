@@ -20,8 +20,7 @@ from launcher.commands.common import (
 from launcher.engines.protocol import KeepsJobs
 from launcher.errors import DltpodError
 from launcher.runs import log_files
-from launcher.runs.failing import failing
-from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, History, RunRecord
+from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, History, RunRecord, failing
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:

@@ -133,7 +133,7 @@ def command(
 
 def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[Source, ...]:
     """The sources whose last run failed. Asks the engine how runs ended whose launcher was killed."""
-    from launcher.runs.failing import failing
+    from launcher.runs.history import failing
     from launcher.runs.interrupted import collect_ends
 
     history = history_of(project)

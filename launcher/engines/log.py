@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.engines.docker.logs import STDOUT
+from launcher.log import rotate
 from launcher.untrusted import answers, clean
 from runner.contract import Event, Result
 
@@ -57,11 +58,7 @@ class LogFile:
 
     def _rotate(self) -> None:
         self._stream.close()
-        for number in range(self._keep - 2, -1, -1):
-            older = self._file.with_name(f"{self._file.name}.{number + 1}")
-            newer = self._file.with_name(f"{self._file.name}.{number}") if number else self._file
-            if newer.exists():
-                newer.replace(older)
+        rotate(self._file, self._keep)
         self._stream = self._open()
         self._size = 0
 

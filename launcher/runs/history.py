@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import itertools
 import json
 import math
 import sqlite3
 import urllib.parse
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from launcher.errors import DltpodError, Exit
 from launcher.host.launchers import Alive
 from launcher.untrusted import clean
 from runner.contract import FailureKind
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 RUNNING = "running"
 OK = "ok"
@@ -128,14 +132,7 @@ class History:
             connection.execute(
                 "INSERT OR REPLACE INTO runs (run_id, source, status, started, launcher, record)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    record.run_id,
-                    record.source,
-                    record.status,
-                    record.started,
-                    record.launcher,
-                    _text(record),
-                ),
+                (*_columns(record), _text(record)),
             )
 
     def forget(self, run_id: str) -> None:
@@ -303,6 +300,25 @@ def _told(file: Path) -> Iterator[None]:
         ) from None
 
 
+def failing(history: History, names: Iterable[str]) -> dict[str, RunRecord]:
+    """The last sync of each of these sources whose last sync failed or was interrupted.
+
+    A limited run (``sync --limit``) and a check say nothing of a source's rows, so they don't count.
+    """
+    found = {}
+    for name in names:
+        runs = history.runs(name, limit=None)
+        last = next((run for run in runs if run.action == "sync" and run.limit is None), None)
+        if last is not None and last.status in (FAILED, INTERRUPTED):
+            found[name] = last
+    return found
+
+
+def _columns(record: RunRecord) -> tuple[str, ...]:
+    """The columns that are not ``record``."""
+    return record.run_id, record.source, record.status, record.started, record.launcher
+
+
 def _text(record: RunRecord) -> str:
     return json.dumps(dataclasses.asdict(record))
 
@@ -313,8 +329,7 @@ def _record(row: Sequence[Any]) -> RunRecord:
         record = _parsed(row[-1])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return _damaged(row)
-    columns = (record.run_id, record.source, record.status, record.started, record.launcher)
-    return record if columns == tuple(row[:-1]) else _damaged(row)
+    return record if _columns(record) == tuple(row[:-1]) else _damaged(row)
 
 
 def _damaged(row: Sequence[Any]) -> RunRecord:
@@ -334,12 +349,8 @@ def _damaged(row: Sequence[Any]) -> RunRecord:
 
 
 def _parsed(text: Any) -> RunRecord:
-    """The record that a JSON object holds. Raises ValueError, TypeError and the like on anything else."""
-    data = json.loads(text)
-    known = {
-        f.name: _READ[str(f.type)](data[f.name]) for f in dataclasses.fields(RunRecord) if f.name in data
-    }
-    record = RunRecord(**known)
+    """The record in a JSON object. Raises ValueError, TypeError and the like on anything else."""
+    record = _reader().validate_json(json.dumps(_cleaned(json.loads(text))), strict=True)
     if record.status not in (RUNNING, OK, FAILED, INTERRUPTED):
         raise ValueError(record.status)
     for moment in (record.started, record.ended):
@@ -355,42 +366,23 @@ def _a_moment(text: str) -> None:
     _moment(text).astimezone(datetime.timezone.utc)
 
 
-def _a(*kinds: type) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if type(value) not in kinds:  # not by isinstance: a bool is an int to Python
-            raise TypeError(value)
-        if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= _HIGHEST):
-            raise ValueError(value)
-        # What an older dltpod wrote is not clean.
-        return clean.lines(value) if isinstance(value, str) else value
-
-    return read
-
-
-def _none_or(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
-
-
-def _mapping(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: {clean.line(key): read(item) for key, item in _a(dict)(value).items()}
+def _cleaned(value: Any) -> Any:
+    """A JSON value without control characters, which an older dltpod wrote. Raises ValueError for numbers
+    that SQLite and JSON readers don't take.
+    """
+    if isinstance(value, str):
+        return clean.lines(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean.line(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= _HIGHEST):
+        raise ValueError(value)
+    return value
 
 
-def _tuple(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: tuple(read(item) for item in _a(list)(value))
+@functools.cache
+def _reader() -> TypeAdapter[RunRecord]:
+    from pydantic import TypeAdapter
 
-
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "str": _a(str),
-    "str | None": _none_or(_a(str)),
-    "bool": _a(bool),
-    "int": _a(int),
-    "int | None": _none_or(_a(int)),
-    "float": _a(float, int),
-    "FailureKind | None": _none_or(FailureKind),
-    "Mapping[str, str]": _mapping(_a(str)),
-    "Mapping[str, int]": _mapping(_a(int)),
-    "Mapping[str, float]": _mapping(_a(float, int)),
-    "tuple[str, ...]": _tuple(_a(str)),
-    "tuple[Mapping[str, Any], ...]": _tuple(_mapping(_a(bool, str))),
-}
-"""How a field of ``RunRecord`` is read from JSON, by its type."""
+    return TypeAdapter(RunRecord)

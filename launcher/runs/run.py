@@ -11,15 +11,26 @@ from typing import Any
 
 from launcher import log
 from launcher.engines.protocol import Ended, Engine, StopRequest
-from launcher.errors import AlreadyRunning, DltpodError, EngineError
+from launcher.errors import AlreadyRunning, EngineError
 from launcher.plan.values import JobPlan
 from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
 from launcher.runs.listeners import Listener
-from launcher.runs.retry import delay
 from runner.contract import Failure, FailureKind
 
 _HELD_SECONDS = 1.0
-"""Between two looks at whether the run that holds the source has ended."""
+"""Between two looks at whether the other run of the source has ended."""
+FIRST_RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 120.0
+
+
+def retry_delay(attempt: int, random: Callable[[], float]) -> float:
+    """Seconds to wait after failed attempt number ``attempt``, the first being 1.
+
+    Exponential, with jitter over the upper half, so that sources that failed together don't retry together.
+    ``random`` gives numbers from 0 to 1.
+    """
+    whole = min(FIRST_RETRY_SECONDS * 2.0 ** (attempt - 1), LONGEST_RETRY_SECONDS)
+    return whole / 2 + whole / 2 * random()
 
 
 def run_source(
@@ -33,7 +44,7 @@ def run_source(
     launcher: str = "",
     jitter: Callable[[], float] = random.random,
 ) -> RunRecord:
-    """Run a job to its end, trying again what failed in passing, and keep the record of it.
+    """Run a job to its end, retry transient failures, and keep the record of it.
 
     With ``wait``, a source that another run holds is waited for. Raises AlreadyRunning where it is
     held and not waited for (history then keeps nothing of this run), ConfigurationError where the
@@ -78,7 +89,7 @@ def run_source(
         )
         if failure is None or not failure.transient or attempt > plan.retries or stop.gentle.is_set():
             break
-        pause = delay(attempt, jitter)
+        pause = retry_delay(attempt, jitter)
         log.event("retry", after=round(pause, 3), number=attempt + 1, reason=failure.message)
         listener.say(
             plan.job.source,
@@ -190,34 +201,3 @@ def failure_of(ended: Ended) -> Failure | None:
     if result.status != "ok":
         return Failure(FailureKind.RESULT_TORN, "the job failed and didn't say why", "its log may")
     return None
-
-
-def refused(
-    source: str,
-    kind: FailureKind,
-    error: DltpodError,
-    *,
-    run_id: str,
-    action: str,
-    engine: str,
-    launcher: str,
-) -> RunRecord:
-    """The record of a run that never began: its environment or its configuration is wrong.
-
-    ``attempts`` is 0, and there is no ``exit_code``, for there was no container.
-    """
-    moment = log.now()
-    return RunRecord(
-        run_id=run_id,
-        source=source,
-        status=FAILED,
-        started=moment,
-        ended=moment,
-        engine=engine,
-        action=action,
-        failure_kind=kind,
-        message=error.message,
-        hint=error.hint,
-        attempts=0,
-        launcher=launcher,
-    )

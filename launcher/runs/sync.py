@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,13 +21,12 @@ from launcher.host.launchers import Launchers
 from launcher.images import scratch
 from launcher.plan.options import SyncOptions
 from launcher.runs import host as hosts
-from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
+from launcher.runs.history import FAILED, OK, PLANNED, History, HistoryError, RunRecord
 from launcher.runs.interrupted import collect_ends
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
-from launcher.runs.parallel import run_fleet
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
-from launcher.runs.run import begin, ending, refused, run_source
+from launcher.runs.run import begin, ending, run_source
 from launcher.runs.signals import Stopper, watched
 from runner.contract import FailureKind
 
@@ -91,7 +91,7 @@ def sync(
         gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
         by_name = {source.name: source for source in sources}
         work = _Work(gathered, by_name, history, listener, stopper, launchers.id)
-        records = run_fleet(
+        records = run_all(
             list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
         )
     exit_code = _exit_code(records, stopper, work.refusals)
@@ -102,7 +102,7 @@ def sync(
 def _clean_up(
     project: Project, engine: Engine, launchers: Launchers, history: History, listener: Listener
 ) -> None:
-    """Take in how the runs of killed launchers ended, and clear what these left behind. Says so."""
+    """Record how the runs of killed launchers ended, and remove their containers and files."""
     launchers.clear()
     scratch.clear()
     marked = {record.run_id: record for record in history.reconcile(launchers.alive)}
@@ -133,7 +133,7 @@ def _clean_up(
 
 
 class _Work:
-    """Runs one source of a fleet to its record; what is wrong with it is in there."""
+    """Runs one source and returns its record; errors are in the record."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class _Work:
         self._gathered, self._sources, self._history = gathered, sources, history
         self._listener, self._stopper, self._launcher = listener, stopper, launcher
         self.refusals: dict[str, Exit] = {}
-        """Of the sources that never began: the exit code of what was wrong."""
+        """Exit codes by source, of those that could not begin."""
 
     def __call__(self, name: str) -> RunRecord:
         run_id = new_run_id()
@@ -199,23 +199,60 @@ class _Work:
             return record
 
     def _keep(self, record: RunRecord) -> None:
-        """Into history, if that is to be had: it may be what went wrong, and the other sources go on."""
+        """Write to history; if that fails, say so and let the other sources go on."""
         try:
             self._history.write(record)
         except (HistoryError, OSError) as error:
             self._listener.say(record.source, f"this run is in no history: {error}")
 
     def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
+        """The record of a run that never began: no attempts, and no exit code, for there was no container."""
         self.refusals[source.name] = error.exit_code
-        return refused(
-            source.name,
-            kind,
-            error,
+        moment = log.now()
+        return RunRecord(
             run_id=run_id,
-            action=self._gathered.options.action,
+            source=source.name,
+            status=FAILED,
+            started=moment,
+            ended=moment,
             engine=self._gathered.engine.name,
+            action=self._gathered.options.action,
+            failure_kind=kind,
+            message=error.message,
+            hint=error.hint,
+            attempts=0,
             launcher=self._launcher,
         )
+
+
+def run_all(
+    names: Sequence[str],
+    work: Callable[[str], RunRecord],
+    *,
+    jobs: int,
+    fail_fast: bool,
+    stopper: Stopper,
+) -> tuple[RunRecord, ...]:
+    """Do the work for each name, ``jobs`` (at least 1) at the same time; records in the order of ``names``.
+
+    A failure is a record and stops no other source, save with ``fail_fast``: then the running ones are
+    stopped gently, and the rest end before they begin. What ``work`` raises (a bug) is raised at the end.
+    """
+
+    def one(name: str) -> RunRecord:
+        # Asked in the thread that saw the failure, before it can take up another source.
+        went_well = False
+        try:
+            record = work(name)
+            went_well = record.status in (OK, PLANNED)
+            return record
+        finally:
+            if fail_fast and not went_well and not stopper.gentle.is_set():
+                stopper.ask(FailureKind.CANCELLED)
+
+    with concurrent.futures.ThreadPoolExecutor(jobs, thread_name_prefix="source") as pool:
+        futures = [pool.submit(one, name) for name in names]
+    return tuple(future.result() for future in futures)
 
 
 def cancel_builds() -> None:
@@ -231,7 +268,7 @@ class _DiskError(DltpodError):
 
 
 class _DiskFull(_DiskError):
-    """There is no room for the launcher's own files."""
+    """The disk for the launcher's own files is full."""
 
 
 def _of_disk(error: OSError) -> DltpodError:

@@ -1,4 +1,4 @@
-"""Finds the Docker engine as the docker CLI finds it, and says in a few words why it can't."""
+"""Finds and connects to the Docker engine that the docker CLI would use."""
 
 from __future__ import annotations
 
@@ -117,11 +117,11 @@ def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
     import docker
 
     endpoint = find_endpoint(os.environ if environ is None else environ)
-    host = endpoint.host
-    if host.startswith("ssh://"):
-        from launcher.engines.docker.ssh import bridge
-
-        host = bridge(host)
+    if endpoint.host.startswith("ssh://"):
+        raise EngineError(
+            f"{endpoint.origin} names an engine over ssh, which can't see this project's folders",
+            "run dltpod on that machine, or use --engine kubernetes",
+        )
     tls: Any = False
     if endpoint.tls is not None:
         tls = docker.tls.TLSConfig(
@@ -131,7 +131,7 @@ def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
         )
     with translated(endpoint):
         client = docker.DockerClient(
-            base_url=host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
+            base_url=endpoint.host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
         )
     # A later connection needs the invoking user's rights too: on the socket, or on the keys of TLS.
     client.api.send = _logged(as_invoking_user()(client.api.send))  # type: ignore[method-assign]
@@ -146,6 +146,11 @@ def _logged(send: Callable[..., requests.Response]) -> Callable[..., requests.Re
         return response
 
     return sent
+
+
+def create(api: Any, body: Mapping[str, Any], name: str | None = None) -> str:
+    """Create a container from the body of ``POST /containers/create``; returns its id. Raises APIError."""
+    return str(api.create_container_from_config(body, name=name)["Id"])
 
 
 class Input:
@@ -181,11 +186,9 @@ def translated(endpoint: Endpoint | None = None) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         text = str(error.explanation or error)
-        if "permission denied" in text.lower():
-            raise EngineError(f"the Docker engine refuses: {text}", "ask whoever keeps it") from None
-        raise EngineError(
-            f"the Docker engine refuses: {text}", "`dltpod doctor` looks at the engine"
-        ) from None
+        denied = "permission denied" in text.lower()
+        hint = "ask whoever administers it" if denied else "`dltpod doctor` checks the engine"
+        raise EngineError(f"the Docker engine refuses: {text}", hint) from None
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise unreachable(error, endpoint) from None
 
@@ -207,18 +210,11 @@ def unreachable(error: BaseException, endpoint: Endpoint | None = None) -> Engin
 
 
 def _root(error: BaseException) -> BaseException:
-    """The operating system's own error within what requests and urllib3 wrap around it."""
-    seen: set[int] = set()
-    queue = [error]
-    last = error
-    while queue:
-        current = queue.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        last = current
+    """The operating system's own error inside what requests and urllib3 wrap around it."""
+    found = [error]
+    for current in found:  # it grows meanwhile
         if isinstance(current, OSError) and current.errno is not None:
             return current
-        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-        queue.extend(item for item in inner if isinstance(item, BaseException))
-    return last
+        inner = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        found += [item for item in inner if isinstance(item, BaseException) and item not in found]
+    return found[-1]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import connect, find_endpoint, translated
+from launcher.engines.docker.client import connect, create, find_endpoint, translated
 from launcher.engines.docker.gateway import LABEL_ROLE
 from launcher.engines.docker.job import Job
 from launcher.engines.docker.leftovers import describe, is_leftover, ours
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 OLDEST_API = (1, 41)
 """Docker Engine 20.10: host-gateway, one-shot statistics, private cgroup namespaces."""
 INSPECTION = "-inspect-"
-"""In the names of containers that someone looks around in: these are no runs."""
+"""In the names of containers of ``show`` and ``shell``, which are no runs."""
 _CONFLICT_SECONDS = 15.0
-"""How long the engine may hold a name for a container that it doesn't show yet: it takes the name
-first and makes the container's layer then, which is slow on a busy disk."""
+"""How long a name may be taken by a container that the engine doesn't show yet: it takes the name first,
+and then makes the container's layer, which is slow on a busy disk."""
 _CONFLICT_PAUSE = 0.1
 
 
@@ -92,7 +92,11 @@ class DockerEngine:
                 "run dltpod on that machine, or use --engine kubernetes",
             )
         try:
-            with translated(), self._network_for(plan) as network:
+            spec, podman = plan.container, self.facts().podman
+            with (
+                translated(),
+                network_for(self.client.api, spec, plan.job.run_id, podman=podman) as network,
+            ):
                 created = self._create(plan, network)
                 if isinstance(created, Ended):
                     return created
@@ -101,10 +105,6 @@ class DockerEngine:
                     return self._supervise(created, plan, listener, stop, network)
         except NetworkRefused as error:
             return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
-
-    def _network_for(self, plan: JobPlan) -> contextlib.AbstractContextManager[Network]:
-        api, podman = self.client.api, self.facts().podman
-        return network_for(api, plan.container, plan.job.run_id, podman=podman)
 
     def _supervise(
         self, container: str, plan: JobPlan, listener: JobListener, stop: StopRequest, network: Network
@@ -122,13 +122,12 @@ class DockerEngine:
         """The container's id, or why there can be none. Its name is the lock: raises AlreadyRunning."""
         from docker.errors import APIError, ImageNotFound
 
-        api = self.client.api
         spec = plan.container
         give_up = time.monotonic() + _CONFLICT_SECONDS
         while time.monotonic() < give_up:
             try:
                 body = create_arguments(spec, network=network.mode, podman=self.facts().podman)
-                return _create(api, body, spec.name)
+                return create(self.client.api, body, spec.name)
             except ImageNotFound:
                 return Ended(
                     None,
@@ -252,10 +251,6 @@ def _role(details: Mapping[str, Any]) -> str:
     if LABEL_ROLE in labels:
         return NETWORK_ROLE if labels[LABEL_ROLE] == NETWORK_ROLE else "gateway"
     return "inspect" if INSPECTION in str(details.get("Name", "")) else "run"
-
-
-def _create(api: Any, body: dict[str, Any], name: str) -> str:
-    return str(api.create_container_from_config(body, name=name)["Id"])
 
 
 def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import Input
+from launcher.engines.docker.client import Input, create
 from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
@@ -111,16 +111,11 @@ def gateway_for(api: APIClient, spec: ContainerSpec, run_id: str) -> Iterator[Ga
         return
     body = arguments(spec)
     name = f"{spec.name}-gateway-{run_id[-6:]}"
-    gateway = Gateway(api, str(_create(api, body, name)["Id"]))
+    gateway = Gateway(api, create(api, body, name))
     try:
         yield gateway
     finally:
         gateway.close()
-
-
-def _create(api: Any, body: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = api.create_container_from_config(body, name=name)
-    return found
 
 
 def arguments(spec: ContainerSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A source's container, held open to look around in: the same image, walls, mounts and secrets as a run."""
+"""A container kept open for ``show`` and ``shell``, with image, isolation, mounts and secrets of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import Input, translated
+from launcher.engines.docker.client import Input, create, translated
 from launcher.engines.docker.network import network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.errors import EngineError
@@ -56,10 +56,10 @@ def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
     Raises EngineError where it can't be started.
     """
     spec, client, podman = spec_of(plan), engine.client, engine.facts().podman
-    api: Any = client.api
+    api = client.api
     with translated(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
         body = create_arguments(spec, network=network.mode, podman=podman)
-        container = str(api.create_container_from_config(body, name=spec.name)["Id"])
+        container = create(api, body, spec.name)
         try:
             network.open(lambda line: None)
             stdin = Input(api, container)

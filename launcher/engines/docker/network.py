@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from launcher.engines.docker.client import create
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
@@ -59,8 +60,8 @@ class Network:
 
         if not self._closes:
             return
-        api: Any = self._api
-        helper = str(api.create_container_from_config(_helper(self._spec, container))["Id"])
+        api = self._api
+        helper = create(api, _helper(self._spec, container))
         try:
             output = api.attach(helper, stream=True)
             api.start(helper)

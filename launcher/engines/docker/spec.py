@@ -19,13 +19,12 @@ _CPU_PERIOD_NANOS = 1_000_000_000
 
 
 def create_arguments(
-    spec: ContainerSpec, *, interactive: bool = False, network: str | None = None, podman: bool = False
+    spec: ContainerSpec, *, network: str | None = None, podman: bool = False
 ) -> dict[str, Any]:
     """The body of ``POST /containers/create`` (API 1.41).
 
-    ``interactive`` gives it a terminal instead of a standard input that is read once. ``network`` is
-    what it is connected to, if not ``spec.network``; a gateway brings its own names of hosts. ``podman``: it
-    gives a tmpfs to root and takes no owner for one.
+    ``network`` is what it is connected to, if not ``spec.network``; a gateway brings its own host names.
+    ``podman``: a tmpfs can't have an owner, and is root's.
     """
     user = f"{spec.user.uid}:{spec.user.gid}"
     mode = network or spec.network
@@ -74,13 +73,13 @@ def create_arguments(
         "WorkingDir": spec.working_dir,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Labels": dict(spec.labels),
-        "Tty": interactive,
+        "Tty": False,
         "OpenStdin": True,
         "StdinOnce": True,
         "AttachStdin": True,
         # Never attached: an attached stream that nobody reads stalls the job.
-        "AttachStdout": interactive,
-        "AttachStderr": interactive,
+        "AttachStdout": False,
+        "AttachStderr": False,
         "StopTimeout": int(spec.stop_grace),
         "HostConfig": host,
     }

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from launcher import cli
-from launcher.runs.failing import failing
-from launcher.runs.history import FAILED, INTERRUPTED, OK, History, RunRecord
+from launcher.runs.history import FAILED, INTERRUPTED, OK, History, RunRecord, failing
 
 Capture = pytest.CaptureFixture[str]
 ENTRY = "- {name: %s, dlt_native: {source_module: m, source_function: f}}\n"

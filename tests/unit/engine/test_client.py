@@ -18,7 +18,6 @@ import pytest
 
 from launcher.engines.docker.client import connect, find_endpoint
 from launcher.engines.docker.engine import DockerEngine
-from launcher.engines.docker.ssh import bridge
 from launcher.errors import EngineError
 from launcher.host.launchers import unknown
 
@@ -160,29 +159,7 @@ def test_an_engine_that_is_too_old_is_refused_with_the_version_that_would_do(tmp
     assert "20.10" in caught.value.hint
 
 
-def test_an_engine_over_ssh_is_reached_as_the_cli_reaches_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With an ``ssh`` that notes how it was called and echoes what it is sent."""
-    called = tmp_path / "called"
-    ssh = tmp_path / "ssh"
-    ssh.write_text(f'#!/bin/sh\necho "$@" >> {called}\nexec cat\n')
-    ssh.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    address = bridge("ssh://me@far:2222").removeprefix("unix://")
-    assert stat.S_IMODE(Path(address).parent.stat().st_mode) == 0o700
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        connection.connect(address)
-        connection.sendall(b"hello")
-        assert connection.recv(10) == b"hello"
-    words = called.read_text().split()
-    assert words[-5:] == ["--", "far", "docker", "system", "dial-stdio"]
-    assert words[words.index("-l") + 1] == "me"
-    assert words[words.index("-p") + 1] == "2222"
-
-
-@pytest.mark.parametrize("url", ["ssh://-oProxyCommand=x", "ssh://"])
-def test_an_address_that_ssh_would_take_for_an_option_is_refused(url: str) -> None:
-    with pytest.raises(EngineError):
-        bridge(url)
+def test_an_engine_over_ssh_is_refused_with_the_way_out() -> None:
+    error = problem(DOCKER_HOST="ssh://me@far:2222")
+    assert "DOCKER_HOST names an engine over ssh" in error.message
+    assert "run dltpod on that machine" in error.hint

@@ -22,11 +22,9 @@ from launcher.plan.options import SyncOptions
 from launcher.plan.values import JobPlan
 from launcher.runs.history import History, RunRecord
 from launcher.runs.listeners import LOG_LINES, Listener, Listeners
-from launcher.runs.parallel import run_fleet
-from launcher.runs.retry import LONGEST_SECONDS, delay
-from launcher.runs.run import run_source
+from launcher.runs.run import LONGEST_RETRY_SECONDS, retry_delay, run_source
 from launcher.runs.signals import Stopper
-from launcher.runs.sync import sync
+from launcher.runs.sync import run_all, sync
 from runner.contract import FailureKind
 from tests.unit.engine.builders import FakeEngine, failed, ok, plan, project, source
 
@@ -39,7 +37,7 @@ def no_jitter() -> float:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launcher.runs.run.delay", lambda attempt, random: 0.01)
+    monkeypatch.setattr("launcher.runs.run.retry_delay", lambda attempt, random: 0.01)
 
 
 def run(root: Path, *steps: Any, retries: int = 2, stop: StopRequest | None = None) -> RunRecord:
@@ -76,7 +74,7 @@ def test_an_engine_that_breaks_in_the_call_is_a_failure_and_not_an_exception(tmp
 def test_a_request_to_stop_ends_the_waiting_between_two_attempts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launcher.runs.run.delay", lambda attempt, random: 3600.0)
+    monkeypatch.setattr("launcher.runs.run.retry_delay", lambda attempt, random: 3600.0)
     stop = StopRequest()
     threading.Timer(0.3, stop.ask).start()
     steps = [failed(transient=True), ok()]
@@ -123,9 +121,9 @@ def test_who_waits_for_a_held_source_says_so_once_and_runs_from_when_it_was_free
 
 
 def test_waits_double_up_to_a_limit_and_spread_over_their_upper_half() -> None:
-    assert [delay(n, lambda: 1.0) for n in (1, 2, 3)] == [2.0, 4.0, 8.0]
-    assert [delay(n, lambda: 0.0) for n in (1, 2, 3)] == [1.0, 2.0, 4.0]
-    assert delay(1000, lambda: 1.0) == LONGEST_SECONDS
+    assert [retry_delay(n, lambda: 1.0) for n in (1, 2, 3)] == [2.0, 4.0, 8.0]
+    assert [retry_delay(n, lambda: 0.0) for n in (1, 2, 3)] == [1.0, 2.0, 4.0]
+    assert retry_delay(1000, lambda: 1.0) == LONGEST_RETRY_SECONDS
 
 
 def sync_all(root: Path, engine: FakeEngine, *names: str, **options: Any) -> tuple[Exit, list[str]]:
@@ -304,7 +302,7 @@ def test_a_bug_in_one_source_is_raised_after_the_others_have_ended() -> None:
         return RunRecord(run_id=name, source=name, status="ok", started="")
 
     with pytest.raises(RuntimeError, match="a bug"):
-        run_fleet(["a", "b", "c"], work, jobs=1, fail_fast=False, stopper=Stopper())
+        run_all(["a", "b", "c"], work, jobs=1, fail_fast=False, stopper=Stopper())
     assert done == ["b", "c"]
 
 
