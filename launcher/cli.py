@@ -44,6 +44,37 @@ COMMANDS = {
     "gc": "Remove images and caches that no source uses any more.",
 }
 """Each command's line in ``--help``; its module in ``launcher.commands`` has the same name."""
+_MEANT = {
+    "run": "sync",
+    "start": "sync",
+    "load": "sync",
+    "extract": "sync",
+    "execute": "sync",
+    "pipeline": "sync",
+    "create": "new",
+    "add": "new",
+    "ls": "list",
+    "status": "ps",
+    "history": "runs",
+    "log": "logs",
+    "kill": "stop",
+    "cancel": "stop",
+    "test": "check",
+    "validate": "check",
+    "lint": "check",
+    "plan": "check",
+    "query": "show",
+    "sql": "show",
+    "exec": "shell",
+    "bash": "shell",
+    "install": "build",
+    "compile": "lock",
+    "generate": "render",
+    "deploy": "render",
+    "clean": "gc",
+    "prune": "gc",
+}
+"""What other programs call it, to what it is called here."""
 
 
 class _Lazy(click.Group):
@@ -63,8 +94,10 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
         if unknown and not ctx.resilient_parsing:  # the shell's completion parses what is not whole yet
+            meant = _MEANT.get(args[0].lower())
+            guess = f"; did you mean '{meant}'?" if meant else near_miss(args[0], COMMANDS)
             raise DltpodError(
-                f"there is no command '{args[0]}'{near_miss(args[0], COMMANDS)}",
+                f"there is no command '{args[0]}'{guess}",
                 "`dltpod --help` lists the commands",
             )
         return super().resolve_command(ctx, args)

@@ -9,6 +9,7 @@ import difflib
 import enum
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class Exit(enum.IntEnum):
@@ -94,3 +95,17 @@ def near_miss(word: str, words: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the closest of ``words``, or an empty string."""
     found = difflib.get_close_matches(word, sorted(set(words)), n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def page(name: str) -> str:
+    """The file of a page of the documentation, ``sources.md#keys`` say: in a clone, else in the package.
+
+    Relative to the folder that the caller stands in, if it lies there.
+    """
+    here = Path(__file__).resolve().parent
+    inside = here / "assets" / "docs"
+    file = (inside if inside.is_dir() else here.parent / "docs") / name
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(file)

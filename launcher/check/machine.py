@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.errors import DltpodError
+from launcher.errors import DltpodError, page
 from launcher.host import rights
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def cloud(firmware: Path = _DMI) -> Iterator[Finding]:
             WARN,
             f"this machine is {found}'s: what runs on it may ask for the machine's own credentials",
             "`dltpod sync` keeps sources from them, Compose and Podman don't: give the machine a role that "
-            "may do little (docs/security.md#network)",
+            f"may do little ({page('security.md#network')})",
         )
 
 

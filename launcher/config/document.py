@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from launcher.config import syntax
 from launcher.config.faults import Fault, report, shown_path
 from launcher.errors import ConfigurationError
 
@@ -108,7 +109,7 @@ class Document:
             fault = Fault(line, "", "a control character that YAML does not allow")
             raise report(self.file, [fault], "Remove the character, or write it as an escape.") from None
         except yaml.MarkedYAMLError as error:
-            raise report(self.file, [_syntax_fault(text, error)]) from None
+            raise report(self.file, [syntax.fault_of(text, error)]) from None
         except (yaml.YAMLError, ValueError):
             raise report(self.file, [Fault(1, "", "is not YAML")]) from None
 
@@ -299,21 +300,6 @@ def _finite(value: str) -> bool:
 def _timestamp(node: yaml.ScalarNode) -> str:
     value = yaml.constructor.SafeConstructor().construct_yaml_timestamp(node)
     return str(node.value) if _DATE.fullmatch(node.value) else str(value.isoformat())
-
-
-def _syntax_fault(text: str, error: yaml.MarkedYAMLError) -> Fault:
-    mark: Any = error.problem_mark or error.context_mark
-    line = (mark.line if mark else 0) + 1
-    problem = error.problem or error.context or "is not YAML"
-    lines = text.splitlines()
-    at = lines[line - 1] if 0 < line <= len(lines) else ""
-    if "cannot start any token" in problem and "\t" in at[: (mark.column if mark else 0) + 1]:
-        return Fault(line, "", "a tab where YAML wants spaces")
-    if error.context and error.context != problem and "another document" not in problem:
-        problem = f"{problem} ({error.context})"
-    if "another document" in problem:
-        problem = "a second document (---); one file is one document"
-    return Fault(line, "", problem)
 
 
 def dotted(path: PathKey, name_of: Any = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.errors import ConfigurationError
+from launcher.errors import ConfigurationError, page
 
 SHOWN = 50
 """So many faults are shown; a file with more is best looked at from the top anyway."""
@@ -37,5 +37,5 @@ def report(file: Path, faults: Iterable[Fault], hint: str = "") -> Configuration
     if len(found) > SHOWN:
         lines.append(f"{name}: and {len(found) - SHOWN} more")
     if not hint:
-        hint = "Nothing was run. The reference of every field: docs/sources.md, or `dltpod schema`."
+        hint = f"Nothing was run. The reference of every field: {page('sources.md')}"
     return ConfigurationError("\n".join(lines), hint)

@@ -55,6 +55,8 @@ def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
         return "must be 1: this dltpod reads no other version of the format"
     if kind == "string_type":
         return "must be text" + _in_quotes(node, path)
+    if kind == "tuple_type" and path == ("sources",) and not isinstance(node, yaml.ScalarNode):
+        return 'must be a list: begin each source with "- name: …"'
     if kind in _KINDS:
         return f"must be {_KINDS[kind]}{_instead(kind, node, path)}"
     wrong = (detail.get("ctx") or {}).get("wrong")

@@ -48,6 +48,9 @@ def test_the_installed_package_syncs_in_a_folder_that_holds_nothing_but_sources(
     install = [str(python), "-m", "pip", "install", "-q", "-c", str(pins), str(clone)]
     subprocess.run(install, check=True, env=_outside(), cwd=tmp_path)
     shutil.rmtree(clone)
+    where = "from launcher.errors import page; print(page('sources.md'))"
+    told = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert Path(tmp_path, told.stdout.strip()).read_text() == (REPOSITORY / "docs/sources.md").read_text()
 
     project.code("counting", NUMBERS)
     project.source("numbers", "counting", "numbers")

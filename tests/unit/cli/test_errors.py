@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 import pytest
 
 from launcher import cli
-from launcher.errors import AlreadyRunning, DltpodError
+from launcher.errors import AlreadyRunning, DltpodError, page
 
 ROOT = Path(__file__).parents[3]
 
@@ -98,6 +99,26 @@ def test_debugging_shows_the_traceback(
 def test_an_unknown_command_names_the_near_miss(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["snyc"]) == 2
     assert "did you mean 'sync'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("run", "sync"), ("ls", "list"), ("add", "new"), ("history", "runs")]
+)
+def test_a_command_of_other_programs_is_told_by_its_name_here(
+    said: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([said]) == 2
+    assert f"there is no command '{said}'; did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_a_page_that_a_hint_names_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = re.findall(
+        r"""\bpage\(['"]([^'"]+)""", "".join(f.read_text() for f in (ROOT / "launcher").rglob("*.py"))
+    )
+    assert len(asked) > 1
+    for name in asked:
+        assert Path(page(name).partition("#")[0]).is_file()
 
 
 def test_an_unknown_option_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:

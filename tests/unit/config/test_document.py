@@ -82,11 +82,24 @@ def test_a_value_that_readers_disagree_on_is_a_fault(text: str, what: str) -> No
     ("text", "line", "what"),
     [
         ("a:\n\t- b\n", 2, "a tab where YAML wants spaces"),
-        ("a: [1\n", 2, "expected"),
-        ("a: 'x\n", 2, "quoted scalar"),
-        ("a: b: c\n", 1, "mapping values are not allowed"),
+        ("a: [1\n", 1, "the list that begins here has no ']'"),
+        ("a: {b: 1\nc: 2\n", 1, "the mapping that begins here has no '}'"),
+        ("a: 'x\nb: 2\n", 1, "the quote that begins here is never closed"),
+        ("a: b: c\n", 1, """put quotes around text with ': ': a: "b: c\""""),
+        ("schedule: * * * * *\n", 1, """a value that begins with * needs quotes: schedule: "* * * * *\""""),
+        ("schedule: */5 * * * *\n", 1, """needs quotes: schedule: "*/5 * * * *\""""),
+        ("a: [*.example.com]\n", 1, "a value that begins with * needs quotes"),
+        ("a: @daily\n", 1, """a value that begins with @ needs quotes: a: "@daily\""""),
+        ("a: %d\n", 1, """a value that begins with % needs quotes: a: "%d\""""),
+        ("password: x: y\n", 1, "put quotes around text with ': '"),
+        ("a: 'it's'\n", 1, "text goes on behind its closing quote"),
+        ('a: "\\d"\n', 1, "begins an escape"),
+        ("a: 1\n  b: 2\n", 2, "a key is out of line"),
+        ("a:\n  b: 1\n c: 2\n", 3, "is out of line"),
+        ("a:\n  - b\n  c: 1\n", 3, "the '-' of one list, begin in the same column"),
+        ("a: - b\n", 1, "one '- item' a line, or [a, b]"),
         ("a: 1\n---\nb: 2\n", 2, "a second document"),
-        ("a: *nowhere\n", 1, "undefined alias"),
+        ("a: *nowhere\n", 1, "there is no anchor &nowhere above"),
         ('a: "\\ud800"\n', 1, "invalid Unicode character"),
         ("a: \x07\n", 1, "control character"),
         ("\n\na: \x00\n", 3, "control character"),
@@ -101,6 +114,11 @@ def test_text_that_is_no_yaml_is_a_report_with_its_line(
     found = report(tmp_path, text)
     assert found[0].startswith(f"sources.yml:{line}: ")
     assert what in found[0]
+
+
+def test_a_value_that_may_be_secret_stands_in_no_example(tmp_path: Path) -> None:
+    (found,) = report(tmp_path, "password: s3cret: x\n")
+    assert "s3cret" not in found
 
 
 def test_an_alias_bomb_is_refused_before_it_grows(tmp_path: Path) -> None:

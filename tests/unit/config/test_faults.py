@@ -48,6 +48,8 @@ def test_all_faults_stand_in_one_report_in_the_order_of_the_file(tmp_path: Path)
         ("sources:\n", 1, "sources: is empty"),
         ("sources: []\n", 1, "must hold one source at least"),
         ("sources: shop\n", 1, "must be a list: [shop]"),
+        ("sources:\n  name: a\n", 1, 'sources: must be a list: begin each source with "- name: …"'),
+        ("sources: {a: {type: dlt_native}}\n", 1, 'begin each source with "- name: …"'),
         ("sources: [shop]\n", 1, "must be a mapping"),
         ("- a\n", 1, "must be a mapping with the key 'sources'"),
         ("", 1, "is empty"),
