@@ -12,7 +12,7 @@ import socket
 import typing
 
 from runner.contract import ExitCode, Failure, FailureKind
-from runner.explain import missing
+from runner.explain import code, connections, missing
 from runner.explain.causes import has_class, unwrap
 from runner.explain.wording import one_line
 
@@ -186,6 +186,8 @@ def _configuration(chain: tuple[BaseException, ...], step: str | None) -> Failur
             needs = [one_line(item) for item in getattr(link, "dependencies", ())]
             message = f"the environment lacks {', '.join(needs) or one_line(link)}"
             return Failure(FailureKind.IMPORT_FAILED, message, missing.requirements_hint(needs))
+        if isinstance(link, ModuleNotFoundError) and link is root_cause(chain):
+            return _lacking(link, step)
         if has_class(link, "DictValidationException"):  # what rest_api says of its own configuration
             return Failure(FailureKind.CONFIGURATION, summary(link), "correct dlt_native.function_kwargs")
         if has_class(link, "ConfigurationException") or has_class(link, "UnknownDestinationModule"):
@@ -193,6 +195,17 @@ def _configuration(chain: tuple[BaseException, ...], step: str | None) -> Failur
                 FailureKind.CONFIGURATION, one_line(link), "look at .dlt/secrets.toml and .dlt/config.toml"
             )
     return None
+
+
+def _lacking(exc: ModuleNotFoundError, step: str | None) -> Failure | None:
+    lacking = missing.requirement_for(exc)
+    if lacking is None:
+        return None
+    who = "the destination" if step in ("restore", "load") else "the source"
+    who = f"'{scheme}'" if (scheme := connections.scheme_of(exc)) else who
+    whose = f"{lacking.installed} does not have" if lacking.installed else "its environment lacks"
+    message = f"{who} needs '{lacking.imported}', which {whose}{code.where(exc)}"
+    return Failure(FailureKind.IMPORT_FAILED, message, lacking.hint)
 
 
 def _contract(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
@@ -227,15 +240,22 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
     cause = root_cause(chain)
     transient = is_transient(chain)
     hint = _hint(chain)
+    refused = connections.refusal(chain)
+    nowhere = connections.nowhere(chain) if refused is None else None
+    if refused or nowhere:
+        hint = hint or (connections.MEND_LOGIN if refused else connections.MEND_ADDRESS)
+    words = refused or nowhere or summary(cause)
     if step in ("restore", "load"):
+        if refused:
+            return Failure(FailureKind.DESTINATION_UNREACHABLE, f"at the destination: {refused}", hint)
         if is_unreachable(chain):
             return Failure(
                 FailureKind.DESTINATION_UNREACHABLE,
-                f"the destination can't be reached: {summary(cause)}",
+                f"the destination can't be reached: {words}",
                 hint or "is it up, and is its address right?",
                 transient=True,
             )
-        return Failure(FailureKind.LOAD, f"{step} failed: {summary(cause)}", hint or LOG_HINT, transient)
+        return Failure(FailureKind.LOAD, f"{step} failed: {words}", hint or LOG_HINT, transient)
     if step == "normalize":
         return Failure(
             FailureKind.NORMALIZE, f"normalize failed: {summary(cause)}", hint or LOG_HINT, transient
@@ -243,7 +263,12 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
     if step in ("start", "extract"):
         resource = _resource_of(chain)
         who = f"resource '{resource}' failed" if resource else "the source failed"
-        return Failure(FailureKind.EXTRACT, f"{who}: {summary(cause)}", hint or LOG_HINT, transient)
+        table = connections.missing_table(chain)
+        if table:
+            return Failure(FailureKind.EXTRACT, table, "correct it in dlt_native.function_kwargs")
+        if not refused:
+            words += code.where(cause)
+        return Failure(FailureKind.EXTRACT, refused or f"{who}: {words}", hint or LOG_HINT, transient)
     return Failure(
         FailureKind.INTERNAL,
         f"a bug of dltpod's: {summary(cause)}",
@@ -306,6 +331,8 @@ def status_of(exc: BaseException) -> int | None:
 
 def is_transient(chain: typing.Sequence[BaseException]) -> bool:
     """Whether a retry may succeed: network failures, HTTP 408, 425, 429, 5xx, dlt's transient ones."""
+    if connections.refusal(chain):
+        return False
     for link in chain:
         if has_class(link, "SSLCertVerificationError"):
             return False

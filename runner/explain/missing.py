@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ _DISTRIBUTIONS = {
     "MySQLdb": "mysqlclient",
     "OpenSSL": "pyopenssl",
     "PIL": "pillow",
+    "airflow": "apache-airflow",
     "attr": "attrs",
     "bs4": "beautifulsoup4",
     "bson": "pymongo",
@@ -48,8 +50,11 @@ _DISTRIBUTIONS = {
     "mysql.connector": "mysql-connector-python",
     "nacl": "pynacl",
     "pptx": "python-pptx",
+    "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
+    "pkg_resources": "setuptools",
     "serial": "pyserial",
+    "shapefile": "pyshp",
     "simple_salesforce": "simple-salesforce",
     "sklearn": "scikit-learn",
     "slack_sdk": "slack-sdk",
@@ -57,6 +62,8 @@ _DISTRIBUTIONS = {
     "telegram": "python-telegram-bot",
     "win32com": "pywin32",
     "yaml": "pyyaml",
+    "usb": "pyusb",
+    "websocket": "websocket-client",
     "zmq": "pyzmq",
 }
 
@@ -88,8 +95,18 @@ def requirement_for(exc: BaseException) -> Lacking | None:
             if found:
                 hint = f'pin one that has it, "{name}<{found}" say: container: {{requirements: […]}}'
                 return Lacking(link.name, hint, f"{name} {found}")
-            return Lacking(link.name.partition(".")[0], requirements_hint([distribution_of(link.name)]))
+            wanted = distribution_of(_whole_name(link) or link.name)
+            return Lacking(link.name.partition(".")[0], requirements_hint([wanted]))
     return None
+
+
+def _whole_name(exc: ModuleNotFoundError) -> str:
+    """The dotted name on the line that failed: of ``google.ads`` Python misses ``google`` alone."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    line = next((frame.line or "" for frame in reversed(frames) if "importlib" not in frame.filename), "")
+    found = re.search(r"\bfrom\s+([\w.]+)\s+import\s+\(?(\w+)|\bimport\s+([\w.]+)", line)
+    name = (found[3] or f"{found[1]}.{found[2]}") if found else ""
+    return name if name.startswith(f"{exc.name}.") else ""
 
 
 def _import_name(requirement: str, exc: BaseException) -> str:

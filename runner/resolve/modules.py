@@ -12,13 +12,12 @@ import importlib.util
 import pkgutil
 import re
 import sys
-import traceback
 import types
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner.contract import Failure, FailureKind
-from runner.explain import missing
+from runner.explain import code, missing
 from runner.explain.classify import LOG_HINT, JobFailed
 from runner.explain.wording import listed, near_misses, one_line
 from runner.supervise.job_input import Paths
@@ -110,11 +109,11 @@ def _broken(module: str, exc: Exception) -> JobFailed:
     """The failure for a module that raises ``exc`` when it is imported."""
     if isinstance(exc, JobFailed):
         return exc
-    where = _where(exc)
+    where = code.where(exc)
     lacking = missing.requirement_for(exc)
     if isinstance(exc, SyntaxError):
         message = f"module '{module}' has a syntax error: {one_line(exc.msg)}"
-        hint = f"look at {_shown(exc.filename)}, line {exc.lineno}"
+        hint = f"look at {code.shown(exc.filename)}, line {exc.lineno}"
     elif lacking is not None:
         whose = f"{lacking.installed} does not have" if lacking.installed else "its environment lacks"
         message = f"module '{module}' needs '{lacking.imported}', which {whose}{where}"
@@ -123,24 +122,6 @@ def _broken(module: str, exc: Exception) -> JobFailed:
         message = f"module '{module}' can't be imported: {type(exc).__name__}: {one_line(exc)}{where}"
         hint = LOG_HINT
     return JobFailed(Failure(FailureKind.IMPORT_FAILED, message, hint))
-
-
-def _where(exc: BaseException) -> str:
-    """The last line of the project's own code in the traceback, in brackets; empty where there is none."""
-    for frame in reversed(traceback.extract_tb(exc.__traceback__)):
-        if "_sources/" in frame.filename:
-            return f" ({_shown(frame.filename)}, line {frame.lineno})"
-    return ""
-
-
-def _shown(path: str | None) -> str:
-    """A path in the container as the project names it: ``custom_sources/shop.py``."""
-    text = str(path)
-    for folder in ("custom_sources", "verified_sources"):
-        _, found, rest = text.rpartition(f"/{folder}/")
-        if found:
-            return f"{folder}/{rest}"
-    return text
 
 
 def _not_found(module: str, paths: Paths) -> Failure:

@@ -82,11 +82,11 @@ def _explained(exc: BaseException, job: contract.JobSpec, steps: Steps) -> Failu
     """The failure that an exception stands for; its traceback goes to the log file."""
     _send_traceback(exc, steps.emit)
     try:
-        from runner.explain import credentials
+        from runner.explain import connections, credentials
 
         step = "load" if steps.current == "wait" else steps.current
         failure = credentials.explain_missing(exc, job) or classify.classify(exc, step)
-        hint = failure.hint.replace("<name>", job.source)
+        hint = connections.placed(failure.hint, job, at_destination=step in ("restore", "load"))
         return Failure(failure.kind, failure.message, hint, failure.transient)
     except Exception as second:  # noqa: BLE001 - a source's exception may fail while it is printed
         _send_traceback(second, steps.emit)

@@ -154,7 +154,7 @@ def test_a_syntax_error_names_file_and_line(box: Box) -> None:
     box.write("shop.py", "def orders(:\n    pass\n")
     text = refused(box.run(), FailureKind.IMPORT_FAILED)
     assert "syntax error" in text
-    assert "custom_sources/shop.py, line 1" in text
+    assert "custom_sources/shop.py:1" in text
     assert str(box.root) not in text
 
 
@@ -177,7 +177,7 @@ def test_a_missing_package_is_named_with_the_line_that_brings_it(
     box.write("shop.py", f"{line}\ndef orders(): ...\n")
     text = refused(box.run(), FailureKind.IMPORT_FAILED)
     assert f'container: {{requirements: ["{requirement}"]}}' in text
-    assert "custom_sources/shop.py, line 1" in text
+    assert "custom_sources/shop.py:1" in text
 
 
 def test_an_extra_of_dlt_that_is_missing_is_told_with_the_package_that_it_stands_for(box: Box) -> None:
@@ -213,7 +213,7 @@ def test_any_other_error_while_importing_is_told_with_its_line(box: Box) -> None
     box.write("shop/__init__.py", "from . import settings\n")
     box.write("shop/settings.py", "\n\nraise ValueError('no such region')\n")
     text = refused(box.run(), FailureKind.IMPORT_FAILED)
-    assert "ValueError: no such region (custom_sources/shop/settings.py, line 3)" in text
+    assert "ValueError: no such region at custom_sources/shop/settings.py:3: raise" in text
 
 
 def test_a_typo_within_a_custom_package_is_not_taken_for_a_missing_module(box: Box) -> None:

@@ -1,0 +1,114 @@
+"""What servers and drivers say, in words that name what to correct."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from runner.contract import Destination, FailureKind, JobSpec
+from runner.explain import connections
+from runner.explain.classify import classify
+
+REFUSED = [
+    (
+        'connection to server at "db" (10.0.0.2), port 5432 failed: FATAL:  password authentication failed '
+        'for user "reader"',
+        "the database refused user 'reader'",
+    ),
+    (
+        "(1045, \"Access denied for user 'reader'@'10.0.0.1' (using password: YES)\")",
+        "the database refused user 'reader'",
+    ),
+    ("Login failed for user 'reader'.", "the database refused user 'reader'"),
+    ("ORA-01017: invalid username/password; logon denied", "the login was refused"),
+    (
+        "Code: 516. DB::Exception: reader: Authentication failed: password is incorrect",
+        "the database refused user 'reader'",
+    ),
+    ('FATAL:  database "crm" does not exist', "the server has no database 'crm'"),
+    ("(1049, \"Unknown database 'crm'\")", "the server has no database 'crm'"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED)
+def test_what_a_server_refuses_for_good_is_told_and_not_tried_again(text: str, words: str) -> None:
+    error = type("OperationalError", (Exception,), {})(text)
+    failure = classify(error, "extract")
+    assert (failure.message, failure.transient) == (words, False)
+    failure = classify(error, "load")
+    assert (failure.kind, failure.transient) == (FailureKind.DESTINATION_UNREACHABLE, False)
+    assert failure.message == f"at the destination: {words}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'connection to server at "db.acme" (10.0.0.2), port 55999 failed: Connection refused',
+            "nothing listens at db.acme:55999",
+        ),
+        (
+            "HTTPConnectionPool(host='api.acme', port=80): Max retries exceeded with url: /x (Caused by "
+            "NewConnectionError('Failed to establish a new connection: [Errno 111] Connection refused'))",
+            "nothing listens at api.acme:80",
+        ),
+        (
+            "(2003, \"Can't connect to MySQL server on 'db' ([Errno 111] Connection refused)\")",
+            "nothing listens at db",
+        ),
+        (
+            "mongo.acme:27017: [Errno 111] Connection refused (configured timeouts: 20000ms)",
+            "nothing listens at mongo.acme:27017",
+        ),
+        (
+            "Cannot connect to host api.acme:443 ssl:default [Connection refused]",
+            "nothing listens at api.acme:443",
+        ),
+        (
+            'could not translate host name "db.acme" to address: Name or service not known',
+            "no such name: db.acme",
+        ),
+        (
+            "HTTPSConnectionPool(host='api.acme', port=443): Max retries exceeded with url: /x (Caused by "
+            "NameResolutionError(\"Failed to resolve 'api.acme' ([Errno -2] Name or service not known)\"))",
+            "no such name: api.acme",
+        ),
+        (
+            'could not translate host name "db.acme" to address: Temporary failure in name resolution',
+            "no name server answers for db.acme",
+        ),
+    ],
+)
+def test_an_address_where_nobody_is_is_named(text: str, words: str) -> None:
+    assert connections.nowhere((requests.ConnectionError(text),)) == words
+
+
+def test_a_message_without_an_address_stays_what_it_is() -> None:
+    assert connections.nowhere((ConnectionRefusedError("[Errno 111] Connection refused"),)) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "at_destination", "section"),
+    [
+        ((), False, "sources.crm"),
+        (("sources.crm.credentials.password",), False, "sources.crm.credentials"),
+        (("destination.dwh.credentials.password",), True, "destination.dwh.credentials"),
+        (("destination.dwh.credentials",), True, "destination.dwh"),
+    ],
+)
+def test_a_hint_names_the_section_that_the_login_stands_in(
+    names: tuple[str, ...], at_destination: bool, section: str
+) -> None:
+    job = JobSpec(
+        run_id="1",
+        token="t",
+        project="p",
+        source="crm",
+        module="m",
+        function="f",
+        destination=Destination("postgres", "dwh"),
+        pipeline_name="crm",
+        dataset_name="raw",
+        secret_names=names,
+    )
+    assert connections.placed("[<section>]", job, at_destination=at_destination) == f"[{section}]"
