@@ -163,8 +163,9 @@ class JobSpec:
     """The most yields of each resource, into a throw-away dataset; state is not saved."""
     env: dict[str, str] = field(default_factory=dict)
     """``container.env``: variables that are set before the source is imported; not secret."""
-    other_sources: tuple[str, ...] = ()
-    """Names of the other entries: their configuration sections are no fallback."""
+    native_sections: tuple[str, ...] = ()
+    """Names below ``[sources]``, besides the source's own, that its secret files may hold: what dlt calls its
+    module and function, unless another entry has that name."""
     secret_names: tuple[str, ...] = ()
     """Dotted keys of the secret files, for near misses in messages about missing secrets."""
     stop_on_eof: bool = True
@@ -264,7 +265,7 @@ def job_from(data: dict[str, typing.Any]) -> JobSpec:
     """A JobSpec from its JSON object. Raises TypeError or KeyError where a required field is missing."""
     known = _known(JobSpec, data)
     known["destination"] = Destination(**_known(Destination, data["destination"]))
-    for name in ("overrides", "resources", "other_sources", "secret_names"):
+    for name in ("overrides", "resources", "native_sections", "secret_names"):
         known[name] = tuple(known.get(name) or ())
     return JobSpec(**known)
 

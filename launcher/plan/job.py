@@ -130,7 +130,7 @@ def plan_job(
             **environment,
             **{name: ENV_REFERENCE + _proxy_value(name) for name in secret_proxies},
         },
-        other_sources=tuple(other.name for other in project.sources if other.name != source.name),
+        native_sections=slice.sections,
         secret_names=slice.names,
     )
     state = state_folder(project, source.name, options.action)
@@ -248,7 +248,7 @@ def looking(plan: JobPlan) -> JobPlan:
         container = replace(container, network="none", extra_hosts={}, egress=(), gateway="")
     return replace(
         plan,
-        job=replace(job, env=env, kwargs={}, overrides=(), secret_names=()),
+        job=replace(job, env=env, kwargs={}, overrides=(), native_sections=(), secret_names=()),
         slice=Slice(files),
         container=container,
     )

@@ -12,7 +12,7 @@ _LIKE_A_NUMBER = re.compile(r"[-+.]?[0-9]")
 _LIKE_A_WORD = re.compile(r"(?i)(y|n|yes|no|on|off|true|false|null|nan|inf|~)\Z")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Quotes what another reader takes for a number: PyYAML leaves ``12e4`` plain, Go reads 120000."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -74,6 +74,7 @@ def slice_for(
         files={name: text for name, text in files.items() if text},
         warnings=(*_warnings(project, source, arguments, overrides), *doubts),
         names=tuple(names),
+        sections=tuple(sorted(scope.natives)),
     )
 
 

@@ -14,3 +14,5 @@ class Slice:
     warnings: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     """Dotted keys that the files hold, for near misses in messages about missing secrets."""
+    sections: tuple[str, ...] = ()
+    """Names below ``[sources]`` of which the files hold what there is, besides the source's own."""

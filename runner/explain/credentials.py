@@ -84,10 +84,9 @@ def _asks_dlt_config(exc: BaseException) -> bool:
 
 def _is_in_the_slice(section: str, job: JobSpec) -> bool:
     """Whether the launcher hands over what stands in a section, as far as the job shows it."""
-    native = {job.module.rpartition(".")[2], job.function} - set(job.other_sources)
     destination = job.destination.name or job.destination.type
     own = ["credentials", job.pipeline_name, f"destination.{destination}"]
-    own += [f"sources.{name}" for name in {job.source, *native}]
+    own += [f"sources.{name}" for name in (job.source, *job.native_sections)]
     return bool(_keys_in(section, job)) or any(f"{section}.".startswith(f"{place}.") for place in own)
 
 

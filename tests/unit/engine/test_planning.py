@@ -14,9 +14,10 @@ from launcher.host.user import JobUser
 from launcher.plan.hardening import harden
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import ContainerSpec, Host, Mount
+from launcher.secrets.gather import slice_for
 from launcher.secrets.values import Slice
-from runner.contract import Destination
-from tests.unit.engine.builders import plan, source
+from runner.contract import Destination, JobSpec
+from tests.unit.engine.builders import plan, project, source
 
 ROOT = Path("/srv/acme")
 SECRET = "s3cr3t-passw0rd"
@@ -192,3 +193,17 @@ def test_a_reference_in_the_containers_environment_is_left_to_the_runner() -> No
     made = plan(ROOT, source(env={"TOKEN": "env:TOKEN", "TZ": "UTC"}))
     assert made.container.environment == {"TZ": "UTC"}
     assert made.job.env == {"TOKEN": "env:TOKEN", "TZ": "UTC"}
+
+
+def test_a_new_source_changes_no_other_sources_job(tmp_path: Path) -> None:
+    def job(*names: str) -> JobSpec:
+        acme = project(tmp_path, *map(source, names))
+        slice = slice_for(acme, acme.sources[0], {}, {})
+        made = plan(tmp_path, source("jira_eu"), slice=slice)
+        return made.job
+
+    before = job("jira_eu")
+    assert job("jira_eu", "shop") == before
+    assert before.native_sections == ("jira",)
+    # but for one that is named as dlt calls the module: the section of that name is now its own
+    assert job("jira_eu", "jira").native_sections == ()

@@ -107,6 +107,7 @@ def row_or_failure(
     try:
         return answer(project, "acme", function)
     except Exception as exc:
+        sliced = cut(project, "acme")
         job = JobSpec(
             run_id="r",
             token="t",
@@ -117,8 +118,8 @@ def row_or_failure(
             destination=Destination("duckdb"),
             pipeline_name="acme",
             dataset_name="raw_acme",
-            other_sources=("other",),
-            secret_names=cut(project, "acme").names,
+            native_sections=sliced.sections,
+            secret_names=sliced.names,
         )
         failure = explain_missing(exc, job)
         if failure is None:
