@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import ast
+import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from launcher.check.rows import Level, Row
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import SECRETS
 from launcher.errors import near_miss
 from launcher.secrets import code
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 
 _KNOWN_DECORATORS = ("source", "resource", "transformer", "defer")
 """dlt's own: they keep the signature. What another does to it can't be told by reading."""
 _INJECTED = ("secrets", "config")
+
+
+class Level(str, enum.Enum):
+    """``OK``; ``NOTE``: can't be told without a run, or is worth knowing; ``WRONG``: a run would fail."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result of ``dltpod check``; no secret is in it. ``source`` is empty if it is about the project."""
+
+    source: str
+    what: str
+    """configuration, module, function, arguments, environment, destination or secrets."""
+    level: Level
+    text: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,7 +52,7 @@ class Signature:
     """Parameters of ``injected`` that may stay without a value, or have other places to come from."""
 
 
-def function(project: Project, source: Source, module: code.Module) -> Iterator[Row]:
+def function(source: Source, module: code.Module) -> Iterator[Row]:
     """Verdicts on the function and its arguments."""
     if module.tree is None:
         return

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from launcher.check import code as check_code
-from launcher.check.rows import Level, Row
+from launcher.check.code import Level, Row
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.rules import mount_source
@@ -25,7 +25,7 @@ from launcher.environment.values import Verified
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 from launcher.host import rights
 from launcher.secrets import code, literals
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import SECRETS_FILE, VALUES_FILE, Destination
 
 if sys.version_info >= (3, 11):
@@ -105,7 +105,7 @@ def check_source(
     sliced, faults = _sliced(project, source, environ)
     return (
         *_module(project, source, module, names),
-        *(check_code.function(project, source, module) if module is not None else ()),
+        *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
         *_environment(project, source, verified),
         *_mounts(project, source),

@@ -24,7 +24,7 @@ from launcher.console.text import style
 from launcher.errors import DltpodError, Exit
 
 if TYPE_CHECKING:
-    from launcher.check.rows import Row
+    from launcher.check.code import Row
     from launcher.config.models import Project, Source
     from launcher.environment.verified_sources import Repository
     from launcher.runs.history import RunRecord
@@ -68,7 +68,7 @@ def command(
 
     The exit code is 2 if something is `wrong`.
     """
-    from launcher.check.rows import Level
+    from launcher.check.code import Level
     from launcher.check.verdicts import check_project, check_source, worst
     from launcher.secrets.gather import read_environment
 
@@ -147,7 +147,7 @@ def _deep(
 
 
 def _rows(record: RunRecord) -> list[Row]:
-    from launcher.check.rows import Level, Row
+    from launcher.check.code import Level, Row
     from launcher.runs.history import OK
 
     rows = [
@@ -165,7 +165,7 @@ def _rows(record: RunRecord) -> list[Row]:
 
 def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
     """A line for each source, and below it what is wrong or worth knowing."""
-    from launcher.check.rows import Level
+    from launcher.check.code import Level
     from launcher.check.verdicts import worst
 
     for name in ("", *names):

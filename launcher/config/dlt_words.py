@@ -11,10 +11,8 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
-from launcher.config.base import Model
-from launcher.config.forms import choice
+from launcher.config.forms import Model, choice, fault
 from launcher.errors import near_miss
 
 DISPOSITIONS = ("append", "replace", "merge", "skip")
@@ -63,7 +61,7 @@ def _word_or(words: tuple[str, ...], model: type[Model], mapping: str) -> Callab
         if value is None or value in words:
             return value
         close = near_miss(value, words) if isinstance(value, str) else ""
-        raise PydanticCustomError("form", "{wrong}", {"wrong": legal + close})
+        raise fault(legal + close)
 
     return validated
 

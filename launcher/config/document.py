@@ -6,6 +6,7 @@ value means what YAML 1.2 makes of it, and where the two differ in a way that no
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 
 from launcher.config import syntax
-from launcher.config.faults import Fault, report, shown_path
+from launcher.config.faults import Fault, report, shown_path, text_of
 from launcher.errors import ConfigurationError
 
 LARGEST_FILE = 8 << 20
@@ -45,29 +46,17 @@ def _line(node: yaml.Node) -> int:
 def read_text(file: Path) -> str:
     """The file's text. Raises ConfigurationError: not there, not readable, a folder, too large, not UTF-8."""
     name = shown_path(file)
-    try:
+    with contextlib.suppress(OSError):  # then reading it says why
         if file.is_dir():
             raise ConfigurationError(f"{name} is a folder.", "Give the file itself: --file PATH/sources.yml")
         if file.exists() and not file.is_file():
             raise ConfigurationError(f"{name} is not a regular file.")
-        with file.open("rb") as stream:
-            raw = stream.read(LARGEST_FILE + 1)
+    try:
+        return text_of(file, LARGEST_FILE)
     except FileNotFoundError:
         raise ConfigurationError(
             f"{name} is not there.", "Write one, or give its place: --file PATH"
         ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise ConfigurationError(f"{name} can't be read: {reason}.") from None
-    if len(raw) > LARGEST_FILE:
-        raise ConfigurationError(f"{name} is larger than {LARGEST_FILE >> 20} MiB.")
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ConfigurationError(f"{name} is UTF-16.", "Save it as UTF-8.")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{name}:{line}: not UTF-8 text.", "Save the file as UTF-8.") from None
 
 
 class Document:

@@ -29,6 +29,33 @@ def shown_path(file: Path) -> str:
         return str(file)
 
 
+def text_of(file: Path, largest: int) -> str:
+    """The text of a file of at most ``largest`` bytes.
+
+    Raises FileNotFoundError, and ConfigurationError: not readable, too large, not UTF-8. Shows no content.
+    """
+    name = shown_path(file)
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(largest + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(file) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigurationError(
+            f"{name} can't be read: {reason}.", "Look at its owner and permissions."
+        ) from None
+    if len(raw) > largest:
+        raise ConfigurationError(f"{name} is larger than {largest >> 20} MiB.")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigurationError(f"{name} is UTF-16.", "Save it as UTF-8.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{name}:{line}: not UTF-8 text.", "Save the file as UTF-8.") from None
+
+
 def report(file: Path, faults: Iterable[Fault], hint: str = "") -> ConfigurationError:
     """The error that holds every fault, one a line: ``file:line: path: what``."""
     found = sorted(set(faults))

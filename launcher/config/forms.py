@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from launcher.config import cron, units
@@ -62,11 +62,22 @@ DEVICE_NAMES = frozenset(
 """No file can be called so on Windows; dlt refuses them for a pipeline everywhere (FileStorage)."""
 
 
+class Model(BaseModel):
+    """The base of all models of ``sources.yml``: strict, frozen, no unknown keys, no input in errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
 def _refuse(check: Check, value: Any) -> Any:
     wrong = check(value)
     if wrong is not None:
-        raise PydanticCustomError("form", "{wrong}", {"wrong": wrong})
+        raise fault(wrong)
     return value
+
+
+def fault(wrong: str) -> PydanticCustomError:
+    """The error for a value of which ``wrong`` says what is wrong."""
+    return PydanticCustomError("form", "{wrong}", {"wrong": wrong})
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import re
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from launcher.config import forms
-from launcher.config.base import Model
-from launcher.config.forms import Form, form, matches
+from launcher.config.forms import Form, Model, fault, form, matches
 from launcher.errors import near_miss
 
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -93,7 +91,7 @@ class Toleration(Model):
     def _as_the_server_wants(self) -> Toleration:
         wrong = self._wrong()
         if wrong is not None:
-            raise PydanticCustomError("form", "{wrong}", {"wrong": wrong})
+            raise fault(wrong)
         return self
 
     def _wrong(self) -> str | None:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from launcher.config import forms
-from launcher.config.base import Model as Model
 from launcher.config.dlt_words import Contract, Disposition
 from launcher.config.dlt_words import SchemaContract as SchemaContract
 from launcher.config.dlt_words import WriteDisposition as WriteDisposition
 from launcher.config.forms import IDENTIFIER, form, matches
+from launcher.config.forms import Model as Model
 from launcher.config.kubernetes import Kubernetes as Kubernetes
 from launcher.config.kubernetes import KubernetesState as KubernetesState
 from launcher.config.kubernetes import Toleration as Toleration
@@ -32,9 +31,7 @@ SourceName = Annotated[
     ),
 ]
 PipelineName = Annotated[str, form(forms.pipeline_name)]
-DatasetName = Annotated[
-    str, matches(rf"{IDENTIFIER}(-[A-Za-z0-9_]+)*", "letters, digits and underscores", 100)
-]
+DatasetName = Annotated[str, forms.NAME]
 Text = Annotated[str, matches(r"\S(.*\S)?", "text without blanks at its ends")]
 Section = Annotated[str, form(forms.section, r"[\w-]+(\.[\w-]+)*")]
 Size = Annotated[str, form(forms.size, forms.SIZE)]
@@ -151,7 +148,7 @@ class Container(Model):
             wrong = (
                 "has an egress list, and network: none lets nothing out; leave one of them out (egress: [] "
             )
-            raise PydanticCustomError("form", "{wrong}", {"wrong": wrong + "where defaults have a list)"})
+            raise forms.fault(wrong + "where defaults have a list)")
         return self
 
 
@@ -279,6 +276,23 @@ class File(Model):
     sources: Annotated[
         tuple[Source, ...], form(lambda value: None if value else "must hold one source at least")
     ] = Field(description="The sources.", json_schema_extra={"minItems": 1})
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) with which an editor completes and checks ``sources.yml``."""
+    made = File.model_json_schema()
+    _remove_titles(made)
+    made["patternProperties"] = {"^x-": {}}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dltpod sources.yml", **made}
+
+
+def _remove_titles(value: Any) -> None:
+    """pydantic titles every field with its own name, which tells an editor nothing."""
+    if isinstance(value, dict) and isinstance(value.get("title"), str):
+        del value["title"]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in items:
+        _remove_titles(item)
 
 
 class Foreign(Model):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from launcher.config.faults import shown_path
+from launcher.config.faults import shown_path, text_of
 from launcher.errors import ConfigurationError
 
 if sys.version_info >= (3, 11):
@@ -32,25 +32,15 @@ def read_toml(file: Path) -> Mapping[str, Any]:
         found = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except OSError as error:
-        raise _unreadable(file, error) from None
-    return _read(file, found.st_mtime_ns, found.st_size)
+    except OSError:
+        return _read(file, 0)  # which says why
+    return _read(file, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, changed: int, size: int) -> Mapping[str, Any]:
+def _read(file: Path, changed: int) -> Mapping[str, Any]:
     name = shown_path(file)
-    if size > LARGEST_FILE:
-        raise ConfigurationError(f"{name} is larger than {LARGEST_FILE >> 20} MiB.")
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise _unreadable(file, error) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{name}:{line}: not UTF-8 text.", "Save the file as UTF-8.") from None
+    text = text_of(file, LARGEST_FILE)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -63,13 +53,6 @@ def _read(file: Path, changed: int, size: int) -> Mapping[str, Any]:
         raise ConfigurationError(
             f"{name} is nested too deeply, or holds a number that is too large."
         ) from None
-
-
-def _unreadable(file: Path, error: OSError) -> ConfigurationError:
-    reason = error.strerror or type(error).__name__
-    return ConfigurationError(
-        f"{shown_path(file)} can't be read: {reason}.", "Look at its owner and permissions."
-    )
 
 
 def syntax_fault(text: str, message: str) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from launcher.plan.egress import destination_entries
 from launcher.plan.hardening import harden
 from launcher.plan.values import ContainerSpec, Host, JobPlan, Mount, Tmpfs
 from launcher.secrets import destinations
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import (
     CONFIG_FILE,
     CUSTOM_SOURCES_DIR,

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from launcher.config.models import Kubernetes
 from launcher.host.user import JobUser
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import JobSpec
 
 NETWORK = "dltpod"

@@ -16,9 +16,8 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError, near_miss
 from launcher.secrets.local_files import Local, Place, local_of
+from launcher.secrets.slices import Table, laid_over, put
 from runner.contract import DATA_DIR, Destination
-
-Table = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,10 @@ def settings(name: str, pipeline: str, secrets: Mapping[str, Any], config: Mappi
     """What the selected files say of a destination: the pipeline's own tables win, then secrets."""
     merged: Table = {}
     for below in _tables(pipeline, config, secrets):
-        own = below.get(name)
-        shared = below.get("credentials")
-        for part in (
-            {"credentials": shared} if shared is not None else {},
-            own if isinstance(own, Mapping) else {},
-        ):
-            for key, value in part.items():
-                old = merged.get(key)
-                both = isinstance(old, Mapping) and isinstance(value, Mapping)
-                merged[key] = {**old, **value} if both and isinstance(old, Mapping) else value
+        if below.get("credentials") is not None:
+            merged = laid_over(merged, {"credentials": below["credentials"]})
+        if isinstance(below.get(name), Mapping):
+            merged = laid_over(merged, below[name])
     kind = merged.get("destination_type")
     return Settings(name, kind if isinstance(kind, str) and kind else name, merged)
 
@@ -119,7 +112,7 @@ def map_into(project: Project, source: Source, found: Settings, secrets: Table, 
     for path, value in local.settings.items():
         if value is not None:
             # dlt takes no credentials from config.toml
-            _put(secrets if path[0] == "credentials" else config, ("destination", found.name, *path), value)
+            put(secrets if path[0] == "credentials" else config, ("destination", found.name, *path), value)
     for file in (secrets, config):
         _drop_empty(file, ("destination", found.name))
 
@@ -129,15 +122,6 @@ def _take_out(table: Any, path: tuple[str, ...]) -> None:
         table = table.get(step) if isinstance(table, dict) else None
     if isinstance(table, dict):
         table.pop(path[-1], None)
-
-
-def _put(table: Table, path: tuple[str, ...], value: Any) -> None:
-    for step in path[:-1]:
-        below = table.get(step)
-        if not isinstance(below, dict):
-            below = table[step] = {}
-        table = below
-    table[path[-1]] = value
 
 
 def _drop_empty(table: Table, path: tuple[str, ...]) -> None:

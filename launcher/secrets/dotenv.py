@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.config.faults import shown_path
+from launcher.config.faults import shown_path, text_of
 from launcher.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -22,21 +22,9 @@ def read_dotenv(file: Path) -> Mapping[str, str]:
     """
     name = shown_path(file)
     try:
-        raw = file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        text = text_of(file, LARGEST_FILE)
+    except FileNotFoundError:
         return {}
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigurationError(
-            f"{name} can't be read: {reason}.", "Look at its owner and permissions."
-        ) from None
-    if len(raw) > LARGEST_FILE:
-        raise ConfigurationError(f"{name} is larger than {LARGEST_FILE >> 20} MiB.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{name}:{line}: not UTF-8 text.", "Save the file as UTF-8.") from None
     from dotenv.parser import parse_stream
 
     values: dict[str, str] = {}
@@ -46,10 +34,11 @@ def read_dotenv(file: Path) -> Mapping[str, str]:
         line = binding.original.line + len(lines) - len(lines.lstrip("\r\n"))
         if binding.error or (binding.key is not None and not _NAME.fullmatch(binding.key)):
             wrong.append(line)
-        elif binding.key is not None and binding.value is not None:
-            values[binding.key] = binding.value
         elif binding.key is not None:
-            wrong.append(line)
+            if binding.value is None:
+                wrong.append(line)
+            else:
+                values[binding.key] = binding.value
     if wrong:
         raise ConfigurationError(
             "\n".join(f"{name}:{line}: is not NAME=value." for line in wrong),

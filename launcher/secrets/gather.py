@@ -19,8 +19,7 @@ from launcher.config.toml_files import CONFIG, SECRETS, read_toml
 from launcher.errors import ConfigurationError, near_miss
 from launcher.secrets import addresses, code, destinations, literals, slices
 from launcher.secrets.dotenv import read_dotenv
-from launcher.secrets.slices import Scope, Table
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Scope, Slice, Table
 from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FILE, Destination
 
 DOTENV = ".env"

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.config.forms import RESERVED_NAMES
@@ -22,6 +22,18 @@ Table = dict[str, Any]
 
 OWN_SECTIONS = tuple(sorted(RESERVED_NAMES - {"sources", "destination", "credentials"}))
 """dlt's own tables: runtime, extract, normalize, load, data_writer, schema."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One job's own secrets and configuration: file name below SECRETS_DIR to its text."""
+
+    files: Mapping[str, str] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Dotted keys that the files hold, for near misses in messages about missing secrets."""
+    sections: tuple[str, ...] = ()
+    """Names below ``[sources]`` whose sections the files contain, besides the source's own."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
         if environ[variable] == "":
             continue
         require_text(variable, environ[variable])
-        _put(folded, _spelt(parts, (known, *spellings)), environ[variable])
+        put(folded, _spelt(parts, (known, *spellings)), environ[variable])
     return folded
 
 
@@ -90,7 +102,8 @@ def _spelt(parts: list[str], tables: Iterable[Mapping[str, Any]]) -> list[str]:
     return spelt
 
 
-def _put(table: Table, path: list[str], value: Any) -> None:
+def put(table: Table, path: Sequence[str], value: Any) -> None:
+    """Set a value at a path of keys; tables on the way are made."""
     for step in path[:-1]:
         below = table.get(step)
         if not isinstance(below, dict):
@@ -136,7 +149,7 @@ def select(table: Mapping[str, Any], scope: Scope) -> Table:
         for step in steps:
             found = found.get(step) if isinstance(found, Mapping) else None
         if found is not None:
-            _put(chosen, steps, copy.deepcopy(found))
+            put(chosen, steps, copy.deepcopy(found))
     return chosen
 
 

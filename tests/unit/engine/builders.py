@@ -16,7 +16,7 @@ from launcher.images.tags import Image
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import EngineFacts, Host, JobPlan
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 
 FACTS = EngineFacts(name="Fake Engine 1", enforces=frozenset({"memory", "cpus", "pids"}))

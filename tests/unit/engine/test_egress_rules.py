@@ -15,7 +15,7 @@ from launcher.plan.egress import Reader, destination_entries, rules
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import Host, Mount
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import Destination
 from tests.unit.engine.builders import FACTS, project, source
 

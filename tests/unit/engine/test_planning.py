@@ -15,7 +15,7 @@ from launcher.plan.hardening import harden
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import ContainerSpec, Host, Mount
 from launcher.secrets.gather import slice_for
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
 from tests.unit.engine.builders import plan, project, source
 

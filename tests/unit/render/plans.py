@@ -10,7 +10,7 @@ from launcher.config.models import Kubernetes
 from launcher.host.user import JobUser
 from launcher.plan.hardening import harden
 from launcher.plan.values import ContainerSpec, JobPlan, Mount, Tmpfs
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
 
 SECRET = "hunter2-is-no-secret"

@@ -11,7 +11,7 @@ from typing import Any
 
 from launcher.config import Project, Source, load
 from launcher.secrets.gather import read_environment, slice_for
-from launcher.secrets.values import Slice
+from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
 from runner.explain.credentials import explain_missing
 from tests.unit.config.project import write
