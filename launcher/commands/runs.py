@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from launcher.commands.common import (
@@ -16,8 +18,8 @@ from launcher.commands.common import (
     with_file,
     with_json,
 )
-from launcher.console.text import ago, number, seconds, size, table
-from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, RunRecord
+from launcher.console.text import ago, columns, cut, number, seconds, size, table
+from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, STOPPED, RunRecord
 
 
 @click.command("runs")
@@ -65,24 +67,46 @@ def command(
     if not records:
         click.echo("nothing ran yet" if since is None and not failed else "no such run", err=True)
         return
-    header = ["run", "source", "status", "rows", "time", "memory", "started", "why"]
-    click.echo(table(header, [_row(r) for r in records], right=[3, 4, 5]))
+    click.echo(screen(records, columns()))
+
+
+_HEADER = ("run", "source", "status", "kind", "rows", "time", "memory", "started", "why")
+_RIGHT = (4, 5, 6)
+_DROPPED = (6, 5, 4, 3, 7)
+"""Columns that a narrow terminal has no room for, the least useful first."""
+_WHY, _LEAST_WHY = 60, 30
+"""The most and the least characters of a reason that stand in the table."""
+
+
+def screen(records: Sequence[RunRecord], width: int | None) -> str:
+    """The table. Where a terminal is too narrow for the reasons, each stands below its run."""
+    rows = [_row(record) for record in records]
+    bare = table(_HEADER[:-1], [row[:-1] for row in rows], right=_RIGHT).splitlines()
+    room = _WHY if width is None else width - max(map(len, bare)) - 2
+    if room >= _LEAST_WHY:
+        return table(_HEADER, [[*row[:-1], cut(row[-1], min(room, _WHY))] for row in rows], right=_RIGHT)
+    lines = table(_HEADER[:-1], [row[:-1] for row in rows], right=_RIGHT, width=width, drop=_DROPPED)
+    head, *shown = lines.splitlines()
+    out = [head]
+    for line, row in zip(shown, rows, strict=True):
+        reason = ": ".join(filter(None, (row[3] if "kind" not in head.split() else "", row[-1])))
+        out += [line, *([cut(f"    {reason}", width)] if row[-1] else [])]
+    return "\n".join(out)
 
 
 def _row(record: RunRecord) -> list[str]:
     why = record.message.strip().splitlines()[0] if record.message.strip() else ""
-    kind = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
-    if record.status == INTERRUPTED and record.engine != "docker":
-        kind = INTERRUPTED  # its dltpod was killed, which says nothing of a job elsewhere
-    if record.action != "sync":
-        kind = f"{record.action}: {kind}"
+    told = record.failure_kind is not None and record.status not in (INTERRUPTED, STOPPED)
+    kind = record.failure_kind.value.replace("_", " ") if told and record.failure_kind else ""
+    status = record.status if record.action == "sync" else f"{record.action}: {record.status}"
     return [
         record.run_id,
         record.source,
+        status,
         kind,
         number(record.total_rows) if record.status == "ok" and record.action == "sync" else "",
         seconds(record.seconds) if record.status != RUNNING else "",
         size(record.peak_memory),
         ago(record.started),
-        why if len(why) <= 60 else why[:59] + "…",
+        why,
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from launcher.console.text import number, seconds
 from launcher.plan.values import JobPlan
-from launcher.runs.history import OK, PLANNED, RunRecord
+from launcher.runs.history import OK, PLANNED, STOPPED, RunRecord
 from launcher.runs.listeners import Listener
 
 
@@ -58,7 +58,8 @@ class Lines(Listener):
             )
         elif record.status != PLANNED:
             what = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
-            self._write(record.source, "·", f"failed: {what}")
+            ended = STOPPED if record.status == STOPPED else f"failed: {what}"
+            self._write(record.source, "·", ended)
 
     def announce(self, text: str) -> None:
         """Say something that is about all sources."""

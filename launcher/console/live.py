@@ -5,21 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
-from launcher.console.text import number, seconds, size
+from launcher.console.text import cut, number, seconds, size
 from launcher.plan.values import JobPlan
-from launcher.runs.history import OK, PLANNED, RunRecord
+from launcher.runs.history import OK, PLANNED, STOPPED, RunRecord
 from launcher.runs.listeners import Listener
+from launcher.untrusted import clean
 
-_COLOURS = {"ok": "green", "waiting": "dim", "failed": "red"}
+_COLOURS = {"ok": "green", "waiting": "dim", "failed": "red", "stopped": "yellow"}
+_TOO_EARLY = 3.0
+"""Seconds of a step before its end is guessed at."""
+_GAP = 2
+_LEAST_NAME = 12
+"""Characters of a source's name that stay whatever the width is."""
 
 
 @dataclass
@@ -30,12 +36,42 @@ class _Row:
     began: float | None = None
     took: float | None = None
     last: str = ""
+    phase_began: float = field(default_factory=time.monotonic)
+    done: int = 0
+    total: int = 0
+    """Of the step's work, where its whole is known."""
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the step still takes, as fast as it went so far; None where nobody can tell."""
+        passed = time.monotonic() - self.phase_began
+        if not self.total or not self.done or self.done >= self.total or passed < _TOO_EARLY:
+            return None
+        return passed * (self.total - self.done) / self.done
 
     @property
     def clock(self) -> float | None:
         if self.took is not None:
             return self.took
         return None if self.began is None else time.monotonic() - self.began
+
+
+_HEADER = ["source", "phase", "rows", "time", "memory", ""]
+_TIME, _MEMORY = 3, 4
+_NUMBERS = (2, _TIME, _MEMORY)
+
+
+def _cells(name: str, row: _Row) -> list[str]:
+    clock, left = row.clock, row.left
+    last = clean.line(row.last)
+    return [
+        name,
+        row.phase.ljust(9),
+        number(row.rows).rjust(9) if row.rows else " " * 9,
+        ("" if clock is None else seconds(clock)).rjust(8),
+        size(row.memory).rjust(8),
+        (f"about {seconds(left)} left  {last}" if left is not None else last).strip(),
+    ]
 
 
 class Live(Listener):
@@ -88,9 +124,11 @@ class Live(Listener):
         with self._lock:
             row = self._row(source)
             if kind == "phase":
-                row.phase = data["phase"]
+                row.phase, row.phase_began = data["phase"], time.monotonic()
+                row.done = row.total = 0
             elif kind == "progress":
                 row.rows = sum(data["rows"].values())
+                row.done, row.total = data.get("done", 0), data.get("total", 0)
             elif kind == "memory":
                 row.memory = data["bytes"]
             elif kind == "note":
@@ -113,7 +151,8 @@ class Live(Listener):
                 row.phase, row.last = record.status, ""
             else:
                 kind = record.failure_kind.value if record.failure_kind else record.status
-                row.phase, row.last = "failed", kind.replace("_", " ")
+                stopped = record.status == STOPPED
+                row.phase, row.last = ("stopped", "") if stopped else ("failed", kind.replace("_", " "))
 
     def announce(self, text: str) -> None:
         """Say something that is about all sources."""
@@ -126,23 +165,29 @@ class Live(Listener):
         return row
 
     def _table(self) -> Table:
-        grid = Table(box=None, pad_edge=False, header_style="dim", expand=False)
-        grid.add_column("source", no_wrap=True)
-        grid.add_column("phase", no_wrap=True, min_width=9)
-        for name in ("rows", "time", "memory"):
-            grid.add_column(name, justify="right", no_wrap=True, min_width=6)
-        grid.add_column("", no_wrap=True, overflow="ellipsis", style="dim", ratio=1)
+        """The table, every width set here: left to itself, one long line would squeeze all other columns."""
         with self._lock:
-            for name, row in self._visible():
-                clock = row.clock
-                grid.add_row(
-                    name,
-                    Text(row.phase, style=_COLOURS.get(row.phase, "cyan")),
-                    number(row.rows) if row.rows else "",
-                    "" if clock is None else seconds(clock),
-                    size(row.memory),
-                    Text(row.last),
-                )
+            found = [(row.phase, _cells(name, row)) for name, row in self._visible()]
+        cells = [_HEADER, *(line for _, line in found)]
+        widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADER) - 1)]
+        room = self._console.width - 1
+        shown = [i for i in range(len(widths)) if widths[i]]
+        for spare in (_MEMORY, _TIME):  # what can be missed first, where names would be cut short
+            if sum(widths[i] + _GAP for i in shown) > room and spare in shown:
+                shown.remove(spare)
+        others = sum(widths[i] + _GAP for i in shown if i)
+        widths[0] = max(min(widths[0], room - others), _LEAST_NAME)
+        last = room - others - widths[0] - _GAP
+        grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=False, expand=False)
+        for i in shown:
+            justify: JustifyMethod = "right" if i in _NUMBERS else "left"
+            grid.add_column(width=widths[i], justify=justify, no_wrap=True, overflow="ellipsis")
+        if last > 0:
+            grid.add_column(width=last, no_wrap=True, overflow="ellipsis", style="dim")
+        for at, line in enumerate(cells):
+            style = "dim" if at == 0 else _COLOURS.get(found[at - 1][0], "cyan")
+            texts = [Text(cut(line[i], widths[i]), style=style if at == 0 or i == 1 else "") for i in shown]
+            grid.add_row(*texts, *([Text(cut(line[-1], last))] if last > 0 else []))
         return grid
 
     def _visible(self) -> list[tuple[str, _Row]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from launcher.console.text import number, seconds, size, style, table
+from launcher.console.text import columns, folded, joined, number, seconds, size, style, table
 from launcher.engines.kubernetes.names import IN_CLAIM
-from launcher.runs.history import FAILED, OK, RunRecord
+from launcher.runs.history import OK, STOPPED, RunRecord
 from runner.contract import FailureKind
 
 
@@ -33,7 +33,8 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
     if record.dataset and record.limit is None and IN_CLAIM not in record.location:
         given = f"--file {file} " if file else ""
         lines.append(f"    look at  {dltpod()} show {given}{record.source}")
-    lines += [f"    note     {note}" for note in record.notes]
+    for note in record.notes:
+        lines += folded(note, columns(), first="    note     ", then=" " * 13)
     return "\n".join(lines)
 
 
@@ -42,10 +43,11 @@ def failure(record: RunRecord) -> str:
     kind = record.failure_kind.value if record.failure_kind else record.status
     message = record.message.strip().removeprefix(f"source '{record.source}': ")
     first, *rest = message.splitlines() or [kind]
-    lines = [
-        f"{style('error', 'failed', sys.stderr)}: {record.source}: {first}",
-        *(f"  {line}" for line in rest),
-    ]
+    stopped = record.status == STOPPED
+    word = "stopped" if stopped else "error"
+    head, *more = folded(first, columns(sys.stderr), first=f"{word}: {record.source}: ", then="  ")
+    lines = [style(word, "warn" if stopped else "failed", sys.stderr) + head.removeprefix(word), *more]
+    lines += [f"  {line}" for line in rest]
     if record.hint:
         head, *more = record.hint.strip().splitlines()
         lines += [f"  hint: {head}", *(f"    {line}" for line in more)]
@@ -59,7 +61,8 @@ def several(records: Sequence[RunRecord]) -> str:
     rows = [
         [
             r.source,
-            r.status if r.status != FAILED or not r.failure_kind else r.failure_kind.value.replace("_", " "),
+            r.status,
+            r.failure_kind.value.replace("_", " ") if r.failure_kind and r.status != STOPPED else "",
             number(r.total_rows) if r.status == OK else "",
             seconds(r.seconds),
             size(r.peak_memory),
@@ -67,13 +70,35 @@ def several(records: Sequence[RunRecord]) -> str:
         ]
         for r in records
     ]
-    text = table(["source", "status", "rows", "time", "memory", "attempts"], rows, right=[2, 3, 4, 5])
+    header = ["source", "status", "kind", "rows", "time", "memory", "attempts"]
+    text = table(header, rows, right=[3, 4, 5, 6], width=columns(), drop=[6, 5, 2, 4])
     well = sum(r.status == OK for r in records)
+    stopped = sum(r.status == STOPPED for r in records)
     total = sum(r.total_rows for r in records)
     verdict = style(f"{well} ok", "ok")
-    if well < len(records):
-        verdict += ", " + style(f"{len(records) - well} failed", "failed")
-    return f"{text}\n\n{verdict}, {number(total)} rows"
+    if well + stopped < len(records):
+        verdict += ", " + style(f"{len(records) - well - stopped} failed", "failed")
+    if stopped:
+        verdict += ", " + style(f"{stopped} stopped", "warn")
+    return "\n".join([text, "", f"{verdict}, {number(total)} rows", *_places(records)])
+
+
+def _places(records: Sequence[RunRecord]) -> list[str]:
+    """Where the rows are, and how to look at them: a line for each place with its datasets."""
+    places: dict[str, list[str]] = {}
+    for r in records:
+        if r.status == OK and r.dataset and r.action == "sync":
+            places.setdefault(r.location, []).append(r.dataset)
+    width = columns()
+    lines = []
+    for place, datasets in places.items():
+        names = ", ".join(dict.fromkeys(datasets))
+        word = "datasets" if len(set(datasets)) > 1 else "dataset"
+        where = f"{place}, {word} {names}" if place else f"{word} {names}"
+        lines += folded(where, width, first="data     ", then=" " * 9)
+    if any(IN_CLAIM not in place for place in places):
+        lines.append(f"look at  {dltpod()} show NAME")
+    return lines
 
 
 def _kind_of_run(record: RunRecord) -> str:
@@ -91,13 +116,11 @@ def _kind_of_run(record: RunRecord) -> str:
 def _facts(record: RunRecord) -> list[str]:
     lines = []
     if record.phases:
-        lines.append(
-            "    time     " + " · ".join(f"{name} {seconds(took)}" for name, took in record.phases.items())
-        )
+        steps = [f"{name} {seconds(took)}" for name, took in record.phases.items()]
+        lines += joined(steps, columns(), first="    time     ")
     if record.cursors:
-        lines.append(
-            "    cursor   " + " · ".join(f"{name} = {value}" for name, value in record.cursors.items())
-        )
+        cursors = [f"{name} = {value}" for name, value in record.cursors.items()]
+        lines += joined(cursors, columns(), first="    cursor   ")
     if record.location or record.dataset:
         where = record.location + (", dataset " if record.location else "dataset ") + record.dataset
         lines.append(f"    data     {where}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 _STYLES = {"ok": "32", "failed": "31", "running": "36", "warn": "33", "dim": "2", "bold": "1"}
@@ -50,6 +52,43 @@ def size(value: int | None) -> str:
     return f"{amount:.1f} TiB"
 
 
+def columns(stream: TextIO | None = None) -> int | None:
+    """The width of the terminal that a stream (default: stdout) goes to; None elsewhere: nothing is cut."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
+
+
+def cut(text: str, width: int | None) -> str:
+    """``text`` in at most ``width`` columns."""
+    return text if width is None or len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def folded(text: str, width: int | None, *, first: str = "", then: str = "") -> list[str]:
+    """``text`` after ``first``, in lines that break no word; those that follow begin with ``then``."""
+    if width is None or len(first) + len(text) <= width:
+        return [first + text]
+    room = max(width, len(first) + 20)
+    whole = textwrap.TextWrapper(
+        room,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return whole.wrap(text) or [first]
+
+
+def joined(parts: Sequence[str], width: int | None, *, first: str = "") -> list[str]:
+    """Parts with ' · ' between them, in lines that break no part; those that follow begin below the first."""
+    lines, line = [], first
+    for part in parts:
+        longer = f"{line} · {part}" if line != first and line.strip() else line + part
+        if width is not None and len(longer) > width and line.strip() and line != first:
+            lines.append(line)
+            longer = " " * len(first) + part
+        line = longer
+    return [*lines, line]
+
+
 def table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -57,10 +96,22 @@ def table(
     right: Sequence[int] = (),
     indent: int = 0,
     whole: bool = False,
+    width: int | None = None,
+    drop: Sequence[int] = (),
 ) -> str:
-    """Aligned columns; those numbered in ``right`` are set flush right. Empty ones go, if not ``whole``."""
+    """Aligned columns; those numbered in ``right`` are set flush right. Empty ones go, if not ``whole``.
+
+    Where the lines are longer than ``width``, the columns numbered in ``drop`` go, in that order, and then
+    the first column is cut.
+    """
     keep = [i for i in range(len(header)) if whole or any(row[i] for row in rows)]
+    longest = {i: max(len(line[i]) for line in (header, *rows)) for i in keep}
+    for i in drop:
+        if width is not None and _across(longest[j] for j in keep) + indent > width and i in keep:
+            keep.remove(i)
     lines = [[header[i] for i in keep], *([row[i] for i in keep] for row in rows)]
+    if width is not None and (over := _across(longest[i] for i in keep) + indent - width) > 0:
+        lines = [[cut(line[0], max(longest[keep[0]] - over, 8)), *line[1:]] for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(keep))]
     flush = {keep.index(i) for i in right if i in keep}
     out = []
@@ -68,6 +119,11 @@ def table(
         cells = [c.rjust(widths[i]) if i in flush else c.ljust(widths[i]) for i, c in enumerate(line)]
         out.append((" " * indent + "  ".join(cells)).rstrip())
     return "\n".join(out)
+
+
+def _across(widths: Iterable[int]) -> int:
+    found = list(widths)
+    return sum(found) + 2 * max(len(found) - 1, 0)
 
 
 def ago(timestamp: str) -> str:

@@ -9,7 +9,7 @@ from html import escape
 
 from launcher.console.text import number, seconds, size
 from launcher.report.style import SCRIPT, STYLE
-from launcher.runs.history import OK, RUNNING, RunRecord
+from launcher.runs.history import OK, RUNNING, STOPPED, RunRecord
 
 BARS = 30
 """Runs of a source that its charts show, the newest on the right."""
@@ -56,14 +56,14 @@ def page(project: str, sources: Sequence[ReportSource], runs: Sequence[RunRecord
 
 
 def _rank(runs: Sequence[RunRecord]) -> int:
-    """Failed sources first, then running, well, and those that never ran."""
-    return {"failed": 0, "interrupted": 0, RUNNING: 1, OK: 2}.get(runs[0].status, 0) if runs else 3
+    """Failed sources first, then running, stopped, well, and those that never ran."""
+    return {RUNNING: 1, STOPPED: 2, OK: 3}.get(runs[0].status, 0) if runs else 4
 
 
 def _totals(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
-    counts = {"failed": 0, "running": 0, "ok": 0, "never ran": 0}
+    counts = dict.fromkeys(("failed", "running", "stopped", "ok", "never ran"), 0)
     for runs in by_source.values():
-        counts[("failed", "running", "ok", "never ran")[_rank(runs)]] += 1
+        counts[list(counts)[_rank(runs)]] += 1
     return "".join(
         f'<li class="{name.replace(" ", "-")}"><b>{count}</b> {name}</li>'
         for name, count in counts.items()
@@ -81,7 +81,7 @@ def _failures(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
         hint = f'<p class="hint">{escape(run.hint)}</p>' if run.hint else ""
         items.append(
             f'<article class="failure"><h3>{escape(run.source)} '
-            f'<span class="kind">{escape(_kind(run))}</span></h3>'
+            f'<span class="kind">{escape(_kind(run) or run.status)}</span></h3>'
             f"<p>{escape(run.message)}</p>{hint}"
             f"<p class='meta'>{_time(run.started)} · run {escape(run.run_id)}{_attempts(run)}</p></article>"
         )
@@ -142,24 +142,25 @@ def _list(runs: Sequence[RunRecord]) -> str:
     if not runs:
         return ""
     rows = "".join(
-        f'<tr><td>{escape(r.source)}</td><td class="{_word(r.status)}">{escape(_kind(r))}</td>'
+        f'<tr><td>{escape(r.source)}</td><td class="{_word(r.status)}">{escape(r.status)}</td>'
+        f"<td>{escape(_kind(r))}</td>"
         f'<td class="n">{number(r.total_rows)}</td><td class="n">{seconds(r.seconds)}</td>'
         f'<td class="n">{size(r.peak_memory)}</td><td>{_time(r.started)}</td><td>{escape(r.run_id)}</td></tr>'
         for r in runs
     )
     head = "".join(
         f'<th class="{"n" if name in ("rows", "time", "memory") else ""}">{name}</th>'
-        for name in ("source", "status", "rows", "time", "memory", "started", "run")
+        for name in ("source", "status", "kind", "rows", "time", "memory", "started", "run")
     )
     return f'<h2>Runs</h2><div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
 
 
 def _word(status: str) -> str:
-    return status if status in (OK, RUNNING) else "failed"
+    return status if status in (OK, RUNNING, STOPPED) else "failed"
 
 
 def _kind(run: RunRecord) -> str:
-    return run.failure_kind.value.replace("_", " ") if run.failure_kind else run.status
+    return run.failure_kind.value.replace("_", " ") if run.failure_kind else ""
 
 
 def _attempts(run: RunRecord) -> str:

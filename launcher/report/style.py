@@ -18,6 +18,7 @@ header p,.meta,dt,figcaption,th{color:var(--soft);font-size:.85rem}
 .totals li{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.35rem .8rem}
 .totals b{font-size:1.25rem}
 .totals .failed b,td.failed{color:var(--failed)}.totals .ok b,td.ok{color:var(--ok)}
+.totals .stopped b,td.stopped{color:var(--soft)}
 .totals .running b,td.running{color:var(--running)}
 .failure{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--failed);
 border-radius:.6rem;padding:.7rem 1rem;margin:0 0 .6rem;overflow-wrap:anywhere}
@@ -27,11 +28,11 @@ border-radius:.6rem;padding:.7rem 1rem;margin:0 0 .6rem;overflow-wrap:anywhere}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem;min-width:0}
 .card h3{display:flex;align-items:baseline}.card h3 span{flex:none}
 .dot{display:inline-block;width:.65rem;height:.65rem;border-radius:50%;margin-right:.5rem;background:var(--soft)}
-.dot.ok{background:var(--ok)}.dot.failed{background:var(--failed)}.dot.running{background:var(--running)}
+.dot.ok{background:var(--ok)}.dot.failed{background:var(--failed)}.dot.stopped{background:var(--soft)}.dot.running{background:var(--running)}
 dl{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;margin:.6rem 0}dd{margin:0}
 figure{margin:.6rem 0 0}figcaption{display:flex;justify-content:space-between}
 svg{display:block;width:100%;height:36px}
-rect{fill:var(--bar)}rect.failed{fill:var(--failed)}rect.running{fill:var(--running)}
+rect{fill:var(--bar)}rect.failed{fill:var(--failed)}rect.stopped{fill:var(--soft)}rect.running{fill:var(--running)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:.6rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 td,th{padding:.4rem .8rem;text-align:left;white-space:nowrap;border-top:1px solid var(--line)}

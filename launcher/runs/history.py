@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RUNNING = "running"
 OK = "ok"
 FAILED = "failed"
+STOPPED = "stopped"
+"""Somebody asked for its end: a signal, ``dltpod stop``, ``--fail-fast``."""
 PLANNED = "planned"
 """Of a dry run: nothing was started, and history keeps nothing."""
 INTERRUPTED = "interrupted"
@@ -68,7 +70,7 @@ class RunRecord:
     run_id: str
     source: str
     status: str
-    """``running``, ``ok``, ``failed`` or ``interrupted``; ``damaged`` where that can't be known."""
+    """``running``, ``ok``, ``failed``, ``stopped``, ``interrupted``; ``damaged`` where it can't be known."""
     started: str
     ended: str | None = None
     seconds: float = 0.0
@@ -303,12 +305,14 @@ def _told(file: Path) -> Iterator[None]:
 def failing(history: History, names: Iterable[str]) -> dict[str, RunRecord]:
     """The last sync of each of these sources whose last sync failed or was interrupted.
 
-    A limited run (``sync --limit``) and a check say nothing of a source's rows, so they don't count.
+    A limited run (``sync --limit``), a check and a run that somebody stopped say nothing of whether the
+    source works, so they don't count.
     """
     found = {}
     for name in names:
         runs = history.runs(name, limit=None)
-        last = next((run for run in runs if run.action == "sync" and run.limit is None), None)
+        whole = (run for run in runs if run.action == "sync" and run.limit is None)
+        last = next((run for run in whole if run.status != STOPPED), None)
         if last is not None and last.status in (FAILED, INTERRUPTED):
             found[name] = last
     return found
@@ -351,7 +355,7 @@ def _damaged(row: Sequence[Any]) -> RunRecord:
 def _parsed(text: Any) -> RunRecord:
     """The record in a JSON object. Raises ValueError, TypeError and the like on anything else."""
     record = _reader().validate_json(json.dumps(_cleaned(json.loads(text))), strict=True)
-    if record.status not in (RUNNING, OK, FAILED, INTERRUPTED):
+    if record.status not in (RUNNING, OK, FAILED, STOPPED, INTERRUPTED):
         raise ValueError(record.status)
     for moment in (record.started, record.ended):
         if moment is not None:

@@ -13,7 +13,7 @@ from launcher import log
 from launcher.engines.protocol import Ended, Engine, StopRequest
 from launcher.errors import AlreadyRunning, EngineError
 from launcher.plan.values import JobPlan
-from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
+from launcher.runs.history import FAILED, OK, RUNNING, STOPPED, History, RunRecord
 from launcher.runs.listeners import Listener
 from runner.contract import Failure, FailureKind
 
@@ -138,7 +138,7 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
     failure = failure_of(ended)
     record = replace(
         record,
-        status=OK if failure is None else FAILED,
+        status=OK if failure is None else ill_status(failure.kind),
         ended=log.now(),
         seconds=round(seconds, 3),
         attempts=attempts,
@@ -172,6 +172,11 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
             transient=failure.transient,
         )
     return record
+
+
+def ill_status(kind: FailureKind) -> str:
+    """The status of a run that did not end well."""
+    return STOPPED if kind is FailureKind.CANCELLED else FAILED
 
 
 def ending(record: RunRecord) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from launcher.host.launchers import Launchers
 from launcher.images import scratch
 from launcher.plan.options import SyncOptions
 from launcher.runs import host as hosts
-from launcher.runs.history import FAILED, OK, PLANNED, History, HistoryError, RunRecord
+from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
 from launcher.runs.interrupted import collect_ends
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
-from launcher.runs.run import begin, ending, run_source
+from launcher.runs.run import begin, ending, ill_status, run_source
 from launcher.runs.signals import Stopper, watched
 from runner.contract import FailureKind
 
@@ -212,7 +212,7 @@ class _Work:
         return RunRecord(
             run_id=run_id,
             source=source.name,
-            status=FAILED,
+            status=ill_status(kind),
             started=moment,
             ended=moment,
             engine=self._gathered.engine.name,

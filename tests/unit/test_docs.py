@@ -52,7 +52,8 @@ def test_every_status_of_a_run_is_told_where_the_events_are() -> None:
     rows = {
         kind: line for kind in ("status", "summary") for line in re.findall(rf"^\| `{kind}` .*$", text, re.M)
     }
-    for status in (history.OK, history.FAILED, history.INTERRUPTED, history.RUNNING, history.PLANNED):
+    ends = (history.OK, history.FAILED, history.STOPPED, history.INTERRUPTED)
+    for status in (*ends, history.RUNNING, history.PLANNED):
         assert f"`{status}`" in rows["status"]
         # a run that is under way is in no summary
         assert (f"`{status}`" in rows["summary"]) == (status != history.RUNNING)

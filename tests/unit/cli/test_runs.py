@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from launcher import cli
-from launcher.runs.history import FAILED, INTERRUPTED, OK, History, RunRecord, failing
+from launcher.commands.runs import screen
+from launcher.runs.history import FAILED, INTERRUPTED, OK, STOPPED, History, RunRecord, failing
+from runner.contract import FailureKind
 
 Capture = pytest.CaptureFixture[str]
 ENTRY = "- {name: %s, dlt_native: {source_module: m, source_function: f}}\n"
@@ -61,6 +63,34 @@ def test_since_shows_all_of_them_unless_a_number_is_given(folder: Path, capsys: 
     assert len(listed(capsys, "--since", "1h", "-n", "3")) == 3
 
 
+ILL_FIELDS: dict[str, Any] = {
+    "status": FAILED,
+    "failure_kind": FailureKind.EXTRACT,
+    "message": "resource 'orders' failed: KeyError: 'id' at custom_sources/shop.py:5, in rows: yield x['id']",
+    "seconds": 65.0,
+    "peak_memory": 180 << 20,
+}
+
+
+def records(folder: Path) -> tuple[RunRecord, ...]:
+    ran(folder, "orders_api", timedelta(minutes=5), **ILL_FIELDS)
+    stopped = {"status": STOPPED, "failure_kind": FailureKind.CANCELLED, "message": "stopped as asked"}
+    ran(folder, "tickets", timedelta(minutes=6), **stopped)
+    ran(folder, "shop", timedelta(minutes=7), rows={"orders": 1_234_567}, seconds=3.0, peak_memory=1 << 20)
+    return History(folder / ".dltpod").runs()
+
+
+@pytest.mark.parametrize("width", [80, 140, None])
+def test_the_table_of_runs_fits_the_terminal(folder: Path, width: int | None) -> None:
+    text = screen(records(folder), width)
+    lines = text.splitlines()
+    assert width is None or max(map(len, lines)) <= width
+    assert "1,234,567" in text and "3.0 s" in text
+    assert ("failed   extract" in text) and "stopped" in text and "cancelled" not in text
+    assert len(lines) == (6 if width == 80 else 4)
+    assert "resource 'orders' failed: Ke" in text
+
+
 def test_since_and_failed_go_together(folder: Path, capsys: Capture) -> None:
     ran(folder, "a", timedelta(days=3), status=FAILED)
     ran(folder, "a", timedelta(minutes=5))
@@ -81,6 +111,7 @@ def test_a_source_fails_where_its_last_sync_did_whatever_else_was_tried(folder: 
     ill = ran(folder, "b", timedelta(hours=1), status=FAILED)
     ran(folder, "b", timedelta(minutes=9), action="check")
     ran(folder, "b", timedelta(minutes=8), limit=1)
+    ran(folder, "b", timedelta(minutes=7), status=STOPPED)
     cut = ran(folder, "c", timedelta(hours=1), status=INTERRUPTED)
     found = failing(History(folder / ".dltpod"), ["a", "b", "c", "never"])
     assert {name: record.run_id for name, record in found.items()} == {"b": ill, "c": cut}

@@ -9,6 +9,7 @@ import pytest
 from launcher.console.summary import failure, one, several, summary
 from launcher.console.text import ago, seconds, size
 from launcher.untrusted import clean
+from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
 
 
@@ -65,9 +66,40 @@ def test_several_sources_are_a_table_and_what_went_wrong_goes_to_standard_error(
     out, err = summary([WELL, ILL])
     assert out == several([WELL, ILL])
     assert "1 ok, 1 failed, 6,963 rows" in out
+    assert "data     data/warehouse.duckdb, dataset raw_shop\nlook at  dltpod show NAME" in out
     assert err == failure(ILL)
     assert summary([WELL]) == (one(WELL), "")
     assert summary([ILL]) == ("", failure(ILL))
+
+
+STOPPED_RUN = replace(
+    ILL, source="crm", status="stopped", failure_kind=FailureKind.CANCELLED, message="stopped as asked"
+)
+
+
+def test_a_run_that_was_stopped_is_not_called_failed() -> None:
+    assert failure(STOPPED_RUN).startswith("stopped: crm: stopped as asked\n")
+    lines = several([WELL, ILL, STOPPED_RUN]).splitlines()
+    assert lines[2].split() == ["jira", "failed", "secrets", "missing", "1.0", "s"]
+    assert lines[3].split() == ["crm", "stopped", "1.0", "s"]
+    assert "1 ok, 1 failed, 1 stopped, 6,963 rows" in lines
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_summary_breaks_no_word_and_no_step_at_the_terminals_edge(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launcher.console.summary.columns", lambda stream=None: width)
+    steps = dict.fromkeys(("start", "restore", "wait", "extract", "normalize", "load"), 123.0)
+    note = "this destination keeps no state: should the state directory be lost, rows may arrive twice"
+    text = one(replace(WELL, phases=steps, notes=(note,)))
+    assert max(map(len, text.splitlines())) <= width
+    assert "normalize 2 min 03 s" in text
+    assert " ".join(text.split()).endswith(note)
+    told = failure(replace(ILL, message="word " * 60)).splitlines()
+    assert max(map(len, told)) <= width
+    many = several([replace(WELL, source="a" * 40), replace(ILL, source="b" * 40)])
+    assert max(map(len, many.splitlines())) <= width
 
 
 def test_a_source_is_named_once() -> None:

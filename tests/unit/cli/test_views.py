@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from launcher.console.lines import Lines
 from launcher.console.live import Live
@@ -98,6 +99,38 @@ def test_the_live_table_shows_phase_rows_and_memory_of_each_source() -> None:
     lines = capture.get().splitlines()
     assert lines[1].split() == ["shop", "extract", "1,200", "0.0", "s", "150", "MiB", "page", "7"]
     assert lines[2].split() == ["jira", "failed", "1.0", "s", "secrets", "missing"]
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_long_log_line_squeezes_no_column_of_the_live_table(width: int) -> None:
+    live = Live(["orders_api", "tickets"])
+    live._console = Console(width=width, force_terminal=False)
+    for name in ("orders_api", "tickets"):
+        live.event(name, {"event": "phase", "phase": "extract"})
+        live.event(name, {"event": "progress", "rows": {"orders": 1_234_567}})
+        live.event(name, {"event": "memory", "bytes": 150 << 20})
+        live.log(
+            name, "2026-11-26 15:25:32,882|[WARNING]|8|dlt|client.py|detect_paginator:373| " + "long " * 60
+        )
+    with live._console.capture() as capture:
+        live._console.print(live._table())
+    lines = capture.get().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+    assert lines[1].split()[:6] == ["orders_api", "extract", "1,234,567", "0.0", "s", "150"]
+    assert lines[1].rstrip().endswith("…")
+
+
+def test_the_time_that_a_step_still_takes_is_told_where_its_whole_is_known() -> None:
+    live = Live(["shop"])
+    live.event("shop", {"event": "phase", "phase": "load"})
+    live.event("shop", {"event": "progress", "rows": {}, "done": 30, "total": 90})
+    row = live._rows["shop"]
+    assert row.left is None  # too early to tell
+    row.phase_began -= 60
+    assert row.left == pytest.approx(120, rel=0.1)
+    live.event("shop", {"event": "phase", "phase": "extract"})
+    assert row.left is None
 
 
 def test_a_pipe_gets_lines_and_json_gets_the_stream() -> None:

@@ -154,7 +154,11 @@ def test_with_fail_fast_the_rest_is_stopped_or_never_begins(tmp_path: Path) -> N
         return Ended(None, kind=stop.reason, message="stopped")
 
     engine = FakeEngine({"a": [failed()], "b": [until_stopped], "c": [ok()]})
-    assert sync_all(tmp_path, engine, "a", "b", "c", jobs=2, fail_fast=True)[1] == ["failed"] * 3
+    assert sync_all(tmp_path, engine, "a", "b", "c", jobs=2, fail_fast=True)[1] == [
+        "failed",
+        "stopped",
+        "stopped",
+    ]
     assert "c" not in engine.started
     kinds = {run.source: run.failure_kind for run in History(tmp_path / ".dltpod").runs()}
     assert (kinds["b"], kinds["c"]) == (FailureKind.CANCELLED, FailureKind.CANCELLED)
