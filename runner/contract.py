@@ -44,6 +44,8 @@ RUNNER_DIR = "/opt/dltpod"
 
 INPUT_CLOSED = "stopped because standard input closed"
 """One of ``Result.notes``: the connection to the launcher broke, or the launcher has ended."""
+NEVER_CONNECTED = "the source did nothing but fail to connect"
+"""How the message of a failure begins that says more of a run's end than that it took too long."""
 FRAME_HEADER_BYTES = 8
 ENV_REFERENCE = "env:"
 """A string of ``JobSpec.kwargs`` or ``JobSpec.env`` that begins so stands for a value in ``VALUES_FILE``."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
 from launcher.untrusted import answers, clean, files
-from runner.contract import FailureKind, Result, timed_out
+from runner.contract import NEVER_CONNECTED, FailureKind, Result, timed_out
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
     if exit.asked is FailureKind.TIMEOUT:
         late = timed_out(exit.timeout or 0.0)
         kind, message, hint = late.kind, late.message, late.hint
+        failure = result.failure if result is not None else None
+        if failure is not None and failure.message.startswith(NEVER_CONNECTED):
+            message, hint = f"{message}: {failure.message}", failure.hint
     elif exit.asked is FailureKind.CANCELLED:
         kind, message = FailureKind.CANCELLED, "stopped as asked"
         hint = "the next sync goes on where this one stopped"

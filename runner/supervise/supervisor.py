@@ -16,11 +16,12 @@ import socket
 import time
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from runner import contract
 from runner.contract import Event, Failure, FailureKind
-from runner.supervise import exit_status, limits, results
+from runner.supervise import connecting, exit_status, limits, results
 from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
 
@@ -112,6 +113,7 @@ class Supervisor:
         self._cause: Failure | None = None
         """What the run is stopped for, where that is a failure of its own."""
         self._ends_at: float | None = None
+        self._connecting = connecting.Watch(self._masker.text)
         self._kill_at: float | None = None
         self._signal_at: float | None = None
         self._oom_kills = exit_status.oom_kills()
@@ -248,6 +250,12 @@ class Supervisor:
             return
         self._stopping = why
         now = time.monotonic()
+        away = self._connecting.failure(now)
+        if away is not None and self._cause is None:
+            self._cause = away
+        elif away is not None and self._cause is not None and self._cause.kind is FailureKind.TIMEOUT:
+            message = f"{self._cause.message}: {away.message}"
+            self._cause = replace(self._cause, message=message, hint=away.hint)
         self._signal_at = now + grace * SECOND_SIGNAL.get(self._phase, _SECOND_SIGNAL_ELSE)
         self._kill_at = now + grace
         self._terminate()
@@ -286,6 +294,9 @@ class Supervisor:
         data = _read(self._log_pipe)
         if data is not None:
             self._stderr.add(self._log.feed(data))
+            fails = self._phase == "extract" and self._connecting.feed(data, time.monotonic())
+            if fails and not self._stopping:
+                self._stop("it does nothing but fail to connect", EOF_GRACE)
             if not data:
                 self._log_pipe = None
 
@@ -318,6 +329,8 @@ class Supervisor:
             if event.get("phase") == self._phase:
                 return
             self._phase = str(event.get("phase"))
+        if event.get("rows"):
+            self._connecting.rows_came()
         self._send(name, event)
 
     def _send(self, name: str, fields: dict[str, typing.Any]) -> None:

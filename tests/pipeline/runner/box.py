@@ -50,6 +50,8 @@ class Box:
     server: ForkServer | None = None
     """Runs jobs faster; without it each run is ``python -m runner``."""
     environ: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = ("-m", "runner")
+    """What the interpreter is given, where there is no server."""
 
     def __post_init__(self) -> None:
         for place in ("opt/custom_sources", "opt/verified_sources", "state", "data", "tmp", "run/secrets"):
@@ -90,7 +92,7 @@ class Box:
     def start(self, job: contract.JobSpec, files: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """The runner with its frame written and its input held open."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "runner"],
+            [sys.executable, *self.program],
             cwd=REPOSITORY,
             env=self._environment,
             stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.contract import Event, ExitCode, FailureKind
+from runner.contract import NEVER_CONNECTED, Event, ExitCode, FailureKind
 from runner.supervise.supervisor import EOF_GRACE
 from tests.pipeline.runner.box import Box
 
@@ -186,3 +186,38 @@ def test_two_runs_do_not_share_a_state(box: Box) -> None:
     assert "run run-1 holds" in second.failure.message
     process.send_signal(signal.SIGTERM)
     assert box.ended(process).stored.run_id == "run-1"
+
+
+HANGING = """
+    import os, time
+
+    def orders():
+        for _ in range(2000):
+            os.write(2, b"%3|1.2|FAIL|rdkafka#c-1| [thrd:x]: localhost:9092/bootstrap: Connection refused\\n")
+            time.sleep(0.01)
+        yield {"id": 1}
+"""
+IMPATIENT = (
+    "import runpy; from runner.supervise import connecting; connecting.PATIENCE = 1; "
+    "runpy.run_module('runner', run_name='__main__')"
+)
+
+
+def test_a_source_that_does_nothing_but_fail_to_connect_is_ended(real_box: Box) -> None:
+    real_box.write("shop.py", HANGING)
+    real_box.program = ("-c", IMPATIENT)
+    failure = real_box.run().failure
+    assert failure.kind is FailureKind.EXTRACT
+    assert failure.message.endswith(": localhost:9092/bootstrap: Connection refused")
+    assert "host.docker.internal" in failure.hint
+
+
+def test_a_stop_of_a_source_that_only_failed_to_connect_says_what_kept_it(real_box: Box) -> None:
+    real_box.write("shop.py", HANGING)
+    process = real_box.start(real_box.job())
+    assert process.stderr is not None
+    for _ in range(10):
+        process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    failure = real_box.ended(process).failure
+    assert failure.message.startswith(NEVER_CONNECTED)

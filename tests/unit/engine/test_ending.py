@@ -10,7 +10,7 @@ import pytest
 
 from launcher.engines.ending import Exit, clear_result, conclude, read_result, size
 from launcher.errors import ConfigurationError
-from runner.contract import Failure, FailureKind, Result, to_json
+from runner.contract import NEVER_CONNECTED, Failure, FailureKind, Result, to_json
 
 OK = Result(status="ok", exit_code=0, rows={"t": 3})
 FAILED = Result(status="failed", exit_code=1, failure=Failure(FailureKind.EXTRACT, "the source failed"))
@@ -63,6 +63,14 @@ def test_a_crash_names_its_signal() -> None:
 def test_a_timeout_names_its_length() -> None:
     message = conclude(Exit(143, asked=FailureKind.TIMEOUT, timeout=90), None).message
     assert "1 min 30 s" in message
+
+
+def test_a_timeout_of_a_source_that_never_connected_says_what_kept_it() -> None:
+    away = Failure(FailureKind.EXTRACT, f"{NEVER_CONNECTED}, for 40 s: kafka:9092 refused", "is it up?")
+    ended = conclude(Exit(143, asked=FailureKind.TIMEOUT, timeout=40), Result("failed", 1, failure=away))
+    assert ended.kind is FailureKind.TIMEOUT
+    assert ended.message.endswith(f"its timeout of 40 s: {away.message}")
+    assert ended.hint == "is it up?"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Finds out that a source does nothing but fail to connect, by what its client library logs.
+
+Some clients try for ever and raise nothing: librdkafka writes twenty lines a second for as long as its broker
+is away. So a log that holds no other lines for ``PATIENCE`` seconds, while no row comes, ends the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from runner.contract import NEVER_CONNECTED, Failure, FailureKind
+from runner.explain.wording import one_line
+
+PATIENCE = 60.0
+"""Seconds of nothing but failed connections after which a run is given up."""
+_ENOUGH = 5
+"""Lines. One that came long ago and another now are no client that does nothing else."""
+_LONGEST = 1 << 14
+"""Bytes of a line that is not yet ended; a longer one is another line."""
+_FAILED = re.compile(
+    rb"connection refused|no route to host|(network|host) is unreachable|name or service not known|"
+    rb"nodename nor servname|name resolution|failed to resolve|brokers? (are|is) down|NoBrokersAvailable|"
+    rb"connection (setup )?timed out|connect(ion)? (to \S+ )?(failed|timed out)|broker transport failure",
+    re.IGNORECASE,
+)
+_LOCAL = re.compile(r"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
+_PREFIX = re.compile(r"^(%\d\|[^|]*\|[^|]*\|[^|]*\| *)?(\[thrd:[^]]*\]: *)?")
+"""What librdkafka writes before a message."""
+
+
+class Watch:
+    """Reads a run's log while it extracts, until the first row. Times are seconds of one monotonic clock."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
+        self._partial = b""
+        self._since: float | None = None
+        self._lines = 0
+        self._last = b""
+        self._over = False
+
+    def feed(self, data: bytes, now: float) -> bool:
+        """Takes a piece of the log. Returns whether the source has done nothing else for long enough."""
+        if self._over:
+            return False
+        *lines, rest = (self._partial + data).split(b"\n")
+        self._partial = rest[-_LONGEST:]
+        for line in lines:
+            if _FAILED.search(line):
+                self._since = now if self._since is None else self._since
+                self._lines += 1
+                self._last = line
+            elif line.strip():
+                self._since, self._lines = None, 0
+        return self._since is not None and self._lines >= _ENOUGH and now - self._since >= PATIENCE
+
+    def rows_came(self) -> None:
+        """Ends the watch: the source gets its rows."""
+        self._over, self._since = True, None
+
+    def failure(self, now: float) -> Failure | None:
+        """What keeps the source from its rows: its last line, where it wrote nothing but such lines."""
+        if self._since is None or self._lines < _ENOUGH:
+            return None
+        words = _PREFIX.sub("", one_line(self._mask(self._last.decode("utf-8", "replace")), 300))
+        local = _LOCAL.search(words) is not None
+        hint = "is it up, is its address right, and does container.egress let it through?"
+        if local:
+            hint = "in the container, localhost is the container itself: name the host host.docker.internal"
+        seconds = f"{now - self._since:.0f} s"
+        return Failure(
+            FailureKind.EXTRACT,
+            f"{NEVER_CONNECTED}, for {seconds}: {words}",
+            hint,
+            transient=not local,
+        )
