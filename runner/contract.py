@@ -157,6 +157,8 @@ class JobSpec:
     kwargs: dict[str, typing.Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     """Names of ``kwargs`` that came by ``--set``, for error texts."""
+    resource_kwargs: dict[str, dict[str, typing.Any]] = field(default_factory=dict)
+    """Arguments of single resources, by their names."""
     resources: tuple[str, ...] = ()
     write_disposition: str | dict[str, typing.Any] | None = None
     schema_contract: typing.Any = None

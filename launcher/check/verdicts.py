@@ -100,7 +100,8 @@ def check_source(
     found = code.custom_file(project, source.dlt_native.source_module)
     module = code.read_module(found) if found is not None else None
     if not with_secrets:
-        asked = literals.references([source.dlt_native.function_kwargs, source.container.env])
+        native = source.dlt_native
+        asked = literals.references([native.function_kwargs, native.resource_kwargs, source.container.env])
         environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
     sliced, faults = _sliced(project, source, environ)
     return (
@@ -274,8 +275,10 @@ def _destination(project: Project, source: Source, environ: Mapping[str, str]) -
 def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
     for warning in sliced.warnings:
         yield Row(source.name, "secrets", Level.NOTE, warning)
-    for place in literals.embedded(source.dlt_native.function_kwargs):
-        text = f"function_kwargs.{place} holds env: inside a longer text, where it means nothing"
+    native = source.dlt_native
+    both = {"function_kwargs": native.function_kwargs, "resource_kwargs": native.resource_kwargs}
+    for place in literals.embedded(both):
+        text = f"{place} holds env: inside a longer text, where it means nothing"
         yield Row(
             source.name, "secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone."
         )

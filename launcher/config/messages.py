@@ -14,7 +14,7 @@ from launcher.config.document import PathKey
 from launcher.config.models import File
 from launcher.errors import near_miss
 
-_MAY_BE_SECRET = ("function_kwargs", "env", "webhook", "annotations")
+_MAY_BE_SECRET = ("function_kwargs", "resource_kwargs", "env", "webhook", "annotations")
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",

@@ -68,6 +68,10 @@ class DltNative(Model):
         default={},
         description='Its keyword arguments, any nesting; "env:NAME" anywhere is the value of that variable.',
     )
+    resource_kwargs: dict[Text, dict[str, Any]] = Field(
+        default={},
+        description="Arguments of single resources: {RESOURCE: {ARGUMENT: VALUE}}, as function_kwargs.",
+    )
     pipeline_name: PipelineName | None = Field(
         default=None, description="dlt's pipeline; default: the source's name."
     )

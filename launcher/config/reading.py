@@ -22,6 +22,7 @@ from launcher.config.toml_files import configured_destinations
 _MERGED_BY_KEY = ("env", "node_selector", "annotations", "state")
 _FREE_FORM = (
     "function_kwargs",
+    "resource_kwargs",
     "write_disposition",
     "schema_contract",
     "env",

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from launcher.config.forms import split_mount
@@ -80,6 +81,7 @@ def plan_job(
     slice: Slice,
     destination: Destination,
     kwargs: Mapping[str, Any],
+    resource_kwargs: Mapping[str, Any] = MappingProxyType({}),
     options: SyncOptions,
     user: JobUser,
     facts: EngineFacts,
@@ -119,6 +121,7 @@ def plan_job(
         dataset_name=source.dataset_name,
         action=options.action,
         kwargs=dict(kwargs),
+        resource_kwargs=dict(resource_kwargs),
         overrides=tuple(options.set),
         resources=options.resources or native.resources,
         write_disposition=_dlts(native.write_disposition),
@@ -248,7 +251,9 @@ def looking(plan: JobPlan) -> JobPlan:
         container = replace(container, network="none", extra_hosts={}, egress=(), gateway="")
     return replace(
         plan,
-        job=replace(job, env=env, kwargs={}, overrides=(), native_sections=(), secret_names=()),
+        job=replace(
+            job, env=env, kwargs={}, resource_kwargs={}, overrides=(), native_sections=(), secret_names=()
+        ),
         slice=Slice(files),
         container=container,
     )

@@ -143,7 +143,7 @@ def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath
 
 def _secrets(project: Project, sources: Sequence[Source]) -> dict[str, str]:
     """The variables of the step that syncs: secrets.toml, and each name that an ``env:`` asks for."""
-    asked = [[s.dlt_native.function_kwargs, s.container.env] for s in sources]
+    asked = [[s.dlt_native.function_kwargs, s.dlt_native.resource_kwargs, s.container.env] for s in sources]
     webhook = project.notify.webhook if project.notify is not None else None
     names = sorted(set(literals.references([asked, webhook])) - _OF_THE_MACHINE - _OF_GITHUB)
     found = {name: name for name in names if not name.startswith(("RUNNER_", "DLTPOD_"))}

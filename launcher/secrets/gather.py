@@ -36,8 +36,9 @@ def read_environment(project: Project, environ: Mapping[str, str]) -> Mapping[st
     return {**read_dotenv(project.root / DOTENV), **environ}
 
 
-def job_kwargs(source: Source, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """``function_kwargs`` with ``overrides`` (``--set``) over them, as the job may show them.
+def job_kwargs(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``function_kwargs`` with ``overrides`` (``--set``) over them, and ``resource_kwargs``, by these names,
+    as the job may show them.
 
     Literals that look like secrets are replaced by references, whose values are in ``slice_for``'s slice.
     """
@@ -148,7 +149,15 @@ def _scope(
 
 
 def _arguments(source: Source, overrides: Mapping[str, Any]) -> literals.Arguments:
-    return literals.take_out({**source.dlt_native.function_kwargs, **overrides})
+    return literals.take_out(_given(source, overrides))
+
+
+def _given(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    native = source.dlt_native
+    return {
+        "function_kwargs": {**native.function_kwargs, **overrides},
+        "resource_kwargs": dict(native.resource_kwargs),
+    }
 
 
 def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tuple[Table, Table]:
@@ -185,8 +194,9 @@ def _values(
         )
     lacking = [name for name in asked if not environ.get(name)]
     if lacking:
-        kept = {key: value for key, value in arguments.kwargs.items() if key not in overrides}
-        own = set(literals.references([kept, env]))
+        given = arguments.kwargs
+        kept = {key: value for key, value in given["function_kwargs"].items() if key not in overrides}
+        own = set(literals.references([kept, given["resource_kwargs"], env]))
         if own.isdisjoint(lacking):
             raise _lacking(project, source.name, "--set", lacking, environ)
         raise _lacking(project, entry, "the entry", lacking, environ)
@@ -233,7 +243,7 @@ def _addresses(
     that none can read: its error would quote the tail of the password as a host.
     """
     found = dict(texts)
-    for path, text in literals.strings({**source.dlt_native.function_kwargs, **overrides}):
+    for path, text in literals.strings(_given(source, overrides)):
         found[_place(path, overrides)] = text
     for name, text in source.container.env.items():
         found[f"container.env.{name}"] = text
@@ -282,8 +292,9 @@ def _line(project: Project, source: Source) -> str:
 
 def _place(place: str, overrides: Mapping[str, Any]) -> str:
     """Where an argument was given, by its dotted path: in the entry, or for this run alone."""
-    given = re.split(r"[.\[]", place, maxsplit=1)[0]
-    return f"--set {place}" if given in overrides else f"function_kwargs.{place}"
+    kind, _, argument = place.partition(".")
+    given = re.split(r"[.\[]", argument, maxsplit=1)[0]
+    return f"--set {argument}" if kind == "function_kwargs" and given in overrides else place
 
 
 def _warnings(

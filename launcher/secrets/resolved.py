@@ -9,7 +9,7 @@ from launcher.config.models import Source
 from launcher.secrets import literals
 
 MASK = "***"
-_WHOLE = ("function_kwargs", "env", "write_disposition", "schema_contract")
+_WHOLE = ("function_kwargs", "resource_kwargs", "env", "write_disposition", "schema_contract")
 """What is empty there says something."""
 
 
@@ -26,7 +26,7 @@ def resolved(source: Source, dlt: str) -> dict[str, Any]:
     for key in ("write_disposition", "schema_contract"):
         said = getattr(source.dlt_native, key)
         native[key] = said if said is None or isinstance(said, str) else said.mapping
-    for table, key in ((native, "function_kwargs"), (container, "env")):
+    for table, key in ((native, "function_kwargs"), (native, "resource_kwargs"), (container, "env")):
         table[key] = _masked(literals.take_out(table[key]))
     found: dict[str, Any] = _filled(entry)
     return found

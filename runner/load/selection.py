@@ -9,13 +9,14 @@ from runner.contract import Failure, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.load import compat, returned
 from runner.load.session import Session
+from runner.resolve import resources
 
 
 def select(session: Session, made: typing.Any) -> list[typing.Any]:
     """What is handed to dlt: sources with the job's resources of what the source function returned.
 
     Resources without a source go to one of the pipeline's default schema, as dlt does it. Raises
-    JobFailed for a resource that isn't there, and for a merge that has no key.
+    JobFailed for a resource that isn't there, one that lacks an argument, and for a merge that has no key.
     """
     job = session.job
     items = list(made) if isinstance(made, list | tuple) else [made]
@@ -25,6 +26,8 @@ def select(session: Session, made: typing.Any) -> list[typing.Any]:
         for item in items:
             item.add_limit(job.limit)
     sources = compat.to_sources(session.pipeline, items)
+    for resource in resources_of(sources):
+        resources.check_bound(resource)
     if job.write_disposition is not None:
         for resource in resources_of(sources):
             _dispose(session, resource, job.write_disposition)

@@ -19,7 +19,13 @@ def prepare(found: Found, job: JobSpec, values: Mapping[str, typing.Any]) -> dic
     ``values`` are those of ``env:NAME`` references. Raises JobFailed (arguments) with every fault at once:
     unknown, missing and badly typed arguments.
     """
-    kwargs = resolved(job.kwargs, values)
+    return checked(found, resolved(job.kwargs, values), job.overrides)
+
+
+def checked(
+    found: Found, kwargs: Mapping[str, typing.Any], overrides: typing.Collection[str] = ()
+) -> dict[str, typing.Any]:
+    """``prepare`` for arguments whose references are resolved; ``overrides`` are names of ``--set``."""
     if found.signature is None:
         if kwargs:
             raise _wrong(found, [f"takes no arguments, being {found.kind.value}: {listed(sorted(kwargs))}"])
@@ -41,13 +47,9 @@ def prepare(found: Found, job: JobSpec, values: Mapping[str, typing.Any]) -> dic
         try:
             ready[name] = coercion.coerce(value, hint, default)
         except coercion.Mismatch as exc:
-            origin = " (by --set)" if name in job.overrides else ""
+            origin = " (by --set)" if name in overrides else ""
             faults.append(f"wants {exc.wanted} for '{name}', not {exc.got}{origin}")
-    missing = [
-        name
-        for name, p in parameters.items()
-        if p.default is p.empty and name not in kwargs and not _is_cursor(p, hints)
-    ]
+    missing = [name for name in needed(found) if name not in kwargs]
     if missing:
         faults.append("needs " + ", ".join(f"'{name}'" for name in missing))
     if faults:
@@ -84,11 +86,19 @@ def resolved(value: typing.Any, values: Mapping[str, typing.Any]) -> typing.Any:
         raise JobFailed(
             Failure(
                 FailureKind.ARGUMENTS,
-                f"function_kwargs names variables that have no value: {names}",
+                f"the arguments name variables that have no value: {names}",
                 "set them in .env or the environment",
             )
         )
     return walked
+
+
+def needed(found: Found) -> list[str]:
+    """The arguments that have neither a default nor a cursor that dlt passes by itself."""
+    hints = coercion.hints_of(found.function)
+    return [
+        name for name, p in _parameters(found).items() if p.default is p.empty and not _is_cursor(p, hints)
+    ]
 
 
 def _parameters(found: Found) -> dict[str, inspect.Parameter]:
@@ -114,4 +124,5 @@ def _wrong(found: Found, faults: list[str]) -> JobFailed:
         # without the values of defaults, which may be secrets
         words = [name if p.default is p.empty else f"{name}=…" for name, p in _parameters(found).items()]
         hint = f"its signature: {found.name}({', '.join(words)})"
-    return JobFailed(Failure(FailureKind.ARGUMENTS, f"function '{found.name}' {'; it '.join(faults)}", hint))
+    what = "resource" if found.kind is Kind.RESOURCE else "function"
+    return JobFailed(Failure(FailureKind.ARGUMENTS, f"{what} '{found.name}' {'; it '.join(faults)}", hint))

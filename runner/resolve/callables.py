@@ -126,11 +126,22 @@ def _resource(shown: str, name: str, target: typing.Any) -> Found:
                 "bind it to its resource: @dlt.transformer(data_from=…)",
             )
         )
-    generator = target._pipe.gen
-    if target.args_bound or not callable(generator):
+    if target.args_bound or not callable(target._pipe.gen):
         return Found(name, Kind.RESOURCE, target)
-    signature = inspect.signature(generator)
-    return Found(name, Kind.RESOURCE, target, signature, inspect.unwrap(generator), skip_first=is_transformer)
+    return of_resource(target, name)
+
+
+def of_resource(target: typing.Any, name: str | None = None) -> Found:
+    """A resource that takes arguments, under its own name unless one is given."""
+    generator = target._pipe.gen
+    return Found(
+        str(target.name) if name is None else name,
+        Kind.RESOURCE,
+        target,
+        inspect.signature(generator),
+        inspect.unwrap(generator),
+        skip_first=target._pipe.has_parent,
+    )
 
 
 def _refused(module: types.ModuleType, shown: str, message: str, name: str) -> JobFailed:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from runner.contract import Failure, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
-from runner.resolve import arguments, bare_incrementals, callables, incrementals, modules
+from runner.resolve import arguments, bare_incrementals, callables, incrementals, modules, resources
 from runner.supervise.job_input import Paths
 
 
@@ -33,7 +33,7 @@ def prepare(job: JobSpec, paths: Paths, values: Mapping[str, typing.Any]) -> Cal
 
     def make_source() -> typing.Any:
         with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
-            return callables.call(found, kwargs)
+            return resources.bind(callables.call(found, kwargs), job, values)
 
     return make_source
 

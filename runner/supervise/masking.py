@@ -249,4 +249,6 @@ def masker_of(job: contract.JobSpec, files: Mapping[str, str], environ: Mapping[
     """The masker for a job's secret files and proxies. The names of the job itself are not masked."""
     public = {job.source, job.project, job.function, job.pipeline_name, job.dataset_name, *job.resources}
     public |= {job.destination.type, job.destination.name, job.module, *job.module.split(".")}
-    return Masker(secrets_of(files, environ, filter(None, public), [job.kwargs, job.env]))
+    return Masker(
+        secrets_of(files, environ, filter(None, public), [job.kwargs, job.resource_kwargs, job.env])
+    )

@@ -16,7 +16,7 @@ from runner import contract
 from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
 from runner.explain.wording import listed
 from runner.load import selection
-from runner.resolve import arguments, bare_incrementals, callables, functions, modules, source
+from runner.resolve import arguments, bare_incrementals, callables, functions, modules, resources, source
 from runner.supervise import results
 from runner.supervise.job_input import Paths
 
@@ -67,26 +67,32 @@ def _findings(
         source.check_disposition(job.write_disposition)
         yield "write_disposition", "as asked for"
     yield "function", None
-    names = _resolve(found, kwargs, job)
+    names = _resolve(found, kwargs, job, values)
     unseen = "" if names else "; what it returns is seen in a run, or with @dlt.source above it"
     yield "secrets", f"all that {job.function} asks for are there{unseen}"
     if names:
         yield "resources", listed(names)
 
 
-def _resolve(found: callables.Found, kwargs: dict[str, typing.Any], job: contract.JobSpec) -> list[str]:
+def _resolve(
+    found: callables.Found,
+    kwargs: dict[str, typing.Any],
+    job: contract.JobSpec,
+    values: Mapping[str, typing.Any],
+) -> list[str]:
     """Looks up all the configuration that the source would read; returns the names of its resources."""
     lazy = found.kind is not callables.Kind.FUNCTION or functions.is_lazy(found.target, found.function)
     if not lazy and not functions.declares_resources(found.function):
         functions.resolve_configuration(found.target, found.name, kwargs)
         return []
     names = []
-    made = callables.call(found, kwargs)
+    made = resources.bind(callables.call(found, kwargs), job, values)
     items = made if isinstance(made, list) else [made]
     for item in selection.only(items, job) if job.resources else items:
-        resources = getattr(item, "selected_resources", None)
-        for resource in [item] if resources is None else resources.values():
-            _resolve_resource(resource, None if resources is None else item)
+        selected = getattr(item, "selected_resources", None)
+        for resource in [item] if selected is None else selected.values():
+            resources.check_bound(resource)
+            _resolve_resource(resource, None if selected is None else item)
             names.append(str(resource.name))
     return names
 

@@ -122,7 +122,8 @@ def test_a_missing_argument_of_any_kind_of_function_is_told_and_a_secret_is_no_a
     box: Box, function: str
 ) -> None:
     text = refused(box, function)
-    assert f"function '{function}' needs 'since'" in text
+    what = "function" if function == "plain" else "resource"
+    assert f"{what} '{function}' needs 'since'" in text
     assert "'key'" not in text.partition("|")[0]
 
 
@@ -199,3 +200,66 @@ def test_a_check_tells_that_the_write_disposition_is_known(box: Box) -> None:
     box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
     outcome = box.check(write_disposition={"disposition": "merge", "strategy": "scd2"})
     assert [v.what for v in outcome.stored.verdicts if v.ok][3] == "write_disposition"
+
+
+SEARCH = """
+import dlt
+
+@dlt.source
+def orders(page_size: int = 50):
+    @dlt.resource(write_disposition="replace")
+    def issues(jql_queries: list, since: int = 0):
+        for query in jql_queries:
+            yield {"id": query, "size": page_size, "since": since}
+
+    @dlt.resource
+    def users():
+        yield {"id": 1}
+
+    return issues, users
+"""
+
+
+def test_a_resources_own_arguments_are_given_by_its_name_converted_and_with_variables(box: Box) -> None:
+    box.write("shop.py", SEARCH)
+    given = {"issues": {"jql_queries": ["a", "env:QUERY"], "since": "7"}}
+    ran = box.run(resource_kwargs=given, values={"QUERY": "b"})
+    assert ran.stored.failure is None, ran.log
+    assert box.rows("SELECT id, since FROM raw_shop.issues ORDER BY id") == [("a", 7), ("b", 7)]
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "hint"),
+    [
+        ({}, "resource 'issues' needs 'jql_queries'", "resource_kwargs: {issues: {jql_queries: …}}"),
+        ({"issue": {"jql_queries": []}}, "and orders has no such resource", "did you mean 'issues'?"),
+        (
+            {"issues": {"jql": ["a"]}},
+            "resource 'issues' has no argument 'jql' (it takes jql_queries, since); it needs 'jql_queries'",
+            "its signature: issues(jql_queries, since=…)",
+        ),
+        ({"issues": {"jql_queries": "a"}}, "wants list for 'jql_queries', not text", "its signature"),
+        ({"users": {"id": 1}, "issues": {"jql_queries": []}}, "resource 'users' has no argument 'id'", ""),
+    ],
+)
+@pytest.mark.parametrize("action", ["sync", "check"])
+def test_what_does_not_fit_a_resource_is_refused(
+    box: Box, action: str, given: dict[str, object], message: str, hint: str
+) -> None:
+    box.write("shop.py", SEARCH)
+    failure = box.run(action=action, resource_kwargs=given).failure
+    assert failure.kind is FailureKind.ARGUMENTS
+    assert message in failure.message
+    assert hint in failure.hint
+
+
+def test_a_resource_that_does_not_run_needs_no_arguments(box: Box) -> None:
+    box.write("shop.py", SEARCH)
+    assert box.run(resources=("users",)).stored.failure is None
+
+
+def test_a_resource_that_its_source_has_bound_takes_no_more(box: Box) -> None:
+    box.write("shop.py", SEARCH.replace("return issues,", "return issues(['x']),"))
+    failure = box.run(resource_kwargs={"issues": {"since": 1}}).failure
+    assert failure.message.startswith("resource 'issues' takes no arguments")
+    assert "function_kwargs" in failure.hint

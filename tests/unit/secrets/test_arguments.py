@@ -32,7 +32,7 @@ sources:
 def test_a_literal_that_looks_like_a_secret_travels_in_the_slice(tmp_path: Path) -> None:
     project = given(tmp_path, SOURCES, env="ACME_TOKEN=t\n")
     kwargs = job_kwargs(source(project, "acme"), {})
-    assert kwargs == {
+    assert kwargs["function_kwargs"] == {
         "token": "env:DLTPOD_LITERAL_1",
         "auth": {"type": "bearer", "token": "env:ACME_TOKEN"},
         "list": [{"password": "env:DLTPOD_LITERAL_2"}, "plain"],
@@ -52,10 +52,24 @@ def test_a_literal_that_looks_like_a_secret_travels_in_the_slice(tmp_path: Path)
     assert "hunter" not in repr(made)
 
 
+def test_arguments_of_single_resources_are_treated_like_the_functions(tmp_path: Path) -> None:
+    more = '      resource_kwargs: {issues: {api_token: hunter5, since: "env:SINCE"}}\n'
+    project = given(tmp_path, SOURCES + more, env="ACME_TOKEN=t\nSINCE=2024\n")
+    assert job_kwargs(source(project, "acme"), {})["resource_kwargs"] == {
+        "issues": {"api_token": "env:DLTPOD_LITERAL_3", "since": "env:SINCE"}
+    }
+    made = cut(project, "acme")
+    assert json.loads(made.files[VALUES_FILE])["SINCE"] == "2024"
+    assert made.warnings[-1].partition(": acme: ")[2] == (
+        "resource_kwargs.issues.api_token looks like a secret; keep it in .env and write env:NAME here"
+    )
+
+
 def test_an_argument_of_this_run_replaces_the_entrys_and_its_secret_travels_too(tmp_path: Path) -> None:
     project = given(tmp_path, SOURCES)
     overrides: dict[str, Any] = {"token": "for this run", "auth": None, "list": []}
-    assert job_kwargs(source(project, "acme"), overrides)["token"] == "env:DLTPOD_LITERAL_1"
+    kwargs = job_kwargs(source(project, "acme"), overrides)["function_kwargs"]
+    assert kwargs["token"] == "env:DLTPOD_LITERAL_1"
     values = json.loads(cut(project, "acme", overrides=overrides).files[VALUES_FILE])
     assert values == {"DLTPOD_LITERAL_1": "for this run"}
 
