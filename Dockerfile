@@ -32,7 +32,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=pip,target=/dev/dltpod/pip \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
-    sh /dev/dltpod/assets/default.sh
+    /bin/sh /dev/dltpod/assets/default.sh
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/dltpod PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /opt/dltpod
 
@@ -41,7 +41,7 @@ ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,source=environment,target=/dev/dltpod/environment \
     --mount=type=cache,id=dltpod-apt,target=/dev/dltpod/apt \
-    sh /dev/dltpod/assets/system.sh
+    /bin/sh /dev/dltpod/assets/system.sh
 
 FROM ${SYSTEM} AS fetched
 ARG MOMENT=
@@ -53,7 +53,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=git_logins,target=/dev/dltpod/git_logins \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
     --mount=type=secret,id=uv_toml_closed,target=/dev/dltpod/uv_closed.toml \
-    sh /dev/dltpod/assets/fetched.sh
+    /bin/sh /dev/dltpod/assets/fetched.sh
 
 FROM ${SYSTEM} AS built
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
@@ -62,7 +62,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=settings_open,target=/dev/dltpod/settings \
     --mount=type=secret,id=uv_toml_open,target=/dev/dltpod/uv.toml \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    sh /dev/dltpod/assets/built.sh
+    /bin/sh /dev/dltpod/assets/built.sh
 
 FROM ${BUILT} AS wheels
 
@@ -75,7 +75,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
-    sh /dev/dltpod/assets/environment.sh
+    /bin/sh /dev/dltpod/assets/environment.sh
 
 FROM ${SYSTEM} AS locked
 ARG MOMENT=
@@ -86,7 +86,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=settings,target=/dev/dltpod/settings \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
     --mount=type=secret,id=uv_toml,target=/dev/dltpod/uv.toml \
-    sh /dev/dltpod/assets/locked.sh --no-build
+    /bin/sh /dev/dltpod/assets/locked.sh --no-build
 
 FROM ${SYSTEM} AS lockedsdists
 ARG MOMENT=
@@ -96,7 +96,7 @@ RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=secret,id=settings_open,target=/dev/dltpod/settings \
     --mount=type=secret,id=uv_toml_open,target=/dev/dltpod/uv.toml \
     --mount=type=secret,id=ca,target=/dev/dltpod/ca.pem \
-    sh /dev/dltpod/assets/locked.sh
+    /bin/sh /dev/dltpod/assets/locked.sh
 
 FROM scratch AS lock
 COPY --from=locked /opt/dltpod/lock/ /
@@ -111,7 +111,7 @@ FROM ${ENVIRONMENT} AS source
 ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,source=runner,target=/dev/dltpod/runner \
-    sh /dev/dltpod/assets/code.sh /dev/dltpod/runner /opt/dltpod/runner
+    /bin/sh /dev/dltpod/assets/code.sh /dev/dltpod/runner /opt/dltpod/runner
 USER 65532:65532
 CMD ["/opt/venv/bin/python", "-S", "-m", "runner"]
 
@@ -120,5 +120,5 @@ ARG SOURCE_DATE_EPOCH=0
 USER 0:0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,source=custom_sources,target=/dev/dltpod/custom_sources \
-    sh /dev/dltpod/assets/code.sh /dev/dltpod/custom_sources /opt/custom_sources
+    /bin/sh /dev/dltpod/assets/code.sh /dev/dltpod/custom_sources /opt/custom_sources
 USER 65532:65532

@@ -1,4 +1,9 @@
 # What the steps of the Dockerfile share. Sourced.
+
+# The image's own PATH begins with what packages install: a wheel may bring a `touch` or a `sh`, and this is root.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The base image's interpreter, for the same reason: no package lies beside it. -I -S keeps out all else.
+[ ! -e /opt/venv/bin/python ] || python=$(readlink -f /opt/venv/bin/python)
 umask 022
 export PYC_INVALIDATION_MODE=UNCHECKED_HASH
 given=/dev/dltpod/environment

@@ -10,7 +10,7 @@ install="/opt/uv/bin/uv pip ${DLTPOD_OFFLINE:+--offline} --no-progress"
 cd "$given"
 for file in requirements.txt unhashed.txt; do [ ! -s "$file" ] || take_wheels "$file"; done
 export UV_PYTHON=/opt/venv/bin/python UV_LINK_MODE=hardlink
-/opt/venv/bin/python /dev/dltpod/assets/place.py seed "$staged"
+"$python" -I -S /dev/dltpod/assets/place.py seed "$staged"
 if [ -e lock.txt ]; then
   $install sync --no-build --prefix "$staged" --require-hashes lock.txt
   [ ! -s unhashed.txt ] || $install install --no-build --prefix "$staged" --no-deps -r unhashed.txt
@@ -19,17 +19,13 @@ elif [ -s requirements.txt ]; then
 fi
 cd /
 # uv's note on when it saw a local package's files: of no use here, and different each time.
-find "$staged" -name uv_cache.json | while read -r note; do
-  rm "$note"
-  sed -i '/\/uv_cache\.json,/d' "${note%/*}/RECORD"
-done
+find "$staged" -name uv_cache.json -type f -execdir sed -i '/\/uv_cache\.json,/d' RECORD \; -delete
 find /dev/dltpod/cache/bytecode -type f -mtime +90 -delete 2>/dev/null || true
-/opt/venv/bin/python -W ignore /dev/dltpod/assets/place.py move "$staged" /dev/dltpod/cache/bytecode
+"$python" -I -S -W ignore /dev/dltpod/assets/place.py move "$staged" /dev/dltpod/cache/bytecode
 
 if [ -d "$given/verified" ]; then
   cp -R "$given/verified/." /opt/verified_sources/
-  /opt/venv/bin/python -I -S -m compileall -q --invalidation-mode unchecked-hash /opt/verified_sources >/dev/null || true
+  "$python" -I -S -m compileall -q --invalidation-mode unchecked-hash /opt/verified_sources >/dev/null || true
 fi
-# A .pth file of what was installed runs as an interpreter starts, unless it is told to leave them out (-S).
-/opt/venv/bin/python -I -S /dev/dltpod/assets/packages.py
+"$python" -I -S /dev/dltpod/assets/packages.py
 fixed_times /opt

@@ -76,7 +76,7 @@ for folder in "$given"/build/*/; do
   wanted=$TMPDIR/wanted.txt
   whole=1
   only=${DLTPOD_CLOSED:-}
-  /opt/venv/bin/python -I -S /dev/dltpod/assets/build_requires.py "$project" >"$wanted" || whole=
+  "$python" -I -S /dev/dltpod/assets/build_requires.py "$project" >"$wanted" || whole=
   mkdir -p "$place"
   rm -f "$TMPDIR/error"
   [ -d "$project" ] || only=

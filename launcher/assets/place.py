@@ -7,6 +7,10 @@ A layer's file system is slow to write: each call on fuse-overlayfs goes through
 installs into a prefix beside its wheel cache, by hard links, and nothing but the finished files, their
 times already right, goes into the layer. Bytecode is kept in CACHE by content: a module is compiled once
 for all builds. It is unchecked: nothing looks at its source's time again, as each start would.
+
+A wheel may bring files for any place below the prefix. Those that would get beside the interpreter, or in
+its place, are refused: dltpod starts it with more rights than a package has. This file itself is run by the
+base image's interpreter, which reads nothing of /opt/venv.
 """
 
 import hashlib
@@ -15,16 +19,24 @@ import multiprocessing
 import os
 import py_compile
 import shutil
+import stat
 import subprocess
 import sys
-import sysconfig
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
-VENV = Path(sys.prefix)
-SITE = Path(sysconfig.get_path("purelib"))
+VENV = Path("/opt/venv")
+_PYTHON = "python{}.{}".format(*sys.version_info)
+SITE = VENV / "lib" / _PYTHON / "site-packages"
 TIME = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
 BATCH = 100
+_TOP = ("bin", "doc", "docs", "etc", "include", "lib", "man", "share")
+"""Where packages have files, besides ``site-packages``."""
+_SETTINGS = ("._pth", ".cfg", ".txt")
+"""How the names end that CPython looks for beside its executable (Modules/getpath.py)."""
+_READ_BY_PEOPLE = (".md", ".rst", ".txt", "COPYING", "LICENSE", "NOTICE", "README")
+"""How the names end of files that careless packages leave at the top of a prefix."""
 
 
 def seed(prefix: Path) -> None:
@@ -44,9 +56,14 @@ def move(prefix: Path, cache: Path) -> None:
             changed.append(folder.name.partition("-")[0])
     if changed:
         subprocess.run(["/opt/uv/bin/uv", "pip", "uninstall", "--quiet", *changed], check=True)
+    (prefix / ".lock").unlink(missing_ok=True)  # uv's own
     folders, files = [], []
     for place, _, names in os.walk(prefix):
-        folder = VENV / Path(place).relative_to(prefix)
+        below = Path(place).relative_to(prefix)
+        names = [name for name in names if _belongs(below / name, Path(place, name).lstat().st_mode)]
+        if not names and below.parts[:1] not in [(top,) for top in _TOP]:
+            continue
+        folder = VENV / below
         kept = [folder, folder / "__pycache__"] if any(n.endswith(".py") for n in names) else [folder]
         for path in kept:
             path.mkdir(exist_ok=True)
@@ -62,13 +79,39 @@ def move(prefix: Path, cache: Path) -> None:
         os.utime(path, (TIME, TIME))
 
 
+def _belongs(path: Path, mode: int) -> bool:
+    """Whether a file is placed at ``path``, relative to the prefix; ends the build where none may be."""
+    target = VENV / path
+    if not stat.S_ISREG(mode):
+        _refuse(f"has no regular file at {target}")
+    if target.is_relative_to(SITE):
+        if target.is_symlink():
+            _refuse(f"would replace {target}")
+        return True
+    # What was replaced by another version is uninstalled by now.
+    if os.path.lexists(target):
+        _refuse(f"would replace {target}")
+    if len(path.parts) == 1 and path.name.endswith(_READ_BY_PEOPLE):
+        return False
+    in_bin = path.parts[0] == "bin"
+    if (
+        len(path.parts) == 1
+        or path.parts[0] not in _TOP
+        or (in_bin and (len(path.parts) > 2 or path.name.endswith(_SETTINGS)))
+        or path.parts[:2] == ("lib", _PYTHON)
+    ):
+        _refuse(f"would put a file at {target}, which is no place for one")
+    return True
+
+
+def _refuse(what: str) -> NoReturn:
+    sys.exit(f"DLTPOD-ERROR a package {what} | leave it out of requirements, or take a version that doesn't")
+
+
 def put(batch: list[str], prefix: Path, cache: Path) -> None:
     """Writes files of PREFIX, by their names in it, to the same names in the virtual environment."""
     for name in batch:
         source, target = prefix / name, VENV / name
-        if target.is_symlink() or target == VENV / "pyvenv.cfg":
-            # The interpreter's own: dltpod starts it with more rights than a package has.
-            sys.exit(f"DLTPOD-ERROR a package would replace {target}")
         _write(source, target, executable=bool(source.stat().st_mode & 0o111))
         if name.endswith(".py"):
             bytecode = _compiled(source, target, cache)

@@ -41,7 +41,9 @@ def docker_images(
             # Without the project's locks: they are of its sources.
             gateway = _gateway(DockerImages(common), platform, dry_run=options.dry_run)
         if options.dry_run:
-            return Image(source_tag(environment), environment.digest, gateway=gateway)
+            return Image(
+                source_tag(environment), environment.digest, gateway=gateway, base=environment.base_image
+            )
         return replace(images.ensure(environment), gateway=gateway)
 
     return image_for

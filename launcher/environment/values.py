@@ -14,7 +14,7 @@ from launcher.environment.requirement import Requirement as Requirement
 DEFAULT_PYTHON = "3.13"
 DEFAULT_DLT = "1.31.0"
 OLDEST_DLT = "1.18.0"
-RECIPE = 8
+RECIPE = 9
 """Counts up when the Dockerfile's steps change what equal inputs give: that rebuilds all environments."""
 
 

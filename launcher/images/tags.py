@@ -39,6 +39,8 @@ class Image:
     seconds: float = 0.0
     gateway: str = ""
     """The image of the egress gateway, where the source asks for one."""
+    base: str = ""
+    """The base image that it stands on. No package is in that one."""
 
 
 def source_tag(environment: Environment) -> str:
@@ -89,7 +91,14 @@ def image_of(
     seconds: float = 0.0,
 ) -> Image:
     """An environment's image by what the engine knows of it, ``found``; None where the engine has it not."""
-    return Image(reference, environment.digest, packages_of(found), built=built, seconds=seconds)
+    return Image(
+        reference,
+        environment.digest,
+        packages_of(found),
+        built=built,
+        seconds=seconds,
+        base=environment.base_image,
+    )
 
 
 def platform_of(client: DockerClient) -> str:

@@ -67,6 +67,8 @@ class ContainerSpec:
     """HOST:PORT; with any, the container reaches these and nothing else, through ``gateway``."""
     gateway: str = ""
     """The image of the gateway that enforces ``egress`` on a Docker engine."""
+    base: str = ""
+    """The image that the source's stands on: no package is in it, so what has privileges runs there."""
     memory: int = 2 << 30
     cpus: float | None = None
     pids: int = 512

@@ -1,9 +1,10 @@
 """Closes link-local addresses, and a few other metadata addresses of clouds, to this network namespace.
 
-At ``169.254.169.254`` a cloud tells whoever asks the machine's own credentials. The launcher runs this file
-in a job's container, with privileges, before it sends the job: no code but dltpod's has run there yet.
+At ``169.254.169.254`` a cloud tells whoever asks the machine's own credentials. The launcher runs this file's
+text in a job's network namespace, with privileges, before it sends the job. It runs in the base image, so it
+needs nothing but the standard library of any Python that dltpod knows.
 
-    python -I -S link_local.py NETWORK...
+    python3 -I -S -c TEXT NETWORK...
 
 It adds rules of the routing policy (``ip rule``; rtnetlink(7), linux/fib_rules.h), so the image needs no
 program for it. Port 53 stays open: some clouds have their name server at that address. It says `closed`;

@@ -16,6 +16,8 @@ from launcher.engines.docker.client import create
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
+from launcher.host.rights import as_invoking_user
+from launcher.images import contexts
 from launcher.images.tags import LABEL_MANAGED
 from launcher.plan.egress import ENGINE_UID, LINK_LOCAL
 from launcher.plan.values import NETWORK, NETWORK_OPTIONS, ContainerSpec
@@ -29,7 +31,7 @@ ROLE = "network"
 _DONE = "closed"
 """What the helper says when all is well."""
 _MEMORY = 64 << 20
-_CLOSE = ("/opt/venv/bin/python", "-I", "-S", "/opt/dltpod/runner/supervise/link_local.py")
+_CLOSE = ("python3", "-I", "-S", "-c")
 
 
 class NetworkRefused(EngineError):
@@ -53,15 +55,16 @@ class Network:
     def close_link_local(self, container: str) -> None:
         """In a container that waits for its job, so that none but the runner's first process has run there.
 
-        A second container does it, which has the one right for it and is gone then. Raises NetworkRefused
-        where the kernel can't. A container that has ended needs nothing.
+        A second container does it, of the base image, which has the one right for it and is gone then. Raises
+        NetworkRefused where the kernel can't, or the base image can't be had. A container that has ended
+        needs nothing.
         """
         from docker.errors import APIError
 
         if not self._closes:
             return
         api = self._api
-        helper = create(api, _helper(self._spec, container))
+        helper = self._create(_helper(self._spec, container))
         try:
             output = api.attach(helper, stream=True)
             api.start(helper)
@@ -75,6 +78,25 @@ class Network:
                 f"the machine's metadata address can't be closed to the source: {clean.words(said, 300)}",
                 "list what the source needs in container.egress, or set container.network: none",
             )
+
+    def _create(self, body: dict[str, Any]) -> str:
+        """A container's id. Where the source's image was pulled, the base image may not be there yet."""
+        from docker.errors import APIError, ImageNotFound
+
+        try:
+            return create(self._api, body)
+        except ImageNotFound:
+            pass
+        base = self._spec.base
+        try:
+            self._api.pull(base)
+            return create(self._api, body)
+        except APIError as error:
+            said = clean.words(str(error.explanation or error), 300)
+            raise NetworkRefused(
+                f"the machine's metadata address can't be closed to the source without {base}: {said}",
+                f"docker pull {base}",
+            ) from None
 
 
 @contextlib.contextmanager
@@ -152,14 +174,21 @@ def _made_by_another(api: APIClient) -> bool:
     return False
 
 
+@as_invoking_user()
+def _link_local() -> str:
+    """The program that the helper runs."""
+    return (contexts.runner_folder() / "supervise" / "link_local.py").read_text(encoding="utf-8")
+
+
 def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
     """The body of ``POST /containers/create`` for what closes link-local addresses to a container. Pure.
 
-    It runs the runner's own file and nothing else, in the container's network namespace.
+    It runs the runner's own file in the container's network namespace. No package is in its image, for no
+    package may have this right.
     """
     return {
-        "Image": spec.image,
-        "Cmd": [*_CLOSE, *LINK_LOCAL],
+        "Image": spec.base,
+        "Cmd": [*_CLOSE, _link_local(), *LINK_LOCAL],
         "Entrypoint": [],
         "User": "0:0",
         "WorkingDir": "/",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.server
+import io
 import json
 import os
 import socket
 import socketserver
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ import pytest
 from launcher.engines.docker.client import connect
 from launcher.engines.docker.network import NetworkRefused, network_for
 from launcher.host.user import JobUser
+from launcher.images.base import find
 from launcher.plan.values import NETWORK, ContainerSpec
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.folder import REPOSITORY, Folder, wait_for
@@ -205,6 +210,65 @@ def test_a_gateway_lets_to_the_metadata_address_only_where_it_is_listed_itself(
     assert probed(project, [(METADATA, metadata)], container=elsewhere)[place] == "ConnectionRefusedError 111"
     listed = {"egress": [place]}
     assert probed(project, [(METADATA, metadata)], container=listed)[place] == "reached"
+
+
+TAKEN_OVER = "import os\nos.write(1, b'closed\\n')\nos._exit(0)\n"
+TRIES = f"""
+import socket
+try:
+    socket.create_connection(("{METADATA}", 80), 3)
+except OSError as error:
+    print(error.errno)
+"""
+
+
+@pytest.fixture
+def taken_over(project: Folder) -> Iterator[str]:
+    """A source's image in which a package has taken over the interpreter of its virtual environment."""
+    project.code("probe", PROBE)
+    project.source("probe", "probe", "probe")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, text in {
+            "opt/venv/bin/python._pth": "/opt/evil\n",
+            "opt/evil/encodings.py": TAKEN_OVER,
+        }.items():
+            file = tarfile.TarInfo(name)
+            file.size = len(text)
+            archive.addfile(file, io.BytesIO(text.encode()))
+    made = project.client.containers.create(project.must("probe").image)
+    made.put_archive("/", packed.getvalue())
+    image = made.commit()
+    made.remove()
+    assert image.id
+    yield image.id
+    project.client.images.remove(image.id)
+
+
+def test_the_metadata_address_is_closed_in_an_image_whose_interpreter_is_not_its_own(
+    project: Folder, taken_over: str
+) -> None:
+    api = project.client.api
+    base = find(project.client, "python:{python}-slim", "3.13", lambda line: None).reference
+    user = JobUser(1000, 1000, owns_files=True)
+    spec = ContainerSpec(f"{project.name}-x", taken_over, (), user, base=base)
+    container = project.client.containers.run(taken_over, ["sleep", "60"], network=NETWORK, detach=True)
+    assert container.id
+    try:
+        nowhere = replace(spec, base="localhost:9/nowhere:1")
+        with (
+            network_for(api, nowhere, "run", podman=False) as network,
+            pytest.raises(
+                NetworkRefused, match="can't be closed to the source without localhost:9/nowhere:1"
+            ),
+        ):
+            network.close_link_local(container.id)
+        with network_for(api, spec, "run", podman=False) as network:
+            network.close_link_local(container.id)
+        tried = container.exec_run(["/usr/bin/env", "-i", "python3", "-c", TRIES])
+        assert tried.output == f"{errno.ENETUNREACH}\n".encode()
+    finally:
+        container.remove(force=True)
 
 
 def test_two_sources_that_run_side_by_side_cannot_reach_each_other(

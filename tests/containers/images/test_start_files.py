@@ -1,13 +1,15 @@
-"""What an installed package may do as an interpreter starts, and what it may not replace."""
+"""What an installed package may do as an interpreter starts, and what it may not replace or run."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 
 import docker
 import pytest
 
 from launcher.errors import BuildError
+from launcher.images.tags import environment_tag
 from launcher.plan.job import COMMAND
 from tests.containers.images.conftest import Workshop
 
@@ -23,26 +25,27 @@ print(sys.prefix)
 """
 
 
-def wheel(workshop: Workshop, name: str, text: str) -> str:
-    """A wheel of the project's own with one file; the requirement that names it."""
+def wheel(workshop: Workshop, files: Mapping[str, str]) -> str:
+    """A wheel of the project's own with these files; the requirement that names it."""
     information = f"{workshop.mark}-1.0.dist-info"
     file = workshop.root / f"{workshop.mark}-1.0-py3-none-any.whl"
+    told = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {workshop.mark}\nVersion: 1.0\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
     with zipfile.ZipFile(file, "w") as made:
-        made.writestr(name.format(mark=workshop.mark), text)
-        made.writestr(
-            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {workshop.mark}\nVersion: 1.0\n"
-        )
-        made.writestr(
-            f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        made.writestr(f"{information}/RECORD", "")
+        for name, text in files.items():
+            made.writestr(name.format(mark=workshop.mark), text)
+        for name, text in told.items():
+            made.writestr(f"{information}/{name}", text)
     return f"./{file.name}"
 
 
 def test_a_package_that_runs_as_an_interpreter_starts_runs_in_the_worker_and_not_in_the_supervisor(
     workshop: Workshop, client: docker.DockerClient
 ) -> None:
-    source = workshop.source(requirements=(wheel(workshop, "{mark}.pth", MARK),))
+    source = workshop.source(requirements=(wheel(workshop, {"{mark}.pth": MARK}),))
     image = workshop.images(source).ensure(workshop.describe(source))
     assert COMMAND[1:] == ("-S", "-m", "runner")
     out = client.containers.run(
@@ -56,12 +59,60 @@ def test_a_package_that_runs_as_an_interpreter_starts_runs_in_the_worker_and_not
     [
         ("pyvenv.cfg", "a package would replace /opt/venv/pyvenv.cfg"),
         ("bin/python3", "reserved name `python3`"),  # uv's own words
+        ("bin/dlt", "a package would replace /opt/venv/bin/dlt"),
+        ("bin/python._pth", "a package would put a file at /opt/venv/bin/python._pth"),
+        ("bin/pyvenv.cfg", "a package would put a file at /opt/venv/bin/pyvenv.cfg"),
+        ("bin/pybuilddir.txt", "a package would put a file at /opt/venv/bin/pybuilddir.txt"),
+        ("bin/Modules/Setup.local", "a package would put a file at /opt/venv/bin/Modules"),
+        ("lib/python3.13/os.py", r"a package would put a file at /opt/venv/lib/python3.13/os.py"),
+        ("lib64/python3.13/site-packages/a.py", "a package would put a file at /opt/venv/lib64/python3.13"),
+        ("elsewhere/file", "a package would put a file at /opt/venv/elsewhere/file"),
     ],
 )
-def test_a_package_that_would_replace_the_interpreter_is_refused(
+def test_a_package_with_a_file_where_the_interpreter_has_its_own_is_refused(
     workshop: Workshop, file: str, why: str
 ) -> None:
-    wanted = wheel(workshop, f"{{mark}}-1.0.data/data/{file}", "home = /opt/venv\n")
+    wanted = wheel(workshop, {f"{{mark}}-1.0.data/data/{file}": "home = /opt/venv\n"})
     source = workshop.source(requirements=(wanted,))
     with pytest.raises(BuildError, match=why):
         workshop.images(source).ensure(workshop.describe(source))
+
+
+def test_what_careless_packages_leave_at_the_top_is_left_out_and_other_data_is_placed(
+    workshop: Workshop,
+) -> None:
+    data = "{mark}-1.0.data/data/"
+    placed = {f"share/{workshop.mark}/a", f"etc/{workshop.mark}.cfg", f"lib/{workshop.mark}.so", "bin/tool"}
+    files = {f"{data}{name}": "x" for name in (*placed, "LICENSE", "README.md")}
+    source = workshop.source(requirements=(wheel(workshop, files),))
+    image = workshop.images(source).ensure(workshop.describe(source))
+    names = [*sorted(placed), "LICENSE", "README.md"]
+    look = f"import os; print([os.path.exists('/opt/venv/' + name) for name in {names}])"
+    assert workshop.run(image.reference, look) == "[True, True, True, True, False, False]"
+
+
+PROGRAMS = """
+basename cat chmod cp cut date dirname env find git grep ln ls mkdir mktemp mv readlink rm sed sh sha256sum
+sort tail touch tr true uv xargs
+"""
+SPY = "#!/bin/sh\n[ ! -w /opt ] || echo ran $0 >> /opt/SPIED\nexit 1\n"
+STARTS = """\
+import os; os.access('/opt', os.W_OK) and open('/opt/SPIED', 'a').write('started a Python\\n')
+"""
+
+
+def test_nothing_that_a_package_brings_runs_in_a_step_of_a_build(workshop: Workshop) -> None:
+    """Programs named as all that steps call; what starts with a Python; what stands in for its modules."""
+    from launcher.images import deploy
+
+    files = {f"{{mark}}-1.0.data/scripts/{name}": SPY for name in PROGRAMS.split()}
+    modules = ("compileall", "py_compile", "sitecustomize", "usercustomize", "json", "hashlib")
+    files |= {"{mark}.pth": STARTS, **{f"{name}.py": STARTS for name in modules}}
+    source = workshop.source(requirements=(wheel(workshop, files),))
+    environment = workshop.describe(source)
+    images = workshop.images(source)
+    image = images.ensure(environment)
+    shipped = deploy.ensure(images, environment)
+    spied = "import os; print(os.path.exists('/opt/SPIED'), os.access('/opt/venv/bin/touch', os.X_OK))"
+    for reference in (environment_tag(environment), image.reference, shipped.reference):
+        assert workshop.run(reference, spied) == "False True"
