@@ -11,7 +11,14 @@ from packaging.utils import canonicalize_name
 
 from launcher.config.destinations import destination_extra
 from launcher.config.models import Project, Source
-from launcher.environment import core_sources, duckdb_version, local_packages, module_names, requirement_files
+from launcher.environment import (
+    core_sources,
+    drivers,
+    duckdb_version,
+    local_packages,
+    module_names,
+    requirement_files,
+)
 from launcher.environment.dlt_versions import Release, choose, is_extra, parse
 from launcher.environment.values import (
     DEFAULT_DLT,
@@ -34,6 +41,7 @@ def describe(
     dlt_version: str | None = None,
     destination_type: str | None = None,
     destination_extras: Sequence[str] | None = None,
+    schemes: tuple[Sequence[str], Sequence[str]] = ((), ()),
     verified: Verified | None = None,
     with_lock: bool = True,
     locked: bool = False,
@@ -43,7 +51,8 @@ def describe(
     Reads the project's files and, where a verified source is named, the repository of those; asks no
     registry. ``dlt_version`` overrides ``container.dlt``; ``destination_type`` is dlt's type where the
     destination has a name of its own, ``destination_extras`` the dlt extras that it needs where these are
-    more than the type's own.
+    more than the type's own; ``schemes`` are those of the addresses of source and destination
+    (``secrets.gather.schemes_of``), whose drivers are installed too.
     ``locked`` refuses a missing or stale lock.
     Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
     dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
@@ -115,6 +124,22 @@ def describe(
         if pin is not None:
             requirements.append(pin)
 
+    files = requirement_files.code_of(project.custom_sources, module) if custom else ()
+    native = source.dlt_native
+    names_of_dlt = drivers.named_of_dlt(module, native.source_function, native.resources or (), files)
+    if any(name.startswith("filesystem") for name in names_of_dlt):
+        extras |= {name for name in drivers.bucket_extras(schemes[0]) if is_extra(release, name)}
+    needed = [
+        *drivers.of_names(names_of_dlt),
+        *(drivers.of_schemes(schemes[0]) if "sql-database" in extras else ()),
+        *(drivers.of_schemes(schemes[1]) if destination_type == "sqlalchemy" else ()),
+    ]
+    for packages, why in needed:
+        missing = [text for text in packages if not _accounted(Parsed(text).name, requirements)]
+        requirements.extend(Requirement(text, f"for {why}, {place}") for text in missing)
+        if missing or not packages:
+            notes.append(f"source '{source.name}': {why}{' brings ' + ', '.join(missing) if missing else ''}")
+
     system = set(container.system_packages)
     if any("git+" in item.text for item in requirements) and "git" not in system:
         system.add("git")
@@ -163,6 +188,15 @@ def destination_of(
     if destination.type == "filesystem" and destination.file is not None:
         return destination.type, ()
     return destination.type, destination_extras(project, source, both)
+
+
+def connections_of(
+    project: Project, source: Source, environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The schemes of the addresses of source and destination. ``environ`` as for ``destination_of``."""
+    from launcher.secrets.gather import read_environment, schemes_of
+
+    return schemes_of(project, source, read_environment(project, environ))
 
 
 def origin(project: Project, source: Source) -> str:

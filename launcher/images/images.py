@@ -43,7 +43,7 @@ class DockerImages:
         platform: str = "linux/amd64",
     ) -> Environment:
         """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
-        from launcher.environment.describe import describe, destination_of
+        from launcher.environment.describe import connections_of, describe, destination_of
 
         kind, extras = destination_of(self.options.project, source, self.options.environ)
         base = self.base(source.container.python)
@@ -55,6 +55,7 @@ class DockerImages:
             platform=platform,
             destination_type=kind,
             destination_extras=extras,
+            schemes=connections_of(self.options.project, source, self.options.environ),
             verified=self.verified,
             locked=self.options.locked,
         )

@@ -112,7 +112,7 @@ def bare(
     project: Project, source: Source, environ: Mapping[str, str], verified: Verified | None
 ) -> Environment:
     """The source's environment as far as a lock needs it: without lock, base and platform."""
-    from launcher.environment.describe import describe, destination_of
+    from launcher.environment.describe import connections_of, describe, destination_of
 
     kind, extras = destination_of(project, source, environ)
     return describe(
@@ -122,6 +122,7 @@ def bare(
         verified=verified,
         destination_type=kind,
         destination_extras=extras,
+        schemes=connections_of(project, source, environ),
         with_lock=False,
     )
 

@@ -121,6 +121,33 @@ def destination_extras(project: Project, source: Source, environ: Mapping[str, s
     return tuple(extra for extra in extras if extra)
 
 
+def schemes_of(
+    project: Project, source: Source, environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The schemes of the addresses of the source (``postgresql+psycopg2``), and of its destination.
+
+    ``environ`` is ``read_environment``'s. Raises ConfigurationError as ``destination_for``.
+    """
+    secrets, config = _selected(project, scope_of(project, source), environ)
+    found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
+    own = [{key: part for key, part in table.items() if key != "destination"} for table in (secrets, config)]
+    return (
+        _schemes((*own, source.dlt_native.function_kwargs, source.container.env), environ),
+        _schemes((found.table,), environ),
+    )
+
+
+def _schemes(tables: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for path, text in (pair for table in tables for pair in literals.strings(table)):
+        if literals.is_reference(text):
+            text = environ.get(text.removeprefix(ENV_REFERENCE), "")
+        scheme, colon, _ = text.strip().lower().partition("://")
+        if colon or path.rpartition(".")[2] == "drivername":
+            found[scheme] = None
+    return tuple(name for name in found if re.fullmatch(r"[a-z][a-z0-9_+.-]{0,40}", name))
+
+
 def scope_of(project: Project, source: Source) -> Scope:
     """What of the secrets' files is this source's, and what is another's."""
     native = source.dlt_native

@@ -111,8 +111,6 @@ def _sql_database(name: str) -> Kind:
                 source_function: sql_database
                 # function_kwargs: {{table_names: [accounts, orders]}} # without it: every table
                 write_disposition: replace # whole tables; merge, where all of them have primary keys
-              container:
-                requirements: ["psycopg[binary]"] # the driver of postgresql://; of mysql+pymysql://: pymysql
             """
         ),
         secrets=(
