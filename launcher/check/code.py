@@ -57,7 +57,7 @@ def function(source: Source, module: code.Module) -> Iterator[Row]:
     if module.tree is None:
         return
     wanted = source.dlt_native.source_function
-    names = code.names_of(module.tree)
+    names = module.names
     first = wanted.split(".")[0]
     place = shown_path(module.file)
     if first in names.functions:
@@ -186,7 +186,7 @@ def missing_secrets(
     """
     if sliced is None or module is None or module.tree is None:
         return
-    node = code.names_of(module.tree).functions.get(source.dlt_native.source_function)
+    node = module.names.functions.get(source.dlt_native.source_function)
     known = signature(node) if node is not None else None
     if known is None:
         return

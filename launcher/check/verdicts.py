@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -88,10 +89,12 @@ def check_source(
     verified: Verified | None = None,
     *,
     with_secrets: bool = True,
+    destinations: Collection[Destination] = (),
 ) -> tuple[Row, ...]:
     """Verdicts on one source. ``environ`` is that of ``launcher.secrets.gather.read_environment``.
 
-    Without ``with_secrets`` no value is asked for that this machine may lack: secrets, variables.
+    ``destinations`` are those of all sources. Without ``with_secrets`` no value is asked for that this
+    machine may lack: secrets, variables.
 
     ``verified`` is dlt's verified sources, where they are at hand. Raises nothing for a fault of the source:
     that is a row.
@@ -103,14 +106,14 @@ def check_source(
         native = source.dlt_native
         asked = literals.references([native.function_kwargs, native.resource_kwargs, source.container.env])
         environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
-    sliced, faults = _sliced(project, source, environ)
+    sliced, destination, faults = _sliced(project, source, environ)
     return (
         *_module(project, source, module, names),
         *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
         *_environment(project, source, verified),
         *_mounts(project, source),
-        *_destination(project, source, environ),
+        *_destination(project, source, destination, destinations),
         *faults,
         *(_secrets(project, source, sliced) if sliced is not None else ()),
     )
@@ -158,13 +161,17 @@ def _others_may_read(file: Path) -> bool:
 
 def _sliced(
     project: Project, source: Source, environ: Mapping[str, str]
-) -> tuple[Slice | None, tuple[Row, ...]]:
-    from launcher.secrets.gather import slice_for
+) -> tuple[Slice | None, Destination | None, tuple[Row, ...]]:
+    """The slice and the destination, None where they can't be had, and why."""
+    from launcher.secrets.gather import destination_for, part_of
 
     try:
-        return slice_for(project, source, environ, {}), ()
+        return *part_of(project, source, environ, {}), ()
     except ConfigurationError as error:
-        return None, (Row(source.name, "secrets", Level.WRONG, error.message, error.hint),)
+        destination = None
+        with contextlib.suppress(ConfigurationError):  # the row of the slice says so
+            destination = destination_for(project, source, environ)
+        return None, destination, (Row(source.name, "secrets", Level.WRONG, error.message, error.hint),)
 
 
 def _module(
@@ -243,26 +250,22 @@ def _mounts(project: Project, source: Source) -> Iterator[Row]:
             yield Row(source.name, "environment", Level.WRONG, f"the mount {shown_path(place)} is not there")
 
 
-def _beside(project: Project, own: Destination, environ: Mapping[str, str]) -> Destination | None:
+def _beside(project: Project, own: Destination, others: Collection[Destination]) -> Destination | None:
     """Another destination's file in the folder of a file that is not the one which all share by default."""
     from launcher.secrets.destinations import folder_of
-    from launcher.secrets.gather import all_destinations
 
     folder = folder_of(own)
     if folder is None or not own.lock or own.file == f"/{project.warehouse}":
         return None
-    others = (other for other in all_destinations(project, environ) if other.file != own.file)
-    return next((other for other in others if folder_of(other) == folder), None)
+    return next((o for o in others if o.file != own.file and folder_of(o) == folder), None)
 
 
-def _destination(project: Project, source: Source, environ: Mapping[str, str]) -> Iterator[Row]:
-    from launcher.secrets.gather import destination_for
-
-    try:
-        destination = destination_for(project, source, environ)
-    except ConfigurationError:
-        return  # the slice's own row says so
-    beside = _beside(project, destination, environ)
+def _destination(
+    project: Project, source: Source, destination: Destination | None, others: Collection[Destination]
+) -> Iterator[Row]:
+    if destination is None:
+        return
+    beside = _beside(project, destination, others)
     kind = f"{destination.type} " if destination.type not in destination.shown else ""
     yield Row(source.name, "destination", Level.OK, f"{kind}{destination.shown}")
     if beside is not None:

@@ -26,7 +26,6 @@ from launcher.errors import DltpodError, Exit
 if TYPE_CHECKING:
     from launcher.check.code import Row
     from launcher.config.models import Project, Source
-    from launcher.environment.verified_sources import Repository
     from launcher.runs.history import RunRecord
 
 _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
@@ -70,7 +69,7 @@ def command(
     """
     from launcher.check.code import Level
     from launcher.check.verdicts import check_project, check_source, worst
-    from launcher.secrets.gather import read_environment
+    from launcher.secrets.gather import all_destinations, read_environment
 
     if deep and no_secrets:
         raise click.UsageError(
@@ -80,9 +79,16 @@ def command(
     sources = choose_or_all(project, names, tags=tags, everything=everything)
     environ = read_environment(project, os.environ)
     rows = list(check_project(project))
+    verified = repository(project.verified_sources, project.root)
+    destinations = all_destinations(project, environ)
     for source in sources:
         rows += check_source(
-            project, source, environ, _verified(project, source), with_secrets=not no_secrets
+            project,
+            source,
+            environ,
+            verified if _may_be_verified(project, source) else None,
+            with_secrets=not no_secrets,
+            destinations=destinations,
         )
     interrupted: Exit | None = None
     if deep:
@@ -100,8 +106,8 @@ def command(
     ctx.exit(int(interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)))
 
 
-def _verified(project: Project, source: Source) -> Repository | None:
-    """dltpod's copy of the verified sources, where this source may be one: looking may fetch it."""
+def _may_be_verified(project: Project, source: Source) -> bool:
+    """Whether the source's module or an extra of it may be a verified source, so that it is worth a look."""
     from launcher.check.verdicts import CORE_MODULES
     from launcher.environment import module_names
     from launcher.environment.dlt_versions import choose as choose_release
@@ -111,18 +117,14 @@ def _verified(project: Project, source: Source) -> Repository | None:
 
     module, container = source.dlt_native.source_module, source.container
     if module_names.fault(module) is not None:
-        return None
-    elsewhere = (
-        custom_file(project, module) is None and module.removeprefix("dlt.sources.") not in CORE_MODULES
-    )
-    if not elsewhere:
-        try:
-            release = choose_release(container.dlt or DEFAULT_DLT, container.python, source=source.name)
-        except DltpodError:
-            return None  # a row of its own says so
-        if all(is_extra(release, name) for name in container.extras):
-            return None
-    return repository(project.verified_sources, project.root)
+        return False
+    if module.removeprefix("dlt.sources.") not in CORE_MODULES and custom_file(project, module) is None:
+        return True
+    try:
+        release = choose_release(container.dlt or DEFAULT_DLT, container.python, source=source.name)
+    except DltpodError:
+        return False  # a row of its own says so
+    return not all(is_extra(release, name) for name in container.extras)
 
 
 def _deep(
@@ -168,8 +170,11 @@ def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
     from launcher.check.code import Level
     from launcher.check.verdicts import worst
 
+    by_source: dict[str, list[Row]] = {}
+    for row in rows:
+        by_source.setdefault(row.source, []).append(row)
     for name in ("", *names):
-        own = [row for row in rows if row.source == name]
+        own = by_source.get(name)
         if not own or (name == "" and worst(own) is Level.OK and not verbose):
             continue
         level = worst(own)

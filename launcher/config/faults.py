@@ -24,9 +24,11 @@ class Fault:
 def shown_path(file: Path) -> str:
     """``file`` as people know it: relative to where they stand, if it lies there."""
     try:
-        return str(file.relative_to(Path.cwd()))
-    except (ValueError, OSError):
+        here = str(Path.cwd())
+    except OSError:
         return str(file)
+    # As text: each line about each source names a file.
+    return "." if str(file) == here else str(file).removeprefix(here.rstrip("/") + "/")
 
 
 def text_of(file: Path, largest: int) -> str:

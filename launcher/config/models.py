@@ -7,6 +7,7 @@ description is also what the JSON Schema, and so an editor, says of it.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -326,6 +327,11 @@ class Project(Model):
     """The DuckDB file of sources that name no other: Dango's own, in a Dango project. From the root."""
     lines: dict[str, int] = {}
     """Line by source name, for messages about one source."""
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all entries, those of another type too."""
+        return frozenset((*(s.name for s in self.sources), *(f.name for f in self.foreign)))
 
     @property
     def custom_sources(self) -> Path:

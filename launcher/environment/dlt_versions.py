@@ -53,28 +53,34 @@ def choose(specifier: str, python: str, *, source: str) -> Release:
     """
     wanted = parse(specifier, source=source)
     known = releases()
-    allowed = [release for release in known if wanted.contains(release.version, prereleases=True)]
-    if not allowed:
-        if _admits_newer(wanted, known[-1].version):
-            allowed = [known[-1]]
-        elif any(wanted.contains(f"1.{minor}.0") or wanted.contains(f"0.{minor}.0") for minor in range(18)):
+    allowed, fitting = _allowed(wanted, python)
+    if allowed is None:
+        if any(wanted.contains(f"1.{minor}.0") or wanted.contains(f"0.{minor}.0") for minor in range(18)):
             raise ConfigurationError(
                 f"source '{source}': dlt {specifier} is older than the oldest supported, {OLDEST}",
                 f"container.dlt: '>={OLDEST}'",
             )
-        else:
-            raise ConfigurationError(
-                f"source '{source}': there is no dlt {specifier}",
-                f"the newest known is {known[-1].version}: container.dlt: '=={known[-1].version}'",
-            )
-    fitting = [r for r in allowed if SpecifierSet(r.python).contains(f"{python}.99")]
-    if not fitting:
-        newest = allowed[-1]
         raise ConfigurationError(
-            f"source '{source}': dlt {newest.version} needs Python {newest.python}, not Python {python}",
-            f"choose a container.python in {newest.python}, or another container.dlt",
+            f"source '{source}': there is no dlt {specifier}",
+            f"the newest known is {known[-1].version}: container.dlt: '=={known[-1].version}'",
         )
-    return fitting[-1]
+    if fitting is None:
+        raise ConfigurationError(
+            f"source '{source}': dlt {allowed.version} needs Python {allowed.python}, not Python {python}",
+            f"choose a container.python in {allowed.python}, or another container.dlt",
+        )
+    return fitting
+
+
+@functools.lru_cache(maxsize=64)
+def _allowed(wanted: SpecifierSet, python: str) -> tuple[Release | None, Release | None]:
+    """The newest release that the specifier allows, and the newest that runs on that Python too."""
+    known = releases()
+    allowed = [release for release in known if wanted.contains(release.version, prereleases=True)]
+    if not allowed and _admits_newer(wanted, known[-1].version):
+        allowed = [known[-1]]
+    fitting = [r for r in allowed if SpecifierSet(r.python).contains(f"{python}.99")]
+    return (allowed[-1] if allowed else None), (fitting[-1] if fitting else None)
 
 
 def parse(specifier: str, *, source: str) -> SpecifierSet:

@@ -69,12 +69,11 @@ def plan_source(
     gathered: Gathered, source: Source, say: Say, *, run_id: str = "", token: str = ""
 ) -> JobPlan:
     """The plan of one job. Raises ConfigurationError, BuildError, EngineError."""
-    from launcher.secrets.gather import destination_for, job_kwargs, slice_for
+    from launcher.secrets.gather import job_kwargs, part_of
 
     project, options = gathered.project, gathered.options
     kwargs = job_kwargs(source, options.set)
-    slice = slice_for(project, source, gathered.environ, options.set)
-    destination = destination_for(project, source, gathered.environ)
+    slice, destination = part_of(project, source, gathered.environ, options.set)
     for warning in slice.warnings:
         say(warning)
     with log.timed("image") as fields:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import threading
 import warnings
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from launcher.config.models import Project
@@ -22,6 +22,16 @@ class Module:
     error: str = ""
     line: int = 0
 
+    @functools.cached_property
+    def names(self) -> Names:
+        """What its top level defines; nothing where it is no Python."""
+        return _names_of(self.tree) if self.tree is not None else Names()
+
+    @functools.cached_property
+    def parameters(self) -> frozenset[str]:
+        """Names of its functions' parameters, without those that may be a resource's as well."""
+        return _parameters_of(self.tree) if self.tree is not None else frozenset()
+
 
 def custom_file(project: Project, module: str) -> Path | None:
     """The file of a custom module: ``a/b.py`` or ``a/b/__init__.py`` in ``custom_sources/`` for ``a.b``.
@@ -31,11 +41,12 @@ def custom_file(project: Project, module: str) -> Path | None:
     parts = module.split(".")
     if not all(part.isidentifier() for part in parts):
         return None
-    place = project.custom_sources.joinpath(*parts)
-    for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
+    place = f"{project.custom_sources}/{'/'.join(parts)}"
+    for candidate in map(Path, (f"{place}/__init__.py", f"{place}.py")):
         if candidate.is_file():
             return candidate
-    return place if place.is_dir() and any(place.glob("*.py")) else None
+    folder = Path(place)
+    return folder if folder.is_dir() and any(folder.glob("*.py")) else None
 
 
 def read_module(file: Path) -> Module:
@@ -52,7 +63,7 @@ def read_module(file: Path) -> Module:
 _PARSING = threading.Lock()
 
 
-@lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def _parsed(file: Path, changed: int, size: int) -> Module:
     try:
         text = files.read(file)
@@ -84,7 +95,7 @@ class Names:
     """Names may come to be in ways that reading can't tell: ``import *``, ``__getattr__``."""
 
 
-def names_of(tree: ast.Module) -> Names:
+def _names_of(tree: ast.Module) -> Names:
     """What a module's top level defines, branches of ``if``, ``try`` and ``with`` included."""
     functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
     assigned: dict[str, ast.expr | None] = {}
@@ -119,37 +130,40 @@ def names_of(tree: ast.Module) -> Names:
     return Names(functions, assigned, frozenset(classes), imported, dynamic)
 
 
-def sections(project: Project, module: str, function: str) -> tuple[str, ...]:
-    """Names of the configuration sections that dlt looks up for a source: ``[sources.<one of these>]``.
+def looked_up(project: Project, module: str, function: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Names of the sections that dlt looks up for a source, ``[sources.<one of these>]``, and of parameters.
 
     dlt takes the last part of the module's name, ``__source_name__`` if the module says one, and what the
-    decorator says (``section=``); a function imported from a submodule has that one's name.
+    decorator says (``section=``); a function imported from a submodule has that one's name. The parameters
+    are those of a custom module's functions, without those that may be a resource's as well.
     """
-    found = [module.rpartition(".")[2]]
     file = custom_file(project, module)
-    tree = read_module(file).tree if file is not None else None
-    if tree is not None:
-        names = names_of(tree)
-        said = names.assigned.get("__source_name__")
-        if isinstance(said, ast.Constant) and isinstance(said.value, str):
-            found.append(said.value)
-        defined = names.functions.get(function)
-        for decorator in defined.decorator_list if defined else ():
-            for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
-                if keyword.arg == "section" and isinstance(keyword.value, ast.Constant):
-                    found.append(str(keyword.value.value))
-        if function in names.imported:
-            found.append(names.imported[function])
+    last = module.rpartition(".")[2]
+    if file is None:
+        return (last,), frozenset()
+    read = read_module(file)
+    return _sections_of(read.names, last, function), read.parameters
+
+
+def _sections_of(names: Names, last: str, function: str) -> tuple[str, ...]:
+    found = [last]
+    said = names.assigned.get("__source_name__")
+    if isinstance(said, ast.Constant) and isinstance(said.value, str):
+        found.append(said.value)
+    defined = names.functions.get(function)
+    for decorator in defined.decorator_list if defined else ():
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg == "section" and isinstance(keyword.value, ast.Constant):
+                found.append(str(keyword.value.value))
+    if function in names.imported:
+        found.append(names.imported[function])
     return tuple(dict.fromkeys(name for name in found if name))
 
 
-def parameters(project: Project, module: str) -> frozenset[str]:
-    """Names of parameters in a custom module, without those that may be a resource's as well."""
-    file = custom_file(project, module)
-    tree = read_module(file).tree if file is not None else None
+def _parameters_of(tree: ast.Module) -> frozenset[str]:
     found: set[str] = set()
     resources: set[str] = set()
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             resources.add(node.name)
             found |= {arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}

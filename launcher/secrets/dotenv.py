@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from launcher.config.faults import shown_path, text_of
@@ -17,9 +18,20 @@ LARGEST_FILE = 1 << 20
 def read_dotenv(file: Path) -> Mapping[str, str]:
     """The file's values, as they stand: ``$`` means nothing, since a secret may hold one.
 
-    Empty where there is no file. Raises ConfigurationError with the lines that are no ``NAME=value``, never
-    with what stands in them.
+    Empty where there is no file. Don't change what comes back: it is kept. Raises ConfigurationError
+    with the lines that are no ``NAME=value``, never with what stands in them.
     """
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError:
+        return _read(file, 0)  # which says why
+    return _read(file, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed: int) -> Mapping[str, str]:
     name = shown_path(file)
     try:
         text = text_of(file, LARGEST_FILE)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from launcher.config.destinations import bucket_extra, destination_extra
@@ -48,7 +49,16 @@ def job_kwargs(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[s
 def slice_for(
     project: Project, source: Source, environ: Mapping[str, str], overrides: Mapping[str, Any]
 ) -> Slice:
-    """The slice of one job. ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
+    """The slice of one job, as ``part_of`` makes it. Raises as that does."""
+    return part_of(project, source, environ, overrides)[0]
+
+
+def part_of(
+    project: Project, source: Source, environ: Mapping[str, str], overrides: Mapping[str, Any]
+) -> tuple[Slice, Destination]:
+    """The slice of one job, and where its rows go.
+
+    ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
 
     Raises ConfigurationError: variables without a value (all at once), secrets of the entry's own section
     that are empty, a file that can't be read, a destination file outside ``data/``, connection strings that
@@ -64,18 +74,19 @@ def slice_for(
         project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
     )
     found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
-    destinations.resolve(project, source, found)
+    destination = destinations.resolve(project, source, found)
     secrets, config = slices.arrange(secrets, config, scope)
     destinations.map_into(project, source, found, secrets, config)
     files = {SECRETS_FILE: _toml(secrets), CONFIG_FILE: _toml(config)}
     if values:
         files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
-    return Slice(
+    slice = Slice(
         files={name: text for name, text in files.items() if text},
         warnings=(*_warnings(project, source, arguments, overrides), *doubts),
         names=tuple(names),
         sections=tuple(sorted(scope.natives)),
     )
+    return slice, destination
 
 
 def destination_for(project: Project, source: Source, environ: Mapping[str, str]) -> Destination:
@@ -151,25 +162,20 @@ def _schemes(tables: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) ->
 def scope_of(project: Project, source: Source) -> Scope:
     """What of the secrets' files is this source's, and what is another's."""
     native = source.dlt_native
-    return _scope(
-        project,
-        source,
-        sections=code.sections(project, native.source_module, native.source_function),
-        parameters=code.parameters(project, native.source_module),
-    )
+    sections, parameters = code.looked_up(project, native.source_module, native.source_function)
+    return _scope(project, source, sections=sections, parameters=parameters)
 
 
 def _scope(
     project: Project, source: Source, *, sections: tuple[str, ...], parameters: frozenset[str]
 ) -> Scope:
-    others = {other.name for other in project.sources} | {other.name for other in project.foreign}
     return Scope(
         name=source.name,
         pipeline=source.pipeline_name,
         sections=sections,
         function=source.dlt_native.source_function,
         destination=source.destination,
-        others=frozenset(others - {source.name}),
+        entries=project.names,
         more=source.dlt_native.secret_sections,
         parameters=parameters,
     )
@@ -189,7 +195,7 @@ def _given(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, 
 
 def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tuple[Table, Table]:
     """The source's part of both files, with what the environment says over it."""
-    secrets, config = read_toml(project.root / SECRETS), read_toml(project.root / CONFIG)
+    secrets, config = (_file(project.root / name).near(scope) for name in (SECRETS, CONFIG))
     folded = slices.fold(environ, scope, secrets, config)
     own = {name: folded.pop(name) for name in slices.OWN_SECTIONS if name in folded}
     # dlt's own settings are no secrets: where nothing hides them, "INFO" is not masked in every line
@@ -198,6 +204,21 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
         slices.select(slices.laid_over(secrets, {**folded, **in_secrets}), scope),
         slices.select(slices.laid_over(config, own), scope),
     )
+
+
+_MOST_FILES = 8
+_FILES: dict[Path, slices.File] = {}
+"""What was read last of each file, as long as ``read_toml`` gives the same."""
+
+
+def _file(path: Path) -> slices.File:
+    table = read_toml(path)
+    known = _FILES.get(path)
+    if known is None or known.table is not table:
+        if len(_FILES) > _MOST_FILES:
+            _FILES.clear()
+        known = _FILES[path] = slices.File.of(table)
+    return known
 
 
 def _values(

@@ -46,8 +46,8 @@ class Scope:
     """What dlt calls its module, the likeliest first."""
     function: str
     destination: str
-    others: frozenset[str]
-    """Names of all other entries: a section named so is never a fallback."""
+    entries: frozenset[str]
+    """Names of all entries: a section named after another one is never a fallback."""
     more: tuple[str, ...] = ()
     """``secret_sections``: dotted paths."""
     parameters: frozenset[str] = frozenset()
@@ -56,7 +56,60 @@ class Scope:
     @property
     def natives(self) -> frozenset[str]:
         """Names below ``[sources]`` that are native fallbacks."""
-        return frozenset((*self.sections, self.function)) - self.others - {self.name}
+        return frozenset((*self.sections, self.function)) - self.entries - {self.name}
+
+    def is_other(self, section: str) -> bool:
+        """Whether a section is named after another entry."""
+        return section != self.name and section in self.entries
+
+
+@dataclass(frozen=True)
+class File:
+    """One of the two files, and what of it all entries share, which is found once for all of them."""
+
+    table: Mapping[str, Any]
+    shared: Table
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> File:
+        shared = {key: value for key, value in table.items() if _is_shared(key, value)}
+        shared |= {key: table[key] for key in OWN_SECTIONS if key in table}
+        for head in ("sources", "destination"):
+            below = table.get(head)
+            if isinstance(below, Mapping):
+                shared[head] = {key: value for key, value in below.items() if _is_shared(key, value)}
+        return cls(table, shared)
+
+    def near(self, scope: Scope) -> Table:
+        """The part of the file that ``select`` looks at for this entry. Its tables are the file's own."""
+        table, found = self.table, dict(self.shared)
+        wanted = {"sources": (scope.name, *scope.natives), "destination": (scope.destination,)}
+        for head, names in wanted.items():
+            below = table.get(head)
+            if isinstance(below, Mapping):
+                found[head] = {**found[head], **{name: below[name] for name in names if name in below}}
+        if scope.pipeline in table and scope.pipeline not in wanted:
+            found[scope.pipeline] = table[scope.pipeline]
+        for path in scope.more:
+            _copy_path(table, found, path.split("."))
+        return found
+
+
+def _is_shared(key: str, value: Any) -> bool:
+    return key == "credentials" or not _is_table(value)
+
+
+def _copy_path(table: Any, found: Table, steps: list[str]) -> None:
+    """What stands at a dotted path of ``table``, put there in ``found``, whose tables stay as they are."""
+    for step in steps[:-1]:
+        table = table.get(step)
+        below = found.get(step)
+        if not isinstance(table, Mapping):
+            return
+        found[step] = dict(below) if isinstance(below, Mapping) else {}
+        found = found[step]
+    if isinstance(table, Mapping) and steps[-1] in table:
+        found[steps[-1]] = table[steps[-1]]
 
 
 def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]) -> Table:
@@ -70,7 +123,9 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     known[scope.pipeline] = {"sources": copy.deepcopy(known["sources"])}
     known["destination"] = {scope.destination: {}}
     folded: Table = {}
-    for variable in sorted(environ, key=lambda name: (name.count("__"), name)):
+    # Few variables have the form at all, and this is asked for each source.
+    nested = [name for name in environ if "__" in name]
+    for variable in sorted(nested, key=lambda name: (name.count("__"), name)):
         parts = variable.lower().split("__")
         if (
             len(parts) < 2
@@ -138,7 +193,9 @@ def select(table: Mapping[str, Any], scope: Scope) -> Table:
     if isinstance(own, Mapping):
         kept = dict(own)
         if isinstance(kept.get("sources"), Mapping):
-            kept["sources"] = _sources(kept["sources"], scope, set(kept["sources"]) - scope.others)
+            kept["sources"] = _sources(
+                kept["sources"], scope, {name for name in kept["sources"] if not scope.is_other(name)}
+            )
         if isinstance(kept.get("destination"), Mapping):
             kept["destination"] = _destination(kept["destination"], scope)
         chosen[scope.pipeline] = kept
@@ -162,7 +219,7 @@ def _sources(table: Mapping[str, Any], scope: Scope, wanted: set[str]) -> Table:
     return {
         key: value
         for key, value in table.items()
-        if key in wanted or (key in plain and key not in scope.others)
+        if key in wanted or (key in plain and not scope.is_other(key))
     }
 
 

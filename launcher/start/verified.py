@@ -41,8 +41,7 @@ def make(verified: Verified, module: str, name: str, python: str) -> Kind:
     file = next(
         (f for f in verified.code(module) if f.name == "__init__.py" and f.parent.name == module), None
     )
-    tree = code.read_module(file).tree if file is not None else None
-    functions = code.names_of(tree).functions if tree is not None else {}
+    functions = code.read_module(file).names.functions if file is not None else {}
     offered = [f for f in functions if not f.startswith("_") and _is(functions[f], "source")]
     offered = offered or [f for f in functions if _is(functions[f], "resource")]
     if not offered:

@@ -171,7 +171,7 @@ def test_variables_of_the_source_that_are_secrets_are_not_those_of_show(project:
 
 def test_check_says_which_file_lies_beside_anothers_and_where_it_would_be_alone(project: Project) -> None:
     def notes(name: str) -> list[tuple[str, str]]:
-        rows = check_source(project, source(project, name), {})
+        rows = check_source(project, source(project, name), {}, destinations=all_destinations(project, {}))
         return [(row.text, row.hint) for row in rows if row.what == "destination" and row.level is Level.NOTE]
 
     [(text, hint)] = notes("three")

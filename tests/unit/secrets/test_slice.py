@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import tomli_w
 from hypothesis import given as property_of
 from hypothesis import strategies as st
 
+from launcher.secrets import slices
 from runner.contract import CONFIG_FILE, SECRETS_FILE, VALUES_FILE
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import cut, given
@@ -198,3 +200,29 @@ def test_files_of_any_shape_give_a_slice(secrets: dict[str, Any], config: dict[s
             CONFIG_FILE,
             VALUES_FILE,
         }
+
+
+@property_of(
+    st.dictionaries(KEYS, TABLES, max_size=5),
+    st.dictionaries(st.sampled_from(["SOURCES__API__X", "SOURCES__ACME", "NIGHTLY__X", "X__Y"]), FILLED),
+    st.lists(st.lists(KEYS, min_size=1, max_size=3).map(".".join), max_size=2),
+)
+def test_what_lies_near_an_entry_is_all_of_a_file_that_its_part_is_cut_from(
+    table: dict[str, Any], environ: dict[str, str], more: list[str]
+) -> None:
+    scope = slices.Scope(
+        name="acme",
+        pipeline="nightly",
+        sections=("api",),
+        function="orders",
+        destination="postgres",
+        entries=frozenset({"acme", "x"}),
+        more=tuple(more),
+    )
+
+    def part(file: Mapping[str, Any]) -> slices.Table:
+        return slices.select(slices.laid_over(file, slices.fold(environ, scope, file)), scope)
+
+    before = copy.deepcopy(table)
+    assert part(slices.File.of(table).near(scope)) == part(table)
+    assert table == before
