@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from launcher.engines.docker.logs import STDOUT
@@ -11,6 +12,8 @@ from launcher.engines.kubernetes.paths import item
 
 _SILENCE_SECONDS = 3600.0
 """A source may say nothing for an hour; a dead connection is noticed by the watch beside this."""
+_STAMPED = re.compile(rb"((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d))(?: (.*))?", re.DOTALL)
+"""A line of the log: its RFC 3339 stamp, whole seconds and time zone of that, and the text."""
 
 
 class Follower:
@@ -24,6 +27,8 @@ class Follower:
         self._path = item("Pod", namespace, pod) + "/log"
         self._line = line
         self._seen = b""
+        self._since = ""
+        self._said = b""
         self.lines = 0
         """Lines read so far: a watcher sees by it whether the reading goes on."""
 
@@ -32,20 +37,24 @@ class Follower:
         query = {"container": CONTAINER, "timestamps": "true"}
         if follow:
             query["follow"] = "true"
-        if self._seen:
+        if self._since:
             # Whole seconds only: what is told twice is left out by its stamp.
-            query["sinceTime"] = self._seen[:19].decode("ascii", "replace") + _zone(self._seen)
+            query["sinceTime"] = self._since
         before = self._seen
         for text in self._api.lines(self._path, query, silence=_SILENCE_SECONDS):
-            stamp, _, content = text.partition(b" ")
-            if not stamp or stamp <= before:
+            found = _STAMPED.fullmatch(text)
+            if found is None:
+                self._kubelets_own(text)
                 continue
-            self._seen = stamp
+            stamp, second, zone, content = found.groups(b"")
+            if stamp <= before:
+                continue
+            self._seen, self._since = stamp, (second + zone).decode()
             self.lines += 1
             self._line(STDOUT, content)
 
-
-def _zone(stamp: bytes) -> str:
-    """The time zone at the end of an RFC 3339 stamp: the node's, Z as a rule."""
-    text = stamp.decode("ascii", "replace")
-    return text[-6:] if len(text) > 6 and text[-6] in "+-" else "Z"
+    def _kubelets_own(self, text: bytes) -> None:
+        """Tell a sentence that came in place of lines, and says why there are none, once."""
+        if text.strip() and text != self._said:
+            self._said = text
+            self._line(STDOUT, b"the kubelet says: " + text)
