@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from launcher import config
+from launcher.engines.kubernetes.facts import KNOWS_FAILURE_POLICY, version_of
 from launcher.engines.kubernetes.paths import collection, item
 from launcher.plan.options import SyncOptions
 from launcher.render.kubernetes import documents
@@ -85,6 +86,36 @@ def test_the_rendered_objects_run_a_source_on_the_server(cluster: Cluster) -> No
     remove_rendered(cluster, name)
 
 
+def test_the_server_adds_defaults_to_what_is_rendered_and_changes_nothing(cluster: Cluster) -> None:
+    name = cluster.source(
+        "numbers",
+        "numbers",
+        container={"cpus": 2.0, "timeout": "10m", "egress": ["203.0.113.0/24:443"]},
+        kubernetes={"state": {"size": "512m"}, "node_selector": {"kubernetes.io/os": "linux"}},
+    )
+    closed = cluster.source("closed", "numbers", container={"network": "none"})
+    for document in [*rendered(cluster, name), *rendered(cluster, closed)]:
+        if document["kind"] == "Secret":
+            continue  # the server keeps its values encoded
+        stored = cluster.api.create(f"{place(cluster, document['kind'])}?dryRun=All", document)
+        dropped = lost(document, stored, document["kind"])
+        old = version_of(cluster.engine().facts()) < KNOWS_FAILURE_POLICY
+        assert dropped == (["Job.spec.podFailurePolicy"] if old and document["kind"] == "Job" else [])
+
+
+def lost(given: Any, stored: Any, where: str) -> list[str]:
+    """The places at which the stored object hasn't what was given."""
+    if isinstance(given, dict):
+        if not isinstance(stored, dict):
+            return [where]
+        return [p for key in given for p in lost(given[key], stored.get(key), f"{where}.{key}")]
+    if isinstance(given, list):
+        if not isinstance(stored, list) or len(given) != len(stored):
+            return [where]
+        return [p for pair in zip(given, stored, strict=True) for p in lost(*pair, where)]
+    return [] if given == stored else [where]
+
+
 def test_a_pod_that_a_schedule_makes_waits_while_a_run_holds_the_source(cluster: Cluster) -> None:
     name = cluster.source("slow", "slow", kwargs={"seconds": 8.0})
     *others, made = rendered(cluster, name)
@@ -135,9 +166,12 @@ def rendered(cluster: Cluster, name: str) -> list[dict[str, Any]]:
 
 
 def create(cluster: Cluster, document: dict[str, Any]) -> None:
+    cluster.api.create(place(cluster, document["kind"]), document)
+
+
+def place(cluster: Cluster, kind: str) -> str:
     paths = {"ServiceAccount": f"/api/v1/namespaces/{cluster.namespace}/serviceaccounts"}
-    kind = document["kind"]
-    cluster.api.create(paths.get(kind) or collection(kind, cluster.namespace), document)
+    return paths.get(kind) or collection(kind, cluster.namespace)
 
 
 def job(cluster: Cluster, name: str) -> dict[str, Any]:

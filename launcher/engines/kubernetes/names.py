@@ -112,5 +112,6 @@ def bytes_quantity(size: int) -> str:
 
 
 def cpu_quantity(cpus: float) -> str:
-    """Processors in thousandths: ``1.5`` is ``1500m``."""
-    return f"{max(1, round(cpus * 1000))}m"
+    """Processors as the server writes them: ``1.5`` is ``1500m``, ``2.0`` is ``2``."""
+    thousandths = max(1, round(cpus * 1000))
+    return f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)

@@ -42,17 +42,17 @@ def egress_rules(source: str, network: str, egress: tuple[str, ...]) -> list[dic
 def network_policy(
     metadata: Mapping[str, Any], selector: Mapping[str, str], rules: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """A NetworkPolicy for the pods of ``selector``: nothing comes in, ``rules`` go out."""
+    """A NetworkPolicy for the pods of ``selector``: nothing comes in, ``rules`` go out.
+
+    A type of traffic without rules is closed. An empty list says the same, but the server drops it, and
+    `kubectl diff` would show it for ever.
+    """
+    spec = {"podSelector": {"matchLabels": dict(selector)}, "policyTypes": ["Ingress", "Egress"]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": dict(metadata),
-        "spec": {
-            "podSelector": {"matchLabels": dict(selector)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [],
-            "egress": rules,
-        },
+        "spec": {**spec, "egress": rules} if rules else spec,
     }
 
 

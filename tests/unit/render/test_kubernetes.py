@@ -144,6 +144,30 @@ def test_the_runner_knows_the_size_of_each_volume_that_the_kubelet_watches() -> 
     assert "/state" not in yaml.safe_load(objects(stateful())["ConfigMap"]["data"]["job.json"])["scratch"]
 
 
+def test_nothing_empty_is_rendered_for_the_server_drops_it_and_a_diff_would_show_it() -> None:
+    def empty(value: Any, place: str) -> Iterator[str]:
+        if isinstance(value, (dict, list)) and not value:
+            yield place
+        for key, item in value.items() if isinstance(value, dict) else ():
+            yield from empty(item, f"{place}.{key}")
+        for item in value if isinstance(value, list) else ():
+            yield from empty(item, place)
+
+    closed = with_container(plan("closed"), network="none")
+    made = [document for made in (*fleet(), closed) for document in documents(made)]
+    assert [place for document in made for place in empty(document, document["kind"])] == [
+        "NetworkPolicy.spec.egress",  # {}: to anywhere
+        "NetworkPolicy.spec.egress",
+    ]
+
+
+@pytest.mark.parametrize(("cpus", "quantity"), [(1.5, "1500m"), (2.0, "2"), (0.25, "250m")])
+def test_processors_are_written_as_the_server_writes_them(cpus: float, quantity: str) -> None:
+    pod = pod_of(objects(with_container(plan(), cpus=cpus))["Job"])
+    assert pod is not None
+    assert pod["containers"][0]["resources"]["limits"]["cpu"] == quantity
+
+
 def test_no_value_of_a_secret_is_rendered_unless_asked_for() -> None:
     assert SECRET not in "".join(render(fleet()).values())
     assert SECRET in "".join(render(fleet(), with_secrets=True).values())
@@ -214,7 +238,7 @@ def test_a_version_6_network_is_an_address_too() -> None:
 
 def test_no_network_is_a_policy_that_lets_nothing_out() -> None:
     policy = objects(with_container(plan(), network="none"))["NetworkPolicy"]
-    assert policy["spec"]["egress"] == []
+    assert "egress" not in policy["spec"]
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
 
 
