@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from launcher.host import rights
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
     from launcher.plan.values import JobPlan
+    from launcher.render.kustomization import Standing
     from launcher.render.plans import Planned
 
 KINDS = ("kubernetes", "compose", "ci", "cron")
@@ -48,43 +50,67 @@ def command(
     """Write Kubernetes manifests, a Compose file, a GitHub Actions workflow or a crontab.
 
     For the named sources. Default: all enabled sources; those that can't be rendered are then left out,
-    and the exit code is 2.
+    and the exit code is 2. For kubernetes, disabled sources are rendered too, suspended.
     """
     if with_secrets and kind != "kubernetes":
         raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
     project = load_project(ctx)
-    sources = choose_or_all(project, names, tags=tags, everything=everything)
     place = None if output is None else Path(output).absolute()
+    standing = _standing(place) if kind == "kubernetes" else []
+    sources = _idle(project, standing, place) if kind == "kubernetes" and not (names or tags) else ()
+    if not sources or any(source.enabled for source in project.sources):
+        sources = (*choose_or_all(project, names, tags=tags, everything=everything), *sources)
     if kind in ("ci", "cron"):
         _put_file(_text(kind, project, sources), place)
         return
+    from launcher.render import kubernetes, kustomization
+
     planned = _plan(project, sources, kind)
     if planned.faults and (names or not planned.plans):
         raise planned.faults[0]
     for fault in planned.faults:
         say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
     if kind == "kubernetes":
-        _put_files(_kubernetes(project, planned.plans, place, with_secrets=with_secrets), place)
+        _tell_removed(project, standing, place)
+        others = {source.name for source in project.sources} - {plan.job.source for plan in planned.plans}
+        kept = kustomization.kept(standing, project.name, others)
+        _put_files(kubernetes.render(planned.plans, with_secrets=with_secrets, kept=kept), place)
     else:
         _put_file(_compose(project, planned.plans, place), place)
     if planned.faults:
         ctx.exit(int(Exit.USAGE))
 
 
-def _kubernetes(
-    project: Project, plans: Sequence[JobPlan], place: Path | None, *, with_secrets: bool
-) -> dict[str, str]:
-    """The files, with what stands in the folder and still holds named in the kustomization too."""
-    from launcher.render import kubernetes, kustomization
+def _standing(place: Path | None) -> list[Standing]:
+    """What earlier renderings left in the folder."""
+    from launcher.render.kustomization import standing
 
     texts = {}
     if place is not None and place.is_dir():
         for file in place.glob("*.yaml"):
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 texts[file.name] = file.read_text(encoding="utf-8")
-    others = {s.name for s in project.sources if s.enabled} - {plan.job.source for plan in plans}
-    kept = kustomization.kept(kustomization.standing(texts), project.name, others)
-    return kubernetes.render(plans, with_secrets=with_secrets, kept=kept)
+    return list(standing(texts))
+
+
+def _idle(project: Project, standing: Sequence[Standing], place: Path | None) -> tuple[Source, ...]:
+    """The disabled sources that the cluster may have, to be suspended there."""
+    there = {file.source for file in standing if file.project == project.name}
+    return tuple(s for s in project.sources if not s.enabled and (place is None or s.name in there))
+
+
+def _tell_removed(project: Project, standing: Sequence[Standing], place: Path | None) -> None:
+    """Warn of each source that is gone from sources.yml: the cluster goes on running it."""
+    from launcher.render.kustomization import removed
+
+    gone = removed(standing, project.name, {source.name for source in project.sources})
+    for source, files in gone.items():
+        runs = [str(Path(place or "") / name) for name in files if not name.endswith(".state.yaml")]
+        say(
+            f"warning: {source} is not in sources.yml any more, and the cluster goes on running it\n"
+            f"  hint: `kubectl delete -f {shlex.join(runs)}` ends that and leaves its volume; then remove"
+            f" {', '.join(sorted(files))}"
+        )
 
 
 def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> str:

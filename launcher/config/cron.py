@@ -5,12 +5,15 @@ Stricter than either reader: no seconds, no time zone, and Sunday is 0 (crontab 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import lru_cache
 
 from launcher.errors import near_miss
 
 WORDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+HASHED = "H"
+"""As a minute or an hour: a number that follows from the source's name."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
@@ -33,11 +36,24 @@ def fault(expression: str) -> str:
     if len(fields) != 5:
         return f"it has {len(fields)} fields, not 5"
     for value, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
+        if value == HASHED and name in ("minute", "hour"):
+            continue
         for part in value.lower().split(","):
             found = _fault(part, low, high, words)
             if found:
                 return f"{name} '{value}': {found}"
     return ""
+
+
+def spread(expression: str, name: str) -> str:
+    """The expression with numbers for ``H``, always the same ones for a name, and others for other names."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    minute, hour, *rest = expression.split() if len(expression.split()) == 5 else (expression.strip(), "")
+    if minute == HASHED:
+        minute = str(number % 60)
+    if hour == HASHED:
+        hour = str(number // 60 % 24)
+    return " ".join(filter(None, (minute, hour, *rest)))
 
 
 def _fault(part: str, low: int, high: int, words: tuple[str, ...]) -> str:

@@ -189,11 +189,14 @@ class Source(Model):
         description="Its name: lower-case letters, digits and underscores, up to 40, unique."
     )
     type: Literal["dlt_native"] = Field(default="dlt_native", description="dlt_native, the only type.")
-    enabled: bool = Field(default=True, description="false: left out, and refused by name.")
+    enabled: bool = Field(
+        default=True, description="false: left out, and refused by name; in a cluster, suspended."
+    )
     description: str = Field(default="", description="For people.")
     tags: tuple[Tag, ...] = Field(default=(), description="For `--tag`.")
     schedule: Schedule | None = Field(
-        default=None, description='Cron: "0 * * * *"; for the Kubernetes and cron renderings.'
+        default=None,
+        description='Cron: "0 * * * *", or "H * * * *" for a minute of its own; for Kubernetes, CI and cron.',
     )
     destination: Annotated[
         str,

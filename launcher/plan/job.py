@@ -194,6 +194,7 @@ def plan_job(
         packages=image.packages,
         kubernetes=source.kubernetes,
         schedule=source.schedule,
+        enabled=source.enabled,
     )
 
 

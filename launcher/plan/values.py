@@ -99,6 +99,8 @@ class JobPlan:
     """The source's ``kubernetes:`` block, for the engine and the rendering of that name."""
     schedule: str | None = None
     """The source's cron expression, for the renderings that keep time."""
+    enabled: bool = True
+    """Whether its schedule is kept."""
 
 
 @dataclass(frozen=True)

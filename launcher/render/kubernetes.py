@@ -24,6 +24,11 @@ from launcher.render.documents import dump_all
 from launcher.render.kustomization import FILE, Standing, kustomization
 from launcher.render.schedule import checked
 
+_KEPT = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
+"""A volume outlives its source: tools that prune what is gone from a repository leave it."""
 KEEP_FINISHED = 86_400.0
 """Seconds that a finished Job stays, for its log, where ``kubernetes.keep`` says nothing."""
 
@@ -33,8 +38,8 @@ def render(
 ) -> dict[str, str]:
     """File name to text: one file a source, one more for its state, and ``kustomization.yaml``.
 
-    A source with a schedule is a CronJob, one without a Job. No value of a secret is in there
-    unless ``with_secrets``; each file begins with the line that makes its Secret. A volume claim is in
+    Each source is a CronJob, suspended where it has no schedule or is disabled. No value of a secret is in
+    there unless ``with_secrets``; each file begins with the line that makes its Secret. A volume claim is in
     a file of its own, so that deleting what runs a source deletes no data. ``kept`` are other files of
     the folder that the kustomization names too. Raises ConfigurationError for what Kubernetes can't do.
     """
@@ -68,19 +73,16 @@ def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, An
         manifests.secret(plan, names, labels) if with_secrets and not settings.secret else None,
     ]
     keep = KEEP_FINISHED if settings.keep is None else parse_duration(settings.keep)
-    if plan.schedule is None:
-        made.append(manifests.job(plan, names, labels, retries=plan.retries, keep=keep, policy=True))
-    else:
-        schedule = checked(plan.job.source, plan.schedule)
-        made.append(
-            manifests.cron_job(plan, names, labels, schedule=schedule, retries=plan.retries, keep=keep)
-        )
+    schedule = None if plan.schedule is None else checked(plan.job.source, plan.schedule)
+    made.append(manifests.cron_job(plan, names, labels, schedule=schedule, retries=plan.retries, keep=keep))
     return _in_namespace(plan, [document for document in made if document is not None])
 
 
 def state_documents(plan: JobPlan) -> list[dict[str, Any]]:
     """The objects that hold a source's state: its volume claim, if it asks for one."""
     claim = manifests.claim(plan, _names(plan), labels_of_source(plan.job))
+    if claim is not None:
+        claim["metadata"]["annotations"] = dict(_KEPT)
     return _in_namespace(plan, [] if claim is None else [claim])
 
 
@@ -99,8 +101,7 @@ def as_rendered(plan: JobPlan) -> JobPlan:
     """
     job = plan.job
     token = hashlib.sha256(f"{job.project}/{job.source}".encode()).hexdigest()[:32]
-    run_id = "once" if plan.schedule is None else "scheduled"
-    return dataclasses.replace(plan, job=dataclasses.replace(job, run_id=run_id, token=token))
+    return dataclasses.replace(plan, job=dataclasses.replace(job, run_id="scheduled", token=token))
 
 
 def _names(plan: JobPlan) -> Names:
@@ -132,14 +133,16 @@ def _state_comment(plan: JobPlan) -> str:
 def _comment(plan: JobPlan, names: Names, with_secrets: bool) -> str:
     source = plan.job.source
     lines = [f"Source {source}: made by `dltpod render kubernetes {source}`, to be made again, not edited."]
+    wanted = plan.kubernetes.namespace
+    namespace = f" --namespace {shlex.quote(wanted)}" if wanted else ""
+    if plan.schedule is None:
+        lines.append("It has no schedule. To run it:")
+        lines.append(f"  kubectl create job --from=cronjob/{names.job}{namespace} {names.job}-$(date +%s)")
     if plan.kubernetes.secret:
         lines.append(f"Its secrets are in the Secret {names.secret}, which something else keeps.")
     elif with_secrets:
         lines.append("It holds secret values: keep it out of version control.")
     else:
-        namespace = (
-            f" --namespace {shlex.quote(plan.kubernetes.namespace)}" if plan.kubernetes.namespace else ""
-        )
         folder = shlex.quote(f".dltpod/secrets/{source}")
         lines.append("Its secrets, first and whenever they change:")
         lines.append(

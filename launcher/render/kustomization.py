@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +42,18 @@ def standing(texts: Mapping[str, str]) -> Iterator[Standing]:
         yield Standing(name, project, source, namespaces)
 
 
-def kept(found: Iterator[Standing], project: str, others: Collection[str]) -> list[Standing]:
+def kept(found: Iterable[Standing], project: str, others: Collection[str]) -> list[Standing]:
     """Those that still hold: of another project, or of ``others``, the sources that weren't rendered now."""
     return [file for file in found if file.project != project or file.source in others]
+
+
+def removed(found: Iterable[Standing], project: str, sources: Collection[str]) -> dict[str, list[str]]:
+    """The files of what is none of the project's ``sources`` any more, by that source's name."""
+    gone: dict[str, list[str]] = {}
+    for file in found:
+        if file.project == project and file.source not in sources:
+            gone.setdefault(file.source, []).append(file.name)
+    return gone
 
 
 def kustomization(made: Collection[str], namespaces: set[str | None], kept: Collection[Standing] = ()) -> str:

@@ -7,11 +7,11 @@ from launcher.errors import ConfigurationError
 
 
 def checked(source: str, expression: str) -> str:
-    """The expression, with single spaces. Raises ConfigurationError for what is no cron expression."""
+    """The expression, with numbers for ``H``. Raises ConfigurationError for what is no cron expression."""
     why = cron.fault(expression)
     if why:
         raise ConfigurationError(
             f"{source}: schedule '{expression}' is no cron expression: {why}",
             'minute, hour, day, month, weekday, as in "0 */6 * * *" (every six hours, UTC)',
         )
-    return " ".join(expression.split())
+    return cron.spread(expression, source)

@@ -13,6 +13,7 @@ from launcher.render.plans import plans
 from launcher.runs.history import OK
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
+from tests.unit.render.plans import job_from
 
 
 def test_twenty_sources_at_eight_at_once_all_load_their_rows(cluster: Cluster) -> None:
@@ -156,13 +157,14 @@ def test_a_finished_job_stays_as_long_as_it_is_told_to(cluster: Cluster) -> None
 
 
 def rendered(cluster: Cluster, name: str) -> list[dict[str, Any]]:
-    """What ``render kubernetes --with-secrets`` writes, as objects."""
+    """What ``render kubernetes --with-secrets`` writes, with the Job that its CronJob would make."""
     project = cluster.project
     sources = config.select(project, names=[name])
     made = plans(
         project, sources, SyncOptions(dry_run=True), "kubernetes", cluster.environ, lambda text: None
     )
-    return documents(made.plans[0], with_secrets=True)
+    *others, cron_job = documents(made.plans[0], with_secrets=True)
+    return [*others, job_from(cron_job)]
 
 
 def create(cluster: Cluster, document: dict[str, Any]) -> None:

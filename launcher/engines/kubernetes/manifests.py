@@ -50,6 +50,8 @@ _CA_BUNDLE = "/etc/dltpod/ca.crt"
 _OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", _CA_BUNDLE)
 """Mounts that dltpod itself adds on a host, each of which has another form here."""
 _DEFAULT_CPU_REQUEST = 0.1
+NEVER = "0 0 1 1 *"
+"""The schedule of a suspended CronJob: it has to have one."""
 FINAL = (ExitCode.FAILED, ExitCode.INTERNAL, ExitCode.CONFIGURATION)
 """The runner's exit codes for what would fail again."""
 
@@ -163,17 +165,23 @@ def job(
 
 
 def cron_job(
-    plan: JobPlan, names: Names, labels: Mapping[str, str], *, schedule: str, retries: int, keep: float
+    plan: JobPlan, names: Names, labels: Mapping[str, str], *, schedule: str | None, retries: int, keep: float
 ) -> dict[str, Any]:
-    """A batch/v1 CronJob that never runs a source twice at once and catches up one missed start."""
+    """A batch/v1 CronJob that never runs a source twice at once and catches up one missed start.
+
+    Without a schedule, or for a source that is disabled, it is suspended: it starts nothing by itself. A Job
+    of its own would do for neither: its pod can't be changed by an apply, and once the cluster has removed
+    it, an apply runs it again.
+    """
     made = job(plan, names, labels, retries=retries, keep=keep, policy=True)
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": made["metadata"],
         "spec": {
-            "schedule": schedule,
+            "schedule": schedule or NEVER,
             "timeZone": "Etc/UTC",
+            "suspend": schedule is None or not plan.enabled,
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": 300,
             "successfulJobsHistoryLimit": 1,

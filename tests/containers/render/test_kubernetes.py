@@ -64,3 +64,35 @@ def test_a_literal_secret_is_rendered_only_on_demand_and_then_readable_by_its_ow
 def test_the_same_project_renders_alike_again(project: Folder) -> None:
     two_sources(project)
     assert render(project, "fit") == render(project, "fit")
+
+
+def test_a_disabled_source_is_suspended_where_it_was_rendered_and_a_removed_one_told(project: Folder) -> None:
+    project.code("rows", "def rows():\n    yield [{'id': 1}]\n")
+    for name in ("kept", "idle", "gone"):
+        project.source(name, "rows", "rows", schedule="H * * * *", kubernetes={"state": {"size": "1Gi"}})
+    assert render(project, "-o", "k8s")[0] == 0
+    file = project.root / "sources.yml"
+    document = yaml.safe_load(file.read_text())
+    document["sources"] = [
+        {**entry, "enabled": entry["name"] == "kept"}
+        for entry in document["sources"]
+        if entry["name"] != "gone"
+    ]
+    file.write_text(yaml.safe_dump(document))
+    code, _, errors = render(project, "-o", "k8s")
+    folder = project.root / "k8s"
+    assert code == 0, errors
+    assert "warning: gone is not in sources.yml any more, and the cluster goes on running it" in errors
+    assert f"`kubectl delete -f {folder}/gone.yaml` ends that and leaves its volume" in errors
+    assert yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"] == [
+        "idle.state.yaml",
+        "idle.yaml",
+        "kept.state.yaml",
+        "kept.yaml",
+    ]
+    suspended = {
+        name: [d["spec"]["suspend"] for d in yaml.safe_load_all(text) if d["kind"] == "CronJob"]
+        for name in ("kept", "idle")
+        if (text := (folder / f"{name}.yaml").read_text())
+    }
+    assert suspended == {"kept": [False], "idle": [True]}

@@ -66,6 +66,18 @@ def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
     return dataclasses.replace(made, **changes)
 
 
+def job_from(cron_job: dict[str, Any], name: str | None = None) -> dict[str, Any]:
+    """The Job that ``kubectl create job --from`` a CronJob makes."""
+    metadata = {key: value for key, value in cron_job["metadata"].items() if key != "annotations"}
+    template = cron_job["spec"]["jobTemplate"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**metadata, **template["metadata"], "name": name or metadata["name"]},
+        "spec": template["spec"],
+    }
+
+
 def with_container(made: JobPlan, **changes: Any) -> JobPlan:
     """The plan with fields of its container replaced."""
     return dataclasses.replace(made, container=dataclasses.replace(made.container, **changes))

@@ -15,11 +15,12 @@ from kubernetes_validate.utils import all_versions
 from launcher.errors import ConfigurationError
 from launcher.plan.values import JobPlan, Mount
 from launcher.render.kubernetes import documents, render, state_documents
-from launcher.render.kustomization import kept, standing
+from launcher.render.kustomization import kept, removed, standing
 from runner.contract import ExitCode
 from tests.unit.render.plans import (
     SECRET,
     a_file_destination,
+    job_from,
     plan,
     with_container,
     with_job,
@@ -56,8 +57,10 @@ def fleet() -> list[JobPlan]:
     return [scheduled(), stateful(), plan("repo_commits")]
 
 
-def objects(made: JobPlan) -> dict[str, dict[str, Any]]:
-    return {document["kind"]: document for document in documents(made)}
+def objects(plan: JobPlan) -> dict[str, dict[str, Any]]:
+    """What runs a source, by kind; ``Job`` is the CronJob's template."""
+    made = {document["kind"]: document for document in documents(plan)}
+    return {**made, "Job": job_from(made["CronJob"])}
 
 
 def pod_of(document: dict[str, Any]) -> dict[str, Any] | None:
@@ -142,6 +145,32 @@ def test_the_runner_knows_the_size_of_each_volume_that_the_kubelet_watches() -> 
     told = yaml.safe_load(data["ConfigMap"]["data"]["job.json"])["scratch"]
     assert told == {"/tmp": 1 << 30, "/state": 100 << 20}
     assert "/state" not in yaml.safe_load(objects(stateful())["ConfigMap"]["data"]["job.json"])["scratch"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "enabled", "suspend"),
+    [("0 * * * *", True, False), ("0 * * * *", False, True), (None, True, True)],
+)
+def test_a_source_without_a_schedule_or_disabled_is_a_cron_job_that_starts_nothing(
+    schedule: str | None, enabled: bool, suspend: bool
+) -> None:
+    made = objects(dataclasses.replace(plan(), schedule=schedule, enabled=enabled))["CronJob"]
+    assert made["spec"]["suspend"] is suspend
+
+
+def test_a_source_without_a_schedule_is_told_with_the_command_that_runs_it() -> None:
+    made = render([with_kubernetes(plan(), namespace="pipelines")])["jira-issues.yaml"]
+    assert (
+        "kubectl create job --from=cronjob/dltpod-acme-jira-issues --namespace pipelines"
+        " dltpod-acme-jira-issues-$(date +%s)\n" in made
+    )
+    assert "create job" not in render([scheduled()])["jira-issues.yaml"]
+
+
+def test_files_of_sources_that_are_gone_are_found_by_their_source() -> None:
+    earlier = render([stateful(), plan("jira_issues"), with_job(plan("other"), project="b")])
+    gone = removed(standing(earlier), "acme", {"jira_issues"})
+    assert {name: sorted(files) for name, files in gone.items()} == {"shop": ["shop.state.yaml", "shop.yaml"]}
 
 
 def test_nothing_empty_is_rendered_for_the_server_drops_it_and_a_diff_would_show_it() -> None:

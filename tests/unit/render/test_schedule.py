@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from launcher.errors import ConfigurationError
@@ -54,3 +56,20 @@ def test_what_is_no_cron_expression_is_refused_with_the_reason(expression: str, 
         checked("jira", expression)
     assert why in caught.value.message
     assert caught.value.message.startswith("jira: schedule")
+
+
+def test_a_hashed_minute_and_hour_follow_from_the_sources_name_and_stay() -> None:
+    assert checked("jira", "H  * * * *") == checked("jira", "H * * * *") == "1 * * * *"
+    assert checked("jira", "H H * * 1") == "1 11 * * 1"
+    assert checked("shop", "5 H * * *") != checked("jira", "5 H * * *")
+
+
+def test_hashed_minutes_of_many_sources_are_spread_over_the_hour() -> None:
+    minutes = Counter(checked(f"source_{number}", "H * * * *").split()[0] for number in range(10_000))
+    assert len(minutes) == 60
+    assert max(minutes.values()) < 250
+
+
+def test_a_hashed_day_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="day of the month 'H'"):
+        checked("jira", "0 0 H * *")
