@@ -29,20 +29,8 @@ _PREFIX = re.compile(
 )
 """Before uv's explanation; a lock is resolved in splits, one for each group of platforms or Pythons."""
 _NO_SPACE = re.compile(r"[Nn]o space left on device|ENOSPC|disk quota exceeded")
-_COMPILER = re.compile(
-    r"(?:command '|`)?\S*(?:gcc|g\+\+|cc|clang)\S*'? failed: No such file|unable to execute '?\S*(?:gcc|cc)"
-    r"|No such file or directory: '?\S*(?:gcc|g\+\+|cc|clang)\b|[Uu]nknown compiler|CMAKE_C(?:XX)?_COMPILER"
-    r"|linker `cc` not found|command '\S*(?:gcc|cc)' failed"
-)
-_TOOLS = (
-    (re.compile(r"pg_config"), "libpq-dev, gcc", "psycopg2-binary has a wheel"),
-    (re.compile(r"mysql_config|mysqlclient"), "default-libmysqlclient-dev, pkg-config, gcc", ""),
-    (re.compile(r"xmlsec|libxml"), "libxml2-dev, libxslt1-dev, pkg-config, gcc", ""),
-    (re.compile(r"sql\.h"), "unixodbc-dev, g++", ""),
-    (re.compile(r"Python\.h"), "python3-dev, gcc, libc6-dev", ""),
-    (re.compile(r"cargo|rustc|Rust"), "cargo, gcc", ""),
-    (re.compile(r"librdkafka"), "librdkafka-dev, gcc", ""),
-)
+_REASON = re.compile(r"^.*?((?:\w*(?:Error|Exception)|\b(?:fatal )?error)\b: .*)$", re.MULTILINE)
+"""What build code says of its end: Python's own line, a compiler's, or setuptools'."""
 
 
 def offline(lines: Sequence[str]) -> bool:
@@ -139,26 +127,12 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
 
 
 def _not_built(name: str, package: str, text: str, environment: Environment | None) -> BuildError:
-    asked = _origin_of(package, environment)
-    python = environment.python if environment else ""
-    for pattern, packages, other in _TOOLS:
-        if pattern.search(text):
-            hint = f"container.system_packages: [{packages}]" + (f"; or {other}" if other else "")
-            break
-    else:
-        if _COMPILER.search(text):
-            hint = "container.system_packages: [gcc, g++, libc6-dev, python3-dev]"
-        else:
-            reason = re.findall(r"^\s*(\w*(?:Error|Exception)\b.*)$", text, re.MULTILINE)
-            shown = _shorten(reason[-1] if reason else text[-200:], 200)
-            return BuildError(
-                f"{name}: {package}{asked} could not be built: {shown}",
-                f"choose a version that has a wheel for Python {python}, or another container.python",
-                exit_code=Exit.USAGE,
-            )
+    reason = _REASON.findall(text)
     return BuildError(
-        f"{name}: {package}{asked} has no wheel for Python {python} and needs a compiler that isn't there",
-        f"{hint}; or a container.python that it has a wheel for",
+        f"{name}: {package}{_origin_of(package, environment)} has no wheel and could not be built:"
+        f" {_shorten(reason[-1] if reason else text[-200:], 200)}",
+        f"choose a version that has a wheel for Python {environment.python if environment else ''}, or name the"
+        " Debian packages that its build needs in container.system_packages (a compiler: gcc, libc6-dev)",
         exit_code=Exit.USAGE,
     )
 
