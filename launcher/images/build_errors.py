@@ -131,8 +131,8 @@ def _not_built(name: str, package: str, text: str, environment: Environment | No
     return BuildError(
         f"{name}: {package}{_origin_of(package, environment)} has no wheel and could not be built:"
         f" {_shorten(reason[-1] if reason else text[-200:], 200)}",
-        f"choose a version that has a wheel for Python {environment.python if environment else ''}, or name the"
-        " Debian packages that its build needs in container.system_packages (a compiler: gcc, libc6-dev)",
+        f"choose a version that has a wheel for Python {environment.python if environment else ''}, or name what"
+        " its build needs of Debian in container.system_packages (a compiler: gcc, libc6-dev)",
         exit_code=Exit.USAGE,
     )
 

@@ -1,11 +1,10 @@
 """What the host's settings bring to a build: index addresses, credentials, certificates. None of it stays.
 
-Sources: pip's user guide, 'Configuration'; uv's reference, 'Environment variables'.
+Source: uv's reference, 'Environment variables'.
 """
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shlex
@@ -24,11 +23,12 @@ _UV_NAMES = re.compile(
     r"|SYSTEM_CERTS|HTTP_TIMEOUT|HTTP_RETRIES|CONCURRENT_DOWNLOADS|EXCLUDE_NEWER|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))$"
 )
 _PIP_TO_UV = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "trusted-host": "UV_INSECURE_HOST",
-    "timeout": "UV_HTTP_TIMEOUT",
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
+    "PIP_TIMEOUT": "UV_HTTP_TIMEOUT",
 }
+_INDEXES = {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,18 @@ class BuildSettings:
 
 @as_invoking_user()
 def read(environ: Mapping[str, str]) -> BuildSettings:
-    """pip's and uv's settings, logins of ~/.netrc, the CA bundle: from ``environ`` and the usual files."""
+    """uv's settings, pip's variables, logins of ~/.netrc, the CA bundle: from ``environ`` and uv's files."""
     home = Path(environ.get("HOME") or "/nonexistent")
-    pip = _pip(environ, home)
-    values = {
-        _PIP_TO_UV[key]: " ".join(text.split()) for key, text in pip.items() if key in _PIP_TO_UV and text
-    }
+    values = {name: environ[pip] for pip, name in _PIP_TO_UV.items() if environ.get(pip)}
+    if links := [item for item in environ.get("PIP_FIND_LINKS", "").split() if "://" in item]:
+        values["UV_FIND_LINKS"] = ",".join(links)
     for name, value in environ.items():
         if value and _UV_NAMES.match(name):
             values[name] = value
-    if "UV_INDEX_URL" in environ:
-        values.pop("UV_DEFAULT_INDEX", None) if "UV_DEFAULT_INDEX" not in environ else None
+    if "UV_INDEX_URL" in environ and "UV_DEFAULT_INDEX" not in environ:
+        values.pop("UV_DEFAULT_INDEX", None)
     if "UV_EXTRA_INDEX_URL" in environ and "UV_INDEX" not in environ:
         values.pop("UV_INDEX", None)
-    notes = []
-    for key in ("find-links",):
-        local = [item for item in pip.get(key, "").split() if "://" not in item]
-        remote = [item for item in pip.get(key, "").split() if "://" in item]
-        if remote:
-            values["UV_FIND_LINKS"] = ",".join(remote)
-        if local:
-            notes.append(
-                f"{key} {' '.join(local)} is a folder of this host, which a build does not see: left out"
-            )
     uv_toml = Path(environ.get("UV_CONFIG_FILE") or home / ".config/uv/uv.toml")
     own = uv_toml.read_text(encoding="utf-8", errors="replace") if _readable(uv_toml) else ""
     table = uv_config.read(own)
@@ -92,7 +81,7 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
     secrets = [Secret(name, value=text) for name, text in texts.items() if text]
     if bundle is not None:
         secrets.append(Secret("ca", file=bundle))
-    return BuildSettings(tuple(secrets), tuple(notes), closed=bool(closed))
+    return BuildSettings(tuple(secrets), _notes(environ, home, values), closed=bool(closed))
 
 
 def is_open(address: str) -> bool:
@@ -114,28 +103,24 @@ def ca_bundle(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _pip(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """pip's settings: global, user and virtual environment's files, then PIP_CONFIG_FILE, then PIP_*."""
-    config = environ.get("XDG_CONFIG_HOME") or str(home / ".config")
-    files = [Path("/etc/pip.conf"), home / ".pip/pip.conf", Path(config) / "pip/pip.conf"]
-    if environ.get("VIRTUAL_ENV"):
-        files.append(Path(environ["VIRTUAL_ENV"]) / "pip.conf")
-    if environ.get("PIP_CONFIG_FILE"):
-        files = [] if environ["PIP_CONFIG_FILE"] == os.devnull else [*files, Path(environ["PIP_CONFIG_FILE"])]
-    found: dict[str, str] = {}
-    for file in files:
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(file, encoding="utf-8")
-        except (configparser.Error, OSError, UnicodeDecodeError):
-            continue
-        for section in ("global", "install"):
-            if parser.has_section(section):
-                found.update({key.replace("_", "-"): value for key, value in parser.items(section)})
-    for name, value in environ.items():
-        if name.startswith("PIP_") and value:
-            found[name[4:].lower().replace("_", "-")] = value
-    return found
+def _notes(environ: Mapping[str, str], home: Path, values: Mapping[str, str]) -> tuple[str, ...]:
+    """What of pip's settings builds do without: folders of this host, indexes that pip.conf alone names."""
+    notes: list[str] = []
+    if local := [item for item in environ.get("PIP_FIND_LINKS", "").split() if "://" not in item]:
+        notes.append(
+            f"find-links {' '.join(local)} is a folder of this host, which a build does not see: left out"
+        )
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    named = environ.get("PIP_CONFIG_FILE")
+    usual = (Path("/etc/pip.conf"), home / ".pip/pip.conf", config / "pip/pip.conf")
+    for file in (Path(named),) if named else usual:
+        if (
+            not values.keys() & _INDEXES
+            and _readable(file)
+            and "index-url" in file.read_text(errors="replace")
+        ):
+            notes.append(f"{file} names an index, and builds read uv's settings: set UV_INDEX_URL")
+    return tuple(notes)
 
 
 def _readable(path: Path) -> bool:

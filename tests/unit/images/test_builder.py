@@ -64,18 +64,29 @@ def uv_toml(environ: dict[str, str], name: str = "uv_toml") -> dict[str, Any]:
     return tomllib.loads(given(environ)[name])
 
 
-def test_pips_settings_reach_uv_in_its_own_file(tmp_path: Path) -> None:
-    (tmp_path / ".config/pip").mkdir(parents=True)
-    (tmp_path / ".config/pip/pip.conf").write_text(
-        "[global]\nindex-url = https://u:p%40s@example.org/simple\n"
-    )
-    environ = {"HOME": str(tmp_path), "PIP_EXTRA_INDEX_URL": "https://a.example.org https://b.example.org"}
+def test_pips_variables_reach_uv_in_its_own_file(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "PIP_INDEX_URL": "https://u:p%40s@example.org/simple",
+        "PIP_EXTRA_INDEX_URL": "https://a.example.org https://b.example.org",
+    }
     assert uv_toml(environ)["index"] == [
         {"url": "https://u:p%40s@example.org/simple", "default": True},
         {"url": "https://a.example.org"},
         {"url": "https://b.example.org"},
     ]
     assert "p%40s" not in repr(build_settings.read(environ))
+
+
+def test_an_index_that_pip_conf_alone_names_is_said_to_be_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "pip.conf"
+    file.write_text("[global]\nindex-url = https://u:hunter2@example.org/simple\n")
+    environ = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": str(file)}
+    assert build_settings.read(environ).notes == (
+        f"{file} names an index, and builds read uv's settings: set UV_INDEX_URL",
+    )
+    assert build_settings.read({**environ, "UV_INDEX": "https://b.example.org"}).notes == ()
+    assert given(environ) == {}
 
 
 def test_uvs_own_settings_win_over_pips(tmp_path: Path) -> None:
