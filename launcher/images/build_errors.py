@@ -128,10 +128,11 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
 
 def _not_built(name: str, package: str, text: str, environment: Environment | None) -> BuildError:
     reason = _REASON.findall(text)
+    python = environment.python if environment else ""
     return BuildError(
         f"{name}: {package}{_origin_of(package, environment)} has no wheel and could not be built:"
         f" {_shorten(reason[-1] if reason else text[-200:], 200)}",
-        f"choose a version that has a wheel for Python {environment.python if environment else ''}, or name what"
+        f"choose a version that has a wheel for Python {python}, or name what"
         " its build needs of Debian in container.system_packages (a compiler: gcc, libc6-dev)",
         exit_code=Exit.USAGE,
     )
