@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -29,7 +30,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="this one alone, else one after the other from 1")
     parser.add_argument("--first", type=int, default=1)
     arguments = parser.parse_args()
+    # dlt tells of each kill and refusal; the processes that run the syncs are told by the variable
     logging.disable()
+    os.environ["RUNTIME__LOG_LEVEL"] = "CRITICAL"
     rounds = compared = broken = 0
     end = time.monotonic() + 60 * arguments.minutes
     seed = arguments.first if arguments.seed is None else arguments.seed

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,13 +22,13 @@ from launcher.plan.values import NETWORK, ContainerSpec
 from launcher.runs.sync import sync
 from launcher.secrets.gather import destination_for
 from tests.containers.engine.own_engine import own_engine
+from tests.containers.engine.probing import PROBE, seen_by_probe
 from tests.containers.folder import Folder, wait_for
 
 if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
-PROBE = Path(__file__).with_name("network_probe.py").read_text()
 GATEWAY, NAMES = "10.99.0.1", "10.99.0.2"
 """The bridge of the engine's first network, and the first container on it: the name server."""
 SERVER = """
@@ -141,8 +139,7 @@ def test_a_listed_name_is_found_by_the_engines_name_server_and_nothing_else_gets
     engine.close()
     (record,) = outcome.records
     assert record.status == "ok", f"{record.message}\n{project.log(record)}"
-    ((text,),) = project.rows("SELECT seen FROM raw_probe.probe")
-    seen = json.loads(text)
+    seen = seen_by_probe(project)
     assert (seen["api.test:7000"], seen["deeper.api.test:7000"]) == ("reached", "reached")
     assert seen["other.test:7000"].startswith("gaierror")
     assert seen["neighbour:7000"].startswith("gaierror")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import http.server
 import io
-import json
 import os
 import socket
-import socketserver
 import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import docker
 import docker.types
@@ -30,11 +24,11 @@ from launcher.host.user import JobUser
 from launcher.images.base import find
 from launcher.plan.values import NETWORK, ContainerSpec
 from tests.containers.engine.own_engine import own_engine
+from tests.containers.engine.probing import NO_RIGHTS, PROBE, greeting, probed
 from tests.containers.folder import REPOSITORY, Folder, wait_for
 
 METADATA = "169.254.169.254"
 METADATA_6 = "fd00:ec2::254"
-PROBE = Path(__file__).with_name("network_probe.py").read_text()
 
 
 def has(address: str) -> None:
@@ -45,67 +39,22 @@ def has(address: str) -> None:
         subprocess.run([*sudo, "ip", "address", "add", f"{address}/{whole}", "dev", "lo"], check=True)
 
 
-@contextlib.contextmanager
-def credentials(address: str) -> Iterator[int]:
-    """The port of a server of credentials, which answers connections and datagrams."""
-
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-    class Get(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            pass
-
-    class Datagram(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request[1].sendto(b"answered", self.client_address)
-
-    class Connections(http.server.ThreadingHTTPServer):
-        address_family = family
-
-    class Datagrams(socketserver.UDPServer):
-        address_family = family
-
-    with Connections((address, 0), Get) as server:
-        port = server.server_address[1]
-        with Datagrams((address, port), Datagram) as datagrams:
-            for one in (server, datagrams):
-                threading.Thread(target=one.serve_forever, daemon=True).start()
-            yield port
-            server.shutdown()
-            datagrams.shutdown()
-
-
 @pytest.fixture
 def metadata() -> Iterator[int]:
     """The port of a server at the metadata address of a cloud, which this machine has for the test's time."""
     has(METADATA)
-    with credentials(METADATA) as port:
+    with greeting(METADATA) as port:
         yield port
-
-
-def probed(project: Folder, places: Sequence[tuple[str, int]] = (), **entry: Any) -> dict[str, Any]:
-    """What a source that tries the places sees."""
-    project.code("probe", PROBE)
-    tries = {name: entry.pop(name, ()) for name in ("datagrams", "devices")}
-    project.source("probe", "probe", "probe", {"places": places, **tries}, **entry)
-    project.must("probe", full_refresh=True)
-    (row,) = project.rows("SELECT seen FROM raw_probe.probe")
-    found: dict[str, Any] = json.loads(row[0])
-    return found
 
 
 def test_a_source_reaches_no_metadata_address_and_has_no_more_rights_than_before(
     project: Folder, metadata: int
 ) -> None:
-    seen = probed(project, [(METADATA, metadata), ("host.docker.internal", metadata)])
+    seen, _ = probed(project, [(METADATA, metadata), ("host.docker.internal", metadata)])
     assert seen[f"{METADATA}:{metadata}"] == "OSError 101"
     # the host is there; it listens at the metadata address alone
     assert seen[f"host.docker.internal:{metadata}"] == "ConnectionRefusedError 111"
-    assert set(seen["capabilities"]) == {"0000000000000000"}
+    assert set(seen["capabilities"]) == NO_RIGHTS
 
 
 def test_a_name_server_at_a_link_local_address_is_asked_as_before(project: Folder, metadata: int) -> None:
@@ -118,7 +67,7 @@ def test_a_name_server_at_a_link_local_address_is_asked_as_before(project: Folde
             server.sendto(b"answered", who)
 
         threading.Thread(target=answer, daemon=True).start()
-        seen = probed(project, [], datagrams=[(METADATA, 53), (METADATA, 80)])
+        seen, _ = probed(project, [], datagrams=[(METADATA, 53), (METADATA, 80)])
     assert (seen[f"{METADATA}/53"], seen[f"{METADATA}/80"]) == ("answered", "OSError 101")
 
 
@@ -126,9 +75,10 @@ def test_a_source_that_names_the_device_by_itself_reaches_no_metadata_address_ei
     project: Folder, metadata: int
 ) -> None:
     # This host answers for it on the bridge, so a packet that leaves arrives.
-    seen = probed(project, devices=[(METADATA, metadata)])[f"{METADATA}%{metadata}"]
-    assert {way for way, came in seen.items() if came in ("reached", "answered")} == set()
-    assert len(seen) == 6
+    seen, _ = probed(project, devices=[(METADATA, metadata)])
+    ways = seen[f"{METADATA}%{metadata}"]
+    assert {way for way, came in ways.items() if came in ("reached", "answered")} == set()
+    assert len(ways) == 6
 
 
 BY_DEVICE = """
@@ -169,7 +119,7 @@ def test_on_a_network_with_ipv6_link_local_and_metadata_addresses_are_closed_and
     )
     assert network.id
     try:
-        with credentials("::") as port:
+        with greeting("::") as port:
             addresses = subprocess.run(
                 ["ip", "-6", "-o", "address", "show", "dev", f"br-{network.id[:12]}"],
                 capture_output=True,
@@ -178,7 +128,7 @@ def test_on_a_network_with_ipv6_link_local_and_metadata_addresses_are_closed_and
             (link,) = {word.split("/")[0] for word in addresses.split() if word.startswith("fe80:")}
             closed = [(link, port), (METADATA_6, port)]
             near = [("fd99:7:7:7::1", port)]
-            seen = probed(
+            seen, _ = probed(
                 project, [*closed, *near], devices=[*closed, *near], container={"network": network.name}
             )
     finally:
@@ -196,7 +146,7 @@ def test_a_network_of_the_users_has_no_way_to_the_metadata_address_either(
 ) -> None:
     network = project.client.networks.create(f"net-{project.name}")
     try:
-        seen = probed(project, [(METADATA, metadata)], container={"network": network.name})
+        seen, _ = probed(project, [(METADATA, metadata)], container={"network": network.name})
     finally:
         network.remove()
     assert seen[f"{METADATA}:{metadata}"] == "OSError 101"
@@ -207,9 +157,11 @@ def test_a_gateway_lets_to_the_metadata_address_only_where_it_is_listed_itself(
 ) -> None:
     place = f"{METADATA}:{metadata}"
     elsewhere = {"egress": [f"192.0.2.1:{metadata}"]}
-    assert probed(project, [(METADATA, metadata)], container=elsewhere)[place] == "ConnectionRefusedError 111"
+    seen, _ = probed(project, [(METADATA, metadata)], container=elsewhere)
+    assert seen[place] == "ConnectionRefusedError 111"
     listed = {"egress": [place]}
-    assert probed(project, [(METADATA, metadata)], container=listed)[place] == "reached"
+    seen, _ = probed(project, [(METADATA, metadata)], container=listed)
+    assert seen[place] == "reached"
 
 
 TAKEN_OVER = "import os\nos.write(1, b'closed\\n')\nos._exit(0)\n"
@@ -289,7 +241,7 @@ def test_two_sources_that_run_side_by_side_cannot_reach_each_other(
         place = wait_for(address, 60)
         other = make_folder()
         for walls in ({}, {"egress": [f"{place}:7000"]}):
-            seen = probed(other, [(place, 7000)], container=walls)
+            seen, _ = probed(other, [(place, 7000)], container=walls)
             assert seen[f"{place}:7000"] == "TimeoutError None"
         # It did listen all the while: this host reaches it.
         socket.create_connection((place, 7000), 5).close()
@@ -317,7 +269,7 @@ def test_a_container_on_the_engines_default_bridge_is_no_neighbour_of_a_gateway(
     place = neighbour.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
     wait_for(lambda: socket.create_connection((place, 7000), 5).recv(5) == b"hello")
     walls = {"egress": [f"{place}/32:7000"]}
-    seen = probed(project, [(place, 7000)], container=walls)
+    seen, _ = probed(project, [(place, 7000)], container=walls)
     assert seen[f"{place}:7000"] == "TimeoutError None"
 
 
