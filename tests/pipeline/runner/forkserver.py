@@ -1,4 +1,4 @@
-"""Runs the runner in forks of a process that has imported dlt already: a second saved by each run.
+"""Runs the runner in forks of a process that has imported dlt already: more than a second saved by each run.
 
 All else is the real thing: two processes, a frame on standard input, pipes for what comes out.
 """
@@ -6,7 +6,6 @@ All else is the real thing: two processes, a frame on standard input, pipes for 
 from __future__ import annotations
 
 import array
-import contextlib
 import json
 import os
 import socket
@@ -48,14 +47,11 @@ class ForkServer:
 
 
 def _serve(channel: socket.socket) -> None:
-    import dlt  # noqa: F401
-    import duckdb  # noqa: F401
     from dlt.common.configuration.container import Container
 
     import runner.__main__ as program
+    import tests.pipeline.preload  # noqa: F401
 
-    with contextlib.suppress(ImportError):
-        import pyarrow.parquet  # noqa: F401
     while True:
         request, fds, _, _ = socket.recv_fds(channel, 1 << 16, 3)
         if not request:
