@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 
 from runner.contract import Failure, FailureKind
 from runner.explain.classify import JobFailed
-from runner.resolve import bare_incrementals
+from runner.resolve import bare_incrementals, own_pipelines
 
 
 def run(target: typing.Any, function: typing.Any, name: str, kwargs: Mapping[str, typing.Any]) -> typing.Any:
@@ -28,9 +28,12 @@ def run(target: typing.Any, function: typing.Any, name: str, kwargs: Mapping[str
     target, kwargs = _without_mutable_defaults(target, kwargs)
     if is_lazy(target, function):
         return dlt.resource(_as_generator(target, name), name=name)(**kwargs)
-    value = _injected(target, name)(**kwargs)
-    if inspect.isawaitable(value):
-        value = asyncio.run(awaited(value))
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    advice = f"let '{name}' return the source or resource that it runs"
+    with own_pipelines.refused(f"function '{name}'", lambda: names, advice):
+        value = _injected(target, name)(**kwargs)
+        if inspect.isawaitable(value):
+            value = asyncio.run(awaited(value))
     return _extractable(value, name)
 
 

@@ -20,6 +20,7 @@ from runner.contract import Failure, FailureKind
 from runner.explain import code, missing
 from runner.explain.classify import LOG_HINT, JobFailed
 from runner.explain.wording import listed, near_misses, one_line
+from runner.resolve import own_pipelines
 from runner.supervise.job_input import Paths
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -91,8 +92,12 @@ def _mount(package: str, folder: Path) -> None:
 
 
 def _import(name: str, module: str) -> types.ModuleType:
+    advice = "keep what a script does below `if __name__ == '__main__':`"
     try:
-        return importlib.import_module(name)
+        with own_pipelines.refused(
+            f"module '{module}', when it is imported,", lambda: vars(sys.modules[name]), advice
+        ):
+            return importlib.import_module(name)
     except Exception as exc:
         raise _broken(module, exc) from exc
     except SystemExit as exc:
