@@ -44,6 +44,8 @@ RUNNER_DIR = "/opt/dltpod"
 
 INPUT_CLOSED = "stopped because standard input closed"
 """One of ``Result.notes``: the connection to the launcher broke, or the launcher has ended."""
+TIMESTAMP = "!!timestamp "
+"""A string of arguments that begins so is a point in time, in ISO 8601: JSON has no word for one."""
 NEVER_CONNECTED = "the source did nothing but fail to connect"
 """How the message of a failure begins that says more of a run's end than that it took too long."""
 FRAME_HEADER_BYTES = 8
@@ -216,7 +218,7 @@ class Result:
     cursors: dict[str, str] = field(default_factory=dict)
     """The incremental cursors after the run: the last value as text, by ``resource.path``."""
     first_run: bool = False
-    """Whether nothing of this pipeline was in the destination before."""
+    """Whether no row of this pipeline was in the destination before."""
     dataset: str = ""
     location: str = ""
     versions: dict[str, str] = field(default_factory=dict)

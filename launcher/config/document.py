@@ -17,6 +17,7 @@ import yaml
 from launcher.config import syntax
 from launcher.config.faults import Fault, report, shown_path, text_of
 from launcher.errors import ConfigurationError
+from runner.contract import TIMESTAMP
 
 LARGEST_FILE = 8 << 20
 DEEPEST = 60
@@ -26,6 +27,7 @@ MOST_NODES = 200_000
 
 _TAG = "tag:yaml.org,2002:"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ARGUMENTS = frozenset({"function_kwargs", "resource_kwargs"})
 _TRUE_FALSE = ("true", "false")
 
 PathKey = tuple[str | int, ...]
@@ -70,6 +72,7 @@ class Document:
         self.faults: list[Fault] = []
         self._pairs: dict[int, list[tuple[str, yaml.Node, yaml.Node]]] = {}
         self._left = MOST_NODES
+        self._text = text
         self._active: set[int] = set()
         self.root = self._compose(text)
         try:
@@ -197,7 +200,9 @@ class Document:
             if kind == "float":
                 return _real(value)
             if kind == "timestamp":
-                return _timestamp(node)
+                said = self._text.startswith(TIMESTAMP.strip(), node.start_mark.index)
+                arguments = not _ARGUMENTS.isdisjoint(path)
+                return f"{TIMESTAMP}{_timestamp(node)}" if said and arguments else _timestamp(node)
         except _Ambiguous as fault:
             self._fault(node, path, str(fault))
             return None

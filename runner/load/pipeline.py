@@ -21,6 +21,7 @@ from runner.load.progress import Emit, Steps, collector
 from runner.load.recover import restore
 from runner.load.session import Session
 from runner.load.workdir import Workdir
+from runner.resolve import incrementals
 
 LIMITED_SUFFIX = "_limited"
 """Ends the name of the dataset that limited runs load into; each run replaces the last one's."""
@@ -106,10 +107,12 @@ def dataset_of(job: JobSpec) -> str:
 def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     with session.at_destination("restore"):
         first = restore.restore(session)
+    first = first or not any(s.data_tables(seen_data_only=True) for s in session.known_schemas())
     loading.finish_leftovers(session)
     _extract(session, make_source)
     loading.normalize(session)
     merges.note_appends(session)
+    _note_texts(session)
     loading.load(session)
     session.dataset = compat.dataset_of(session.pipeline)
     return first
@@ -182,6 +185,21 @@ def _cursors(state: typing.Mapping[str, typing.Any], names: typing.Sequence[str]
                 if cursor.get("last_value") is not None:
                     found[f"{resource}.{path}"] = str(cursor["last_value"])
     return found
+
+
+def _note_texts(session: Session) -> None:
+    """Says why a source may have given no row at all: its cursor is a text, and what it reads has dates."""
+    tables = {table for counts in session.counted.values() for table in counts if counts[table]}
+    if any(not table.startswith("_dlt") for table in tables):
+        return
+    state = session.pipeline.state
+    for name, start in incrementals.begins_at_a_text(
+        _cursors(state, list(state.get("sources") or ()))
+    ).items():
+        session.steps.note(
+            f"{name}: no row came, and the cursor begins at a text ('{start}'): if the source has dates, "
+            f"begin at one (initial_value: !!timestamp {start})"
+        )
 
 
 def _result(session: Session, first: bool) -> Result:

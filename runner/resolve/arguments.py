@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import typing
 from collections.abc import Mapping
 
-from runner.contract import ENV_REFERENCE, Failure, FailureKind, JobSpec
+from runner.contract import ENV_REFERENCE, TIMESTAMP, Failure, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
-from runner.explain.wording import listed, near_misses
+from runner.explain.wording import listed, near_misses, one_line
 from runner.resolve import bare_incrementals, coercion
 from runner.resolve.callables import Found, Kind
 
@@ -74,6 +75,8 @@ def resolved(value: typing.Any, values: Mapping[str, typing.Any]) -> typing.Any:
                 unknown.append(name)
                 return None
             return values[name]
+        if isinstance(item, str) and item.startswith(TIMESTAMP):
+            return _moment(item)
         if isinstance(item, dict):
             return {key: walk(inner) for key, inner in item.items()}
         if isinstance(item, (list, tuple)):
@@ -91,6 +94,22 @@ def resolved(value: typing.Any, values: Mapping[str, typing.Any]) -> typing.Any:
             )
         )
     return walked
+
+
+def _moment(text: str) -> datetime.datetime:
+    """A point in time as it is written in ``sources.yml``; a day alone is its first moment in UTC."""
+    words = text.removeprefix(TIMESTAMP).strip()
+    try:
+        moment = datetime.datetime.fromisoformat(words.replace("Z", "+00:00"))
+    except ValueError:
+        raise JobFailed(
+            Failure(
+                FailureKind.ARGUMENTS,
+                f"'{one_line(words, 40)}' is no point in time",
+                "write !!timestamp 2024-01-31T12:00:00Z",
+            )
+        ) from None
+    return moment if "T" in words or " " in words else moment.replace(tzinfo=datetime.timezone.utc)
 
 
 def needed(found: Found) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import contextlib
+import dataclasses
 import datetime
 import decimal
 import enum
@@ -50,6 +51,9 @@ def coerce(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> t
     Without a hint the type of ``default`` counts, if it is a plain one: a text that can't be converted stays
     text.
     """
+    if _is_cursor(default) and not _is_cursor(value):
+        declared = hint if is_kind_of(hint, type(default)) else type(default)
+        return _cursor(value, declared, default)
     if hint is inspect.Parameter.empty or hint is None:
         if type(default) in (int, float, bool, datetime.date, datetime.datetime) and isinstance(value, str):
             with contextlib.suppress(Mismatch):
@@ -85,9 +89,69 @@ def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
         if hint in (_NONE, None, object):
             return None
         raise Mismatch(shown(hint), "null")
+    if _is_cursor(hint) and isinstance(value, dict):
+        return _cursor(value, hint)
+    if _is_specification(hint) and isinstance(value, dict):
+        return _specified(value, hint)
     if origin is not None:
         return _generic(value, hint, origin)
     return _plain(value, hint) if isinstance(hint, type) else value
+
+
+def _is_cursor(thing: typing.Any) -> bool:
+    """Whether it is dlt's incremental: an instance, the class, or the class with its type in brackets."""
+    kind = typing.get_origin(thing) or thing
+    kind = kind if isinstance(kind, type) else type(kind)
+    return any(base.__name__ == "Incremental" and base.__module__.startswith("dlt.") for base in kind.__mro__)
+
+
+def _cursor(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> typing.Any:
+    """A cursor of a mapping of its settings, or a start for one, of the type that the cursor declares.
+
+    That is the one in its annotation's brackets, else that of the initial value in the code.
+    """
+    from dlt.sources import incremental
+
+    kinds = [
+        arg for part in (hint, *typing.get_args(hint)) if _is_cursor(part) for arg in typing.get_args(part)
+    ]
+    kind = next(
+        (kind for kind in kinds if kind is not typing.Any), type(getattr(default, "initial_value", None))
+    )
+
+    def start(given: typing.Any) -> typing.Any:
+        moments = isinstance(kind, type) and issubclass(kind, (datetime.date, int, float))
+        return _coerce(given, kind) if moments and given is not None else given
+
+    if not isinstance(value, dict):
+        return start(value)
+    settings = {
+        key: start(inner) if key in ("initial_value", "end_value") else inner for key, inner in value.items()
+    }
+    try:
+        return incremental(**settings)
+    except (TypeError, ValueError):
+        raise Mismatch("a cursor's settings (cursor_path, initial_value, …)", "others") from None
+
+
+def _is_specification(hint: typing.Any) -> bool:
+    """Whether it is a dataclass or a pydantic model of the source's own, none of dlt's configurations."""
+    if not isinstance(hint, type) or any(base.__module__.startswith("dlt.") for base in hint.__mro__):
+        return False
+    return dataclasses.is_dataclass(hint) or hasattr(hint, "model_validate")
+
+
+def _specified(value: dict[str, typing.Any], hint: typing.Any) -> typing.Any:
+    try:
+        if hasattr(hint, "model_validate"):
+            return hint.model_validate(value)
+        hints = hints_of(hint)
+        return hint(**{key: _coerce(inner, hints.get(key, typing.Any)) for key, inner in value.items()})
+    except Mismatch:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the source's own class says what it doesn't take
+        words = str(exc) if isinstance(exc, TypeError) else type(exc).__name__
+        raise Mismatch(f"a mapping that makes a {hint.__name__}", f"this one ({words})") from None
 
 
 def _union(value: typing.Any, hint: typing.Any) -> typing.Any:
@@ -105,6 +169,8 @@ def _union(value: typing.Any, hint: typing.Any) -> typing.Any:
             return _coerce(value, option)
         except Mismatch as exc:
             mismatch = exc
+    if mismatch is not None and any(_is_specification(option) for option in options):
+        raise mismatch
     raise Mismatch(shown(hint), _got(value)) from mismatch
 
 

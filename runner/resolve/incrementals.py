@@ -10,7 +10,11 @@ argument's annotation, and fails where that is no cursor with its type in bracke
 from __future__ import annotations
 
 import functools
+import re
 import typing
+
+_running: list[typing.Any] = []
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def install() -> None:
@@ -24,10 +28,25 @@ def install() -> None:
     @functools.wraps(original)
     def bind(self: typing.Any, pipe: typing.Any) -> typing.Any:
         _settle(self)
+        _running.append(self)
         return original(self, pipe)
 
     bind.settles = True  # type: ignore[attr-defined]
     incremental.bind = bind
+
+
+def begins_at_a_text(cursors: typing.Mapping[str, str]) -> dict[str, str]:
+    """Cursors that still are where they began, at a date that is a text: ``resource.path`` to that text.
+
+    ``cursors`` are those of the state, as text. A source that compares its dates to a text (MongoDB) finds
+    none, and raises nothing.
+    """
+    found = {}
+    for cursor in _running:
+        name, start = f"{cursor.resource_name}.{cursor.cursor_path}", cursor.initial_value
+        if isinstance(start, str) and _DAY.match(start) and cursors.get(name) == start:
+            found[name] = start
+    return found
 
 
 def _settle(cursor: typing.Any) -> None:

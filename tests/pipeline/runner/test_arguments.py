@@ -263,3 +263,44 @@ def test_a_resource_that_its_source_has_bound_takes_no_more(box: Box) -> None:
     failure = box.run(resource_kwargs={"issues": {"since": 1}}).failure
     assert failure.message.startswith("resource 'issues' takes no arguments")
     assert "function_kwargs" in failure.hint
+
+
+MODELS = """
+import dataclasses
+import dlt
+import pydantic
+
+@dataclasses.dataclass
+class Login:
+    user: str
+    pages: int = 1
+
+class Window(pydantic.BaseModel):
+    days: int
+
+@dlt.source
+def orders(login: Login, window: Window | None = None):
+    return dlt.resource([{"user": login.user, "pages": login.pages, "days": window.days}], name="orders")
+"""
+
+
+@pytest.mark.parametrize("action", ["sync", "check"])
+def test_a_mapping_becomes_the_dataclass_or_the_model_that_the_hint_names(box: Box, action: str) -> None:
+    box.write("shop.py", MODELS)
+    ran = box.run(action=action, kwargs={"login": {"user": "u", "pages": "3"}, "window": {"days": 7}})
+    assert ran.stored.failure is None, ran.log
+    if action == "sync":
+        assert box.rows('SELECT "user", pages, days FROM raw_shop.orders') == [("u", 3, 7)]
+
+
+@pytest.mark.parametrize(
+    "given", [{"login": {"name": "u"}}, {"login": {"user": "u"}, "window": {"days": "x"}}]
+)
+@pytest.mark.parametrize("action", ["sync", "check"])
+def test_a_mapping_that_does_not_fit_its_class_is_refused(
+    box: Box, action: str, given: dict[str, object]
+) -> None:
+    box.write("shop.py", MODELS)
+    failure = box.run(action=action, kwargs=given).failure
+    assert failure.kind is FailureKind.ARGUMENTS
+    assert "a mapping that makes a" in failure.message or "wants Window" in failure.message

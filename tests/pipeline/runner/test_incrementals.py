@@ -95,3 +95,66 @@ def test_a_resource_that_returns_rows_is_still_refused_a_merge_without_a_key(box
     box.write("shop.py", "import dlt\n@dlt.resource\ndef orders():\n    return [{'id': 1}]\n")
     failure = box.run(write_disposition="merge").failure
     assert failure.message == "write_disposition: merge needs a key, and resource 'orders' has none"
+
+
+DATES = """
+import dlt
+from datetime import datetime, timezone
+
+ROWS = [{"id": day, "at": datetime(2026, 1, day, tzinfo=timezone.utc)} for day in range(1, 5)]
+
+def after(start):
+    # as a database compares them: a text is after no date, and nothing is raised
+    return [row for row in ROWS if isinstance(start, datetime) and row["at"] >= start]
+
+@dlt.source
+def orders(at: dlt.sources.incremental = None):
+    return dlt.resource(rows, name="orders")(at)
+
+def rows(at: dlt.sources.incremental = None):
+    yield after(at.last_value)
+
+@dlt.resource(name="orders")
+def typed(at: dlt.sources.incremental[datetime] = dlt.sources.incremental("at")):
+    yield after(at.last_value)
+
+@dlt.resource(name="orders")
+def begun(at=dlt.sources.incremental("at", initial_value=datetime(2020, 1, 1, tzinfo=timezone.utc))):
+    yield after(at.last_value)
+"""
+START = "2026-01-03T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("function", "given"),
+    [
+        ("orders", {"cursor_path": "at", "initial_value": f"!!timestamp {START}"}),
+        ("orders", {"cursor_path": "at", "initial_value": "!!timestamp 2026-01-03"}),
+        ("typed", {"initial_value": START}),
+        ("typed", START),
+        ("begun", {"initial_value": START}),
+        ("begun", START),
+    ],
+)
+def test_a_cursor_is_given_a_point_in_time(box: Box, function: str, given: object) -> None:
+    box.write("shop.py", DATES)
+    ran = box.run(function=function, kwargs={"at": given})
+    assert ran.stored.failure is None, ran.log
+    assert box.rows("SELECT id FROM raw_shop.orders ORDER BY id") == [(3,), (4,)]
+
+
+def test_a_cursor_at_a_text_that_finds_no_date_is_told_and_never_taken_for_nothing_new(box: Box) -> None:
+    box.write("shop.py", DATES)
+    for _ in range(2):
+        ran = box.run(kwargs={"at": {"cursor_path": "at", "initial_value": "2026-01-01"}})
+        assert ran.stored.first_run
+        assert ran.stored.rows == {}
+        (note,) = ran.stored.notes
+        assert note.startswith("orders.at: no row came, and the cursor begins at a text ('2026-01-01')")
+        assert "!!timestamp 2026-01-01" in note
+
+
+def test_a_setting_that_no_cursor_has_is_refused(box: Box) -> None:
+    box.write("shop.py", DATES)
+    failure = box.run(function="typed", kwargs={"at": {"cursor": "at"}}).failure
+    assert "wants a cursor's settings (cursor_path, initial_value, …) for 'at'" in failure.message

@@ -232,3 +232,20 @@ def test_a_file_without_permission_is_a_report(tmp_path: Path) -> None:
         return
     with pytest.raises(ConfigurationError, match="Permission denied"):
         load(file)
+
+
+def test_a_date_with_its_tag_is_a_point_in_time_among_arguments_and_a_text_elsewhere() -> None:
+    text = (
+        "function_kwargs: {a: !!timestamp 2024-01-01, b: 2024-01-01, c: !!timestamp 2024-01-01T12:00:00Z}\n"
+        "description: !!timestamp 2024-01-01\n"
+    )
+    document = Document(Path("sources.yml"), text)
+    assert document.faults == []
+    assert document.data == {
+        "function_kwargs": {
+            "a": "!!timestamp 2024-01-01",
+            "b": "2024-01-01",
+            "c": "!!timestamp 2024-01-01T12:00:00+00:00",
+        },
+        "description": "2024-01-01",
+    }
