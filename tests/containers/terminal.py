@@ -1,0 +1,45 @@
+"""A terminal of a given size, and the screen that a program leaves there."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyte
+
+# Lines that have left the top of the screen are kept: a person can scroll back to them.
+SCROLLBACK = 2_000
+
+
+def on_a_terminal(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str], *, columns: int, lines: int = 24
+) -> tuple[int, list[str]]:
+    """Runs a program on a terminal: its exit code, and all lines, those that have scrolled away too."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(lines)},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    screen = pyte.HistoryScreen(columns, lines, history=SCROLLBACK, ratio=0.5)
+    stream = pyte.ByteStream(screen)
+    while True:
+        try:
+            part = os.read(ours, 65_536)
+        except OSError:  # how a terminal says that its other end is closed
+            break
+        if not part:
+            break
+        stream.feed(part)
+    code = process.wait(60)  # before the terminal goes, which would end it
+    os.close(ours)
+    above = ["".join(line[x].data for x in range(columns)) for line in screen.history.top]
+    return code, [line.rstrip() for line in [*above, *screen.display]]
