@@ -70,7 +70,7 @@ class ConfigurationError(DltpodError):
 
 
 class EngineError(DltpodError):
-    """The container engine is not there, not reachable or refuses."""
+    """The container engine is missing, not reachable or refuses."""
 
 
 class BuildError(DltpodError):

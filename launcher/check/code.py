@@ -71,8 +71,8 @@ def function(source: Source, module: code.Module) -> Iterator[Row]:
     elif first in names.assigned or first in names.imported:
         yield Row(source.name, "function", Level.OK, f"{place}: {wanted}")
     elif names.dynamic or module.file.is_dir():
-        text = f"{place}: whether it has '{wanted}' can't be told by reading"
-        yield Row(source.name, "function", Level.NOTE, text, "`dltpod check --deep` will tell.")
+        text = f"{place}: only importing it shows whether it has '{wanted}'"
+        yield Row(source.name, "function", Level.NOTE, text, "`dltpod check --deep` checks it.")
     else:
         close = near_miss(wanted, {*names.functions, *names.assigned})
         text = f"{place} has no '{wanted}'{close}"

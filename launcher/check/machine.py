@@ -147,7 +147,7 @@ def base_images(project: Project, there: Collection[str]) -> Iterator[Finding]:
             yield Finding(
                 "base image",
                 WARN,
-                f"{names[0]} is not there; the first build pulls it",
+                f"{names[0]} is not present; the first build pulls it",
                 f"where it can't be pulled: {instead(project.base_image, version)}",
             )
 
@@ -173,7 +173,7 @@ def _surroundings(environ: Mapping[str, str]) -> Iterator[Finding]:
                 yield Finding("certificates", OK, f"{name}={value}")
             else:
                 yield Finding(
-                    "certificates", FAIL, f"{name} names {value}, which is not there", f"unset {name}"
+                    "certificates", FAIL, f"{name} names {value}, which does not exist", f"unset {name}"
                 )
     for name in _PROXIES:
         value = environ.get(name) or environ.get(name.lower())

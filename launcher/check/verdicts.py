@@ -51,7 +51,7 @@ def check_project(project: Project) -> tuple[Row, ...]:
     """Verdicts on the files that all sources share: readable, and by whom."""
     rows = [Row("", "configuration", Level.OK, f"{shown_path(project.file)}: {len(project.sources)} sources")]
     for other in project.foreign:
-        text = f"{other.name} (line {other.line}) is of type {other.type}, not dlt_native: left alone"
+        text = f"{other.name} (line {other.line}) is of type {other.type}, not dlt_native: ignored"
         rows.append(Row("", "configuration", Level.NOTE, text))
     for relative in (SECRETS, CONFIG):
         try:
@@ -206,7 +206,11 @@ def _elsewhere(project: Project, source: Source, name: str, verified: Collection
         hint = "Put its file there, or the package that brings it into container: {requirements: [...]}"
         return Row(source.name, "module", Level.WRONG, text, hint)
     return Row(
-        source.name, "module", Level.NOTE, text, "If its image brings it, `dltpod check --deep` will tell."
+        source.name,
+        "module",
+        Level.NOTE,
+        text,
+        "It may come with the image: `dltpod check --deep` checks it.",
     )
 
 
@@ -240,14 +244,16 @@ def _environment(project: Project, source: Source, verified: Verified | None) ->
         version, origin = pinned.setdefault(name, (found[2], requirement.origin))
         if version != found[2]:
             text = f"{name}=={version} ({origin}) contradicts {requirement.text} ({requirement.origin})"
-            yield Row(source.name, "environment", Level.WRONG, text, "Take one of the lines away.")
+            yield Row(source.name, "environment", Level.WRONG, text, "Remove one of the lines.")
 
 
 def _mounts(project: Project, source: Source) -> Iterator[Row]:
     for mount in source.container.mounts:
         place = mount_source(project.root, mount)
         if not place.exists():
-            yield Row(source.name, "environment", Level.WRONG, f"the mount {shown_path(place)} is not there")
+            yield Row(
+                source.name, "environment", Level.WRONG, f"the mount {shown_path(place)} does not exist"
+            )
 
 
 def _beside(project: Project, own: Destination, others: Collection[Destination]) -> Destination | None:
@@ -281,7 +287,7 @@ def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
     native = source.dlt_native
     both = {"function_kwargs": native.function_kwargs, "resource_kwargs": native.resource_kwargs}
     for place in literals.embedded(both):
-        text = f"{place} holds env: inside a longer text, where it means nothing"
+        text = f"{place} contains env: inside a longer text, where it has no meaning"
         yield Row(
             source.name, "secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone."
         )

@@ -67,7 +67,7 @@ def command(
     if rows:
         click.echo(table(["source", "function", "destination", "schedule", "tags", "", "description"], rows))
     for foreign in project.foreign:
-        click.echo(f"{foreign.name}: type {foreign.type}, not dlt_native, left alone", err=True)
+        click.echo(f"{foreign.name}: type {foreign.type}, not dlt_native, ignored", err=True)
 
 
 def _plain(project: Project, source: Source) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
     except DltpodError as error:
         raise ConfigurationError(
             f"'{kind}' is not {', '.join(kinds.KINDS)}{near_miss(kind, kinds.KINDS)}\n"
-            f"whether it is a verified source can't be told: {error.message}",
+            f"can't check whether it is a verified source: {error.message}",
             error.hint,
         ) from None
     if kind not in names:

@@ -75,7 +75,7 @@ def _one(
             click.echo(f"{name}: {key}" if titled else key)
         return
     if not cut.files:
-        click.echo(f"{name} is given no secrets and no configuration: the file is empty", err=True)
+        click.echo(f"{name} has no secrets and no configuration: the file is empty", err=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     folder.parent.chmod(0o700)

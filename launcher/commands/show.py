@@ -53,7 +53,7 @@ def command(
     (source,) = choose(project, (name,))
     planned = inspection_plan(project, source, build=_may_have_loaded(project, source))
     if planned is None:
-        raise _nothing(name, f"; where another machine has, `dltpod build {name}` first, and look again")
+        raise _nothing(name, f"; if another machine has, run `dltpod build {name}` first")
     engine, plan = planned
     answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
@@ -105,7 +105,7 @@ def _may_have_loaded(project: Project, source: Source) -> bool:
         return True
     if file is None:
         click.echo(
-            f"{source.name} has loaded nothing from here; whether another machine has is asked", err=True
+            f"{source.name} has loaded nothing from this machine; asking whether another one has", err=True
         )
     return file is None
 

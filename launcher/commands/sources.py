@@ -60,7 +60,7 @@ def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
     elif found:
         click.echo(_table(found))
     elif word is not None:
-        click.echo(f"nothing here is called or speaks of '{word}'{near_miss(word, names)}", err=True)
+        click.echo(f"no source has '{word}' in its name or description{near_miss(word, names)}", err=True)
     if unasked is not None:
         click.echo(f"dlt's verified sources are not listed: {unasked.message}", err=True)
         if unasked.hint:

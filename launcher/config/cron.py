@@ -28,7 +28,7 @@ _PART = re.compile(r"(?P<first>\*|[a-z0-9]+)(-(?P<last>[a-z0-9]+))?(/(?P<step>[0
 
 @lru_cache(maxsize=256)
 def fault(expression: str) -> str:
-    """Why this is no cron expression; empty where it is one."""
+    """Why this is not a cron expression; empty where it is one."""
     text = " ".join(expression.split())
     if text.startswith("@"):
         return "" if text in WORDS else f"'{text}' is none of {', '.join(WORDS)}{near_miss(text, WORDS)}"
@@ -59,12 +59,12 @@ def spread(expression: str, name: str) -> str:
 def _fault(part: str, low: int, high: int, words: tuple[str, ...]) -> str:
     match = _PART.match(part)
     if match is None:
-        return f"'{part}' is no number, range or step"
+        return f"'{part}' is not a number, range or step"
     first, last, step = match["first"], match["last"], match["step"]
     if first == "*" and last is not None:
-        return f"'{part}' is no range"
+        return f"'{part}' is not a range"
     if step is not None and int(step) == 0:
-        return "a step of 0 never comes"
+        return "a step must not be 0"
     numbers = []
     for text in (first, last):
         if text is None or text == "*":
@@ -75,7 +75,7 @@ def _fault(part: str, low: int, high: int, words: tuple[str, ...]) -> str:
         numbers.append(number)
     if step is not None and first != "*" and last is None:
         # Kubernetes takes it, and cron refuses the whole crontab for it.
-        return f"'{part}' steps through no range, and cron refuses that: write '{first}-{high}/{step}'"
+        return f"'{part}' has a step without a range, which cron refuses: write '{first}-{high}/{step}'"
     if len(numbers) == 2 and numbers[0] > numbers[1]:
         return f"'{part}' ends before it begins"
     return ""

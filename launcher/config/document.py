@@ -57,7 +57,7 @@ def read_text(file: Path) -> str:
         return text_of(file, LARGEST_FILE)
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{name} is not there.", "Write one, or give its place: --file PATH"
+            f"{name} does not exist.", "Write one, or give its place: --file PATH"
         ) from None
 
 
@@ -123,7 +123,7 @@ class Document:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if id(node) in self._active:
-            raise _Refused(node, "an alias that holds itself")
+            raise _Refused(node, "an alias that contains itself")
         if len(path) > DEEPEST:
             raise _Refused(node, f"more than {DEEPEST} levels deep")
         self._active.add(id(node))
@@ -167,7 +167,7 @@ class Document:
                 continue
             if name in own:
                 first = _line(own[name][0])
-                self._fault(key_node, (*path, name), f"stands here twice; first on line {first}")
+                self._fault(key_node, (*path, name), f"is a duplicate; first on line {first}")
                 continue
             own[name] = (key_node, value_node)
         pairs = [(name, k, v) for name, (k, v) in {**merged, **own}.items()]

@@ -157,7 +157,7 @@ def duration(text: str) -> str | None:
 
 def schedule(text: str) -> str | None:
     why = cron.fault(text)
-    return f"is no cron expression: {why}" if why else None
+    return f"is not a cron expression: {why}" if why else None
 
 
 def split_mount(text: str) -> tuple[str, str, bool]:
@@ -183,7 +183,7 @@ def mount(text: str) -> str | None:
     except ValueError as error:
         return str(error)
     if any(not c.isprintable() for c in text):
-        return "holds a character that can't be printed"
+        return "contains an unprintable character"
     if (
         not target.startswith("/")
         or posixpath.normpath(target) != target
@@ -204,7 +204,9 @@ def mount(text: str) -> str | None:
 
 def network(text: str) -> str | None:
     if text == "host":
-        return "must not be host, which removes a wall; this host is reachable as host.docker.internal anyway"
+        return (
+            "must not be host: it would remove the isolation; host.docker.internal reaches this host anyway"
+        )
     if text.startswith(("container:", "ns:")) or text == "default":
         return "must be bridge, none or the name of a network of the engine"
     known = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text)
@@ -244,7 +246,7 @@ def egress(text: str) -> str | None:
         split_egress(text)
     except ValueError as error:
         wrong = str(error)
-        return wrong if wrong.startswith("must") else "must be HOST:PORT, and the address is none"
+        return wrong if wrong.startswith("must") else "must be HOST:PORT with a valid address"
     return None
 
 
@@ -273,7 +275,7 @@ def requirement(text: str) -> str | None:
     if text.lstrip().startswith("-"):
         return "must be a requirement, not an option of pip; an index is set by UV_INDEX_URL or PIP_INDEX_URL"
     if holds_credentials(text):
-        return "must not hold a password or a token; give it to git or to the index in the environment"
+        return "must not contain a password or a token; give it to git or to the index in the environment"
     path = named_path(text)
     return f"must name a local package by its path alone: {path}" if path else None
 
@@ -309,18 +311,18 @@ def section(text: str) -> str | None:
     if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", text):
         return "must be a dotted section, such as sources.acme"
     if text in ("sources", "destination"):
-        return f"must name one section below [{text}]: the whole would hold the secrets of all others"
+        return f"must name one section below [{text}]: the whole would contain the secrets of all others"
     return None
 
 
 def env_name(text: str) -> str | None:
     if not re.fullmatch(IDENTIFIER, text):
         return "must be the name of an environment variable"
-    return "is dltpod's own, which its runner stands on" if text in OWN_VARIABLES else None
+    return "is reserved: dltpod's runner depends on it" if text in OWN_VARIABLES else None
 
 
 def env_value(text: str) -> str | None:
-    return "must not hold a null character" if "\0" in text else None
+    return "must not contain a null character" if "\0" in text else None
 
 
 def reserved(text: str) -> str | None:
@@ -328,7 +330,7 @@ def reserved(text: str) -> str | None:
     if text.lower() in RESERVED_NAMES:
         return "a table of dlt's own configuration"
     if text.lower() in DEVICE_NAMES:
-        return "the name of a device on Windows, which dlt lets no pipeline have"
+        return "a device's name on Windows, which dlt allows for no pipeline"
     return None
 
 

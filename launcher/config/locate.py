@@ -28,7 +28,7 @@ def find_file(start: Path, given: str | None, environ: Mapping[str, str]) -> Pat
             path = path / NAME
         if not path.exists():
             raise ConfigurationError(
-                f"{shown_path(path)} is not there.", f"Look at {'--file' if given else VARIABLE}."
+                f"{shown_path(path)} does not exist.", f"Look at {'--file' if given else VARIABLE}."
             )
         return path
     folder = start.absolute()

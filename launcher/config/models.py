@@ -282,7 +282,7 @@ class File(Model):
         default=Defaults(), description="What every entry has unless it says otherwise."
     )
     sources: Annotated[
-        tuple[Source, ...], form(lambda value: None if value else "must hold one source at least")
+        tuple[Source, ...], form(lambda value: None if value else "must contain at least one source")
     ] = Field(description="The sources.", json_schema_extra={"minItems": 1})
 
 

@@ -84,29 +84,25 @@ class Guard:
         for path in spellings:
             if self._engine(path):
                 return (
-                    "would hand the source an engine's socket, and with it this host; mount the folder that "
-                    "it needs"
+                    "would give the source an engine's socket, and so control of this host; "
+                    "mount the folder that it needs"
                 )
             if any(_inside(path, Path(kept)) for kept in _KERNEL):
                 return "must not be the host's own /proc, /sys or /dev"
             if self._secret(path):
-                return (
-                    "would hand over all sources' secrets (.dlt/, .env, .dltpod/); mount a folder beside them"
-                )
+                return "would expose all sources' secrets (.dlt/, .env, .dltpod/); mount a folder beside them"
             if any(self._around(path, home) for home in self._homes):
-                return "would hand over a home folder, with its keys; mount the folder in it that is needed"
+                return "would expose a home folder and its keys; mount the folder in it that is needed"
             if any(self._meets(path, kept) for kept in self._places(_STORES)):
-                return "must not be the host's own store of an engine, nor a folder around one"
+                return "must not be an engine's storage on the host, nor a folder that contains it"
             if not read_only and (what := self._control(path)):
                 return f"would let the source write {what}; mount it read-only, or a folder of its own"
         if self._leads_out(host):
-            return (
-                "leads by a link out of a folder that sources write to: any of them could turn it elsewhere"
-            )
+            return "leads by a link out of a folder that sources write to: any of them could redirect it"
         socket = _socket_in(host)
         if socket is not None:
             return (
-                f"holds the socket {socket}, and with it a way into a program of this host; mount a folder "
+                f"contains the socket {socket}, which gives access to a program of this host; mount a folder "
                 "without one"
             )
         return None
@@ -148,7 +144,7 @@ class Guard:
         if _inside(Path(os.path.realpath(path)), Path(os.path.realpath(self._root))):
             return None  # a project may lie anywhere
         if any(self._meets(path, kept) for kept in self._places(_SYSTEM)):
-            return "what this host's system is made of"
+            return "system files of this host"
         for home in self._homes:
             if any(_inside(path, home / name) for name in _OPEN_AT_HOME):
                 continue

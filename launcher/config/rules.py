@@ -38,7 +38,7 @@ def names(entries: Iterable[Named]) -> Iterator[Found]:
     for entry in entries:
         earlier = first.setdefault(entry.name, entry)
         if earlier is not entry:
-            text = f"'{entry.name}' stands here twice; first on line {earlier.line}"
+            text = f"'{entry.name}' is a duplicate; first on line {earlier.line}"
             yield ("sources", entry.place, "name"), text
             continue
         if entry.pipeline_name is None and (why := reserved(entry.name)):
@@ -46,7 +46,7 @@ def names(entries: Iterable[Named]) -> Iterator[Found]:
             yield ("sources", entry.place, "name"), text
         other = pipelines.setdefault(entry.pipeline.lower(), entry)
         if other is not entry:
-            text = f"'{entry.pipeline}' is the pipeline of '{other.name}' (line {other.line}) too, and they "
+            text = f"'{entry.pipeline}' is also the pipeline of '{other.name}' (line {other.line}), so they "
             text += "would share its state; give one of them another pipeline_name"
             yield ("sources", entry.place, "dlt_native", "pipeline_name"), text
 
@@ -58,7 +58,7 @@ def destinations(asked: Iterator[tuple[PathKey, str]], configured: Collection[st
         if name not in known and "." not in name:
             yield (
                 path,
-                f"'{name}' is no destination of dlt, and .dlt/ has no [destination.{name}] with a "
+                f"'{name}' is not a destination of dlt, and .dlt/ has no [destination.{name}] with a "
                 f"destination_type{near_miss(name, known)}",
             )
 

@@ -61,7 +61,7 @@ def syntax_fault(text: str, message: str) -> tuple[int, str]:
     line = int(place[1]) if place else text.count("\n") + 1
     what = "is not TOML"
     if "Cannot declare" in message or "Cannot overwrite" in message or "Duplicate" in message:
-        what = "a table or a key stands here for the second time"
+        what = "a duplicate table or key"
     elif "Expected '='" in message:
         what = "a key without '='"
     elif "Invalid value" in message:

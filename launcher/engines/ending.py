@@ -51,7 +51,7 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
             message, hint = f"{message}: {failure.message}", failure.hint
     elif exit.asked is FailureKind.CANCELLED:
         kind, message = FailureKind.CANCELLED, "stopped as asked"
-        hint = "the next sync goes on where this one stopped"
+        hint = "the next sync resumes where this one stopped"
     elif exit.asked is not None:
         kind, message = exit.asked, f"stopped: {exit.asked.value.replace('_', ' ')}"
     elif exit.oom:
@@ -63,12 +63,12 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
         return Ended(result, exit.code, peak_memory=peak)
     elif exit.error:
         kind, message = FailureKind.ENVIRONMENT, f"the container could not start: {_short(exit.error)}"
-        hint = "`dltpod doctor` looks at the engine"
+        hint = "`dltpod doctor` checks the engine"
     elif exit.code in (128 + signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
         name = signal.Signals(exit.code - 128).name
         kind = FailureKind.KILLED
         message = f"killed from outside ({name}): neither dltpod, a timeout nor the memory limit did it"
-        hint = "sync again: it goes on where this run was cut off"
+        hint = "sync again: it resumes where this run was interrupted"
     else:
         kind, message = (
             FailureKind.RESULT_TORN,

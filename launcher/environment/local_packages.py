@@ -43,7 +43,7 @@ def find(requirement: Requirement, root: Path) -> LocalPackage:
     top = root.resolve()
     try:
         target = (root / Path(path).expanduser()).resolve()
-    except (OSError, RuntimeError, ValueError):  # a ring of links, a user that is not there
+    except (OSError, RuntimeError, ValueError):  # a ring of links, a user that does not exist
         target = None
     within = requirement.within
     if within is not None and (target is None or (target != within and within not in target.parents)):
@@ -58,7 +58,7 @@ def find(requirement: Requirement, root: Path) -> LocalPackage:
         )
     if not target.exists():
         raise ConfigurationError(
-            f"{requirement.shown} is not there",
+            f"{requirement.shown} does not exist",
             "the path is relative to " + ("sources.yml" if within is None else "the file that names it"),
         )
     if target.is_dir() and not any((target / name).is_file() for name in ("pyproject.toml", "setup.py")):

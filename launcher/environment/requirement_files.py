@@ -339,7 +339,7 @@ def _read(file: Path, shown: str, within: Path) -> str:
     try:
         raw = files.read(here)
     except FileNotFoundError:
-        raise ConfigurationError(f"{shown} is not there", "make it, or remove the '-r' line") from None
+        raise ConfigurationError(f"{shown} does not exist", "make it, or remove the '-r' line") from None
     except OSError as error:
         raise ConfigurationError(
             f"{shown} can't be read: {error.strerror or type(error).__name__}",

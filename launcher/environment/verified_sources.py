@@ -100,7 +100,7 @@ class Repository:
                 return local
             if not local.is_dir():
                 raise ConfigurationError(
-                    f"verified_sources.location: '{location}' is not there",
+                    f"verified_sources.location: '{location}' does not exist",
                     "give a git URL or a local work tree",
                 )
             location = str(local)
@@ -167,7 +167,7 @@ class Repository:
             )
         except FileNotFoundError:
             raise ConfigurationError(
-                "verified sources are fetched with git, which is not there",
+                "verified sources are fetched with git, which is not installed",
                 "install git (Debian: apt-get install git)",
             ) from None
         except subprocess.TimeoutExpired:

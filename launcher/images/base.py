@@ -44,7 +44,7 @@ def find(
 
     One that is there is used as it is, and no registry is asked (``newer`` asks for a newer one first). The
     one that scripts/base-image made stands in for the default name only: who names a mirror wants that.
-    With a folder to ``record`` in, one that is not there is only asked for its digest, once: its layers come
+    With a folder to ``record`` in, one that is missing is only asked for its digest, once: its layers come
     when something is built on it, and never where the project's registry has the finished image.
     Raises BuildError where there is none and none can be pulled, EngineError where the engine is gone.
     """
@@ -63,7 +63,7 @@ def find(
         base = _present(client, named)
         if base is not None:
             return base
-    raise BuildError(f"base image {named} is not there and can't be pulled{why}", instead(template, python))
+    raise BuildError(f"base image {named} is not present and can't be pulled{why}", instead(template, python))
 
 
 def references(template: str, python: str) -> tuple[str, ...]:

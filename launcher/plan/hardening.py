@@ -28,7 +28,7 @@ def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
         )
     if spec.network == "host" or spec.network.startswith("container:"):
         raise ConfigurationError(
-            f"network '{spec.network}' would take the container's walls away",
+            f"network '{spec.network}' would remove the container's isolation",
             "use bridge, none, or the name of a network of yours",
         )
     if spec.memory <= 0 or spec.pids <= 0:
@@ -37,7 +37,7 @@ def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
         socket = engine_socket(mount.source)
         if socket is not None:
             raise ConfigurationError(
-                f"mount {mount.source} would hand over the engine ({socket})",
+                f"mount {mount.source} would give access to the engine ({socket})",
                 "no source may have an engine's socket: take the mount out of sources.yml",
             )
     return dataclasses.replace(

@@ -20,7 +20,7 @@ SHELL=/bin/sh
 def render(project: Project, sources: Sequence[Source], *, command: Sequence[str]) -> str:
     """A crontab that calls ``command`` (dltpod's own) for each enabled source that has a schedule.
 
-    Raises ConfigurationError where none has one, and for what is no cron expression.
+    Raises ConfigurationError where none has one, and for what is not a cron expression.
     """
     scheduled = [source for source in sources if source.enabled and source.schedule is not None]
     if not scheduled:

@@ -11,7 +11,7 @@ def checked(source: str, expression: str) -> str:
     why = cron.fault(expression)
     if why:
         raise ConfigurationError(
-            f"{source}: schedule '{expression}' is no cron expression: {why}",
+            f"{source}: schedule '{expression}' is not a cron expression: {why}",
             'minute, hour, day, month, weekday, as in "0 */6 * * *" (every six hours, UTC)',
         )
     return cron.spread(expression, source)

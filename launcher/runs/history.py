@@ -267,7 +267,7 @@ def _seen(record: RunRecord, alive: Alive) -> RunRecord:
         message="interrupted: dltpod itself was killed while this ran",
         hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` shows how it ends"
         if record.engine == "kubernetes"
-        else "sync again: it goes on where this run was cut off",
+        else "sync again: it resumes where this run was interrupted",
     )
 
 
@@ -297,8 +297,8 @@ def _told(file: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise HistoryError(
             f"{file} is damaged: {error}",
-            "move it away, and dltpod begins a new one: sources go on where they were, only the list of runs"
-            " is lost",
+            "move it away: dltpod begins a new one, sources resume where they were, and only the list of"
+            " runs is lost",
         ) from None
 
 
@@ -347,8 +347,8 @@ def _damaged(row: Sequence[Any]) -> RunRecord:
         source,
         DAMAGED,
         started,
-        message="what history holds of this run is damaged",
-        hint="its log may still be in .dltpod/logs; the runs before and after are not touched",
+        message="the history record of this run is damaged",
+        hint="other runs are not affected; its log may still be in .dltpod/logs",
     )
 
 

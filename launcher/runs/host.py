@@ -56,7 +56,7 @@ def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
             file = Path(value).expanduser()
             if not file.is_file():
                 raise ConfigurationError(
-                    f"{name} names {value}, and no such file is there", f"mend or unset {name}"
+                    f"{name} names {value}, which does not exist", f"correct or unset {name}"
                 )
             # The link's target: /etc/ssl/cert.pem is often one into a folder of its own.
             return file.resolve()
@@ -115,20 +115,20 @@ def prepare(plan: JobPlan, data: Path) -> None:
             there = mount.source.exists()
         except PermissionError:
             raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} lies where this user may not go",
-                "mend container.mounts in sources.yml, or the folder's permissions",
+                f"source '{plan.job.source}': mount {mount.source} is in a folder that this user can't enter",
+                "correct container.mounts in sources.yml, or the folder's permissions",
             ) from None
         if not there:
             raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} is not there",
-                "make it, or mend container.mounts in sources.yml",
+                f"source '{plan.job.source}': mount {mount.source} does not exist",
+                "create it, or correct container.mounts in sources.yml",
             )
         # Links may lead elsewhere than when sources.yml was read.
         wrong = None if mount.target in _OWN else guard.fault(mount.source, read_only=mount.read_only)
         if wrong is not None:
             raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} would hand over too much: it {wrong}",
-                "mend container.mounts in sources.yml",
+                f"source '{plan.job.source}': mount {mount.source} exposes too much: it {wrong}",
+                "correct container.mounts in sources.yml",
             )
 
 

@@ -96,8 +96,8 @@ def plan_source(
     )
     if plan.container.egress == source.container.egress != () and destination.file is None:
         say(
-            f"where destination '{source.destination}' is can't be told from its settings:"
-            " list it in container.egress, if it is reached by network"
+            f"where destination '{source.destination}' is reached is not known from its settings:"
+            " list it in container.egress, if it is on the network"
         )
     return plan
 

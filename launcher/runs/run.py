@@ -104,7 +104,7 @@ def run_source(
             kind=FailureKind.CANCELLED,
             message="stopped as asked"
             + (", and killed as it did not end in time" if ended.exit_code == 128 + signal.SIGKILL else ""),
-            hint="the next sync goes on where this one stopped",
+            hint="the next sync resumes where this one stopped",
         )
     record = finish(record, ended, attempts=attempt, seconds=time.monotonic() - began)
     history.write(record)

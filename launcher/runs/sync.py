@@ -114,7 +114,7 @@ def _clean_up(
     for record in collected:
         log.event("collected", source=record.source, run_id=record.run_id, **ending(record))
         listener.say(
-            record.source, f"run {record.run_id} went on without its dltpod, and ended: {record.status}"
+            record.source, f"run {record.run_id} continued without its dltpod and ended: {record.status}"
         )
     for left in engine.sweep(project.name):
         log.event(
@@ -125,7 +125,7 @@ def _clean_up(
             state=left.state,
             reason="its launcher was killed",
         )
-        listener.say(left.source, f"cleared {left.container}, left behind by a dltpod that was killed")
+        listener.say(left.source, f"removed {left.container}, left behind by a dltpod that was killed")
     # A job that goes on in a cluster has not ended yet.
     ended = [record for record in marked.values() if record.engine == "docker"]
     for record in (*ended, *collected):
@@ -203,7 +203,7 @@ class _Work:
         try:
             self._history.write(record)
         except (HistoryError, OSError) as error:
-            self._listener.say(record.source, f"this run is in no history: {error}")
+            self._listener.say(record.source, f"this run could not be written to the history: {error}")
 
     def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
         """The record of a run that never began: no attempts, and no exit code, for there was no container."""
@@ -275,7 +275,7 @@ def _of_disk(error: OSError) -> DltpodError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     if error.errno is None:
         # What HTTP libraries raise is an OSError by name alone.
-        return EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` looks at the engine")
+        return EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` checks the engine")
     where = f" ({error.filename})" if error.filename else ""
     if full:
         return _DiskFull(f"the disk is full{where}", "`dltpod gc` frees what no source uses")
@@ -283,7 +283,7 @@ def _of_disk(error: OSError) -> DltpodError:
     return _DiskError(
         f"dltpod's own files can't be written: {error.strerror or error}{where}",
         owners.mending(error.filename)
-        or f"`ls -ld {error.filename}` shows whose it is; dltpod writes it as this user"
+        or f"`ls -ld {error.filename}` shows its owner; dltpod writes it as this user"
         if denied
         else "",
     )
@@ -291,7 +291,7 @@ def _of_disk(error: OSError) -> DltpodError:
 
 def _stopped() -> DltpodError:
     return DltpodError(
-        "stopped as asked", "the next sync goes on where this one stopped", exit_code=Exit.FAILED
+        "stopped as asked", "the next sync resumes where this one stopped", exit_code=Exit.FAILED
     )
 
 

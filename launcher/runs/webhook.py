@@ -37,7 +37,7 @@ def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
         url = environment.get(name, "")
         if not url:
             raise ConfigurationError(
-                f"notify.webhook asks for {name}, which is {'empty' if name in environment else 'not set'}",
+                f"notify.webhook uses {name}, which is {'empty' if name in environment else 'not set'}",
                 f"add {name}=https://… to .env or the environment",
             )
     url = url.strip()
@@ -47,10 +47,10 @@ def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
     except ValueError:  # a port that is no number, a bracket without its other half
         fit = False
     if not fit or " " in url or not url.isprintable():
-        raise ConfigurationError("notify.webhook is no http or https address", 'webhook: "env:HOOK_URL"')
+        raise ConfigurationError("notify.webhook is not an http or https address", 'webhook: "env:HOOK_URL"')
     if "@" in urllib.parse.urlsplit(url).netloc:
         raise ConfigurationError(
-            "notify.webhook holds a user or a password before its host, which can't be sent",
+            "notify.webhook contains a user or a password before its host, which can't be sent",
             "write the address as the chat system gives it, with its token in the path or the query",
         )
     return url
@@ -80,9 +80,7 @@ def payload(project: str, event: str, record: RunRecord) -> dict[str, Any]:
         what = (kind or record.status).replace("_", " ")
         text = f"{project}: {record.source} failed ({what}): {record.message}"
     else:
-        text = (
-            f"{project}: {record.source} is well again: {record.total_rows:,} rows in {record.seconds:.0f} s"
-        )
+        text = f"{project}: {record.source} recovered: {record.total_rows:,} rows in {record.seconds:.0f} s"
     return {
         "text": text,
         "event": event,
@@ -165,7 +163,7 @@ class Notifier(Listener):
                     why = post(self._url, payload(self._project, event, record))
                     fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
-                    self._warn(f"{record.source}: the webhook was not told of the {event}: {why}")
+                    self._warn(f"{record.source}: the webhook call for the {event} failed: {why}")
 
     def _before(self, record: RunRecord) -> RunRecord | None:
         """The run before this one that counts: a sync, whole, and not refused. None without a history."""

@@ -57,7 +57,7 @@ def resolve(project: Project, source: Source, found: Settings) -> Destination:
     if found.type not in EXTRAS and "." not in found.type:
         close = near_miss(found.type, EXTRAS)
         raise ConfigurationError(
-            f"{_place(project, source, found).where}: '{found.type}' is no destination of dlt{close}.",
+            f"{_place(project, source, found).where}: '{found.type}' is not a destination of dlt{close}.",
             f"dlt's are: {', '.join(sorted(EXTRAS))}",
         )
     name = "" if found.name == found.type else found.name

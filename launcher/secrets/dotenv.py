@@ -54,6 +54,6 @@ def _read(file: Path, changed: int) -> Mapping[str, str]:
     if wrong:
         raise ConfigurationError(
             "\n".join(f"{name}:{line}: is not NAME=value." for line in wrong),
-            "A value with quotes, blanks or several lines stands in quotes. What it says is never shown.",
+            "Put a value with quotes, blanks or several lines in quotes. Values are never shown.",
         )
     return values

@@ -237,7 +237,7 @@ def _values(
     if broken:
         where = source.name if all(place.startswith("--set ") for place in broken) else entry
         raise ConfigurationError(
-            f"{where}: {', '.join(broken)}: begins with env: and names no variable.",
+            f"{where}: {', '.join(broken)}: begins with env: but names no variable.",
             "Write env:NAME, such as env:API_KEY",
         )
     lacking = [name for name in asked if not environ.get(name)]
@@ -265,7 +265,7 @@ def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
         told = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
         raise ConfigurationError(
             f"{_line(project, source)}: {source.name}: {told} {'is' if len(empty) == 1 else 'are'} empty.",
-            f"Give a value in {shown_path(project.root / SECRETS)}, or take the line out.",
+            f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",
         )
 
 
@@ -331,7 +331,9 @@ def _lacking(
     hint = f"Put {names[0]}=... into {dotenv}, or `export {names[0]}=...`"
     if not missing:
         hint = f"Give {empty[0]} a value, in {dotenv} or in the environment, which wins over it."
-    return ConfigurationError(f"{where}: {', '.join(parts)}, and {who} asks for that.", hint)
+    return ConfigurationError(
+        f"{where}: {', '.join(parts)}, but {who} uses {'it' if len(names) == 1 else 'them'}.", hint
+    )
 
 
 def _line(project: Project, source: Source) -> str:

@@ -80,12 +80,12 @@ def _duckdb_path(text: Any, place: Place) -> str | None:
     if path.startswith(("md:", "motherduck:")):
         raise ConfigurationError(
             f"{place.where}: '{place.name}' is a duckdb destination; these are MotherDuck's.",
-            "Say `destination: motherduck` and put them below [destination.motherduck].",
+            "Use `destination: motherduck` and put them below [destination.motherduck].",
         )
     if path.startswith(":"):
         raise ConfigurationError(
-            f"{place.where}: the destination '{place.name}' keeps no file, so its rows "
-            "would vanish with the container.",
+            f"{place.where}: the destination '{place.name}' has no file, so its rows "
+            "would be lost with the container.",
             f"Leave its credentials out ({place.warehouse}), or name a file below data/.",
         )
     return path or None

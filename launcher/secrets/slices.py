@@ -144,7 +144,7 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
 def require_text(variable: str, value: str) -> None:
     """Raises ConfigurationError where a variable holds bytes that are no UTF-8."""
     if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-        raise ConfigurationError(f"The variable {variable} is not UTF-8 text.", "Set it anew, as UTF-8.")
+        raise ConfigurationError(f"The variable {variable} is not UTF-8 text.", "Set it again, as UTF-8.")
 
 
 def _spelt(parts: list[str], tables: Iterable[Mapping[str, Any]]) -> list[str]:

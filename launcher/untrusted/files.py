@@ -20,7 +20,7 @@ def open_regular(file: Path, *, follow: bool = True) -> int:
     descriptor = os.open(file, flags if follow else flags | os.O_NOFOLLOW)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(file))
     return descriptor
 
 

@@ -82,7 +82,7 @@ _REFUSED_TEXT = re.compile(
 _LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
 
 LOG_HINT = "the log has the whole traceback"
-NEXT_SYNC_HINT = "the next sync goes on where this one stopped"
+NEXT_SYNC_HINT = "the next sync resumes where this one stopped"
 
 
 class JobFailed(Exception):
@@ -281,7 +281,7 @@ def out_of_memory(step: str) -> Failure:
     return Failure(
         FailureKind.OUT_OF_MEMORY,
         f"the source ran out of memory during {step}",
-        "give it more by `container: {memory: …}`, or let it yield smaller pages",
+        "raise `container: {memory: …}`, or make the source yield smaller pages",
     )
 
 
@@ -376,7 +376,7 @@ def is_unreachable(chain: typing.Sequence[BaseException]) -> bool:
 def _hint(chain: tuple[BaseException, ...]) -> str:
     words = " ".join(str(link) for link in chain)
     if _LOCALHOST.search(words) and re.search(r"refused|errno 111|can't connect|cannot connect", words, re.I):
-        return "in the container, localhost is the container itself: name the host host.docker.internal"
+        return "in the container, localhost is the container itself: use host.docker.internal for the host"
     for link in chain:
         if has_class(link, "SSLCertVerificationError"):
             return "point SSL_CERT_FILE at your CA bundle before the sync: the container gets it too"
@@ -384,5 +384,5 @@ def _hint(chain: tuple[BaseException, ...]) -> str:
         if status in (401, 403):
             return "the credentials were refused: look at [sources.<name>] in .dlt/secrets.toml"
         if status == 429:
-            return "too many requests: it is tried again later"
+            return "too many requests: it is retried later"
     return ""

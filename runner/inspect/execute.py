@@ -53,7 +53,7 @@ def become(command: Sequence[str]) -> int:
         os.execvp(command[0], list(command))
     except (FileNotFoundError, ValueError):  # ValueError is for a command without a name
         found = shutil.which(command[0]) is not None
-        code, why = (126, "its interpreter is not there") if found else (127, "not found")
+        code, why = (126, "its interpreter does not exist") if found else (127, "not found")
     except OSError as exc:
         code, why = 126, exc.strerror or str(exc)
     sys.stderr.write(f"dltpod: {command[0]!r}: {why}\n")

@@ -43,7 +43,7 @@ def _open(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
     raise JobFailed(
         Failure(
             FailureKind.STATE,
-            f"the lock's file {path} is no regular file",
+            f"the lock's file {path} is not a regular file",
             "remove it; a run makes it anew",
         )
     )

@@ -122,7 +122,7 @@ def _resource(shown: str, name: str, target: typing.Any) -> Found:
         raise JobFailed(
             Failure(
                 FailureKind.FUNCTION_NOT_FOUND,
-                f"'{shown}.{name}' is a transformer that no resource feeds",
+                f"'{shown}.{name}' is a transformer without a resource",
                 "bind it to its resource: @dlt.transformer(data_from=…)",
             )
         )

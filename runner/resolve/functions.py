@@ -171,7 +171,7 @@ def _extractable(value: typing.Any, name: str) -> typing.Any:
     if isinstance(value, (str, bytes, int, float, Mapping)):
         raise _no_data(
             name,
-            f"returned a {type(value).__name__}, which is no series of rows",
+            f"returned a {type(value).__name__}, which is not a series of rows",
             "return a list, even of one",
         )
     if isinstance(value, types.GeneratorType):
@@ -192,7 +192,7 @@ def _extractable(value: typing.Any, name: str) -> typing.Any:
     if isinstance(value, (Iterable, AsyncIterable)):
         return dlt.resource(value, name=name)
     if callable(value):
-        raise _no_data(name, "returned a function", "let it call that, and return what comes")
+        raise _no_data(name, "returned a function", "call it, and return its result")
     return dlt.resource([value], name=name)
 
 

@@ -34,7 +34,7 @@ def load(module: str, paths: Paths) -> types.ModuleType:
         raise JobFailed(
             Failure(
                 FailureKind.MODULE_NOT_FOUND,
-                f"'{one_line(module, 80)}' is no module's name",
+                f"'{one_line(module, 80)}' is not a module's name",
                 "source_module is a dotted Python name, such as jira or my_company.sources.erp",
             )
         )

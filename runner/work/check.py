@@ -68,8 +68,8 @@ def _findings(
         yield "write_disposition", "as asked for"
     yield "function", None
     names = _resolve(found, kwargs, job, values)
-    unseen = "" if names else "; what it returns is seen in a run, or with @dlt.source above it"
-    yield "secrets", f"all that {job.function} asks for are there{unseen}"
+    unseen = "" if names else "; what it returns is known only in a run, or with @dlt.source above it"
+    yield "secrets", f"everything that {job.function} asks for is there{unseen}"
     if names:
         yield "resources", listed(names)
 

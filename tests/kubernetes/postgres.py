@@ -29,7 +29,7 @@ class Postgres:
     def started(cls, host: str) -> Iterator[Postgres]:
         """A server of its own, stopped afterwards. ``host`` is this machine as its clients know it.
 
-        It listens everywhere: a cluster's bridge is not there before its first pod.
+        It listens everywhere: a cluster's bridge does not exist before its first pod.
         """
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
         assert found, "the Kubernetes tests need Postgres: apt-get install postgresql"

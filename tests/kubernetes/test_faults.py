@@ -238,7 +238,7 @@ def test_the_result_comes_whole_though_the_termination_message_is_too_short_for_
     ("environ", "words"),
     [
         ({"HOME": "/nonexistent"}, "there is no kubeconfig"),
-        ({"KUBECONFIG": "/nonexistent/config"}, "which is not there"),
+        ({"KUBECONFIG": "/nonexistent/config"}, "which does not exist"),
         ({"DLTPOD_KUBE_CONTEXT": "produktion"}, "names the context 'produktion'"),
     ],
 )

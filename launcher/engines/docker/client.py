@@ -75,7 +75,7 @@ def _current_context(folder: Path) -> str:
         found = json.loads(text).get("currentContext", "")
     except (ValueError, AttributeError):
         raise EngineError(
-            f"{folder / 'config.json'} is not valid JSON", "mend it, or set DOCKER_HOST"
+            f"{folder / 'config.json'} is not valid JSON", "correct it, or set DOCKER_HOST"
         ) from None
     return found if isinstance(found, str) else ""
 

@@ -286,7 +286,7 @@ def _refused(text: str) -> Ended:
     """Why the engine made or started no container, for people."""
     short = clean.words(text, 300)
     low = short.lower()
-    kind, hint = FailureKind.ENVIRONMENT, "`dltpod doctor` looks at the engine"
+    kind, hint = FailureKind.ENVIRONMENT, "`dltpod doctor` checks the engine"
     if "no such image" in low:
         kind, hint = FailureKind.IMAGE_GONE, "`dltpod build` makes it again"
     elif "no space left" in low:
@@ -297,7 +297,7 @@ def _refused(text: str) -> Ended:
     elif "bind source path does not exist" in low or "mounts denied" in low:
         hint = "the engine doesn't see this folder: share it with the engine's virtual machine, if it has one"
     elif "network" in low and "not found" in low:
-        hint = "make the network (`docker network create`) or mend container.network"
+        hint = "make the network (`docker network create`) or correct container.network"
     return Ended(None, kind=kind, message=f"the engine refuses the container: {short}", hint=hint)
 
 

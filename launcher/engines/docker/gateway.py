@@ -66,7 +66,7 @@ class Gateway:
             if not running or time.monotonic() > deadline:
                 said = self._last.decode("utf-8", "replace")[:200]
                 raise EngineError(
-                    f"the egress gateway did not get ready: {said or 'it said nothing'}",
+                    f"the egress gateway did not become ready: {said or 'it said nothing'}",
                     "container.egress needs nftables in the engine's kernel (5.2 or newer)",
                 )
 

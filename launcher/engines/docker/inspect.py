@@ -86,7 +86,7 @@ def _wait(client: DockerClient, container: str) -> None:
             break
         time.sleep(0.1)
     text = client.api.logs(container, tail=3).decode(errors="replace").strip()
-    raise EngineError(f"the container did not get ready: {clean.words(text, 500) or 'it ended'}")
+    raise EngineError(f"the container did not become ready: {clean.words(text, 500) or 'it ended'}")
 
 
 def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:

@@ -251,7 +251,7 @@ class Job:
                 result,
                 kind=FailureKind.ENGINE_GONE,
                 message="the connection to the Docker engine broke while the job ran",
-                hint="when it is back, sync again: it goes on where this run was cut off",
+                hint="when it is back, sync again: it resumes where this run was interrupted",
                 transient=True,
                 peak_memory=self._memory.peak,
             )
@@ -265,7 +265,7 @@ class Job:
                     result,
                     kind=FailureKind.KILLED,
                     message=f"killed from outside: someone {deed} the container",
-                    hint="sync again: it goes on where this run was cut off",
+                    hint="sync again: it resumes where this run was interrupted",
                     peak_memory=self._memory.peak,
                 )
             return ended

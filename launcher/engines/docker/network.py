@@ -75,7 +75,7 @@ class Network:
                 api.remove_container(helper, force=True, v=True)
         if said != _DONE and api.inspect_container(container)["State"]["Running"]:
             raise NetworkRefused(
-                f"the machine's metadata address can't be closed to the source: {clean.words(said, 300)}",
+                f"the machine's metadata address can't be blocked for the source: {clean.words(said, 300)}",
                 "list what the source needs in container.egress, or set container.network: none",
             )
 
@@ -157,7 +157,7 @@ def _make(api: APIClient) -> None:
         if error.status_code == 409 or _made_by_another(api):
             return
         said = clean.words(str(error.explanation or error), 300)
-        hint = "`docker network prune` gives back addresses that no container uses"
+        hint = "`docker network prune` frees addresses that no container uses"
         raise NetworkRefused(f"the engine can't make dltpod's network: {said}", hint) from None
     # Engines before 24 may make two of one name at the same time, and then refuse the name.
     for row in _networks(api)[1:]:

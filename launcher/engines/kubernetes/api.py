@@ -164,7 +164,7 @@ def connect(environ: Mapping[str, str]) -> Api:
     if files is None:
         if not environ.get("KUBERNETES_SERVICE_HOST") or not (_IN_CLUSTER / "token").exists():
             raise EngineError(
-                "there is no kubeconfig: KUBECONFIG is not set and ~/.kube/config is not there",
+                "there is no kubeconfig: KUBECONFIG is not set and ~/.kube/config does not exist",
                 "set KUBECONFIG to your cluster's file (`kubectl config view` shows kubectl's)",
             )
         configuration = client.Configuration()
@@ -204,7 +204,8 @@ def _kubeconfig(environ: Mapping[str, str]) -> str | None:
     if given:
         if not any(Path(part).expanduser().exists() for part in given.split(":") if part):
             raise EngineError(
-                f"KUBECONFIG names {given}, which is not there", "correct it, or unset it for ~/.kube/config"
+                f"KUBECONFIG names {given}, which does not exist",
+                "correct it, or unset it for ~/.kube/config",
             )
         return given
     usual = Path(environ.get("HOME") or Path.home()) / ".kube" / "config"

@@ -44,8 +44,8 @@ def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
         raise JobFailed(
             Failure(
                 FailureKind.STATE,
-                "another machine has begun to load this source since this run began",
-                "sync again: what it has loaded by then is left out",
+                "another machine has started to load this source since this run began",
+                "sync again: what it has loaded by then is skipped",
                 transient=True,
             )
         )
@@ -123,7 +123,8 @@ def start_over(session: Session, refresh: Refresh) -> None:
                 client.initialize_storage(truncate_tables=tables)
     if refresh:
         session.steps.note(
-            "a full refresh was cut off: its tables are emptied and its cursors forgotten, so all comes anew"
+            "a full refresh was interrupted: its tables are emptied and its cursors reset, "
+            "so everything is loaded again"
         )
 
 

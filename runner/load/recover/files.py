@@ -45,7 +45,7 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
     if not hasattr(client, "list_table_files") or layout is None:
         session.steps.note(
             "this destination can't be searched for rows of a load that was cut off: if one was, "
-            "they stand there twice"
+            "they are there twice"
         )
         return 0
     if "{load_id}" not in layout:
@@ -65,7 +65,7 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
                 client.fs_client.rm_file(path)
                 deleted += 1
     if deleted:
-        session.steps.note(f"{deleted} files of a load that was cut off are removed and written anew")
+        session.steps.note(f"{deleted} files of a load that was cut off are removed and written again")
     return deleted
 
 

@@ -19,7 +19,7 @@ from runner.load.workdir import Memory
 
 _NOT_UNREADABLE = ("DestinationException", "ConfigurationException", "MissingDependencyException", "OSError")
 _GARBLED = frozenset({"SchemaException", "VersionNoUpgradePathException", "CannotRestorePipelineException"})
-_GIVEN_UP = "an earlier load was given up: what it had not loaded is extracted anew"
+_GIVEN_UP = "an earlier load was given up: what it had not loaded is extracted again"
 _TORN = "the working directory could not be read; it is emptied and restored from the destination"
 
 
@@ -149,7 +149,7 @@ def _overtaken(memory: Memory, found: Record | None) -> str:
         why = "the destination no longer holds what this state directory knows of it"
     elif not memory.epoch:
         why = "this state directory doesn't know the destination's newest load"
-    return f"{why}: what an earlier run had extracted here is left out, as it may be there already"
+    return f"{why}: what an earlier run had extracted here is discarded, as it may be loaded already"
 
 
 def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, typing.Any] | None:
@@ -165,7 +165,7 @@ def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, ty
         else:
             session.steps.note(
                 "the state directory is ahead of the destination, with nothing left to load: what was "
-                "lost on the way is extracted anew"
+                "lost in between is extracted again"
             )
         _anew(session)
         stored = _sync(session)
@@ -220,7 +220,7 @@ def _understood(
                 Failure(
                     FailureKind.STATE,
                     f"the state stored in dataset {compat.dataset_of(session.pipeline)} can't be read",
-                    "start over with --full-refresh: it drops this source's tables and loads all anew",
+                    "start over with --full-refresh: it drops this source's tables and reloads everything",
                 )
             ) from exc
         session.steps.note("the stored state could not be read; the full refresh replaces it")

@@ -195,7 +195,7 @@ def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
                 _reinstate(session, client, known, owned)
             found = _sweep_tables(client, known, owned) if is_sql(client) else 0
             if found:
-                session.steps.note(f"{found} rows of a load that was cut off are removed and loaded anew")
+                session.steps.note(f"{found} rows of a load that was cut off are removed and loaded again")
             if not is_sql(client):
                 sweep_files(session, client, known, owned)
             deleted += found

@@ -49,7 +49,7 @@ def test_a_mirror_that_lacks_the_image_has_no_stand_in(client: docker.DockerClie
     with pytest.raises(BuildError) as error:
         find(client, "127.0.0.1:9/python:{python}", "3.13", said.append)
     assert error.value.message.startswith(
-        "base image 127.0.0.1:9/python:3.13 is not there and can't be pulled"
+        "base image 127.0.0.1:9/python:3.13 is not present and can't be pulled"
     )
     assert "base_image:" in error.value.hint
     assert said == ["pulling 127.0.0.1:9/python:3.13", "127.0.0.1:9/python:3.13 can't be pulled"]

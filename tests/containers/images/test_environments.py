@@ -196,6 +196,6 @@ def test_a_base_image_that_cannot_be_had_is_told_with_the_way_out(workshop: Work
     source = workshop.source(python="3.12")
     with pytest.raises(BuildError) as error:
         workshop.describe(source)
-    assert error.value.message.startswith("base image python:3.12-slim is not there and can't be pulled")
+    assert error.value.message.startswith("base image python:3.12-slim is not present and can't be pulled")
     assert error.value.hint == "container.python: '3.13' or '3.11' can be made from Debian packages"
     assert source_tag(workshop.describe(workshop.source())).startswith("dltpod/source:")

@@ -42,8 +42,8 @@ def test_a_command_takes_the_place_of_the_process(tmp_path: Path) -> None:
         ("./folder", 126, "Permission denied"),
         ("./plain/below", 126, "Not a directory"),
         ("./empty", 126, "Exec format error"),
-        ("./greeting", 126, "its interpreter is not there"),
-        ("greeting", 126, "its interpreter is not there"),
+        ("./greeting", 126, "its interpreter does not exist"),
+        ("greeting", 126, "its interpreter does not exist"),
     ],
 )
 def test_one_that_cannot_be_run_is_said_in_a_line_with_a_shells_exit_code(

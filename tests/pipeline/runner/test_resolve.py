@@ -135,7 +135,7 @@ def test_not_found_lists_the_places_looked_at_and_the_near_misses(box: Box) -> N
 
 @pytest.mark.parametrize("module", ["", "../shop", "shop.py/", "a..b", "shop; import os"])
 def test_what_is_no_modules_name_is_refused(box: Box, module: str) -> None:
-    assert "is no module's name" in refused(box.run(module=module), FailureKind.MODULE_NOT_FOUND)
+    assert "is not a module's name" in refused(box.run(module=module), FailureKind.MODULE_NOT_FOUND)
 
 
 def test_a_folder_without_init_is_no_source_and_its_modules_are_named(box: Box) -> None:

@@ -261,7 +261,7 @@ def test_literals_and_short_secrets_and_lost_references_are_worth_a_note(tmp_pat
     notes = [row.text for row in found if row.level is Level.NOTE]
     assert len(notes) == 3
     assert "function_kwargs.token looks like a secret" in notes[0]
-    assert notes[1].startswith("function_kwargs.subdomain holds env: inside a longer text")
+    assert notes[1].startswith("function_kwargs.subdomain contains env: inside a longer text")
     assert notes[2] == "sources.acme.api_key: shorter than 8 characters, so masked as a whole word only"
     assert "hunter2" not in repr(found)
 
@@ -284,7 +284,7 @@ def test_a_secret_that_can_not_be_masked_is_worth_a_note(tmp_path: Path) -> None
         ("{extras: [jiraa]}", "did you mean 'jira'?"),
         ("{requirements: [./packages/none]}", "packages/none"),
         ("{requirements: [stripe==1, stripe==2]}", "stripe==1 (sources.yml:2 (acme)) contradicts stripe==2"),
-        ("{mounts: ['none:/workspace/none']}", "none is not there"),
+        ("{mounts: ['none:/workspace/none']}", "none does not exist"),
     ],
 )
 def test_an_environment_that_can_not_be_is_told(tmp_path: Path, container: str, text: str) -> None:

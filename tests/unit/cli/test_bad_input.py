@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["runs", "shp"], "did you mean 'shop'?"),
         (["gc", "--older-than", "soon"], "--older-than: 'soon' is not a duration"),
         (["list", "--changed-since", "HEAD"], "git knows no 'HEAD'"),
-        (["--file", "elsewhere.yml", "list"], "elsewhere.yml is not there"),
+        (["--file", "elsewhere.yml", "list"], "elsewhere.yml does not exist"),
     ],
 )
 def test_a_wrong_call_is_told_in_three_lines_with_a_way_out(

@@ -46,5 +46,5 @@ def test_a_base_image_made_here_is_good_for_a_project_without_a_mirror_only(tmp_
     assert (own.status, own.text) == (OK, "dltpod/base:3.13 is there")
     mirror = "base_image: mirror.example/python:{python}\n" + entries("a")
     (finding,) = base_images(project(tmp_path, mirror), there)
-    assert finding.text.startswith("mirror.example/python:3.13 is not there")
+    assert finding.text.startswith("mirror.example/python:3.13 is not present")
     assert "base_image:" in finding.hint

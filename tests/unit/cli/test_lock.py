@@ -100,7 +100,9 @@ def test_a_fault_that_names_no_source_is_told_with_its_name(
 ) -> None:
     (folder / "verified").rename(folder / "gone")
     assert cli.main(["lock"]) == 2
-    assert "error: source 'b': verified_sources.location: './verified' is" in capsys.readouterr().err
+    assert (
+        "error: source 'b': verified_sources.location: './verified' does not exist" in capsys.readouterr().err
+    )
 
 
 def test_a_lock_that_is_no_text_is_its_own_sources_fault(

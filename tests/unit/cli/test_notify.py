@@ -105,9 +105,9 @@ def test_a_failure_is_told_where_history_is_damaged_too(hook: Hook, tmp_path: Pa
 
 def test_the_address_may_be_an_environment_variable() -> None:
     assert webhook_url("env:HOOK", {"HOOK": "https://hooks.example.com/x"}) == "https://hooks.example.com/x"
-    with pytest.raises(ConfigurationError, match="asks for HOOK, which is not set"):
+    with pytest.raises(ConfigurationError, match="uses HOOK, which is not set"):
         webhook_url("env:HOOK", {})
-    with pytest.raises(ConfigurationError, match="asks for HOOK, which is empty"):
+    with pytest.raises(ConfigurationError, match="uses HOOK, which is empty"):
         webhook_url("env:HOOK", {"HOOK": ""})
     with pytest.raises(ConfigurationError) as error:
         webhook_url("file:///etc/passwd", {})

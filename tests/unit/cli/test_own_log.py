@@ -50,7 +50,7 @@ def events(file: Path) -> list[dict[str, Any]]:
 def test_the_log_tells_a_run_from_its_image_to_its_end_and_why_it_was_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("launcher.runs.run.delay", lambda attempt, random: 0.0)
+    monkeypatch.setattr("launcher.runs.run.retry_delay", lambda attempt, random: 0.0)
     made = project(tmp_path, source("shop"))
     engine = FakeEngine({"shop": [failed(transient=True), ok(orders=3)]})
     with log.opened(own_log(tmp_path)):

@@ -103,8 +103,8 @@ def test_a_summary_breaks_no_word_and_no_step_at_the_terminals_edge(
 
 
 def test_a_source_is_named_once() -> None:
-    told = failure(replace(ILL, message="source 'jira': base image x is not there"))
-    assert told.splitlines()[0] == "error: jira: base image x is not there"
+    told = failure(replace(ILL, message="source 'jira': base image x does not exist"))
+    assert told.splitlines()[0] == "error: jira: base image x does not exist"
 
 
 def test_what_steers_a_terminal_is_taken_out_of_log_lines() -> None:

@@ -67,7 +67,7 @@ def test_a_value_means_what_yaml_1_2_makes_of_it(text: str, value: object) -> No
         ("{true: x}", 'write it in quotes: "true"'),
         ("{~: x}", "a key must be text"),
         ("{[x]: y}", "a key must be text, not a list or a mapping"),
-        ("{x: 1, x: 2}", "stands here twice; first on line 1"),
+        ("{x: 1, x: 2}", "is a duplicate; first on line 1"),
         ("{<<: 5}", "<< takes an alias of a mapping"),
         ("9" * 5000, "write it in quotes"),
     ],
@@ -105,7 +105,7 @@ def test_a_value_that_readers_disagree_on_is_a_fault(text: str, what: str) -> No
         ("\n\na: \x00\n", 3, "control character"),
         ("[" * 100_000, 1, "more than 60 levels deep"),
         ("- " * 20_000 + "x\n", 1, "more than 60 levels deep"),
-        ("a: &a [*a]\n", 1, "an alias that holds itself"),
+        ("a: &a [*a]\n", 1, "an alias that contains itself"),
     ],
 )
 def test_text_that_is_no_yaml_is_a_report_with_its_line(
@@ -198,7 +198,7 @@ def test_bytes_that_are_no_text_are_a_report(tmp_path: Path, raw: bytes, what: s
 def test_what_can_not_be_read_is_a_report(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yml")
     for name, what in [
-        ("none.yml", "is not there"),
+        ("none.yml", "does not exist"),
         (".", "is a folder"),
         ("pipe.yml", "not a regular file"),
     ]:

@@ -46,7 +46,7 @@ def test_all_faults_stand_in_one_report_in_the_order_of_the_file(tmp_path: Path)
         ("surces: []\n", 1, "did you mean 'sources'?"),
         ("project: p\n", 1, "sources: is missing"),
         ("sources:\n", 1, "sources: is empty"),
-        ("sources: []\n", 1, "must hold one source at least"),
+        ("sources: []\n", 1, "must contain at least one source"),
         ("sources: shop\n", 1, "must be a list: [shop]"),
         ("sources:\n  name: a\n", 1, 'sources: must be a list: begin each source with "- name: …"'),
         ("sources: {a: {type: dlt_native}}\n", 1, 'begin each source with "- name: …"'),
@@ -55,7 +55,7 @@ def test_all_faults_stand_in_one_report_in_the_order_of_the_file(tmp_path: Path)
         ("", 1, "is empty"),
         ("# nothing\n", 1, "is empty"),
         (entries("a") + "notify: {webhok: x}\n", 3, "did you mean 'webhook'?"),
-        (entries("a", "a"), 3, "'a' stands here twice; first on line 2"),
+        (entries("a", "a"), 3, "'a' is a duplicate; first on line 2"),
         (entries("a") + "project: A b\n", 3, "'A b' must be lower-case letters"),
         (entries("a") + "registry: https://ghcr.io\n", 3, "without scheme"),
         (entries("a") + "base_image: 'python:{version}'\n", 3, "must be an image's name"),
@@ -65,7 +65,7 @@ def test_all_faults_stand_in_one_report_in_the_order_of_the_file(tmp_path: Path)
             "must be a git URL or a folder",
         ),
         (entries("runtime"), 2, "'runtime' is a table of dlt's own configuration; rename it"),
-        (entries("nul"), 2, "'nul' is the name of a device on Windows, which dlt lets no pipeline have"),
+        (entries("nul"), 2, "'nul' is a device's name on Windows, which dlt allows for no pipeline"),
         (entries("a") + "notify: {webhook: ftp://x}\n", 3, "http(s) address"),
         (
             entries("a") + "defaults: {memory: 2g}\n",
@@ -108,9 +108,9 @@ def test_a_fault_of_the_file_says_where_and_what_is_legal(
         ("container: {retries: 1.5}", "must be a whole number"),
         ("container: {extras: jira}", "must be a list: [jira]"),
         ("container: {requirements: ['-r more.txt']}", "not an option of pip"),
-        ("container: {requirements: ['git+https://me:pw@host/x']}", "must not hold a password"),
-        ("container: {requirements: ['git+https://me:p/w@host/x']}", "must not hold a password"),
-        ("container: {requirements: ['git+https://t0ken@host/x']}", "must not hold a password or a token"),
+        ("container: {requirements: ['git+https://me:pw@host/x']}", "must not contain a password"),
+        ("container: {requirements: ['git+https://me:p/w@host/x']}", "must not contain a password"),
+        ("container: {requirements: ['git+https://t0ken@host/x']}", "must not contain a password or a token"),
         ("container: {requirements: ['erp @ ./packages/erp']}", "by its path alone: ./packages/erp"),
         ("container: {requirements: ['erp[pdf] @ file:packages/erp']}", "alone: ./packages/erp[pdf]"),
         ("container: {requirements: ['erp@packages/erp ; python_version > \"3\"']}", "alone: ./packages/erp"),
@@ -118,16 +118,16 @@ def test_a_fault_of_the_file_says_where_and_what_is_legal(
         ("container: {requirements: ['erp @ file:///srv/erp']}", "by its path alone: ./FOLDER"),
         ("container: {system_packages: [Git!]}", "Debian package"),
         ("container: {env: {1A: x}}", "must be the name of an environment variable"),
-        ("container: {env: {PYTHONPATH: x}}", "is dltpod's own"),
+        ("container: {env: {PYTHONPATH: x}}", "is reserved"),
         ("container: {env: {A: [x]}}", "must be text, not a list"),
-        ('container: {env: {A: "x\\0y"}}', "must not hold a null character"),
+        ('container: {env: {A: "x\\0y"}}', "must not contain a null character"),
         ("container: {network: host}", "host.docker.internal"),
         ("container: {network: 'container:other'}", "must be bridge, none or the name of a network"),
         ("container: {egress: [api.example.com]}", "must be HOST:PORT"),
         ("container: {egress: ['https://api.example.com:443']}", "without scheme"),
         ("container: {egress: ['api.example.com:99999']}", "must be HOST:PORT"),
-        ("container: {egress: ['1.2.3.400:1']}", "the address is none"),
-        ("container: {egress: ['10.0.0.0/33:1']}", "the address is none"),
+        ("container: {egress: ['1.2.3.400:1']}", "a valid address"),
+        ("container: {egress: ['10.0.0.0/33:1']}", "a valid address"),
         ("container: {egress: ['2001:db8::/32:443']}", "must be HOST:PORT"),
         ("container: {egress: ['203.0.113.7/24:443']}", "a network by its first address: 203.0.113.0/24"),
         ("container: {egress: ['example.com/24:443']}", "without scheme, path"),
@@ -135,7 +135,7 @@ def test_a_fault_of_the_file_says_where_and_what_is_legal(
         ("schedule: daily", "it has 1 fields, not 5"),
         ('schedule: "61 * * * *"', "'61' is not from 0 to 59"),
         ('schedule: "* * * * * *"', "it has 6 fields, not 5"),
-        ('schedule: "*/0 * * * *"', "a step of 0 never comes"),
+        ('schedule: "*/0 * * * *"', "a step must not be 0"),
         ('schedule: "@often"', "@hourly"),
         ("type: csv", "must be dlt_native"),
         ("type: dlt_natve", "did you mean 'dlt_native'?"),
@@ -188,7 +188,7 @@ def test_a_fault_of_an_entry_says_what_is_legal(tmp_path: Path, block: str, what
         ("schema_contract: frozen", "must be one of evolve, discard_value, discard_row, freeze"),
         ("pipeline_name: 'a/b'", "letters, digits and underscores"),
         ("pipeline_name: sources", "a table of dlt's own configuration"),
-        ("pipeline_name: COM1", "must not be 'COM1', the name of a device on Windows"),
+        ("pipeline_name: COM1", "must not be 'COM1', a device's name on Windows"),
         ("dataset_name: 'a b'", "letters, digits and underscores"),
         ("secret_sections: ['sources acme']", "a dotted section"),
         ("secret_sections: [sources]", "must name one section below [sources]"),
@@ -221,7 +221,7 @@ def test_two_sources_with_one_pipeline_name_are_a_fault(tmp_path: Path) -> None:
     )
     assert found == [
         "sources.yml:7: sources.b.dlt_native.pipeline_name: "
-        "'a' is the pipeline of 'a' (line 2) too, and they "
+        "'a' is also the pipeline of 'a' (line 2), so they "
         "would share its state; give one of them another pipeline_name"
     ]
 
@@ -244,15 +244,15 @@ def test_what_stands_between_entries_is_told_along_with_what_stands_in_them(tmp_
         """,
     )
     assert [line[:62] for line in found] == [
-        "sources.yml:3: sources.a.destination: 'postgress' is no destin",
+        "sources.yml:3: sources.a.destination: 'postgress' is not a des",
         "sources.yml:4: sources.a.dlt_native.source_function: is missin",
-        "sources.yml:5: sources.a.container.mounts[0]: would hand over ",
+        "sources.yml:5: sources.a.container.mounts[0]: would expose all",
         "sources.yml:5: sources.a.container.mounts[1]: 'nowhere' must b",
         "sources.yml:5: sources.a.container.mounts[2]: must be text: wr",
-        "sources.yml:6: sources.a.name: 'a' stands here twice; first on",
+        "sources.yml:6: sources.a.name: 'a' is a duplicate; first on li",
         "sources.yml:8: sources[2]: must be a mapping",
         "sources.yml:10: sources.b.destination: must be text, not a lis",
-        "sources.yml:11: sources.b.dlt_native.pipeline_name: 'A' is the",
+        "sources.yml:11: sources.b.dlt_native.pipeline_name: 'A' is als",
     ]
 
 

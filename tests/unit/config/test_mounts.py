@@ -85,7 +85,7 @@ def test_an_engines_store_and_what_is_around_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert "store of an engine" in str(mount_fault(tmp_path / "p", f"{host}:/workspace/x"))
+    assert "an engine's storage" in str(mount_fault(tmp_path / "p", f"{host}:/workspace/x"))
 
 
 @pytest.mark.parametrize("host", ["~", "~/", "~/..", "~/x/.."])
@@ -147,7 +147,7 @@ def test_a_folder_that_holds_a_socket_is_refused(
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("agent")
         found = mount_fault(tmp_path / "project", f"{tmp_path}/folder:/workspace/x:{mode}")
-    assert f"holds the socket {file}" in str(found)
+    assert f"contains the socket {file}" in str(found)
 
 
 def test_the_socket_that_tells_git_of_changed_files_is_no_hindrance(
@@ -243,5 +243,5 @@ def test_a_mount_of_the_defaults_is_looked_at_too(tmp_path: Path) -> None:
     found = report(tmp_path, text)
     assert len(found) == 1
     assert found[0].startswith(
-        "sources.yml:4: defaults.container.mounts[0]: would hand the source an engine's socket"
+        "sources.yml:4: defaults.container.mounts[0]: would give the source an engine's socket"
     )

@@ -143,7 +143,7 @@ def test_no_file_at_all_is_told_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         find_file(tmp_path, None, {})
     assert "--file .dango/sources.yml" in caught.value.hint
-    with pytest.raises(ConfigurationError, match="is not there") as caught:
+    with pytest.raises(ConfigurationError, match="does not exist") as caught:
         find_file(tmp_path, "none.yml", {})
     assert "--file" in caught.value.hint
 
@@ -260,5 +260,5 @@ def test_a_misspelt_key_of_ours_is_a_fault_in_a_dango_file_too(tmp_path: Path) -
 
 def test_a_dango_file_without_a_dlt_native_entry_is_a_fault(tmp_path: Path) -> None:
     file = write(tmp_path, "sources:\n  - {name: a, type: csv}\n", ".dango/sources.yml")
-    with pytest.raises(ConfigurationError, match="must hold one source at least"):
+    with pytest.raises(ConfigurationError, match="must contain at least one source"):
         load(file)

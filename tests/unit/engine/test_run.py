@@ -268,7 +268,7 @@ def test_a_source_that_is_wrong_stops_itself_alone(tmp_path: Path) -> None:
     assert outcome.exit_code == Exit.FAILED
     alone = sync(made, (wrong,), SyncOptions(), environ={}, engine=engine)
     assert alone.exit_code == Exit.USAGE
-    assert "missing is not there" in alone.records[0].message
+    assert "missing does not exist" in alone.records[0].message
     assert not (tmp_path / "missing").exists()
 
 

@@ -195,7 +195,7 @@ def test_a_local_package_counts_by_its_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("./nowhere", "is not there"),
+        ("./nowhere", "does not exist"),
         ("../elsewhere", "lies outside the project"),
         ("./bare", "has neither pyproject.toml nor setup.py"),
     ],

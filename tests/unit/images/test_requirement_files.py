@@ -134,7 +134,7 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_included_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("-r b.txt\n")
-    with pytest.raises(ConfigurationError, match=r"a.txt:1: the file that '-r' names is not there"):
+    with pytest.raises(ConfigurationError, match=r"a.txt:1: the file that '-r' names does not exist"):
         of_file(tmp_path / "a.txt", root=tmp_path)
 
 

@@ -78,5 +78,5 @@ def test_a_folder_that_is_no_such_repository_is_told(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     with pytest.raises(ConfigurationError, match="has no folder 'sources/'"):
         repository(tmp_path, "tree").names()
-    with pytest.raises(ConfigurationError, match="'nowhere' is not there"):
+    with pytest.raises(ConfigurationError, match="'nowhere' does not exist"):
         repository(tmp_path, "nowhere").names()

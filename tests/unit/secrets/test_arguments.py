@@ -90,7 +90,7 @@ def test_a_secret_that_was_given_for_this_run_is_not_blamed_on_the_file(tmp_path
 
 def test_a_variable_that_was_asked_for_in_this_run_alone_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     project = given(tmp_path, SOURCES, env="ACME_TOKEN=t\n")
-    with pytest.raises(ConfigurationError, match=r"^acme: NOPE is not set, and --set asks for that\.$"):
+    with pytest.raises(ConfigurationError, match=r"^acme: NOPE is not set, but --set uses it\.$"):
         cut(project, "acme", overrides={"limit": "env:NOPE"})
     with pytest.raises(ConfigurationError, match=r"^acme: --set limit: begins with env:"):
         cut(project, "acme", overrides={"limit": "env:no pe"})
@@ -100,7 +100,7 @@ def test_a_variable_that_is_set_and_empty_is_told_to_be_empty(tmp_path: Path) ->
     project = given(tmp_path, SOURCES, env="ACME_TOKEN=\n")
     with pytest.raises(ConfigurationError) as caught:
         cut(project, "acme")
-    assert caught.value.message.endswith("acme: ACME_TOKEN is empty, and the entry asks for that.")
+    assert caught.value.message.endswith("acme: ACME_TOKEN is empty, but the entry uses it.")
     assert caught.value.hint == (
         f"Give ACME_TOKEN a value, in {tmp_path}/.env or in the environment, which wins over it."
     )
@@ -113,7 +113,7 @@ def test_all_variables_without_a_value_are_told_at_once(tmp_path: Path) -> None:
         cut(project, "acme")
     assert caught.value.message.replace(f"{tmp_path}/", "") == (
         "sources.yml:2: acme: ACME_TOKEN; did you mean 'ACME_TOKN'?, OTHER_ONE are not set, EMPTY is empty, "
-        "and the entry asks for that."
+        "but the entry uses them."
     )
     assert "ACME_TOKEN=..." in caught.value.hint
     assert "export ACME_TOKEN=..." in caught.value.hint
