@@ -185,6 +185,8 @@ class JobSpec:
     """Seconds after which the runner stops the run by itself, where no launcher does (a cluster, Compose)."""
     scratch: dict[str, int] = field(default_factory=dict)
     """Folders of a pod, with the bytes above which the kubelet evicts it."""
+    events: bool = True
+    """Whether a launcher reads events. Else they become lines for people in the source's log."""
     contract_version: int = VERSION
 
 

@@ -27,7 +27,7 @@ class Running:
     started: str
     """RFC 3339, UTC."""
     state: str
-    """``running``, ``paused``, ``exited``, ``created`` or another of the engine's words."""
+    """``running``, ``pending``, ``paused``, ``exited``, ``created`` or another of the engine's words."""
     memory: int | None = None
     role: str = "run"
     """``run``; ``gateway`` of a run's egress; ``inspect`` of ``show`` or ``shell``."""

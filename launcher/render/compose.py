@@ -115,7 +115,7 @@ def _job(plan: JobPlan) -> Any:
     """
     token = hashlib.sha256(f"{plan.job.project}/{plan.job.source}".encode()).hexdigest()[:32]
     return dataclasses.replace(
-        plan.job, run_id="compose", token=token, stop_on_eof=False, timeout=plan.timeout
+        plan.job, run_id="compose", token=token, stop_on_eof=False, timeout=plan.timeout, events=False
     )
 
 

@@ -101,7 +101,8 @@ def as_rendered(plan: JobPlan) -> JobPlan:
     """
     job = plan.job
     token = hashlib.sha256(f"{job.project}/{job.source}".encode()).hexdigest()[:32]
-    return dataclasses.replace(plan, job=dataclasses.replace(job, run_id="scheduled", token=token))
+    job = dataclasses.replace(job, run_id="scheduled", token=token, events=False)
+    return dataclasses.replace(plan, job=job)
 
 
 def _names(plan: JobPlan) -> Names:

@@ -85,9 +85,8 @@ def sync(
         )
         if not options.dry_run:
             _clean_up(project, engine, launchers, history, listener)
-        for source in sources:
-            for problem in engine.facts().problems:
-                listener.say(source.name, f"{engine.facts().name}: {problem}")
+        for problem in engine.facts().problems if sources else ():
+            listener.say(sources[0].name, f"{engine.facts().name}: {problem}")
         gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
         by_name = {source.name: source for source in sources}
         work = _Work(gathered, by_name, history, listener, stopper, launchers.id)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from runner import contract
 from runner.contract import Event, Failure, FailureKind
-from runner.supervise import connecting, exit_status, limits, results
+from runner.supervise import connecting, exit_status, limits, plain_log, results
 from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
 
@@ -335,8 +335,11 @@ class Supervisor:
 
     def _send(self, name: str, fields: dict[str, typing.Any]) -> None:
         """Writes an event, masked, as a line on standard output; one that is too long is left out."""
-        line = {"token": self._job.token, "event": name, "time": round(time.time(), 3)}
-        line.update(self._masker.value({key: fields[key] for key in fields if key not in ("token", "event")}))
+        masked = self._masker.value({key: fields[key] for key in fields if key not in ("token", "event")})
+        if not self._job.events:
+            self._stderr.add(plain_log.text(name, masked).encode("utf-8", "replace"))
+            return
+        line = {"token": self._job.token, "event": name, "time": round(time.time(), 3), **masked}
         data = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
         if len(data) < _LONGEST_EVENT:  # the file has a longer result
             self._events.add(data + b"\n")

@@ -22,7 +22,6 @@ from launcher.engines.kubernetes.facts import (
     already_running,
     described,
     facts_of,
-    goes_without,
     run_of,
     version_of,
 )
@@ -46,7 +45,7 @@ from launcher.engines.protocol import Collected, Ended, JobListener, Running, St
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.host.launchers import Alive
 from launcher.plan.values import EngineFacts, JobPlan
-from runner.contract import Event, FailureKind
+from runner.contract import FailureKind
 
 if TYPE_CHECKING:
     from launcher.engines.images import ImageFor
@@ -81,7 +80,6 @@ class KubernetesEngine:
         self._namespaces = {block.namespace for block in blocks} or {None}
         self._connected: Api | None = None
         self._facts: EngineFacts | None = None
-        self._said = False
 
     @property
     def api(self) -> Api:
@@ -100,9 +98,6 @@ class KubernetesEngine:
         if stop.gentle.is_set():
             return Ended(None, kind=stop.reason, message="stopped before it began")
         replaces = version_of(self.facts()) >= KNOWS_FAILURE_POLICY
-        if not replaces and not self._said:
-            self._said = True
-            listener.event(plan.job.source, {"event": Event.NOTE.value, "text": goes_without(self.facts())})
         namespace = plan.kubernetes.namespace or self.api.namespace
         try:
             manifests.check_plan(plan)
@@ -144,7 +139,13 @@ class KubernetesEngine:
     def running(self, project: str) -> Sequence[Running]:
         with self._answers():
             jobs = [job for _, job in self._jobs(project) if not finished(job)]
-            return sorted((described(job) for job in jobs), key=lambda row: (row.source, row.started))
+            running = {
+                pod["metadata"].get("labels", {}).get("job-name")
+                for _, pod in (self._jobs(project, kind="Pod") if jobs else ())
+                if pod.get("status", {}).get("phase") == "Running"
+            }
+            rows = (described(job, pending=job["metadata"]["name"] not in running) for job in jobs)
+            return sorted(rows, key=lambda row: (row.source, row.started))
 
     def stop(self, project: str, source: str, *, grace: float) -> Running | None:
         stopped: Running | None = None
@@ -328,14 +329,14 @@ class KubernetesEngine:
             time.sleep(0.2)
 
     def _jobs(
-        self, project: str, source: str | None = None, *, namespace: str | None = None
+        self, project: str, source: str | None = None, *, namespace: str | None = None, kind: str = "Job"
     ) -> list[tuple[str, dict[str, Any]]]:
-        """The project's Jobs with their namespaces, those of CronJobs too."""
+        """The project's Jobs, or objects of another kind, with their namespaces, those of CronJobs too."""
         labels = {LABEL_PROJECT: project} | ({} if source is None else {LABEL_SOURCE: source})
         wanted = {namespace} if namespace is not None else {n or self.api.namespace for n in self._namespaces}
         found = []
         for name in sorted(wanted):
-            listing = self.api.get(collection("Job", name), selector(labels))
+            listing = self.api.get(collection(kind, name), selector(labels))
             found += [(name, job) for job in listing.get("items", [])]
         return found
 

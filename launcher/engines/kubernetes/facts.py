@@ -24,17 +24,19 @@ def already_running(source: str, job: Mapping[str, Any]) -> AlreadyRunning:
     )
 
 
-def described(job: Mapping[str, Any]) -> Running:
+def described(job: Mapping[str, Any], *, pending: bool = False) -> Running:
+    """A Job as it is shown. ``pending``: no pod of it runs yet."""
     metadata, status = job["metadata"], job.get("status", {})
     labels = metadata.get("labels") or {}
-    active = bool(status.get("active"))
+    # A Job counts a pod as active while it still waits for a node or an image.
+    active = "pending" if pending else "running"
     return Running(
         project=str(labels.get(LABEL_PROJECT, "")),
         source=str(labels.get(LABEL_SOURCE, "")),
         run_id=run_of(job),
         container=str(metadata.get("name", "")),
         started=str(status.get("startTime") or metadata.get("creationTimestamp", "")),
-        state="exited" if finished(job) else "running" if active else "created",
+        state="exited" if finished(job) else active if status.get("active") else "created",
     )
 
 

@@ -373,3 +373,28 @@ def test_the_log_of_an_error_that_quotes_a_whole_answer_stays_short(box: Box) ->
     outcome = box.run()
     assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.EXTRACT)
     assert len(outcome.stdout) < 200_000
+
+
+def test_without_a_launcher_events_are_lines_for_people_in_the_log(real_box: Box) -> None:
+    real_box.write("shop.py", ONE_ROW)
+    outcome = real_box.run(events=False)
+    assert (outcome.code, outcome.stdout) == (0, "")
+    told = [line for line in outcome.log.splitlines() if line.startswith("dltpod: ")]
+    assert told == [
+        "dltpod: start",
+        "dltpod: restore",
+        "dltpod: extract",
+        "dltpod: normalize",
+        "dltpod: load",
+        "dltpod: ok: 1 into orders",
+    ]
+
+
+def test_without_a_launcher_the_log_says_why_a_run_failed_and_hides_secrets(box: Box) -> None:
+    box.write("shop.py", "def orders(key=None):\n    raise ValueError('no account for pa55-and-word')\n")
+    outcome = box.run(secrets='[sources.shop]\nkey = "pa55-and-word"\n', events=False)
+    assert outcome.code == ExitCode.FAILED
+    assert "Traceback (most recent call last)" in outcome.log
+    assert "dltpod: failed (extract): " in outcome.log
+    assert "no account for" in outcome.log
+    assert "pa55-and-word" not in outcome.log

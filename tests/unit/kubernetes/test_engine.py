@@ -100,3 +100,26 @@ def test_what_the_cluster_can_not_do_is_told_without_the_name_that_stands_before
     ended = run(Server(), egress=("api.example.com:443",))
     assert ended.kind is FailureKind.CONFIGURATION
     assert ended.message.startswith("egress 'api.example.com:443' names a host")
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "state"),
+    [
+        ({"active": 1}, "Running", "running"),
+        ({"active": 1}, "Pending", "pending"),
+        ({"active": 1}, None, "pending"),
+        ({}, None, "created"),
+    ],
+)
+def test_a_job_is_running_once_its_pod_is(status: dict[str, int], phase: str | None, state: str) -> None:
+    server = Server()
+    server.holds(status=status)
+    if phase is not None:
+        server.objects["/api/v1/namespaces/ns/pods/p"] = {
+            "metadata": {"name": "p", "labels": {"job-name": "dltpod-acme-shop"}},
+            "status": {"phase": phase},
+        }
+    engine = KubernetesEngine(environ={}, alive=unknown)
+    engine._connected = cast(Api, server)
+    assert [row.state for row in engine.running("acme")] == [state]
+    assert [row.runs for row in engine.running("acme")] == [True]

@@ -221,6 +221,10 @@ def test_the_runner_is_told_to_watch_no_input_and_to_keep_its_result_to_four_kil
     assert (data["result_file"], data["result_bytes"]) == ("/dev/termination-log", 4096)
 
 
+def test_where_no_launcher_reads_events_the_runner_writes_lines_for_people() -> None:
+    assert yaml.safe_load(objects(plan())["ConfigMap"]["data"]["job.json"])["events"] is False
+
+
 def test_certificates_of_the_host_are_not_named_in_a_cluster_that_lacks_them() -> None:
     data = objects(plan())
     assert "ca.crt" not in data["ConfigMap"]["data"]["job.json"]
