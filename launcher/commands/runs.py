@@ -47,16 +47,20 @@ def command(
     if name is not None:
         check_known(project, [name])
     history = history_of(project)
+    asked = None if engine == "docker" else engine_for(engine, project)
+    if asked is not None:
+        from launcher.runs.interrupted import take_in
+
+        take_in(asked, project, history)
     records = history.runs(
         name,
         limit=count or (20 if since is None else None),
         statuses=(FAILED, INTERRUPTED) if failed else (),
         since="" if since is None else moment("--since", since),
     )
-    if engine != "docker":
+    if asked is not None:
         from launcher.runs.interrupted import collect_ends, going_on
 
-        asked = engine_for(engine, project)
         learnt = {record.run_id: record for record in collect_ends(asked, project.name, history)}
         records = going_on(asked, project.name, [learnt.get(r.run_id, r) for r in records])
     if as_json:

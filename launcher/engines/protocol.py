@@ -120,6 +120,10 @@ class Collected:
     run_id: str
     ended: Ended
     seconds: float
+    source: str = ""
+    started: str = ""
+    """RFC 3339, UTC; with ``source`` for a run that no launcher began."""
+    attempts: int = 1
 
 
 @runtime_checkable
@@ -128,6 +132,9 @@ class KeepsJobs(Protocol):
 
     def collect(self, project: str, logs: Mapping[str, Path]) -> Sequence[Collected]:
         """The ends of those of the runs (keys of ``logs``) that are over; their logs go into the files."""
+
+    def own_runs(self, project: str) -> Sequence[Collected]:
+        """The runs that are over of those that the engine began by itself, as far as it still has them."""
 
     def logs(
         self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool

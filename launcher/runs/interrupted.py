@@ -1,12 +1,14 @@
-"""Runs whose launcher was killed and which went on without it: history learns how they ended."""
+"""Runs that no launcher watched to their end, or at all: history learns how they ended."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from launcher.config.models import Project
 from launcher.engines.protocol import Engine, KeepsJobs
 from launcher.runs.history import INTERRUPTED, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.run import finish
@@ -36,6 +38,39 @@ def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRec
             history.write(record)
         learnt.append(record)
     return tuple(learnt)
+
+
+def take_in(engine: Engine, project: Project, history: History) -> tuple[RunRecord, ...]:
+    """Put the runs into history that the engine began by itself (a cluster's CronJobs) and that are over.
+
+    Returns those that were not there yet. What a name of the project's sources doesn't cover is left out:
+    history tells of sources. Raises EngineError where the engine doesn't answer.
+    """
+    if not isinstance(engine, KeepsJobs):
+        return ()
+    sources = {source.name for source in project.sources}
+    found = {
+        run.run_id: (run, datetime.fromisoformat(run.started.replace("Z", "+00:00")))
+        for run in engine.own_runs(project.name)
+        if run.source in sources
+    }
+    since = min((_stamp(started) for _, started in found.values()), default="")
+    known = {record.run_id for record in history.runs(since=since, limit=None)} if found else set()
+    new = []
+    for run_id in found.keys() - known:
+        run, started = found[run_id]
+        record = RunRecord(run_id, run.source, RUNNING, _stamp(started), engine=engine.name)
+        record = finish(record, run.ended, attempts=run.attempts, seconds=run.seconds)
+        record = replace(record, ended=_stamp(started + timedelta(seconds=run.seconds)))
+        with contextlib.suppress(OSError, HistoryError):
+            history.write(record)
+        new.append(record)
+    return tuple(new)
+
+
+def _stamp(moment: datetime) -> str:
+    """As ``RunRecord.started``."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def going_on(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:

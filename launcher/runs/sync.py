@@ -22,7 +22,7 @@ from launcher.images import scratch
 from launcher.plan.options import SyncOptions
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
-from launcher.runs.interrupted import collect_ends
+from launcher.runs.interrupted import collect_ends, take_in
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
@@ -109,6 +109,7 @@ def _clean_up(
     for record in marked.values():
         log.event("interrupted", source=record.source, run_id=record.run_id, reason="its launcher was killed")
         listener.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
+    take_in(engine, project, history)
     collected = collect_ends(engine, project.name, history)
     for record in collected:
         log.event("collected", source=record.source, run_id=record.run_id, **ending(record))

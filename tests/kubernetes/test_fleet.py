@@ -10,7 +10,8 @@ from launcher.engines.kubernetes.paths import collection, item
 from launcher.plan.options import SyncOptions
 from launcher.render.kubernetes import documents
 from launcher.render.plans import plans
-from launcher.runs.history import OK
+from launcher.runs.history import OK, History
+from launcher.runs.interrupted import take_in
 from runner.contract import FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 from tests.unit.render.plans import job_from
@@ -84,6 +85,8 @@ def test_the_rendered_objects_run_a_source_on_the_server(cluster: Cluster) -> No
         create(cluster, document)
     wait_for(lambda: job(cluster, name).get("status", {}).get("succeeded"), 60, "the Job succeeds")
     assert cluster.postgres.count(cluster.table(name, "numbers")) == 10
+    [taken] = take_in(cluster.engine(), cluster.project, History(cluster.project.private))
+    assert (taken.source, taken.status, dict(taken.rows)) == (name, OK, {"numbers": 10})
     remove_rendered(cluster, name)
 
 

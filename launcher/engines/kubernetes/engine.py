@@ -182,6 +182,10 @@ class KubernetesEngine:
         with self._answers():
             return leftovers.collect(self.api, self._jobs(project), logs)
 
+    def own_runs(self, project: str) -> Sequence[Collected]:
+        with self._answers():
+            return leftovers.own_runs(self._jobs(project), self._jobs(project, kind="Pod"))
+
     def logs(
         self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool
     ) -> bool:

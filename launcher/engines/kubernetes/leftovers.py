@@ -12,13 +12,13 @@ from typing import Any
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
 from launcher.engines.kubernetes.manifests import JOB_KEY
-from launcher.engines.kubernetes.names import LABEL_RUN
+from launcher.engines.kubernetes.names import LABEL_ACTION, LABEL_RUN, LABEL_SOURCE
 from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, deleted, finished, view
 from launcher.engines.kubernetes.paths import collection, item, selector
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
 from launcher.untrusted import answers
-from runner.contract import FailureKind, Result
+from runner.contract import FailureKind, Result, timed_out
 
 _UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
@@ -39,6 +39,33 @@ def collect(api: Api, jobs: Jobs, logs: Mapping[str, Path]) -> list[Collected]:
         pod = newest_pod(api, namespace, job)
         told = None if pod is None else _saved_log(api, namespace, pod, logs[run_id])
         found.append(Collected(run_id, _ended(job, pod, told), _seconds(job)))
+    return found
+
+
+def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
+    """The runs that are over of Jobs that no launcher made: a CronJob's, or made by hand from one.
+
+    The Job's name is the run's id. A pod's termination message tells the result.
+    """
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for namespace, pod in sorted(pods, key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"])):
+        newest[namespace, str(pod["metadata"].get("labels", {}).get("job-name", ""))] = pod
+    found = []
+    for namespace, job in jobs:
+        labels, status = job["metadata"]["labels"], job.get("status", {})
+        if LABEL_RUN in labels or labels.get(LABEL_ACTION) != "sync" or not finished(job):
+            continue
+        name = str(job["metadata"]["name"])
+        found.append(
+            Collected(
+                name,
+                _ended(job, newest.get((namespace, name)), None),
+                _seconds(job),
+                source=str(labels.get(LABEL_SOURCE, "")),
+                started=str(status.get("startTime") or job["metadata"]["creationTimestamp"]),
+                attempts=max(1, int(status.get("failed") or 0) + int(status.get("succeeded") or 0)),
+            )
+        )
     return found
 
 
@@ -85,6 +112,10 @@ def _token(api: Api, namespace: str, pod: Mapping[str, Any]) -> str:
 
 
 def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result | None) -> Ended:
+    timeout = job["spec"].get("activeDeadlineSeconds")
+    if pod is None and deadline_exceeded(job):
+        late = timed_out(float(timeout or 0))
+        return Ended(None, kind=late.kind, message=late.message, hint=late.hint)
     if pod is None:
         return Ended(
             None,
@@ -93,7 +124,6 @@ def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result |
             hint="sync again: it goes on from what was loaded",
         )
     container = pod["spec"]["containers"][0]
-    timeout = job["spec"].get("activeDeadlineSeconds")
     return conclusion(
         view(pod),
         told,
