@@ -39,6 +39,8 @@ CUSTOM_SOURCES_DIR = "/opt/custom_sources"
 VERIFIED_SOURCES_DIR = "/opt/verified_sources"
 STATE_DIR = "/state"
 DATA_DIR = "/data"
+WEBHOOK_VALUE = "DLTPOD_WEBHOOK"
+"""In ``VALUES_FILE``: the webhook that a run without a launcher tells of its failure, where there is one."""
 WORKSPACE_DIR = "/workspace"
 RUNNER_DIR = "/opt/dltpod"
 

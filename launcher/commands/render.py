@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -64,19 +65,25 @@ def command(
         _put_file(_text(kind, project, sources), place)
         return
     from launcher.render import kubernetes, kustomization
+    from launcher.runs.webhook import for_own_runs
+    from launcher.secrets.gather import read_environment
 
     planned = _plan(project, sources, kind)
     if planned.faults and (names or not planned.plans):
         raise planned.faults[0]
     for fault in planned.faults:
         say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
+    plans = planned.plans
+    if kind == "compose" or with_secrets:
+        environ = read_environment(project, os.environ)
+        plans = tuple(replace(p, slice=for_own_runs(project, p.slice, environ)) for p in plans)
     if kind == "kubernetes":
         _tell_removed(project, standing, place)
-        others = {source.name for source in project.sources} - {plan.job.source for plan in planned.plans}
+        others = {source.name for source in project.sources} - {plan.job.source for plan in plans}
         kept = kustomization.kept(standing, project.name, others)
-        _put_files(kubernetes.render(planned.plans, with_secrets=with_secrets, kept=kept), place)
+        _put_files(kubernetes.render(plans, with_secrets=with_secrets, kept=kept), place)
     else:
-        _put_file(_compose(project, planned.plans, place), place)
+        _put_file(_compose(project, plans, place), place)
     if planned.faults:
         ctx.exit(int(Exit.USAGE))
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, name: str | None, everything: bool, remove: bool, only_names: bool) -> None:
     """Write the secrets of a source to .dltpod/secrets/NAME, readable only by you.
 
-    A run of the source gets the same files at /run/secrets/dlt. Kubernetes and Compose mount them.
+    A run of the source gets the same files at /run/secrets/dlt. Kubernetes and Compose mount them, with the
+    address of notify.webhook, which a run that no dltpod watches calls itself.
     """
     from launcher.secrets.gather import read_environment
 
@@ -63,11 +64,12 @@ def _one(
     """Write the files of one source, or print its keys; ``titled`` says whose they are."""
     from launcher.host import rights
     from launcher.host import user as users
+    from launcher.runs.webhook import for_own_runs
     from launcher.secrets.gather import slice_for
 
     name = source.name
     folder = project.private / "secrets" / name
-    cut = slice_for(project, source, environ, {})
+    cut = for_own_runs(project, slice_for(project, source, environ, {}), environ)
     for warning in cut.warnings:
         click.echo(f"warning: {warning}", err=True)
     if only_names:

@@ -11,13 +11,16 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from launcher import log
+from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.runs.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
-from runner.contract import ENV_REFERENCE, FailureKind
+from launcher.secrets.slices import Slice
+from runner.contract import ENV_REFERENCE, VALUES_FILE, WEBHOOK_VALUE, FailureKind
 
 ATTEMPTS = 4
 FIRST_PAUSE = 1.0
@@ -54,6 +57,18 @@ def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
             "write the address as the chat system gives it, with its token in the path or the query",
         )
     return url
+
+
+def for_own_runs(project: Project, slice: Slice, environ: Mapping[str, str]) -> Slice:
+    """A source's secrets with the webhook, for a run that no launcher watches: it tells of failure itself.
+
+    Raises ConfigurationError for an address that is none, or not set.
+    """
+    if project.notify is None:
+        return slice
+    values = json.loads(slice.files.get(VALUES_FILE) or "{}")
+    values[WEBHOOK_VALUE] = webhook_url(project.notify.webhook, environ)
+    return replace(slice, files={**slice.files, VALUES_FILE: json.dumps(values, ensure_ascii=False)})
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

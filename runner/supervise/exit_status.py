@@ -72,6 +72,13 @@ def corrected(result: dict[str, typing.Any], phase: str, stopping: str) -> dict[
     return {**result, "exit_code": classify.exit_code_of(found), "failure": contract.plain(found)}
 
 
+def with_cause(result: dict[str, typing.Any], cause: Failure | None) -> dict[str, typing.Any]:
+    """A result, as a JSON object, that tells what its run was stopped for, unless it went well anyway."""
+    if cause is None or result.get("status") == "ok":
+        return result
+    return {**result, "exit_code": classify.exit_code_of(cause), "failure": contract.plain(cause)}
+
+
 def _signalled(number: int, phase: str, out_of_memory: bool) -> Failure:
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     if number == signal.SIGKILL:

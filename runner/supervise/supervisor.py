@@ -21,7 +21,7 @@ from pathlib import Path
 
 from runner import contract
 from runner.contract import Event, Failure, FailureKind
-from runner.supervise import connecting, exit_status, limits, plain_log, results
+from runner.supervise import connecting, exit_status, limits, plain_log, results, webhook
 from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
 
@@ -112,7 +112,8 @@ class Supervisor:
         self._stopping = ""
         self._cause: Failure | None = None
         """What the run is stopped for, where that is a failure of its own."""
-        self._ends_at: float | None = None
+        self._began = time.monotonic()
+        self._ends_at = None if given.job.timeout is None else self._began + given.job.timeout
         self._connecting = connecting.Watch(self._masker.text)
         self._kill_at: float | None = None
         self._signal_at: float | None = None
@@ -130,8 +131,6 @@ class Supervisor:
                 Failure(FailureKind.INTERNAL, f"the secrets can't be written in the container: {exc}")
             )
         self._send(Event.PHASE.value, {"phase": "start"})
-        if self._job.timeout is not None:
-            self._ends_at = time.monotonic() + self._job.timeout
         self._start()
         self._watch()
         return self._finish(self._worker_failure())
@@ -357,9 +356,7 @@ class Supervisor:
         if failure is not None:
             self._result = self._masked(contract.plain(results.failed(failure, versions=results.versions())))
         assert self._result is not None
-        if self._cause is not None and self._result.get("status") != "ok":
-            ended = contract.plain(results.failed(self._cause))
-            self._result.update({name: ended[name] for name in ("failure", "exit_code")})
+        self._result = exit_status.with_cause(self._result, self._cause)
         if self._stopping == END_OF_INPUT and self._result.get("status") != "ok":
             # If the launcher lives and only its connection broke, it has to know why its job ended.
             with contextlib.suppress(TypeError):
@@ -371,6 +368,9 @@ class Supervisor:
         except (OSError, *_MALFORMED) as exc:
             self._stderr.add(f"dltpod runner: the result could not be stored: {exc}\n".encode())
         self._send(Event.RESULT.value, {"result": self._result})
+        if not self._job.events:
+            seconds = time.monotonic() - self._began
+            self._stderr.add(webhook.tell(self._given, self._result, seconds).encode())
         deadline = time.monotonic() + DRAIN_GRACE
         outputs = (self._stderr, self._events)
         while any(output.waiting for output in outputs) and time.monotonic() < deadline:

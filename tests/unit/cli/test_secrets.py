@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -71,3 +72,14 @@ def test_all_writes_those_of_each_enabled_source_and_one_that_lacks_a_value_stop
 @pytest.mark.parametrize("arguments", [[], ["shop", "--all"]])
 def test_a_name_or_all_is_needed(folder: Path, arguments: list[str]) -> None:
     assert cli.main(["secrets", *arguments]) == 2
+
+
+def test_the_webhook_is_there_for_runs_that_no_dltpod_watches(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "sources.yml").write_text(FILE + 'notify: {webhook: "env:HOOK_URL"}\n')
+    monkeypatch.setenv("HOOK_URL", "https://chat.example.com/hook/s3cret")
+    assert cli.main(["secrets", "shop"]) == 0
+    assert json.loads(written(folder)["values.json"]) == {
+        "DLTPOD_WEBHOOK": "https://chat.example.com/hook/s3cret"
+    }
