@@ -1,62 +1,21 @@
-"""The models of the ``kubernetes:`` block, as strict as the server that its values go to."""
+"""The models of the ``kubernetes:`` block. What only Kubernetes knows, its server checks."""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from launcher.config import forms
-from launcher.config.forms import Form, Model, fault, form, matches
-from launcher.errors import near_miss
+from launcher.config.forms import Model, form, matches
 
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
-_LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
-_LABEL_KEY = rf"({_DNS_NAME}/)?{_LABEL_NAME}"
-_ANNOTATION_KEY = rf"([A-Za-z0-9.-]+/)?{_LABEL_NAME}"
-_OWN_ANNOTATIONS = "dltpod."
-_SCHEMA_TOLERATION: dict[str, Any] = {
-    "allOf": [
-        {
-            "if": {"required": ["tolerationSeconds"]},
-            "then": {"required": ["effect"], "properties": {"effect": {"const": "NoExecute"}}},
-        },
-        {
-            "if": {"required": ["operator"], "properties": {"operator": {"const": "Exists"}}},
-            "then": {"properties": {"value": {"maxLength": 0}}},
-            "else": {"required": ["key"]},
-        },
-    ]
-}
+_OWN = ("dltpod.", "app.kubernetes.io/managed-by")
 
 
-def label_key(text: str) -> str | None:
-    prefix = text.rpartition("/")[0]
-    if len(prefix) <= 253 and re.fullmatch(_LABEL_KEY, text):
-        return None
-    return "must be the key of a label, such as pool or example.com/pool: letters, digits, '-', '_' and '.'"
-
-
-def label_value(text: str) -> str | None:
-    if not text or re.fullmatch(_LABEL_NAME, text):
-        return None
-    return "must be the value of a label: up to 63 letters, digits, '-', '_' and '.'"
-
-
-def annotation_key(text: str) -> str | None:
-    if text.startswith(_OWN_ANNOTATIONS):
-        return f"is dltpod's own: keys that begin with {_OWN_ANNOTATIONS} are"
-    # the server reads the key in small letters
-    if len(text.rpartition("/")[0]) <= 253 and re.fullmatch(_LABEL_KEY, text.lower()):
-        return None
-    return "must be the key of an annotation, such as example.com/team: letters, digits, '-', '_' and '.'"
-
-
-def _one_of(*words: str) -> Form:
-    legal = f"must be {', '.join(words[:-1])} or {words[-1]}"
-    return form(lambda text: None if text in words else legal + near_miss(text, words), "|".join(words))
+def _not_ours(key: str) -> str | None:
+    return f"is dltpod's own, as keys are that begin with {_OWN[0]}" if key.startswith(_OWN) else None
 
 
 KubernetesName = Annotated[
@@ -65,56 +24,40 @@ KubernetesName = Annotated[
 Namespace = Annotated[
     str, matches(_DNS_LABEL, "a namespace: lower-case letters, digits and hyphens, no dots", 63)
 ]
-LabelKey = Annotated[str, form(label_key, _LABEL_KEY)]
-LabelValue = Annotated[str, form(label_value, rf"({_LABEL_NAME})?")]
-AnnotationKey = Annotated[str, form(annotation_key, rf"(?!dltpod\.){_ANNOTATION_KEY}")]
-
-
-class Toleration(Model):
-    """A taint that pods tolerate, with Kubernetes' own keys and rules."""
-
-    model_config = ConfigDict(json_schema_extra=_SCHEMA_TOLERATION)
-
-    key: LabelKey | None = Field(default=None, description="The taint's key; default: any, with Exists.")
-    operator: Annotated[str, _one_of("Exists", "Equal")] | None = Field(
-        default=None, description="Exists or Equal; default: Equal."
-    )
-    value: LabelValue | None = Field(default=None, description="The taint's value, with Equal.")
-    effect: Annotated[str, _one_of("NoSchedule", "PreferNoSchedule", "NoExecute")] | None = Field(
-        default=None, description="NoSchedule, PreferNoSchedule or NoExecute; default: any."
-    )
-    tolerationSeconds: int | None = Field(
-        default=None, description="How long a pod stays on a node with the taint, with NoExecute."
-    )
-
-    @model_validator(mode="after")
-    def _as_the_server_wants(self) -> Toleration:
-        wrong = self._wrong()
-        if wrong is not None:
-            raise fault(wrong)
-        return self
-
-    def _wrong(self) -> str | None:
-        if self.operator == "Exists" and self.value:
-            return "has a value, which operator: Exists doesn't look at; leave it out, or say operator: Equal"
-        if self.operator != "Exists" and self.key is None:
-            return "needs a key, or operator: Exists for every taint"
-        if self.tolerationSeconds is not None and self.effect != "NoExecute":
-            return "has tolerationSeconds, which needs effect: NoExecute"
-        return None
-
-    def manifest(self) -> dict[str, Any]:
-        """It as Kubernetes is told it."""
-        return self.model_dump(exclude_none=True)
+Key = Annotated[str, form(_not_ours, r"(?!dltpod\.|app\.kubernetes\.io/managed-by).*")]
+Size = Annotated[str, form(forms.size, forms.SIZE)]
+AsKubernetes = dict[str, Any]
+"""Kubernetes' own keys, handed on as they are."""
+_KEYS: dict[str, Any] = {"additionalProperties": False}
 
 
 class KubernetesState(Model):
     """A volume claim for the pipeline's working directory."""
 
-    size: Annotated[str, form(forms.size, forms.SIZE)] = Field(default="1Gi", description="Its size.")
+    size: Size = Field(default="1Gi", description="Its size.")
     storage_class: KubernetesName | None = Field(
         default=None, description="Its storage class; default: the cluster's."
     )
+
+
+class Requests(Model):
+    """What a pod reserves, where that isn't what it may use at most."""
+
+    cpu: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="CPUs; default: 0.1, or `container.cpus` where that is less."
+    )
+    memory: Size | None = Field(default=None, description="Memory; default: `container.memory`.")
+    scratch: Size | None = Field(
+        default=None,
+        description="Disk of the node. With it, the sum of `scratch` and `/tmp` is the pod's limit there.",
+    )
+
+
+class CaBundle(Model):
+    """Certificates that the cluster keeps."""
+
+    config_map: KubernetesName = Field(description="The ConfigMap's name.")
+    key: str = Field(default="ca.crt", min_length=1, description="The key in it: a bundle in PEM.")
 
 
 class Kubernetes(Model):
@@ -124,28 +67,43 @@ class Kubernetes(Model):
     service_account: KubernetesName | None = Field(
         default=None, description="A service account that is there already."
     )
-    node_selector: dict[LabelKey, LabelValue] = Field(
-        default={},
-        description="Labels that a node must have.",
-        json_schema_extra={"additionalProperties": False},
+    node_selector: dict[str, str] = Field(default={}, description="Labels that a node must have.")
+    tolerations: tuple[AsKubernetes, ...] = Field(
+        default=(), description="Taints that its pods tolerate, with Kubernetes' own keys."
     )
-    tolerations: tuple[Toleration, ...] = Field(default=(), description="Taints that its pods tolerate.")
+    affinity: AsKubernetes = Field(
+        default={}, description="Kubernetes' own keys; the rule that keeps two runs apart is added."
+    )
+    priority_class: KubernetesName | None = Field(default=None, description="The pods' PriorityClass.")
+    runtime_class: KubernetesName | None = Field(
+        default=None, description="The pods' RuntimeClass, such as gvisor."
+    )
+    requests: Requests = Field(default=Requests(), description="What a pod reserves.")
     image_pull_secrets: tuple[KubernetesName, ...] = Field(
         default=(), description="Secrets for the registry."
     )
-    annotations: dict[AnnotationKey, str] = Field(
-        default={},
-        description="Annotations of its pods.",
-        json_schema_extra={"additionalProperties": False},
+    labels: dict[Key, str] = Field(
+        default={}, description="Labels of its Jobs and pods.", json_schema_extra=_KEYS
+    )
+    annotations: dict[Key, str] = Field(
+        default={}, description="Annotations of its Jobs and pods.", json_schema_extra=_KEYS
     )
     secret: KubernetesName | None = Field(
         default=None,
         description="The name of a Secret that something else keeps, instead of one that dltpod makes.",
     )
+    ca_bundle: CaBundle | None = Field(default=None, description="Certificates to trust, from a ConfigMap.")
+    uid: Literal["any"] | Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        default=65532,
+        description="The user that pods run as; any: the cluster assigns one, as OpenShift does.",
+    )
+    timezone: str = Field(
+        default="Etc/UTC", min_length=1, description="The time zone of `schedule`, such as Europe/Berlin."
+    )
     state: KubernetesState | None = Field(
         default=None, description="Keep the working directory on a volume claim."
     )
-    scratch: Annotated[str, form(forms.size, forms.SIZE)] = Field(
+    scratch: Size = Field(
         default="10Gi",
         description="What a pod may write to its node's disk where its state is not on a volume claim.",
     )
@@ -156,4 +114,11 @@ class Kubernetes(Model):
     keep: Annotated[str, form(forms.duration, forms.DURATION)] | None = Field(
         default=None,
         description="How long a finished Job stays in the cluster; default: it is removed at once.",
+    )
+    pod_overrides: AsKubernetes = Field(
+        default={},
+        description="A pod's spec, merged into dltpod's last, lists by name as kubectl does.",
+    )
+    fewer_walls: bool = Field(
+        default=False, description="Whether `pod_overrides` may take down walls around the source."
     )

@@ -19,9 +19,10 @@ from launcher.config.dlt_words import SchemaContract as SchemaContract
 from launcher.config.dlt_words import WriteDisposition as WriteDisposition
 from launcher.config.forms import IDENTIFIER, form, matches
 from launcher.config.forms import Model as Model
+from launcher.config.kubernetes import CaBundle as CaBundle
 from launcher.config.kubernetes import Kubernetes as Kubernetes
 from launcher.config.kubernetes import KubernetesState as KubernetesState
-from launcher.config.kubernetes import Toleration as Toleration
+from launcher.config.kubernetes import Requests as Requests
 
 SourceName = Annotated[
     str,

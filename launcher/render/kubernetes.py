@@ -56,9 +56,9 @@ def render(
 def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, Any]]:
     """What runs one source, in the order in which it can be created: everything but its state."""
     plan = as_rendered(plan)
-    manifests.check_plan(plan)
     settings = plan.kubernetes
     names = _names(plan)
+    manifests.check_plan(plan, names)
     labels = labels_of_source(plan.job)
     selector = {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
     container = plan.container

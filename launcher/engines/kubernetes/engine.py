@@ -100,9 +100,9 @@ class KubernetesEngine:
         replaces = version_of(self.facts()) >= KNOWS_FAILURE_POLICY
         namespace = plan.kubernetes.namespace or self.api.namespace
         try:
-            manifests.check_plan(plan)
             settings = plan.kubernetes
             names = names_of_run(plan.job, secret=settings.secret, service_account=settings.service_account)
+            manifests.check_plan(plan, names)
             rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
         except ConfigurationError as error:
             # A run's message stands after its source's name anyway.

@@ -22,8 +22,11 @@ from launcher.engines.kubernetes.names import (
     Names,
     bytes_quantity,
     cpu_quantity,
+    labels_of_source,
 )
+from launcher.engines.kubernetes.overrides import overridden
 from launcher.errors import ConfigurationError
+from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES
 from launcher.plan.values import JobPlan
 from runner.contract import (
     CUSTOM_SOURCES_DIR,
@@ -36,20 +39,20 @@ from runner.contract import (
     to_json,
 )
 
-UID = 65532
-"""Nobody's uid, the same on every node. The project's owner means nothing to a cluster."""
 TERMINATION_FILE = "/dev/termination-log"
 TERMINATION_BYTES = 4096
 """What the kubelet keeps of that file, and so the largest result."""
 JOB_KEY = "job.json"
 PASSWD_KEY = "passwd"
-PASSWD = f"root:x:0:0:root:/root:/sbin/nologin\ndltpod:x:{UID}:{UID}:dltpod:/tmp:/sbin/nologin\n"
+PASSWD = "root:x:0:0:root:/root:/sbin/nologin\ndltpod:x:{uid}:{uid}:dltpod:/tmp:/sbin/nologin\n"
 """psycopg2 asks for the uid's name unless a connection string holds a user."""
 
-_CA_BUNDLE = "/etc/dltpod/ca.crt"
-_OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", _CA_BUNDLE)
+_OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", CA_BUNDLE_TARGET)
 """Mounts that dltpod itself adds on a host, each of which has another form here."""
 _DEFAULT_CPU_REQUEST = 0.1
+_LOGS = 64 << 20
+"""Bytes over its volumes that a pod may have on its node: its log counts too, and the kubelet rotates it."""
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 NEVER = "0 0 1 1 *"
 """The schedule of a suspended CronJob: it has to have one."""
 FINAL = (ExitCode.FAILED, ExitCode.INTERNAL, ExitCode.CONFIGURATION)
@@ -71,12 +74,13 @@ def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
         result_bytes=TERMINATION_BYTES,
         timeout=plan.timeout,
         scratch=_scratch(plan),
-        env=_without_host_bundle(job.env),
+        env=_environment(plan, job.env),
     )
 
 
-def check_plan(plan: JobPlan) -> None:
+def check_plan(plan: JobPlan, names: Names) -> None:
     """Refuse what Kubernetes can't do for this plan. Raises ConfigurationError with the way out."""
+    _template(plan, names, labels_of_source(plan.job))
     source = plan.job.source
     for mount in plan.container.mounts:
         if mount.target not in _OF_THE_HOST and not mount.target.startswith(f"{DATA_DIR}/"):
@@ -97,7 +101,10 @@ def config_map(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[s
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": names.config_map, "labels": dict(labels)},
-        "data": {JOB_KEY: _readable(job_spec_here(plan, names)), PASSWD_KEY: PASSWD},
+        "data": {
+            JOB_KEY: _readable(job_spec_here(plan, names)),
+            PASSWD_KEY: PASSWD.format(uid=plan.kubernetes.uid),
+        },
     }
 
 
@@ -159,7 +166,7 @@ def job(
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _metadata(names.job, labels, plan.kubernetes.annotations),
+        "metadata": _metadata(plan, labels, names.job),
         "spec": spec,
     }
 
@@ -180,14 +187,14 @@ def cron_job(
         "metadata": made["metadata"],
         "spec": {
             "schedule": schedule or NEVER,
-            "timeZone": "Etc/UTC",
+            "timeZone": plan.kubernetes.timezone,
             "suspend": schedule is None or not plan.enabled,
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": 300,
             "successfulJobsHistoryLimit": 1,
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {
-                "metadata": _metadata(None, labels, plan.kubernetes.annotations),
+                "metadata": _metadata(plan, labels),
                 "spec": made["spec"],
             },
         },
@@ -215,16 +222,18 @@ def pod_failure_policy() -> dict[str, Any]:
     }
 
 
-def _metadata(name: str | None, labels: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:
+def _metadata(plan: JobPlan, labels: Mapping[str, str], name: str | None = None) -> dict[str, Any]:
+    settings = plan.kubernetes
     metadata: dict[str, Any] = {} if name is None else {"name": name}
-    metadata["labels"] = dict(labels)
-    if annotations:
-        metadata["annotations"] = dict(annotations)
+    metadata["labels"] = {**labels, **settings.labels}
+    if settings.annotations:
+        metadata["annotations"] = dict(settings.annotations)
     return metadata
 
 
 def _template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
     settings = plan.kubernetes
+    uid = settings.uid
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": names.service_account,
@@ -233,25 +242,30 @@ def _template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[st
         "terminationGracePeriodSeconds": math.ceil(plan.container.stop_grace),
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": UID,
-            "runAsGroup": UID,
-            "fsGroup": UID,
+            **({} if uid == "any" else {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}),
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
+    affinity = dict(settings.affinity)
     if plan.job.action == "sync":
-        spec["affinity"] = _one_at_a_time(labels)
-    if settings.node_selector:
-        spec["nodeSelector"] = dict(settings.node_selector)
-    if settings.tolerations:
-        spec["tolerations"] = [toleration.manifest() for toleration in settings.tolerations]
-    if settings.image_pull_secrets:
-        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+        apart = dict(affinity.get("podAntiAffinity", {}))
+        apart[_REQUIRED] = [*apart.get(_REQUIRED, ()), _one_at_a_time(labels)]
+        affinity["podAntiAffinity"] = apart
+    given = {
+        "affinity": affinity,
+        "nodeSelector": dict(settings.node_selector),
+        "tolerations": [dict(toleration) for toleration in settings.tolerations],
+        "priorityClassName": settings.priority_class,
+        "runtimeClassName": settings.runtime_class,
+        "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
+    }
+    spec |= {key: value for key, value in given.items() if value}
     volumes, mounts = _volumes(plan, names)
     spec["containers"] = [_container(plan, mounts)]
     spec["volumes"] = volumes
-    return {"metadata": _metadata(None, labels, settings.annotations), "spec": spec}
+    spec = overridden(plan.job.source, spec, settings.pod_overrides, weaker=settings.fewer_walls)
+    return {"metadata": _metadata(plan, labels), "spec": spec}
 
 
 def _one_at_a_time(labels: Mapping[str, str]) -> dict[str, Any]:
@@ -260,33 +274,23 @@ def _one_at_a_time(labels: Mapping[str, str]) -> dict[str, Any]:
     A CronJob's controller counts only its own Jobs, so the scheduler has to hold this. All nodes
     share one value of the topology key; pods that are over don't count.
     """
-    return {
-        "podAntiAffinity": {
-            "requiredDuringSchedulingIgnoredDuringExecution": [
-                {
-                    "labelSelector": {
-                        "matchLabels": {
-                            key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)
-                        }
-                    },
-                    "topologyKey": "kubernetes.io/os",
-                }
-            ]
-        }
-    }
+    ours = {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
+    return {"labelSelector": {"matchLabels": ours}, "topologyKey": "kubernetes.io/os"}
 
 
 def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
-    spec = plan.container
-    memory = bytes_quantity(spec.memory)
-    limits = {"memory": memory}
+    spec, asked = plan.container, plan.kubernetes.requests
+    limits = {"memory": bytes_quantity(spec.memory)}
     if spec.cpus is not None:
         limits["cpu"] = cpu_quantity(spec.cpus)
     requests = {
-        "cpu": cpu_quantity(min(spec.cpus or _DEFAULT_CPU_REQUEST, _DEFAULT_CPU_REQUEST)),
-        "memory": memory,
+        "cpu": cpu_quantity(asked.cpu or min(spec.cpus or _DEFAULT_CPU_REQUEST, _DEFAULT_CPU_REQUEST)),
+        "memory": limits["memory"] if asked.memory is None else _quantity(asked.memory),
     }
-    environment = _without_host_bundle(spec.environment)
+    if asked.scratch is not None:
+        requests["ephemeral-storage"] = _quantity(asked.scratch)
+        limits["ephemeral-storage"] = bytes_quantity(sum(_scratch(plan).values()) + _LOGS)
+    environment = _environment(plan, spec.environment)
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": spec.image,
@@ -322,6 +326,14 @@ def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[di
         {"name": "job", "mountPath": "/etc/passwd", "subPath": PASSWD_KEY, "readOnly": True},
         {"name": "secrets", "mountPath": SECRETS_DIR, "readOnly": True},
     ]
+    if plan.kubernetes.uid == "any":
+        del mounts[1]  # nobody knows which line it should have
+    bundle = plan.kubernetes.ca_bundle
+    if bundle is not None:
+        folder, _, file = CA_BUNDLE_TARGET.rpartition("/")
+        items = [{"key": bundle.key, "path": file}]
+        volumes.append({"name": "ca", "configMap": {"name": bundle.config_map, "items": items}})
+        mounts.append({"name": "ca", "mountPath": folder, "readOnly": True})
     for folder, size in _scratch(plan).items():
         name = folder.strip("/").replace("/", "-")
         # On the node's disk, not in memory: here scratch in memory would count as the source's own.
@@ -370,6 +382,11 @@ def _readable(job: JobSpec) -> str:
     return json.dumps(json.loads(to_json(job)), indent=2, ensure_ascii=False) + "\n"
 
 
-def _without_host_bundle(environment: Mapping[str, str]) -> dict[str, str]:
-    """The host's certificates stay on the host: a variable that names their place would name nothing."""
-    return {name: value for name, value in environment.items() if value != _CA_BUNDLE}
+def _environment(plan: JobPlan, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables, with those that name a bundle of certificates for the cluster's own, if it has one.
+
+    The host's certificates stay on the host: a variable that names their place would name nothing.
+    """
+    kept = {name: value for name, value in environment.items() if value != CA_BUNDLE_TARGET}
+    ours = {} if plan.kubernetes.ca_bundle is None else dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET)
+    return {**ours, **kept}

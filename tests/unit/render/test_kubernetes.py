@@ -12,21 +12,21 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions
 
+from launcher.engines.kubernetes.restricted import violations
 from launcher.errors import ConfigurationError
 from launcher.plan.values import JobPlan, Mount
 from launcher.render.kubernetes import documents, render, state_documents
 from launcher.render.kustomization import kept, removed, standing
 from runner.contract import ExitCode
+from tests.unit.render.made import objects, pod_of
 from tests.unit.render.plans import (
     SECRET,
     a_file_destination,
-    job_from,
     plan,
     with_container,
     with_job,
     with_kubernetes,
 )
-from tests.unit.render.restricted import violations
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "kubernetes"
 VERSIONS = ("1.29", "1.33", all_versions()[-1])
@@ -46,6 +46,11 @@ def scheduled() -> JobPlan:
         annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
         secret="jira-from-vault",
         keep="2h",
+        labels={"team": "crm"},
+        priority_class="batch",
+        timezone="Europe/Berlin",
+        ca_bundle={"config_map": "company-ca"},
+        requests={"cpu": 0.25, "memory": "256m", "scratch": "1g"},
     )
 
 
@@ -55,22 +60,6 @@ def stateful() -> JobPlan:
 
 def fleet() -> list[JobPlan]:
     return [scheduled(), stateful(), plan("repo_commits")]
-
-
-def objects(plan: JobPlan) -> dict[str, dict[str, Any]]:
-    """What runs a source, by kind; ``Job`` is the CronJob's template."""
-    made = {document["kind"]: document for document in documents(plan)}
-    return {**made, "Job": job_from(made["CronJob"])}
-
-
-def pod_of(document: dict[str, Any]) -> dict[str, Any] | None:
-    spec = document.get("spec", {})
-    if document["kind"] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]
-    template = spec.get("template", {})
-    found = template.get("spec")
-    assert found is None or isinstance(found, dict)
-    return found
 
 
 def each_document() -> Iterator[dict[str, Any]]:
