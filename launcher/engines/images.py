@@ -31,10 +31,14 @@ def docker_images(
     client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
 ) -> ImageFor:
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
+    first: DockerImages | None = None  # what it finds out is found out for all
 
     def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+        nonlocal first
         common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
         images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked))
+        first = first or images
+        images.share(first)
         environment = images.describe(source, platform=platform)
         gateway = ""
         if source.container.egress:
@@ -68,15 +72,24 @@ def deployed_images(
 
     Without a registry the name is the local one, for nodes that were handed the image.
     """
+    first: DockerImages | None = None  # what it finds out is found out for all
+    code = ""
+    packages: dict[str, Mapping[str, str]] = {}
 
     def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
         from launcher.images import deploy, registry
-        from launcher.images.tags import image_of, inspect
+        from launcher.images.tags import inspect, packages_of
 
+        nonlocal first, code
         images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked))
+        first = first or images
+        images.share(first)
         environment = images.describe(source, platform=platform)
-        tag = deploy.tag(project, environment)
+        code = code or deploy.code_digest(project)
+        tag = deploy.tag(environment, code)
+        if tag not in packages:
+            packages[tag] = packages_of(inspect(client, tag))
         name = tag if project.registry is None else registry.remote(project.registry, tag)
-        return image_of(name, environment, inspect(client, tag))
+        return Image(name, environment.digest, packages[tag], base=environment.base_image)
 
     return image_for

@@ -45,6 +45,7 @@ def describe(
     verified: Verified | None = None,
     with_lock: bool = True,
     locked: bool = False,
+    duckdbs: duckdb_version.DuckdbPins | None = None,
 ) -> Environment:
     """The environment of one source: what its entry, its code's own files and its destination ask for.
 
@@ -52,8 +53,8 @@ def describe(
     registry. ``dlt_version`` overrides ``container.dlt``; ``destination_type`` is dlt's type where the
     destination has a name of its own, ``destination_extras`` the dlt extras that it needs where these are
     more than the type's own; ``schemes`` are those of the addresses of source and destination
-    (``secrets.gather.schemes_of``), whose drivers are installed too.
-    ``locked`` refuses a missing or stale lock.
+    (``drivers_of``), whose drivers are installed too.
+    ``locked`` refuses a missing or stale lock; ``duckdbs`` spares reading again what other sources pin.
     Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
     dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
     """
@@ -120,7 +121,7 @@ def describe(
         if requirement_files.is_path(requirement.text):
             local.append(local_packages.find(requirement, project.root))
     if destination_type in ("duckdb", "ducklake"):
-        pin = duckdb_version.pin(project, source, requirements)
+        pin = (duckdbs or duckdb_version.DuckdbPins(project)).pin(source, requirements)
         if pin is not None:
             requirements.append(pin)
 
@@ -173,30 +174,20 @@ def describe(
     return attach(project, source, environment, locked=locked)
 
 
-def destination_of(
+def drivers_of(
     project: Project, source: Source, environ: Mapping[str, str]
-) -> tuple[str, tuple[str, ...]]:
-    """dlt's type of a source's destination, and the dlt extras that it needs. Raises ConfigurationError.
+) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]]:
+    """dlt's type of a source's destination, the dlt extras that it needs, and the schemes of its addresses.
 
     ``environ`` is the process's own; the project's ``.env`` is read under it. A folder of this host needs no
-    driver of a cloud.
+    driver of a cloud. Raises ConfigurationError.
     """
-    from launcher.secrets.gather import destination_extras, destination_for, read_environment
+    from launcher.secrets.gather import drivers_for, read_environment
 
-    both = read_environment(project, environ)
-    destination = destination_for(project, source, both)
-    if destination.type == "filesystem" and destination.file is not None:
-        return destination.type, ()
-    return destination.type, destination_extras(project, source, both)
-
-
-def connections_of(
-    project: Project, source: Source, environ: Mapping[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The schemes of the addresses of source and destination. ``environ`` as for ``destination_of``."""
-    from launcher.secrets.gather import read_environment, schemes_of
-
-    return schemes_of(project, source, read_environment(project, environ))
+    found = drivers_for(project, source, read_environment(project, environ))
+    kind, local = found.destination.type, found.destination.file is not None
+    extras = () if kind == "filesystem" and local else found.extras
+    return kind, extras, (found.own, found.destinations)
 
 
 def origin(project: Project, source: Source) -> str:

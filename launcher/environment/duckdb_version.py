@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
@@ -18,48 +19,74 @@ FOR_OLD_PYTHON = {"3.10": "1.5.6"}
 """The newest DuckDB that a Python has, where it can't have the default."""
 
 
-def pin(project: Project, source: Source, requirements: Sequence[Requirement]) -> Requirement | None:
-    """The DuckDB that ``source`` must have so that all sources of its destination can open the file.
+@dataclass(frozen=True)
+class _Group:
+    """The sources of one destination: their names, what they pin, and a source of each Python."""
 
-    A ``duckdb==X`` in any of their requirements decides for all; else the default; else, where every
-    one of them runs on a Python too old for that, the newest that this Python has. None where the
-    source pins it itself. Raises ConfigurationError where two sources can't have one version.
-    """
-    group = [other for other in project.sources if other.destination == source.destination and other.enabled]
-    if source not in group:
-        group.append(source)
-    pins = {
-        name: found for name, found in ((other.name, _pinned(project, other)) for other in group) if found
-    }
-    own = next((version for version in (_exact(item) for item in requirements) if version), None)
-    if own is not None:
-        for name, (version, place) in pins.items():
-            if version != own:
-                raise _apart(source.name, own, name, version, place)
-        return None
-    if pins:
-        name, (version, place) = next(iter(pins.items()))
-        others = {v for v, _ in pins.values()}
-        if len(others) > 1:
-            other = next(n for n, (v, _) in pins.items() if v != version)
-            raise _apart(name, version, other, *pins[other])
-        return Requirement(f"duckdb=={version}", f"{place}, whose DuckDB file '{source.name}' shares")
-    pythons = {other.container.python for other in group}
-    old = sorted(python for python in pythons if python in FOR_OLD_PYTHON)
-    if not old or source.container.python not in FOR_OLD_PYTHON:
-        return Requirement(f"duckdb=={DEFAULT}", "one DuckDB for all sources that share its file")
-    if pythons <= set(FOR_OLD_PYTHON):
-        return Requirement(
-            f"duckdb=={FOR_OLD_PYTHON[old[0]]}", "one DuckDB for all sources that share its file"
+    names: frozenset[str]
+    pins: Mapping[str, tuple[str, str]]
+    pythons: Mapping[str, str]
+
+
+class DuckdbPins:
+    """What the sources of a project pin, looked for once for each destination."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._groups: dict[str, _Group] = {}
+
+    def pin(self, source: Source, requirements: Sequence[Requirement]) -> Requirement | None:
+        """The DuckDB that ``source`` must have so that all sources of its destination can open the file.
+
+        A ``duckdb==X`` in any of their requirements decides for all; else the default; else, where every
+        one of them runs on a Python too old for that, the newest that this Python has. None where the
+        source pins it itself. Raises ConfigurationError where two sources can't have one version.
+        """
+        group = self._group(source)
+        own = next((version for version in (_exact(item) for item in requirements) if version), None)
+        if own is not None:
+            for name, (version, place) in group.pins.items():
+                if version != own:
+                    raise _apart(source.name, own, name, version, place)
+            return None
+        if group.pins:
+            name, (version, place) = next(iter(group.pins.items()))
+            other = next((n for n, (v, _) in group.pins.items() if v != version), None)
+            if other is not None:
+                raise _apart(name, version, other, *group.pins[other])
+            return Requirement(f"duckdb=={version}", f"{place}, whose DuckDB file '{source.name}' shares")
+        most = FOR_OLD_PYTHON.get(source.container.python)
+        newer = next((python for python in group.pythons if python not in FOR_OLD_PYTHON), None)
+        if most is not None and newer is not None:
+            raise ConfigurationError(
+                f"source '{source.name}' (Python {source.container.python}, DuckDB {most} at most) can't open"
+                f" the file that '{group.pythons[newer]}' (Python {newer}) writes with DuckDB {DEFAULT}",
+                "container.python: '3.11' or newer there, or"
+                f" defaults.container.requirements: ['duckdb=={most}']",
+            )
+        if most is not None:
+            most = FOR_OLD_PYTHON[min(group.pythons)]
+        return Requirement(f"duckdb=={most or DEFAULT}", "one DuckDB for all sources that share its file")
+
+    def _group(self, source: Source) -> _Group:
+        if source.destination not in self._groups:
+            self._groups[source.destination] = self._of(
+                [s for s in self._project.sources if s.destination == source.destination and s.enabled]
+            )
+        group = self._groups[source.destination]
+        if source.name in group.names:
+            return group
+        alone = self._of([source])  # a disabled one, which counts for itself alone
+        return _Group(
+            group.names | alone.names, {**group.pins, **alone.pins}, {**alone.pythons, **group.pythons}
         )
-    newer = next(item for item in group if item.container.python not in FOR_OLD_PYTHON)
-    python = source.container.python
-    most = FOR_OLD_PYTHON[python]
-    raise ConfigurationError(
-        f"source '{source.name}' (Python {python}, DuckDB {most} at most) can't open the file that"
-        f" '{newer.name}' (Python {newer.container.python}) writes with DuckDB {DEFAULT}",
-        f"container.python: '3.11' or newer there, or defaults.container.requirements: ['duckdb=={most}']",
-    )
+
+    def _of(self, sources: Sequence[Source]) -> _Group:
+        pins = {s.name: found for s in sources if (found := _pinned(self._project, s)) is not None}
+        pythons: dict[str, str] = {}
+        for source in sources:
+            pythons.setdefault(source.container.python, source.name)
+        return _Group(frozenset(s.name for s in sources), pins, pythons)
 
 
 def _pinned(project: Project, source: Source) -> tuple[str, str] | None:

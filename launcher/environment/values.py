@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Collection
@@ -74,7 +75,7 @@ class Environment:
         inputs["recipe"] = RECIPE
         return inputs
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Twelve bytes of SHA-256, as hex, over every input."""
         return hashlib.sha256(json.dumps(self.inputs, sort_keys=True).encode()).hexdigest()[:24]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -56,6 +57,7 @@ def runner_folder() -> Path:
     return Path(runner.contract.__file__).resolve().parent
 
 
+@functools.cache
 @as_invoking_user()
 def runner_digest() -> str:
     """Six bytes of SHA-256, as hex, of the runner's code: part of a source image's tag."""

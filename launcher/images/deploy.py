@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 REPOSITORY = "dltpod/deploy"
 
 
-def tag(project: Project, environment: Environment) -> str:
-    """``dltpod/deploy:<environment>-<runner>-<custom_sources>``: the code is part of the tag."""
+def code_digest(project: Project) -> str:
+    """Six bytes of SHA-256, as hex, of ``custom_sources/``."""
     folder = project.custom_sources
-    code = local_packages.content_digest(folder, project.root)[:12] if folder.is_dir() else "0" * 12
+    return local_packages.content_digest(folder, project.root)[:12] if folder.is_dir() else "0" * 12
+
+
+def tag(environment: Environment, code: str) -> str:
+    """``dltpod/deploy:<environment>-<runner>-<custom_sources>``: ``code_digest`` is part of the tag."""
     return f"{REPOSITORY}:{environment.digest}-{contexts.runner_digest()}-{code}"
 
 
@@ -41,7 +45,7 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     started = time.monotonic()
     options = source_images.options
     client, project, environ, say = options.client, options.project, options.environ, options.say
-    reference = tag(project, environment)
+    reference = tag(environment, code_digest(project))
     found = tags.inspect(client, reference)
     if found is None and project.registry and try_pull(client, project.registry, reference, say):
         found = tags.inspect(client, reference)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
 from launcher.errors import BuildError
 from launcher.host.cache import cache_folder
@@ -35,6 +36,7 @@ class DockerImages:
         self.options = options
         self._bases: dict[str, Base] = {}
         self._repository: Repository | None = None
+        self._duckdbs = DuckdbPins(options.project)
 
     def describe(
         self,
@@ -43,9 +45,9 @@ class DockerImages:
         platform: str = "linux/amd64",
     ) -> Environment:
         """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
-        from launcher.environment.describe import connections_of, describe, destination_of
+        from launcher.environment.describe import describe, drivers_of
 
-        kind, extras = destination_of(self.options.project, source, self.options.environ)
+        kind, extras, schemes = drivers_of(self.options.project, source, self.options.environ)
         base = self.base(source.container.python)
         return describe(
             self.options.project,
@@ -55,14 +57,16 @@ class DockerImages:
             platform=platform,
             destination_type=kind,
             destination_extras=extras,
-            schemes=connections_of(self.options.project, source, self.options.environ),
+            schemes=schemes,
             verified=self.verified,
             locked=self.options.locked,
+            duckdbs=self._duckdbs,
         )
 
     def share(self, other: DockerImages) -> None:
-        """Take over what ``other`` has found out already: base images, and the verified sources."""
+        """Take over what ``other`` finds out: base images, verified sources, pinned versions of DuckDB."""
         self._bases = other._bases
+        self._duckdbs = other._duckdbs
         self._repository = other.verified
 
     def base(self, python: str) -> Base:

@@ -112,9 +112,9 @@ def bare(
     project: Project, source: Source, environ: Mapping[str, str], verified: Verified | None
 ) -> Environment:
     """The source's environment as far as a lock needs it: without lock, base and platform."""
-    from launcher.environment.describe import connections_of, describe, destination_of
+    from launcher.environment.describe import describe, drivers_of
 
-    kind, extras = destination_of(project, source, environ)
+    kind, extras, schemes = drivers_of(project, source, environ)
     return describe(
         project,
         source,
@@ -122,7 +122,7 @@ def bare(
         verified=verified,
         destination_type=kind,
         destination_extras=extras,
-        schemes=connections_of(project, source, environ),
+        schemes=schemes,
         with_lock=False,
     )
 

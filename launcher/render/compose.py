@@ -11,7 +11,7 @@ from typing import Any
 
 from launcher.errors import ConfigurationError
 from launcher.plan.values import NETWORK, NETWORK_OPTIONS, JobPlan, Mount, Tmpfs
-from launcher.render.documents import dump
+from launcher.render.documents import dump_table
 from runner.contract import JOB_VARIABLE, SECRETS_DIR, to_json
 
 PROFILE = "dltpod"
@@ -33,24 +33,23 @@ def render(
     Raises ConfigurationError for what Compose can't do.
     """
     place = folder or root
-    services = {plan.job.source: _service(plan, root, place) for plan in plans}
-    secrets: dict[str, Any] = {}
-    for plan in plans:
-        for name in plan.slice.files:
-            path = root / ".dltpod" / "secrets" / plan.job.source / name
-            secrets[_secret_name(plan, name)] = {"file": _path(path, root, place)}
-    networks = sorted({_network(plan) for plan in plans} - {"none"})
-    document: dict[str, Any] = {"services": services}
-    if networks:
-        document["networks"] = {
-            name: {"driver_opts": dict(NETWORK_OPTIONS)} if name == NETWORK else {"external": True}
-            for name in networks
-        }
-    if secrets:
-        document["secrets"] = secrets
+    services = ((plan.job.source, service(plan, root, place)) for plan in plans)
+    secrets = (
+        (
+            _secret_name(plan, name),
+            {"file": _path(root / ".dltpod" / "secrets" / plan.job.source / name, root, place)},
+        )
+        for plan in plans
+        for name in plan.slice.files
+    )
+    networks = (
+        (name, {"driver_opts": dict(NETWORK_OPTIONS)} if name == NETWORK else {"external": True})
+        for name in sorted({_network(plan) for plan in plans} - {"none"})
+    )
+    parts = (("services", services), ("networks", networks), ("secrets", secrets))
     project = plans[0].job.project if plans else root.name
     comment = "".join(f"# {line}\n" for line in _COMMENT.format(project=project, file=file).splitlines())
-    return comment + dump(_escaped(document))
+    return comment + "".join(dump_table(key, map(_escaped_pair, pairs)) for key, pairs in parts)
 
 
 def _network(plan: JobPlan) -> str:
@@ -58,7 +57,8 @@ def _network(plan: JobPlan) -> str:
     return NETWORK if network == "bridge" else network
 
 
-def _service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
+def service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
+    """One source as a service. Raises ConfigurationError for what Compose can't do."""
     spec, job = plan.container, plan.job
     if spec.egress:
         raise ConfigurationError(
@@ -144,6 +144,10 @@ def _path(path: Path, root: Path, place: Path) -> str:
         return str(path)
     relative = os.path.relpath(path, place)
     return relative if relative.startswith("..") else f"./{relative}"
+
+
+def _escaped_pair(pair: tuple[str, Any]) -> tuple[str, Any]:
+    return pair[0], _escaped(pair[1])
 
 
 def _escaped(value: Any) -> Any:

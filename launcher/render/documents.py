@@ -38,6 +38,16 @@ def dump(value: Any) -> str:
     )
 
 
+def dump_table(key: str, pairs: Iterable[tuple[str, Any]]) -> str:
+    """What ``dump`` gives for one key with a table, made entry by entry: a large one needs little memory.
+
+    Empty where the table is.
+    """
+    head = f"{key}:\n"
+    text = "".join(dump({key: {name: value}}).removeprefix(head) for name, value in pairs)
+    return head + text if text else ""
+
+
 def dump_all(documents: Iterable[Mapping[str, Any]], *, comment: str = "") -> str:
     """Several documents, with a comment at the top."""
     head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())

@@ -64,9 +64,9 @@ def _checked(plan: JobPlan, project: Project, kind: str) -> JobPlan:
 
         documents(plan)
     else:
-        from launcher.render.compose import render
+        from launcher.render.compose import service
 
-        render([plan], root=project.root)
+        service(plan, project.root, project.root)
     return plan
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -123,26 +124,29 @@ def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Dest
     return tuple(dict.fromkeys(found))
 
 
-def destination_extras(project: Project, source: Source, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The dlt extras that the destination needs. Raises ConfigurationError as ``destination_for``."""
+@dataclass(frozen=True)
+class Drivers:
+    """What an image needs drivers for: the destination, and addresses by their schemes."""
+
+    destination: Destination
+    extras: tuple[str, ...]
+    """The dlt extras that the destination needs."""
+    own: tuple[str, ...]
+    """The schemes of the source's addresses (``postgresql+psycopg2``)."""
+    destinations: tuple[str, ...]
+    """Those of its destination's."""
+
+
+def drivers_for(project: Project, source: Source, environ: Mapping[str, str]) -> Drivers:
+    """``environ`` is ``read_environment``'s. Raises ConfigurationError as ``destination_for``."""
     secrets, config = _selected(project, scope_of(project, source), environ)
     found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
     bucket = found.table.get("bucket_url")
     extras = (destination_extra(found.type), bucket_extra(bucket) if isinstance(bucket, str) else None)
-    return tuple(extra for extra in extras if extra)
-
-
-def schemes_of(
-    project: Project, source: Source, environ: Mapping[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The schemes of the addresses of the source (``postgresql+psycopg2``), and of its destination.
-
-    ``environ`` is ``read_environment``'s. Raises ConfigurationError as ``destination_for``.
-    """
-    secrets, config = _selected(project, scope_of(project, source), environ)
-    found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
     own = [{key: part for key, part in table.items() if key != "destination"} for table in (secrets, config)]
-    return (
+    return Drivers(
+        destinations.resolve(project, source, found),
+        tuple(extra for extra in extras if extra),
         _schemes((*own, source.dlt_native.function_kwargs, source.container.env), environ),
         _schemes((found.table,), environ),
     )

@@ -210,9 +210,9 @@ def test_a_deploy_image_of_the_same_inputs_has_the_same_layers_bit_for_bit(shop:
 def test_changed_code_is_another_deploy_image_on_the_same_environment(shop: Workshop) -> None:
     source = shop.source(requirements=(shop.package(),))
     project, environment = shop.project(source), shop.describe(source)
-    before = deploy.tag(project, environment)
+    before = deploy.tag(environment, deploy.code_digest(project))
     (shop.root / "custom_sources/demo.py").write_text("X = 2\n")
-    after = deploy.tag(project, shop.describe(source))
+    after = deploy.tag(shop.describe(source), deploy.code_digest(project))
     assert before.rpartition("-")[0] == after.rpartition("-")[0]
     assert before != after
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launcher import config
-from launcher.environment.describe import connections_of, describe, destination_of
+from launcher.environment.describe import describe, drivers_of
 from launcher.environment.values import Environment
 
 
@@ -20,14 +20,14 @@ def described(root: Path, entry: str, secrets: str = "", **environ: str) -> Envi
     (root / ".dlt/secrets.toml").write_text(secrets)
     project = config.load(root / "sources.yml")
     (source,) = project.sources
-    kind, extras = destination_of(project, source, environ)
+    kind, extras, schemes = drivers_of(project, source, environ)
     return describe(
         project,
         source,
         base_identity="sha256:base",
         destination_type=kind,
         destination_extras=extras,
-        schemes=connections_of(project, source, environ),
+        schemes=schemes,
     )
 
 

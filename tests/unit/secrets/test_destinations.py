@@ -9,7 +9,7 @@ import pytest
 
 from launcher.config import Project, load
 from launcher.errors import ConfigurationError
-from launcher.secrets.gather import destination_extras, destination_for, read_environment
+from launcher.secrets.gather import destination_for, drivers_for, read_environment
 from runner.contract import CONFIG_FILE, SECRETS_FILE, Destination
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import cut, given, in_the_job, source
@@ -214,7 +214,7 @@ def test_a_destination_brings_its_own_extras(
     tmp_path: Path, destination: str, config: str, extras: tuple[str, ...]
 ) -> None:
     project = given(tmp_path, entry(destination), config=f"[destination.{destination}]\n{config}\n")
-    assert destination_extras(project, source(project, "acme"), {}) == extras
+    assert drivers_for(project, source(project, "acme"), {}).extras == extras
 
 
 def test_dlt_itself_has_every_destination_and_extra_that_is_listed_here() -> None:

@@ -1,0 +1,25 @@
+"""Tables that are written entry by entry are those that are written at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launcher.render.documents import dump, dump_table
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+)
+
+
+@given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
+def test_a_table_written_entry_by_entry_is_the_one_written_at_once(table: dict[str, Any]) -> None:
+    assert dump_table("services", table.items()) == dump({"services": table})
+
+
+def test_a_table_of_nothing_is_not_written() -> None:
+    assert dump_table("secrets", ()) == ""
