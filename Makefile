@@ -100,9 +100,14 @@ test-kubernetes: setup-dev ## the tests on the cluster that KUBECONFIG names
 	.venv/bin/pytest tests/kubernetes -q $(PYTEST_FLAGS)
 
 .PHONY: bench
-bench: setup-dev examples/shop.db ## the figures of docs/performance.md
+bench: setup-dev examples/shop.db ## the tables of docs/performance.md, measured and written anew
 	@scripts/ensure-base-image
 	.venv/bin/python -m bench
+
+.PHONY: bench-quick
+bench-quick: setup-dev examples/shop.db ## the same with fewer runs and without the longest, in some minutes; only printed
+	@scripts/ensure-base-image
+	.venv/bin/python -m bench --quick
 
 .PHONY: pins
 pins: setup-dev ## resolve requirements/*.txt anew

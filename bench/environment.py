@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import page
 from bench.paired import Spread, alternate, seconds
 
 DLTPOD = str(Path(sys.executable).parent / "dltpod")
@@ -31,27 +32,31 @@ VOLUME = "dltpod-bench-" + uuid.uuid4().hex[:8]
 _versions = itertools.count(int(uuid.uuid4().hex[:6], 16))
 
 
-def main(runs: int = 5) -> None:
+def main(*, quick: bool = False) -> str:
+    runs = 1 if quick else 5
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         _new_set(root)
         cold = _build(root)
-        print(f"dltpod build, wheels not all in the cache: {cold:.1f} s")
         _, source = _image(root)
         try:
             bare = _bare_install(root, source)
             ours, theirs, ratio = alternate(lambda: _new_build(root), bare, runs=runs)
         finally:
             subprocess.run(["docker", "volume", "rm", "-f", VOLUME], capture_output=True, check=True)
-        print(f"dltpod build, a new set, warm cache:       {ours.text()}")
-        print(f"bare uv pip install, warm cache:           {theirs.text()}")
-        print(f"ratio, pair by pair:                       {ratio.text('')}")
         no_op = Spread.of([_build(root) for _ in range(runs)])
-        print(f"dltpod build, nothing new:                 {no_op.text()}")
         pip = Spread.of([_pip(root) for _ in range(2)])
-        print(f"pip install, fresh venv, warm cache:       {pip.text()}")
         added, source = _image(root)
-        print(f"bytes that the environment adds:           {added / 1e6:.0f} MB ({source})")
+    rows = [
+        ["`dltpod build`, a new set, wheels not all in the cache", f"{cold:.1f}"],
+        ["`dltpod build`, a new set, warm cache", ours.text("")],
+        ["bare `uv pip install`, warm cache", theirs.text("")],
+        ["ratio, pair by pair", ratio.text("")],
+        ["`dltpod build`, nothing new", no_op.text("")],
+        ["`pip install`, fresh virtual environment, warm cache", pip.text("")],
+    ]
+    made = f"{page.machine()}\n{page.table(['', 'seconds'], rows)}"
+    return f"{made}\nThe environment adds {added / 1e6:.0f} MB to its base.\n"
 
 
 def _new_set(root: Path) -> None:
@@ -133,4 +138,4 @@ def _sizes(wanted: str) -> list[int]:
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench import page
 from bench.paired import alternate, seconds
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ sources:
 """
 
 
-def main(runs: int = 7) -> None:
+def main(*, quick: bool = False) -> str:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         subprocess.run(
@@ -64,10 +65,15 @@ def main(runs: int = 7) -> None:
             ),
             *("--entrypoint", "/opt/venv/bin/python", _image(root), "/plain_shop.py"),
         ]
-        ours, theirs, ratio = alternate(lambda: seconds(sync, root), lambda: seconds(docker), runs=runs)
-    print(f"dltpod sync shop, warm:           {ours.text()}")
-    print(f"docker run, plain dlt script:     {theirs.text()}")
-    print(f"ratio, pair by pair:              {ratio.text('')}")
+        ours, theirs, ratio = alternate(
+            lambda: seconds(sync, root), lambda: seconds(docker), runs=3 if quick else 9
+        )
+    rows = [
+        ["`dltpod sync shop`", ours.text("")],
+        ["`docker run`, plain dlt script", theirs.text("")],
+        ["ratio, pair by pair", ratio.text("")],
+    ]
+    return f"{page.machine()}\n{page.table(['', 'seconds'], rows)}"
 
 
 def _image(root: Path) -> str:
@@ -80,4 +86,4 @@ def _image(root: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    print(main())

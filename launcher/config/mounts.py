@@ -26,6 +26,8 @@ _ENGINES = tuple(
         "/run/buildkit/buildkitd.sock",
     )
 )
+_ABOVE_ENGINES = {above: str(socket) for socket in reversed(_ENGINES) for above in (socket, *socket.parents)}
+"""Each of them, and each folder that one of them is in."""
 _AT_HOME = (
     ".docker/run/docker.sock",
     ".docker/desktop/docker.sock",
@@ -63,7 +65,7 @@ def engine_socket(path: Path) -> str | None:
     """The engine's socket that a mount of ``path`` would show, None where there is none. Looks at no disk."""
     if path.name in SOCKETS:
         return path.name
-    return next((str(socket) for socket in _ENGINES if socket.is_relative_to(path)), None)
+    return _ABOVE_ENGINES.get(path)
 
 
 class Guard:
