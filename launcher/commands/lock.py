@@ -130,7 +130,7 @@ def _plain(item: Locked) -> dict[str, object]:
 
 def _resources(project: Project) -> dict[str, Any]:
     """What resolving needs; the engine is connected on first use."""
-    from launcher.engines.docker.client import connect
+    from launcher.host.docker_engine import connect
 
     return {
         "environ": os.environ,

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import BuildError, EngineError
+from launcher.host.docker_engine import translated
 from launcher.host.rights import as_invoking_user
+from launcher.images import tags
 from launcher.images.registry import reason
 
 if TYPE_CHECKING:
@@ -92,18 +94,10 @@ def way_out(python: str) -> str:
 
 
 def _present(client: DockerClient, reference: str) -> Base | None:
-    from docker.errors import APIError, ImageNotFound
-    from requests.exceptions import RequestException
-
-    try:
-        found = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
-    except ImageNotFound:
+    found = tags.inspect(client, reference)
+    if found is None:
         return None
-    except (APIError, RequestException) as error:
-        raise EngineError(
-            "the Docker Engine does not answer", f"start it, or set DOCKER_HOST ({type(error).__name__})"
-        ) from None
-    labels = (found.get("Config") or {}).get("Labels") or {}
+    labels = tags.labels_of(found)
     digests = [item.partition("@") for item in sorted(found.get("RepoDigests") or ())]
     # The digest that this name's own registry gives is what a machine without the image would be told.
     own = [digest for name, _, digest in digests if _familiar(name) == _familiar(_split(reference)[0])]
@@ -120,16 +114,14 @@ def _familiar(name: str) -> str:
 
 def _named(client: DockerClient, reference: str, folder: Path, newer: bool) -> Base | None:
     """The image by the digest that its registry gives it, asked for once and kept in ``folder``."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
     file = folder / hashlib.sha256(reference.encode()).hexdigest()[:24]
     if file.is_file() and not newer:
         identity = file.read_text(encoding="utf-8").strip()
     else:
         try:
-            identity = client.api.inspect_distribution(reference)["Descriptor"]["digest"]  # type: ignore[no-untyped-call]
-        except (DockerException, RequestException, KeyError):
+            with translated():
+                identity = client.api.inspect_distribution(reference)["Descriptor"]["digest"]  # type: ignore[no-untyped-call]
+        except (EngineError, KeyError):
             return None
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(identity, encoding="utf-8")
@@ -138,13 +130,11 @@ def _named(client: DockerClient, reference: str, folder: Path, newer: bool) -> B
 
 def _pull(client: DockerClient, reference: str, say: Callable[[str], None]) -> str:
     """Tries to pull; an empty text, or why it could not be."""
-    from docker.errors import APIError, DockerException
-    from requests.exceptions import RequestException
-
     say(f"pulling {reference}")
     try:
-        client.images.pull(*_split(reference))
-    except (APIError, DockerException, RequestException) as error:
+        with translated():
+            client.images.pull(*_split(reference))
+    except EngineError as error:
         say(f"{reference} can't be pulled")
         return f" ({reason(error)})"
     return ""

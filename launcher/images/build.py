@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
-from launcher.errors import BuildError, Exit, without_credentials
+from launcher.errors import BuildError, EngineError, Exit, without_credentials
+from launcher.host.docker_engine import translated
 from launcher.images import build_errors, buildkit, cache, contexts, logins, scratch, tags, wheels
 from launcher.images.build_settings import BuildSettings, read
 from launcher.images.options import ImageOptions
@@ -222,18 +223,18 @@ class Builder:
 
     def packages(self, reference: str) -> Mapping[str, str]:
         """What an image holds, read from its own file; nothing of it is run."""
-        from docker.errors import APIError, NotFound
-
-        container = self._options.client.api.create_container(
-            reference, ["true"], labels={tags.LABEL_MANAGED: "1", tags.LABEL_KIND: "look"}
-        )
-        try:
-            chunks, _ = self._options.client.api.get_archive(container["Id"], tags.PACKAGES_FILE)
-            return answers.packages(_first_file(chunks))
-        except (NotFound, APIError, answers.Unfit):
-            return {}
-        finally:
-            self._options.client.api.remove_container(container["Id"], force=True)
+        api = self._options.client.api
+        labels = {tags.LABEL_MANAGED: "1", tags.LABEL_KIND: "look"}
+        with translated():
+            container = api.create_container(reference, ["true"], labels=labels)
+            try:
+                with translated():
+                    chunks, _ = api.get_archive(container["Id"], tags.PACKAGES_FILE)
+                    return answers.packages(_first_file(chunks))
+            except (EngineError, answers.Unfit):
+                return {}
+            finally:
+                api.remove_container(container["Id"], force=True)
 
     def _build(
         self, build: buildkit.Build, environment: Environment | None, *, what: str = "", platform: str = ""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.errors import EngineError
 from launcher.host.cache import cache_folder
+from launcher.host.docker_engine import Missing, translated
 from launcher.images.cache import last_use
-from launcher.images.tags import LABEL_KIND, LABEL_MANAGED, labels_of
+from launcher.images.tags import LABEL_KIND, LABEL_MANAGED, inspect, labels_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -94,20 +95,13 @@ def plan(
     Looks, and removes nothing. To ask for the ``build_cache`` takes an old engine many seconds, for it sizes
     every container on the way. Raises EngineError.
     """
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
     now = time.time() if now is None else now
-    try:
+    with translated():
         seen = (_known(client, row["Id"]) for row in client.api.images())
         known = [image for image in seen if image is not None]
         running = {row["ImageID"] for row in client.api.containers(all=True)}
         volumes = client.api.volumes(filters={"label": f"{LABEL_MANAGED}=1", "dangling": True})
         disk, notes = _disk(client) if build_cache else ({}, ())
-    except (DockerException, RequestException) as error:
-        raise EngineError(
-            f"the Docker Engine does not answer ({type(error).__name__})", "docker info"
-        ) from None
 
     def idle(image: _Known) -> float:
         used = [last_use(tag, environ) or 0.0 for tag in image.tags]
@@ -156,49 +150,54 @@ def plan(
 
 def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = lambda line: None) -> Removed:
     """Remove what was planned. What came into use since stays, and is told with the reason."""
-    from docker.errors import APIError, ImageNotFound, NotFound
-
     done: list[Item] = []
     failed: list[tuple[Item, str]] = []
     for item in plan.items:
         try:
-            if item.kind == "image":
-                client.api.remove_image(item.id, noprune=False)
-            elif item.kind == "volume":
-                client.api.remove_volume(item.id)
-            elif item.kind == "build cache":
-                client.api.prune_builds(filters={"id": [item.id]}, all=True)  # type: ignore[arg-type]
-            else:
+            if item.kind == "folder":
                 _remove(Path(item.id))
-        except (ImageNotFound, NotFound, FileNotFoundError):
+            else:
+                with translated():
+                    _remove_from(client, item)
+        except (Missing, FileNotFoundError):
             continue
-        except (APIError, OSError) as error:
-            failed.append((item, str(getattr(error, "explanation", None) or error)))
+        except (EngineError, OSError) as error:
+            failed.append((item, str(error)))
             continue
         say(f"removed {item.kind} {item.name}")
         done.append(item)
     return Removed(tuple(done), tuple(failed))
 
 
+def _remove_from(client: DockerClient, item: Item) -> None:
+    if item.kind == "image":
+        client.api.remove_image(item.id, noprune=False)
+    elif item.kind == "volume":
+        client.api.remove_volume(item.id)
+    else:
+        client.api.prune_builds(filters={"id": [item.id]}, all=True)  # type: ignore[arg-type]
+
+
 def _known(client: DockerClient, identity: str) -> _Known | None:
     """What the engine knows of an image; None where someone removed it since it was listed."""
-    from docker.errors import ImageNotFound
-
+    found = inspect(client, identity)
+    if found is None:
+        return None
     sizes: dict[str, int] = {}
     chain: list[str] = []
-    try:
-        found: Mapping[str, Any] = client.api.inspect_image(identity)  # type: ignore[no-untyped-call]
-        labels = labels_of(found)
-        ours = labels.get(LABEL_MANAGED) == "1"
-        for layer in found.get("RootFS", {}).get("Layers") or ():
-            chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
-        if ours and labels.get(LABEL_KIND) in _KINDS:
-            rows = client.api.history(identity)  # type: ignore[no-untyped-call]
-            # History is newest first and has entries without a layer; those have no size.
-            steps = [int(row["Size"]) for row in rows if row["Size"]][::-1]
-            sizes = dict(zip(reversed(chain), reversed(steps), strict=False))
-    except ImageNotFound:
-        return None
+    labels = labels_of(found)
+    ours = labels.get(LABEL_MANAGED) == "1"
+    for layer in found.get("RootFS", {}).get("Layers") or ():
+        chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
+    if ours and labels.get(LABEL_KIND) in _KINDS:
+        try:
+            with translated():
+                rows = client.api.history(identity)  # type: ignore[no-untyped-call]
+        except Missing:
+            return None
+        # History is newest first and has entries without a layer; those have no size.
+        steps = [int(row["Size"]) for row in rows if row["Size"]][::-1]
+        sizes = dict(zip(reversed(chain), reversed(steps), strict=False))
     return _Known(
         found["Id"],
         tuple(found.get("RepoTags") or ()),
@@ -215,19 +214,14 @@ def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     An engine older than 23 refuses whoever asks while it sums up for somebody else ("a disk usage operation
     is already running", moby's ``SystemDiskUsage``).
     """
-    from docker.errors import APIError
-    from requests.exceptions import ReadTimeout
-
     until = time.monotonic() + _DISK_SECONDS
     while True:
         try:
-            with _patient(client):
+            with _patient(client), translated():
                 return client.api.df(), ()
-        except ReadTimeout:
-            return {}, ("the build cache was left alone: the engine took too long to tell what is in it",)
-        except APIError as error:
-            if "already running" not in str(error) or time.monotonic() > until:
-                return {}, (f"the build cache was left alone: the engine says: {error.explanation}",)
+        except EngineError as error:
+            if "already running" not in error.message or time.monotonic() > until:
+                return {}, (f"the build cache was left alone: {error.message}",)
         time.sleep(0.5)
 
 

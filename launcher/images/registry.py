@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from launcher.errors import BuildError, ConfigurationError
+from launcher.errors import BuildError, ConfigurationError, EngineError
+from launcher.host.docker_engine import translated
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -25,16 +26,14 @@ def try_pull(client: DockerClient, registry: str, reference: str, say: Callable[
 
     A registry that lacks it, or can't be reached, is no error: the image can be built. Why is said.
     """
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
     there = remote(registry, reference)
     name, _, tag = there.rpartition(":")
     try:
-        _follow(client.api.pull(name, tag=tag, stream=True, decode=True))
-        local, _, local_tag = reference.rpartition(":")
-        client.api.tag(there, local, tag=local_tag)
-    except (DockerException, RequestException, _Refused) as error:
+        with translated():
+            _follow(client.api.pull(name, tag=tag, stream=True, decode=True))
+            local, _, local_tag = reference.rpartition(":")
+            client.api.tag(there, local, tag=local_tag)
+    except EngineError as error:
         say(f"{there} is not to be had: {reason(error)}")
         return False
     say(f"pulled {there}")
@@ -46,18 +45,16 @@ def push(client: DockerClient, registry: str | None, reference: str, say: Callab
 
     Raises ConfigurationError where no registry is set, BuildError where the registry refuses.
     """
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
     if not registry:
         raise ConfigurationError("there is no registry to push to", "registry: ghcr.io/acme in sources.yml")
     there = remote(registry, reference)
     name, _, tag = there.rpartition(":")
     say(f"pushing {there}")
     try:
-        client.api.tag(reference, name, tag=tag)
-        digest = _follow(client.api.push(name, tag=tag, stream=True, decode=True))
-    except (DockerException, RequestException, _Refused) as error:
+        with translated():
+            client.api.tag(reference, name, tag=tag)
+            digest = _follow(client.api.push(name, tag=tag, stream=True, decode=True))
+    except EngineError as error:
         raise BuildError(
             f"{there} could not be pushed: {reason(error)}",
             f"docker login {name.split('/')[0]}, or check registry:",
@@ -65,23 +62,19 @@ def push(client: DockerClient, registry: str | None, reference: str, say: Callab
     return f"{name}@{digest}" if digest else there
 
 
-class _Refused(Exception):
-    pass
-
-
 def _follow(stream: Iterable[Mapping[str, Any]]) -> str:
-    """Reads the engine's answers to the end; the digest, where one is told. Raises _Refused."""
+    """Reads the engine's answers to the end; the digest, where one is told. Raises EngineError."""
     digest = ""
     for item in stream:
         if "error" in item:
-            raise _Refused(str(item["error"]))
+            raise EngineError(str(item["error"]))
         digest = str((item.get("aux") or {}).get("Digest") or digest)
     return digest
 
 
-def reason(error: Exception) -> str:
+def reason(error: EngineError) -> str:
     """Why a registry could not be used, in a few words."""
-    text = str(getattr(error, "explanation", None) or error).strip()
+    text = error.message.strip()
     for known, words in (
         ("no such host", "no such host"),
         ("i/o timeout", "no answer"),
@@ -100,4 +93,4 @@ def reason(error: Exception) -> str:
     ):
         if known in text:
             return words
-    return text.splitlines()[-1][:160] if text else type(error).__name__
+    return text.splitlines()[-1][:160]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from launcher.environment.values import Environment
-from launcher.errors import EngineError
+from launcher.host.docker_engine import Missing, translated
 from launcher.untrusted import answers
 
 if TYPE_CHECKING:
@@ -56,17 +56,11 @@ def environment_tag(environment: Environment) -> str:
 
 def inspect(client: DockerClient, reference: str) -> Mapping[str, Any] | None:
     """What the engine knows of an image; None where it has none. Raises EngineError."""
-    from docker.errors import APIError, ImageNotFound
-    from requests.exceptions import RequestException
-
     try:
-        found: Mapping[str, Any] = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
-    except ImageNotFound:
+        with translated():
+            found: Mapping[str, Any] = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+    except Missing:
         return None
-    except (APIError, RequestException) as error:
-        raise EngineError(
-            f"the Docker Engine does not answer ({type(error).__name__})", "start it, or set DOCKER_HOST"
-        ) from None
     return found
 
 
@@ -103,13 +97,6 @@ def image_of(
 
 def platform_of(client: DockerClient) -> str:
     """The engine's own platform: ``linux/amd64``. Raises EngineError."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
-    try:
+    with translated():
         version = client.version()
-    except (DockerException, RequestException) as error:
-        raise EngineError(
-            f"the Docker Engine does not answer ({type(error).__name__})", "start it, or set DOCKER_HOST"
-        ) from None
     return f"{version['Os']}/{version['Arch']}"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from docker.errors import APIError
 
-from launcher.engines.docker.client import connect
 from launcher.errors import EngineError
+from launcher.host.docker_engine import connect
 from tests.containers.folder import Folder
 
 if TYPE_CHECKING:

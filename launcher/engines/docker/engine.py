@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import connect, create, find_endpoint, translated
 from launcher.engines.docker.gateway import LABEL_ROLE
 from launcher.engines.docker.job import Job
 from launcher.engines.docker.leftovers import describe, is_leftover, ours
@@ -20,6 +19,7 @@ from launcher.engines.docker.network import Network, NetworkRefused, network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
+from launcher.host.docker_engine import connect, create, find_endpoint, translated
 from launcher.host.launchers import Alive
 from launcher.plan.values import EngineFacts, JobPlan
 from launcher.untrusted import clean

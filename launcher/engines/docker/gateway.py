@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import Input, create
 from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
+from launcher.host.docker_engine import Input, create
 from launcher.host.rights import as_invoking_user
 from launcher.plan import egress
 from launcher.plan.values import ContainerSpec

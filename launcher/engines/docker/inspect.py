@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import Input, create, translated
 from launcher.engines.docker.network import network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.errors import EngineError
+from launcher.host.docker_engine import Input, create, translated
 from launcher.host.rights import as_invoking_user
 from launcher.plan.job import looking
 from launcher.plan.values import ContainerSpec, JobPlan

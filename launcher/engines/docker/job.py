@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import Input
 from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.memory import Memory
 from launcher.engines.docker.network import Network
 from launcher.engines.ending import Exit, clear_result, conclude, read_result
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Ended, JobListener, StopRequest
+from launcher.host.docker_engine import Input
 from launcher.plan.values import JobPlan
 from launcher.untrusted import clean
 from runner import contract

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import create
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker.spec import LOG_DRIVER
 from launcher.errors import EngineError
+from launcher.host.docker_engine import create
 from launcher.host.rights import as_invoking_user
 from launcher.images import contexts
 from launcher.images.tags import LABEL_MANAGED

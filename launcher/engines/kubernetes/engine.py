@@ -131,8 +131,8 @@ class KubernetesEngine:
             raise self._no_answer(error) from None
 
     def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:
-        from launcher.engines.docker.client import connect as connect_docker
         from launcher.engines.images import deployed_images
+        from launcher.host.docker_engine import connect as connect_docker
 
         return deployed_images(connect_docker(environ), project, environ, self.facts().platform)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker.client import find_endpoint
+from launcher.host.docker_engine import find_endpoint
 
 
 class EngineProxy:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.client import connect
+from launcher.host.docker_engine import connect
 from tests.containers.folder import wait_for
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from launcher import config
-from launcher.engines.docker.client import connect
 from launcher.engines.docker.engine import DockerEngine
 from launcher.engines.docker.network import network_for
 from launcher.engines.images import docker_images
+from launcher.host.docker_engine import connect
 from launcher.host.launchers import Launchers, unknown
 from launcher.host.user import JobUser
 from launcher.images.tags import Image

@@ -18,8 +18,8 @@ import docker
 import docker.types
 import pytest
 
-from launcher.engines.docker.client import connect
 from launcher.engines.docker.network import NetworkRefused, network_for
+from launcher.host.docker_engine import connect
 from launcher.host.user import JobUser
 from launcher.images.base import find
 from launcher.plan.values import NETWORK, ContainerSpec

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker.client import connect
 from launcher.errors import BuildError, ConfigurationError, Exit, gravest
+from launcher.host.docker_engine import connect
 from launcher.images import deploy
 from launcher.images.build_many import BuildOptions, build
 from launcher.images.registry import push, remote

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.docker.client import connect, find_endpoint
 from launcher.engines.docker.engine import DockerEngine
 from launcher.errors import EngineError
+from launcher.host.docker_engine import connect, find_endpoint
 from launcher.host.launchers import unknown
 
 
@@ -94,7 +94,7 @@ def test_a_socket_that_one_may_not_use_is_told_from_one_that_is_not_there(tmp_pa
                 "import os, socket, sys",
                 "sys.path.insert(0, os.getcwd())",
                 "import docker, requests",
-                "from launcher.engines.docker.client import connect",
+                "from launcher.host.docker_engine import connect",
                 "from launcher.errors import EngineError",
                 "os.setgid(65534); os.setuid(65534)",
                 "try: connect({'DOCKER_HOST': sys.argv[1]})",

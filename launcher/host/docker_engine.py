@@ -1,4 +1,7 @@
-"""Finds and connects to the Docker engine that the docker CLI would use."""
+"""The one door to the Docker SDK: finds and connects to the engine that the docker CLI would use.
+
+What the SDK raises becomes EngineError here, so that no caller needs to know the SDK's own errors.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,10 @@ CALL_SECONDS = 60.0
 _START_HINT = (
     "start one (`sudo systemctl start docker`, Colima, Docker Desktop), or set DOCKER_HOST or DOCKER_CONTEXT"
 )
+
+
+class Missing(EngineError):
+    """The engine has no image, container or volume of that name."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ class Input:
 
 @contextlib.contextmanager
 def translated(endpoint: Endpoint | None = None) -> Iterator[None]:
-    """Turns what the SDK raises when the engine can't be reached or refuses into EngineError."""
+    """Turns what the SDK raises when the engine can't be reached or refuses into EngineError, or Missing."""
     import docker
     import requests
 
@@ -188,7 +195,8 @@ def translated(endpoint: Endpoint | None = None) -> Iterator[None]:
         text = str(error.explanation or error)
         denied = "permission denied" in text.lower()
         hint = "ask whoever administers it" if denied else "`dltpod doctor` checks the engine"
-        raise EngineError(f"the Docker engine refuses: {text}", hint) from None
+        kind = Missing if isinstance(error, docker.errors.NotFound) else EngineError
+        raise kind(f"the Docker engine refuses: {text}", hint) from None
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise unreachable(error, endpoint) from None
 
