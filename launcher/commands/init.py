@@ -30,4 +30,4 @@ def command(ctx: click.Context, kind: str, name: str | None) -> None:
     root = Path.cwd()
     ctx.find_root().with_resource(rights.rights(root))
     name = name or NAMES.get(kind, kind)
-    finish(ctx, plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)), root)
+    finish(ctx, plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)))

@@ -50,7 +50,7 @@ def command(ctx: click.Context, name: str, kind: str | None) -> None:
         )
     project = load_project(ctx)
     made = kind_of(kind, name, project.verified_sources, project.root, DEFAULT_PYTHON)
-    finish(ctx, plan.another(project, name, made), project.root)
+    finish(ctx, plan.another(project, name, made))
 
 
 def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python: str) -> Kind:
@@ -76,7 +76,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
     return verified.make(verified_sources, kind, name, python)
 
 
-def finish(ctx: click.Context, plan: Plan, root: Path) -> None:
+def finish(ctx: click.Context, plan: Plan) -> None:
     """Write the files, and say which and what to do next."""
     from launcher.config.faults import shown_path
     from launcher.console.summary import dltpod

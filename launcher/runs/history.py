@@ -219,38 +219,32 @@ class History:
 
     def _rows(self, mode: str, query: str, values: Sequence[Any]) -> list[Any]:
         place = urllib.parse.quote(str(self.file.absolute()))
-        connection = sqlite3.connect(f"file:{place}?{mode}", timeout=_BUSY_SECONDS, uri=True)
-        connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{place}?{mode}", timeout=_BUSY_SECONDS, uri=True)
+        ) as connection:
+            connection.text_factory = lambda text: text.decode("utf-8", "replace")
             # Another launcher may have made the file a moment ago, and its tables not yet.
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
                 return []
             return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _told(self.file), self._connected() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
-        try:
+        with (
+            _told(self.file),
+            contextlib.closing(
+                sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+            ) as connection,
+        ):
             # WAL lets readers go on while a launcher writes. Two launchers that open a new file
             # together may find it locked for a moment in spite of the timeout, hence the check.
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 with contextlib.suppress(sqlite3.OperationalError):
                     connection.execute("PRAGMA journal_mode = wal")
             connection.execute("PRAGMA synchronous = normal")
-            for statement in _SCHEMA.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
+            connection.executescript(_SCHEMA)
             yield connection
-        finally:
-            connection.close()
 
 
 def _seen(record: RunRecord, alive: Alive) -> RunRecord:

@@ -14,7 +14,7 @@ from launcher.errors import ConfigurationError
 from launcher.host import rights as owners
 from launcher.host.user import JobUser
 from launcher.plan.egress import DNS_UID, DNS_USER
-from launcher.plan.job import CA_BUNDLE_TARGET, within_data
+from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES, within_data
 from launcher.plan.values import Host, JobPlan
 from runner.contract import CUSTOM_SOURCES_DIR, DATA_DIR
 
@@ -22,7 +22,6 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OWN = (CUSTOM_SOURCES_DIR, "/etc/passwd", "/etc/resolv.conf")
 """Where dltpod's own mounts of the project stand in the container, beside state and data."""
-_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def gather(
@@ -50,7 +49,7 @@ def gather(
 
 @owners.as_invoking_user()
 def _ca_bundle(environ: Mapping[str, str]) -> Path | None:
-    for name in _CA_VARIABLES:
+    for name in CA_VARIABLES:
         value = environ.get(name)
         if value:
             file = Path(value).expanduser()
@@ -93,7 +92,11 @@ def prepare(plan: JobPlan, data: Path) -> None:
     _open_again(plan.state_dir)
     writable = [plan.state_dir]
     writable += [mount.source for mount in plan.container.mounts if within_data(mount.target)]
-    covered = [_below(data, tmpfs.target) for tmpfs in plan.container.tmpfs if within_data(tmpfs.target)]
+    covered = [
+        data / PurePosixPath(tmpfs.target).relative_to(DATA_DIR)
+        for tmpfs in plan.container.tmpfs
+        if within_data(tmpfs.target)
+    ]
     for folder in (*writable, *covered):
         # An engine would make what it mounts something over, as root.
         _make(folder, data, user)
@@ -130,10 +133,6 @@ def prepare(plan: JobPlan, data: Path) -> None:
                 f"source '{plan.job.source}': mount {mount.source} exposes too much: it {wrong}",
                 "correct container.mounts in sources.yml",
             )
-
-
-def _below(data: Path, target: str) -> Path:
-    return data / PurePosixPath(target).relative_to(DATA_DIR)
 
 
 def _open_again(folder: Path) -> None:

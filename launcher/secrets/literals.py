@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,25 +59,31 @@ class Arguments:
     """Dotted paths of the literals, for warnings."""
 
 
+def replaced(kwargs: Mapping[str, Any], put: Callable[[str, str], str]) -> dict[str, Any]:
+    """``kwargs`` with ``put(path, literal)`` in place of each literal that looks like a secret, in order."""
+
+    def walk(value: Any, key: str, path: str) -> Any:
+        if isinstance(value, Mapping):
+            return {str(k): walk(v, str(k), f"{path}.{k}" if path else str(k)) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [walk(item, key, f"{path}[{i}]") for i, item in enumerate(value)]
+        return put(path, value) if looks_secret(key, value) else value
+
+    return {str(k): walk(v, str(k), str(k)) for k, v in kwargs.items()}
+
+
 def take_out(kwargs: Mapping[str, Any]) -> Arguments:
-    """``kwargs`` with a reference in place of each secret-looking literal, numbered in their order."""
+    """``kwargs`` with a numbered reference in place of each literal that looks like a secret."""
     literals: dict[str, str] = {}
     places: list[str] = []
 
-    def replaced(value: Any, key: str, path: str) -> Any:
-        if isinstance(value, Mapping):
-            return {str(k): replaced(v, str(k), f"{path}.{k}" if path else str(k)) for k, v in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [replaced(item, key, f"{path}[{i}]") for i, item in enumerate(value)]
-        if not looks_secret(key, value):
-            return value
+    def put(path: str, literal: str) -> str:
         name = f"{LITERAL_NAME}{len(literals) + 1}"
-        literals[name] = value
+        literals[name] = literal
         places.append(path)
         return f"{ENV_REFERENCE}{name}"
 
-    made = {str(k): replaced(v, str(k), str(k)) for k, v in kwargs.items()}
-    return Arguments(made, literals, tuple(places))
+    return Arguments(replaced(kwargs, put), literals, tuple(places))
 
 
 def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -27,22 +27,9 @@ def resolved(source: Source, dlt: str) -> dict[str, Any]:
         said = getattr(source.dlt_native, key)
         native[key] = said if said is None or isinstance(said, str) else said.mapping
     for table, key in ((native, "function_kwargs"), (native, "resource_kwargs"), (container, "env")):
-        table[key] = _masked(literals.take_out(table[key]))
+        table[key] = literals.replaced(table[key], lambda path, literal: MASK)
     found: dict[str, Any] = _filled(entry)
     return found
-
-
-def _masked(arguments: literals.Arguments) -> Any:
-    names = {f"env:{name}" for name in arguments.literals}
-
-    def masked(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: masked(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [masked(item) for item in value]
-        return MASK if isinstance(value, str) and value in names else value
-
-    return masked(arguments.kwargs)
 
 
 def _filled(table: Mapping[str, Any]) -> dict[str, Any]:

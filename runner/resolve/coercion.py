@@ -189,7 +189,7 @@ def _generic(value: typing.Any, hint: typing.Any, origin: typing.Any) -> typing.
     if not isinstance(origin, type):
         return value
     if issubclass(origin, collections.abc.Mapping):
-        return _mapping(value, hint, arguments)
+        return _mapping(value, arguments)
     if _is_collection(origin):
         items = _items(value, hint)
         if issubclass(origin, tuple) and arguments and arguments[-1] is not Ellipsis:
@@ -206,7 +206,7 @@ def _is_collection(kind: type) -> bool:
     return plain and issubclass(kind, collections.abc.Iterable) and not issubclass(kind, (str, bytes))
 
 
-def _mapping(value: typing.Any, hint: typing.Any, arguments: tuple[typing.Any, ...]) -> typing.Any:
+def _mapping(value: typing.Any, arguments: tuple[typing.Any, ...]) -> typing.Any:
     if not isinstance(value, dict):
         raise Mismatch("a mapping", _got(value))
     if len(arguments) != 2:
@@ -248,11 +248,11 @@ def _plain(value: typing.Any, hint: type) -> typing.Any:
         given = isinstance(value, datetime.timedelta)
         return value if given else datetime.timedelta(seconds=_number(value, float))
     if issubclass(hint, str):
-        return _text(value, hint)
+        return _text(value)
     if issubclass(hint, Path):
-        return Path(_text(value, str))
+        return Path(_text(value))
     if issubclass(hint, (dict, collections.abc.Mapping)):
-        return _mapping(value, hint, ()) if hint.__module__ in ("builtins", "collections.abc") else value
+        return _mapping(value, ()) if hint.__module__ in ("builtins", "collections.abc") else value
     if hint in (list, tuple, set, frozenset) or hint in (collections.abc.Sequence, collections.abc.Iterable):
         return _collected(hint, _items(value, hint))
     return value  # a credentials spec, a cursor, a class of the source's own: dlt or the source reads it
@@ -280,7 +280,7 @@ def _number(value: typing.Any, kind: type) -> typing.Any:
         raise Mismatch(shown(kind), _got(value)) from None
 
 
-def _text(value: typing.Any, kind: type) -> typing.Any:
+def _text(value: typing.Any) -> typing.Any:
     if isinstance(value, str):
         return value
     if isinstance(value, (datetime.date, datetime.datetime)):

@@ -38,10 +38,6 @@ _DRAIN_SECONDS = 10.0
 """How long the log may bring nothing new after the container's end."""
 
 
-class EngineGone(Exception):
-    """The engine was out of reach for longer than we wait."""
-
-
 class Job:
     """One container that exists and hasn't started. ``run`` supervises it to its end."""
 
