@@ -95,7 +95,18 @@ def test_the_server_adds_defaults_to_what_is_rendered_and_changes_nothing(cluste
         "numbers",
         "numbers",
         container={"cpus": 2.0, "timeout": "10m", "egress": ["203.0.113.0/24:443"]},
-        kubernetes={"state": {"size": "512m"}, "node_selector": {"kubernetes.io/os": "linux"}},
+        kubernetes={
+            "state": {"size": "512m"},
+            "node_selector": {"kubernetes.io/os": "linux"},
+            "labels": {"team": "crm"},
+            "requests": {"cpu": 0.5, "memory": "64m", "scratch": "1g"},
+            "tolerations": [{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}],
+            "affinity": {"podAffinity": {}},
+            "priority_class": "batch",
+            "runtime_class": "gvisor",
+            "ca_bundle": {"config_map": "company-ca"},
+            "pod_overrides": {"dnsConfig": {"options": [{"name": "ndots", "value": "1"}]}},
+        },
     )
     closed = cluster.source("closed", "numbers", container={"network": "none"})
     for document in [*rendered(cluster, name), *rendered(cluster, closed)]:

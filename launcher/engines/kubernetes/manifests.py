@@ -80,7 +80,13 @@ def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
 
 def check_plan(plan: JobPlan, names: Names) -> None:
     """Refuse what Kubernetes can't do for this plan. Raises ConfigurationError with the way out."""
-    _template(plan, names, labels_of_source(plan.job))
+    try:
+        _template(plan, names, labels_of_source(plan.job))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ConfigurationError(
+            f"{plan.job.source}: kubernetes.affinity or pod_overrides is of another form than a pod's spec",
+            "`kubectl explain pod.spec` has the form",
+        ) from None
     source = plan.job.source
     for mount in plan.container.mounts:
         if mount.target not in _OF_THE_HOST and not mount.target.startswith(f"{DATA_DIR}/"):
@@ -327,7 +333,7 @@ def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[di
         {"name": "secrets", "mountPath": SECRETS_DIR, "readOnly": True},
     ]
     if plan.kubernetes.uid == "any":
-        del mounts[1]  # nobody knows which line it should have
+        mounts = [mount for mount in mounts if mount.get("subPath") != PASSWD_KEY]  # nobody knows the uid
     bundle = plan.kubernetes.ca_bundle
     if bundle is not None:
         folder, _, file = CA_BUNDLE_TARGET.rpartition("/")

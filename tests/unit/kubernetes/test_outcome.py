@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from launcher.engines.kubernetes.api import ApiError
 from launcher.engines.kubernetes.outcome import (
     conclusion,
     deadline_exceeded,
@@ -15,6 +16,7 @@ from launcher.engines.kubernetes.outcome import (
     pod_trouble,
     view,
 )
+from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.protocol import Ended
 from runner.contract import FailureKind, Result
 from tests.unit.kubernetes.pods import container, disrupted, ended, event, pod, result, running
@@ -266,3 +268,13 @@ def test_a_back_off_says_less_than_the_error_before_it() -> None:
     waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{IMAGE}"'}
     found = view(pod(phase="Pending", **container(waiting=waiting))).trouble
     assert found is not None and found.vague
+
+
+def test_a_field_that_the_server_does_not_know_is_told_in_its_words() -> None:
+    text = (
+        'Job in version "v1" cannot be handled as a Job: strict decoding error: '
+        'unknown field "spec.template.spec.tolerations[0].op"'
+    )
+    found = forbidden(ApiError(400, "BadRequest", text), "ns")
+    assert (found.kind, found.fatal) == (FailureKind.CONFIGURATION, True)
+    assert 'unknown field "spec.template.spec.tolerations[0].op"' in found.message

@@ -121,3 +121,17 @@ def test_an_override_that_takes_down_a_wall_is_refused_unless_said_outright(
         pod_with(pod_overrides=overrides)
     assert "fewer_walls: true" in caught.value.hint
     assert pod_with(pod_overrides=overrides, fewer_walls=True)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"affinity": {"podAntiAffinity": 5}},
+        {"pod_overrides": {"securityContext": ["x"]}},
+        {"pod_overrides": {"containers": [{"image": "x"}]}},
+        {"pod_overrides": {"volumes": ["x"]}},
+    ],
+)
+def test_what_has_not_the_form_of_a_pods_spec_is_refused(block: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="of another form than a pod's spec"):
+        pod_with(**block)
