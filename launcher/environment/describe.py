@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
@@ -230,8 +229,3 @@ def _unknown_extra(
         f"{place}: '{name}' is neither an extra of dlt {release.version} nor a verified source{near}",
         "a package from an index goes into container.requirements",
     )
-
-
-def repository_root(project: Project) -> Path:
-    """The project's root, with links followed: origins are told relative to it."""
-    return project.root.resolve()

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement as Parsed
 
 from launcher.config.models import Project, Source
 from launcher.environment import requirement_files
-from launcher.environment.requirement import Requirement
+from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError
 
 DEFAULT = "2.0.0"

@@ -10,8 +10,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.environment.requirement import Requirement
-from launcher.environment.values import LocalPackage
+from launcher.environment.values import LocalPackage, Requirement
 from launcher.errors import ConfigurationError
 from launcher.untrusted import files as foreign_files
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement as Parsed
 from launcher.config.forms import holds_credentials, named_path
 from launcher.config.toml_files import syntax_fault
 from launcher.environment.local_packages import split_extras
-from launcher.environment.requirement import Requirement
+from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError
 from launcher.untrusted import files
 

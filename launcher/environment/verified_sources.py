@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launcher.config.models import VerifiedSources
 from launcher.environment import local_packages, requirement_files
-from launcher.environment.requirement import Requirement
+from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError, without_credentials
 from launcher.host import rights
 from launcher.untrusted import clean

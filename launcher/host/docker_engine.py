@@ -57,8 +57,10 @@ class Endpoint:
 def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
     """The endpoint by the CLI's order: DOCKER_HOST, DOCKER_CONTEXT, the current context, the default.
 
-    Source: https://docs.docker.com/engine/manage-resources/contexts/. Raises EngineError where a
-    context is named that isn't there or can't be read.
+    Source: https://docs.docker.com/engine/manage-resources/contexts/. The SDK's own reader (docker.context)
+    is not used: it checks no certificate where a context doesn't say so, and looks for contexts in the
+    working directory where there is no config.json. Raises EngineError where a context is named that isn't
+    there or can't be read.
     """
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home(), ".docker"))
     if environ.get("DOCKER_HOST"):

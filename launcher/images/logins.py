@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from launcher.environment.requirement import Requirement
+from launcher.environment.values import Requirement
 from launcher.host.rights import as_invoking_user
 from launcher.images import wheels
 from launcher.images.buildkit import Secret

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from launcher.environment.requirement import Requirement
+from launcher.environment.values import Requirement
 from launcher.errors import EngineError
 from launcher.images import build_settings, logins, wheels
 from launcher.images.buildkit import find_cli

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.environment.requirement import Requirement
 from launcher.environment.requirement_files import check, of_file, of_module, of_script
+from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError
 
 
