@@ -221,6 +221,10 @@ class Result:
     """What users should know of this run, including what it can't guarantee."""
     cursors: dict[str, str] = field(default_factory=dict)
     """The incremental cursors after the run: the last value as text, by ``resource.path``."""
+    new_tables: tuple[str, ...] = ()
+    """Tables that this run was the first to load into; none where all of them are new."""
+    new_columns: tuple[str, ...] = ()
+    """Columns that this run added to tables that were there: ``table.column``."""
     first_run: bool = False
     """Whether no row of this pipeline was in the destination before."""
     dataset: str = ""
@@ -288,7 +292,7 @@ def result_from(data: dict[str, typing.Any]) -> Result:
         fields = _known(Failure, failure)
         fields["kind"] = FailureKind(fields["kind"])
         known["failure"] = Failure(**fields)
-    for name in ("load_ids", "resumed_load_ids", "notes"):
+    for name in ("load_ids", "resumed_load_ids", "notes", "new_tables", "new_columns"):
         known[name] = tuple(known.get(name) or ())
     known["verdicts"] = tuple(Verdict(**_known(Verdict, v)) for v in known.get("verdicts") or ())
     return Result(**known)

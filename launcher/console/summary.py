@@ -10,6 +10,9 @@ from launcher.engines.kubernetes.names import IN_CLAIM
 from launcher.runs.history import OK, STOPPED, RunRecord
 from runner.contract import FailureKind
 
+_MOST_NEW = 20
+"""New tables and columns that are named."""
+
 
 def summary(records: Sequence[RunRecord], *, file: str | None = None) -> tuple[str, str]:
     """The closing text: for standard output, and what went wrong, for standard error.
@@ -29,7 +32,7 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
     if record.rows:
         rows = [[name, number(count)] for name, count in record.rows.items()]
         lines += ["", table(["table", "rows"], rows, right=[1], indent=4)]
-    lines += ["", *_facts(record)]
+    lines += ["", *_facts(record), *_additions(record, first="    new      ")]
     if record.dataset and record.limit is None and IN_CLAIM not in record.location:
         given = f"--file {file} " if file else ""
         lines.append(f"    look at  {dltpod()} show {given}{record.source}")
@@ -80,7 +83,16 @@ def several(records: Sequence[RunRecord]) -> str:
         verdict += ", " + style(f"{len(records) - well - stopped} failed", "failed")
     if stopped:
         verdict += ", " + style(f"{stopped} stopped", "warn")
-    return "\n".join([text, "", f"{verdict}, {number(total)} rows", *_places(records)])
+    new = [line for r in records for line in _additions(r, first=f"{r.source}: new ")]
+    return "\n".join([text, "", f"{verdict}, {number(total)} rows", *new, *_places(records)])
+
+
+def _additions(record: RunRecord, *, first: str) -> list[str]:
+    """What a run added to the schema: whoever reads the tables wants to know."""
+    told = [f"table {name}" for name in record.new_tables] + [f"column {name}" for name in record.new_columns]
+    if len(told) > _MOST_NEW:
+        told = [*told[:_MOST_NEW], f"and {len(told) - _MOST_NEW} more"]
+    return joined(told, columns(), first=first) if told else []
 
 
 def _places(records: Sequence[RunRecord]) -> list[str]:

@@ -97,6 +97,9 @@ class RunRecord:
     full_refresh: bool = False
     limit: int | None = None
     action: str = "sync"
+    new_tables: tuple[str, ...] = ()
+    new_columns: tuple[str, ...] = ()
+    """What the run added to the schema, ``table.column``; nothing on a first run."""
     first_run: bool = False
     cursors: Mapping[str, str] = field(default_factory=dict)
     load_ids: tuple[str, ...] = ()

@@ -154,6 +154,8 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
             bytes=result.bytes,
             versions=result.versions,
             dlt=result.versions.get("dlt", record.dlt),
+            new_tables=result.new_tables,
+            new_columns=result.new_columns,
             first_run=result.first_run,
             cursors=result.cursors,
             load_ids=result.load_ids,

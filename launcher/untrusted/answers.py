@@ -226,6 +226,8 @@ _RESULT: dict[str, Callable[[Any], Any]] = {
     "bytes": _count,
     "notes": lambda value: tuple(_text(item) for item in _list(value, MOST_NOTES)),
     "cursors": lambda value: _table(value, _text),
+    "new_tables": lambda value: tuple(_name(item) for item in _list(value, MOST)),
+    "new_columns": lambda value: tuple(_text(item) for item in _list(value, MOST)),
     "first_run": _flag,
     "dataset": _name,
     "location": _text,
@@ -237,7 +239,10 @@ _RESULT: dict[str, Callable[[Any], Any]] = {
 
 _EVENTS: dict[Event, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     Event.PHASE: lambda data: {"phase": clean.line(_string(data.get("phase")), 40)},
-    Event.PROGRESS: lambda data: {"rows": _table(data.get("rows"), _count)},
+    Event.PROGRESS: lambda data: {
+        "rows": _table(data.get("rows"), _count),
+        **{name: _count(data[name]) for name in ("done", "total") if name in data},
+    },
     Event.NOTE: lambda data: {"text": _text(data.get("text"))},
     Event.TRACEBACK: lambda data: {"text": _string(data.get("text"))},
     Event.RESULT: lambda data: {"result": _result(_object(data.get("result")))},

@@ -18,8 +18,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner import contract
+from runner.contract import Failure, FailureKind
 from runner.explain import wording
+from runner.explain.causes import has_class
 from runner.explain.classify import JobFailed
+from runner.inspect import files
 from runner.inspect.idle import JOB_NAME
 from runner.supervise.job_input import Paths, environment_for, mounted_files
 from runner.supervise.masking import masker_of
@@ -91,7 +94,13 @@ def show(
             return answer
         answer["dataset"] = compat.dataset_of(pipeline)
         names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
-        with pipeline.sql_client() as client:
+        if sql is None and job.destination.type.rpartition(".")[2] == "filesystem":
+            if table is None:
+                return {**answer, **files.counts(pipeline, names)}
+            if table not in names:
+                return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
+            return {**answer, **files.rows(pipeline, table, limit)}
+        with _sql_client(pipeline) as client:
             if connection is not None:
                 client.execute_sql("SET lock_configuration = true")  # dlt has set what it needs
             if sql is None and table is None:
@@ -99,11 +108,40 @@ def show(
             if sql is None:
                 if table not in names:
                     return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
-                sql = f"SELECT * FROM {client.make_qualified_table_name(str(table))}"
+                sql = _first(client, str(table), limit)
             with client.execute_query(sql) as cursor:
-                columns = [str(column[0]) for column in cursor.description or ()]
+                columns = _columns(cursor)
                 rows = cursor.fetchmany(limit) if columns else []
             return {**answer, "columns": columns, "rows": [list(row) for row in rows]}
+
+
+def _sql_client(pipeline: typing.Any) -> typing.Any:
+    """The destination's client for queries. Raises JobFailed where the image lacks what it needs."""
+    try:
+        return pipeline.sql_client()
+    except Exception as exc:
+        if not has_class(exc, "ImportError", "MissingDependencyException"):
+            raise
+        lacks = f"a query needs what the image lacks: {wording.one_line(exc, 200)}"
+        raise JobFailed(Failure(FailureKind.CONFIGURATION, lacks)) from exc
+
+
+def _columns(cursor: typing.Any) -> list[str]:
+    native = cursor.native_cursor
+    if hasattr(native, "returns_rows"):  # SQLAlchemy's, which has no description
+        return [str(name) for name in native.keys()] if native.returns_rows else []  # noqa: SIM118
+    return [str(column[0]) for column in cursor.description or ()]
+
+
+def _first(client: typing.Any, table: str, limit: int) -> str:
+    """A query for the first rows: some drivers would fetch the whole table for the first ten."""
+    name = client.make_qualified_table_name(table)
+    named = getattr(getattr(client, "dialect", None), "name", "")  # SQLAlchemy's
+    dialect = str(named or getattr(client.capabilities, "sqlglot_dialect", ""))
+    if dialect in ("tsql", "mssql", "fabric", "synapse"):
+        return f"SELECT TOP {limit} * FROM {name}"
+    end = f"FETCH FIRST {limit} ROWS ONLY" if dialect == "oracle" else f"LIMIT {limit}"
+    return f"SELECT * FROM {name} {end}"
 
 
 @contextlib.contextmanager

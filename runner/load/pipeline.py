@@ -109,6 +109,7 @@ def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
         first = restore.restore(session)
     first = first or not any(s.data_tables(seen_data_only=True) for s in session.known_schemas())
     loading.finish_leftovers(session)
+    session.known = {} if session.job.full_refresh else session.tables()
     _extract(session, make_source)
     loading.normalize(session)
     merges.note_appends(session)
@@ -202,10 +203,25 @@ def _note_texts(session: Session) -> None:
         )
 
 
+def _additions(session: Session) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tables and the columns that this run added to those that were known; none where none were."""
+    if not session.known:
+        return (), ()
+    now = session.tables()
+    columns = (
+        f"{table}.{column}"
+        for table, found in now.items()
+        if table in session.known
+        for column in sorted(found - set(session.known[table]))
+    )
+    return tuple(table for table in now if table not in session.known), tuple(columns)
+
+
 def _result(session: Session, first: bool) -> Result:
     import dlt
 
     job, pipeline = session.job, session.pipeline
+    new_tables, new_columns = _additions(session)
     state = {} if job.limit is not None else pipeline.state
     return Result(
         status="ok",
@@ -217,6 +233,8 @@ def _result(session: Session, first: bool) -> Result:
         bytes=session.bytes,
         notes=tuple(session.steps.notes),
         cursors=_cursors(state, list(state.get("sources") or ())),
+        new_tables=new_tables,
+        new_columns=new_columns,
         first_run=first,
         dataset=session.dataset,
         location=destination.shown(job.destination),

@@ -65,7 +65,8 @@ def collector(emit: Emit) -> typing.Any:
     dlt counts each row twice: as it is extracted, and as it is normalized, with child rows. What
     is sent is the larger of both, and once a package is normalized the rows that will be loaded. dlt calls it
     once for each page that is written, so counting costs an addition and a look at the clock; nothing is sent
-    from within a table's own loop more often than ``PERIOD``.
+    from within a table's own loop more often than ``PERIOD``. Of a step whose whole is known, ``done`` and
+    ``total`` say how far it is: extracted rows that are normalized, files that are loaded.
     """
     from dlt.common.runtime.collector import Collector
 
@@ -75,7 +76,8 @@ def collector(emit: Emit) -> typing.Any:
             self.normalized: dict[str, int] = {}
             self.step = ""
             self._last = time.monotonic()
-            self._sent: dict[str, int] = {}
+            self._sent: dict[str, typing.Any] = {}
+            self._jobs = [0, 0]
 
         def update(
             self,
@@ -86,28 +88,46 @@ def collector(emit: Emit) -> typing.Any:
             message: str | None = None,
             label: str | None = None,
         ) -> None:
-            if name in NOT_ROWS or label or name.startswith("_dlt"):
+            if name == "Jobs" and not label:
+                self._jobs = [self._jobs[0] + inc, total or self._jobs[1] + (inc_total or 0)]
+            elif name in NOT_ROWS or label or name.startswith("_dlt"):
                 return
-            rows = self.extracted if self.step.startswith("Extract") else self.normalized
-            rows[name] = rows.get(name, 0) + inc
+            else:
+                self._count(name, inc)
             now = time.monotonic()
             if now - self._last >= PERIOD:
                 self._last = now
-                self._send()
+                self._send(self._how_far())
+
+        def _count(self, name: str, inc: int) -> None:
+            rows = self.extracted if self.step.startswith("Extract") else self.normalized
+            rows[name] = rows.get(name, 0) + inc
+
+        def _how_far(self) -> dict[str, int]:
+            if self.step.startswith("Load"):
+                done, total = self._jobs
+            elif self.step.startswith("Normalize"):
+                done = sum(min(self.normalized.get(name, 0), n) for name, n in self.extracted.items())
+                total = sum(self.extracted.values())
+            else:
+                return {}
+            return {"done": done, "total": total} if total else {}
 
         def _start(self, step: str) -> None:
             self.step = step
+            self._jobs = [0, 0]
 
         def _stop(self) -> None:
             if self.step.startswith("Normalize"):
                 self.extracted.clear()
             self._send()
 
-        def _send(self) -> None:
+        def _send(self, how_far: typing.Mapping[str, int] | None = None) -> None:
             names = [*self.extracted, *(name for name in self.normalized if name not in self.extracted)]
             rows = {name: max(self.extracted.get(name, 0), self.normalized.get(name, 0)) for name in names}
-            if rows != self._sent:
-                self._sent = rows
-                emit(Event.PROGRESS.value, {"rows": rows})
+            fields = {"rows": rows, **(how_far or {})}
+            if fields != self._sent and (how_far or rows != self._sent.get("rows")):
+                self._sent = fields
+                emit(Event.PROGRESS.value, fields)
 
     return RowCollector()

@@ -42,6 +42,8 @@ class Session:
     """The destination knows of a load that was begun and never ended."""
     cut: typing.Mapping[str, typing.Sequence[str]] = field(default_factory=dict)
     """Loads that were begun and never ended: schema and when it was made (ISO 8601), by id."""
+    known: typing.Mapping[str, typing.Collection[str]] = field(default_factory=dict)
+    """The tables and their columns before this run."""
     dataset: str = ""
     """Where the rows are, by the destination's own name for it."""
 
@@ -65,6 +67,16 @@ class Session:
             compat.drop_memory_of(self.pipeline)
         self.work.empty()
         self.pipeline = self.open_pipeline()
+
+    def tables(self) -> dict[str, frozenset[str]]:
+        """The columns of all tables that the pipeline has rows for, without dlt's own."""
+        return {
+            str(table["name"]): frozenset(
+                name for name in schema.get_table_columns(table["name"]) if not name.startswith("_dlt")
+            )
+            for schema in self.known_schemas()
+            for table in schema.data_tables(seen_data_only=True)
+        }
 
     def known_schemas(self) -> list[typing.Any]:
         """The schemas that the pipeline knows."""

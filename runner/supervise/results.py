@@ -75,7 +75,16 @@ def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
     for name, length in (("verdicts", 40), ("verdicts", 10)):
         result[name] = result.get(name, [])[:length]
         yield result
-    for name in ("notes", "cursors", "resumed_load_ids", "load_ids", "versions", "seconds"):
+    for name in (
+        "new_columns",
+        "new_tables",
+        "notes",
+        "cursors",
+        "resumed_load_ids",
+        "load_ids",
+        "versions",
+        "seconds",
+    ):
         default = next(field for field in dataclasses.fields(Result) if field.name == name)
         result[name] = [] if default.type.startswith("tuple") else {}
         yield result

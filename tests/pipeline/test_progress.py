@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import typing
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def test_rows_are_told_at_most_twice_a_second_and_the_last_count_is_whole(sandbo
     pipeline.run(sandbox.job("append"), ticks, emit, state=sandbox.state)
     halves = (time.monotonic() - began) / 0.5
     assert 2 <= len(told) <= halves + 1
-    assert told[-1] == {"rows": {"ticks": 24}}
+    assert told[-1]["rows"] == {"ticks": 24}
 
 
 def test_the_rows_that_are_told_are_those_that_will_be_loaded(
@@ -50,6 +51,40 @@ def test_the_rows_that_are_told_are_those_that_will_be_loaded(
     told = [fields["rows"] for kind, fields in sandbox.events if kind == "progress"]
     assert told[-1] == result.rows
     assert all(rows.get("orders", 0) <= 4 for rows in told)
+
+
+def test_a_step_whose_whole_is_known_tells_how_far_it_is(
+    sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.load.progress.PERIOD", 0.0)
+    sandbox.run("append", upto=4)
+    phase, told = "", {}
+    for kind, fields in sandbox.events:
+        phase = fields.get("phase", phase)
+        if kind == "progress" and "total" in fields:
+            told[phase] = (fields["done"], fields["total"])
+    assert told["normalize"] == (4, 4)
+    done, total = told["load"]
+    assert 0 < done <= total
+    assert "extract" not in told
+
+
+def test_what_a_run_added_to_the_schema_is_told_but_not_on_the_first(sandbox: DuckSandbox) -> None:
+    def one() -> Iterator[dict[str, typing.Any]]:
+        yield {"id": 1}
+
+    def two() -> Iterator[dict[str, typing.Any]]:
+        yield {"id": 2, "region": "x", "tags": [1]}
+
+    results = []
+    for rows in (one, two, two):
+        make = functools.partial(dlt.resource, rows, name="accounts")
+        results.append(pipeline.run(sandbox.job("append"), make, lambda *_: None, state=sandbox.state))
+    assert [(r.new_tables, r.new_columns) for r in results] == [
+        ((), ()),
+        (("accounts__tags",), ("accounts.region",)),
+        ((), ()),
+    ]
 
 
 def test_the_seconds_of_a_step_within_another_count_once() -> None:

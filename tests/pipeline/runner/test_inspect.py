@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 
+from runner.contract import Destination
 from runner.inspect import execute
 from runner.supervise.job_input import Paths
 from tests.pipeline.runner.box import Box
@@ -67,3 +69,35 @@ def test_the_dataset_is_told_by_the_name_that_the_destination_gives_it(
     asked = {"table": None, "sql": None, **question}
     answer = execute.show(job, Paths(str(box.root)), limit=10, **asked)
     assert answer["dataset"] == "raw_camel_ds"
+
+
+def shown(box: Box, destination: Destination, table: str | None = None) -> dict[str, typing.Any]:
+    job = box.job(destination=destination)
+    return execute.show(job, Paths(str(box.root)), limit=2, table=table, sql=None)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv"])
+def test_files_of_every_form_are_shown_without_a_database(box: Box, form: str) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'id': n, 'tags': [{'t': 1}]} for n in range(3)]\n")
+    there = Destination("filesystem", file=str(box.root / "data/lake"))
+    config = f'[normalize]\nloader_file_format = "{form}"\n'
+    outcome = box.run(destination=there, config=config)
+    assert outcome.code == 0, outcome.log
+    assert shown(box, there)["tables"] == {"orders": 3, "orders__tags": 3}
+    answer = shown(box, there, table="orders")
+    assert answer["columns"][0] == "id"
+    assert [int(row[0]) for row in answer["rows"]] == [0, 1]
+    assert shown(box, there, table="order")["missing"] == "order"
+
+
+def test_a_sqlite_database_is_shown(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'id': n} for n in range(3)]\n")
+    there = Destination("sqlalchemy", file=None)
+    credentials = f'[destination.sqlalchemy]\ncredentials = "sqlite:///{box.root}/data/rows.db"\n'
+    assert box.run(destination=there, secrets=credentials).code == 0
+    asked = {"DESTINATION__SQLALCHEMY__CREDENTIALS": f"sqlite:///{box.root}/data/rows.db"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in asked.items():
+            patch.setenv(name, value)
+        assert shown(box, there)["tables"] == {"orders": 3}
+        assert [row[0] for row in shown(box, there, table="orders")["rows"]] == [0, 1]
