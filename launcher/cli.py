@@ -32,6 +32,8 @@ COMMANDS = {
     "logs": "Show the log of a run.",
     "ps": "List this project's containers.",
     "stop": "Stop running sources gently.",
+    "preview": "Show a source's first rows, without loading them.",
+    "state": "Show a source's cursors, or set them back.",
     "show": "Show the rows that a source has loaded.",
     "build": "Build the images of sources.",
     "lock": "Pin the packages of sources, with hashes, in locks/.",

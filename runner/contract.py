@@ -157,7 +157,7 @@ class JobSpec:
     pipeline_name: str
     dataset_name: str
     action: str = "sync"
-    """``sync``, or ``check``: resolve everything, extract nothing."""
+    """``sync``; ``check``: resolve everything, extract nothing; ``connect``: also log in to both ends."""
     kwargs: dict[str, typing.Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     """Names of ``kwargs`` that came by ``--set``, for error texts."""
@@ -166,6 +166,8 @@ class JobSpec:
     resources: tuple[str, ...] = ()
     write_disposition: str | dict[str, typing.Any] | None = None
     schema_contract: typing.Any = None
+    state_edits: dict[str, typing.Any] = field(default_factory=dict)
+    """Cursors to change first: ``id``, ``set`` (text by ``resource.path``) and ``reset`` (resources)."""
     full_refresh: bool = False
     limit: int | None = None
     """The most yields of each resource, into a throw-away dataset; state is not saved."""

@@ -26,8 +26,11 @@ from launcher.errors import DltpodError, Exit
 if TYPE_CHECKING:
     from launcher.check.code import Row
     from launcher.config.models import Project, Source
+    from launcher.plan.options import SyncOptions
     from launcher.runs.history import RunRecord
 
+_CONNECTED = ("source", "destination")
+"""Verdicts that ``--connect`` is asked for."""
 _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 
 
@@ -37,6 +40,11 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
     "--deep",
     is_flag=True,
     help="Also import each source in its container, and check its signature and secrets.",
+)
+@click.option(
+    "--connect",
+    is_flag=True,
+    help="Also log in to source and destination from the container: read there, write and drop one row here.",
 )
 @click.option(
     "--no-secrets",
@@ -55,6 +63,7 @@ def command(
     everything: bool,
     tags: tuple[str, ...],
     deep: bool,
+    connect: bool,
     no_secrets: bool,
     jobs: int,
     verbose: bool,
@@ -69,11 +78,12 @@ def command(
     """
     from launcher.check.code import Level
     from launcher.check.verdicts import check_project, check_source, worst
+    from launcher.plan.options import SyncOptions
     from launcher.secrets.gather import all_destinations, read_environment
 
-    if deep and no_secrets:
+    if (deep or connect) and no_secrets:
         raise click.UsageError(
-            "--deep reads the secrets in the container, so it can't be combined with --no-secrets"
+            "--deep and --connect read the secrets in the container, so neither goes with --no-secrets"
         )
     project = load_project(ctx)
     sources = choose_or_all(project, names, tags=tags, everything=everything)
@@ -91,10 +101,13 @@ def command(
             destinations=destinations,
         )
     interrupted: Exit | None = None
-    if deep:
+    if deep or connect:
         hopeless = {row.source for row in rows if row.level is Level.WRONG}
         found, interrupted = _deep(
-            project, [s for s in sources if s.name not in hopeless], jobs, engine, as_json
+            project,
+            [s for s in sources if s.name not in hopeless],
+            SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine),
+            as_json,
         )
         rows += found
     verdict = worst(rows)
@@ -102,7 +115,9 @@ def command(
         keys = ("source", "what", "level", "text", "hint")
         echo_json([{key: getattr(row, key) for key in keys} for row in rows])
     else:
-        _print(rows, [source.name for source in sources], verbose=verbose)
+        _print(
+            rows, [source.name for source in sources], verbose=verbose, always=_CONNECTED if connect else ()
+        )
     ctx.exit(int(interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)))
 
 
@@ -128,16 +143,14 @@ def _may_be_verified(project: Project, source: Source) -> bool:
 
 
 def _deep(
-    project: Project, sources: Sequence[Source], jobs: int, engine: str, as_json: bool
+    project: Project, sources: Sequence[Source], options: SyncOptions, as_json: bool
 ) -> tuple[list[Row], Exit | None]:
     """The checks in each source's own container, and the exit code where a signal ended them."""
     from launcher.console.views import watching
-    from launcher.plan.options import SyncOptions
     from launcher.runs.sync import sync
 
     if not sources:
         return [], None
-    options = SyncOptions(action="check", jobs=jobs, engine=engine)
     with logged(project):
         if as_json:
             outcome = sync(project, sources, options)
@@ -165,8 +178,8 @@ def _rows(record: RunRecord) -> list[Row]:
     return [*rows, Row(record.source, what, Level.WRONG, record.message, record.hint)]
 
 
-def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
-    """A line for each source, and below it what is wrong or worth knowing."""
+def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: Sequence[str] = ()) -> None:
+    """A line for each source, and below it what is wrong or worth knowing, or named in ``always``."""
     from launcher.check.code import Level
     from launcher.check.verdicts import worst
 
@@ -181,7 +194,7 @@ def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool) -> None:
         click.echo(
             f"{style(level.value.ljust(5), _COLOURS[level.value])}  {style(name or 'project', 'bold')}"
         )
-        shown = own if verbose else [row for row in own if row.level is not Level.OK]
+        shown = [row for row in own if verbose or row.level is not Level.OK or row.what in always]
         for row in shown:
             text = "\n".join(f"{'':<29}{line}" for line in row.text.splitlines()).strip()
             click.echo(f"       {row.level.value:<6}{row.what:<15} {text}")

@@ -12,7 +12,7 @@ class SyncOptions:
     """The options of ``sync`` and of ``check --deep``."""
 
     action: str = "sync"
-    """``sync``, or ``check``: resolve everything in the container, extract nothing."""
+    """``sync``; ``check``: resolve everything in the container, extract nothing; ``connect``: log in, too."""
     full_refresh: bool = False
     resources: tuple[str, ...] = ()
     limit: int | None = None

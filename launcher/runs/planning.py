@@ -16,6 +16,7 @@ from launcher.host.user import JobUser
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import Host, JobPlan, Say
+from launcher.runs import edits
 from launcher.runs import host as hosts
 
 
@@ -94,6 +95,9 @@ def plan_source(
         run_id=run_id or new_run_id(),
         token=token or secrets.token_hex(16),
     )
+    if options.action == "sync" and options.limit is None:
+        waiting = edits.waiting(project.private, source.name)
+        plan = replace(plan, job=replace(plan.job, state_edits=waiting)) if waiting else plan
     if plan.container.egress == source.container.egress != () and destination.file is None:
         say(
             f"where destination '{source.destination}' is reached is not known from its settings:"

@@ -20,6 +20,7 @@ from launcher.host import rights as owners
 from launcher.host.launchers import Launchers
 from launcher.images import scratch
 from launcher.plan.options import SyncOptions
+from launcher.runs import edits
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
 from launcher.runs.interrupted import collect_ends, take_in
@@ -178,7 +179,7 @@ class _Work:
             if not self._gathered.engine.facts().remote:
                 hosts.prepare(plan, self._gathered.project.data)
             plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return run_source(
+            record = run_source(
                 plan,
                 self._gathered.engine,
                 self._history,
@@ -187,6 +188,9 @@ class _Work:
                 wait=options.wait,
                 launcher=self._launcher,
             )
+            if record.status == OK and plan.job.state_edits:
+                edits.done(self._gathered.project.private, source.name, plan.job.state_edits["id"])
+            return record
         except (DltpodError, OSError) as caught:
             error = caught if isinstance(caught, DltpodError) else _of_disk(caught)
             kind = _kind(error)

@@ -99,6 +99,50 @@ def inspection(text: bytes) -> dict[str, Any]:
     return answer
 
 
+def state(text: bytes) -> dict[str, Any]:
+    """What ``dltpod state`` is answered: ``error``, or ``cursors``, ``resources`` and so on. Raises Unfit."""
+    data = _object(_parsed(text, RESULT_BYTES, _MOST_BRACKETS_OF_ROWS))
+    if "error" in data:
+        return {"error": _text(data["error"])}
+    return {
+        "cursors": _table(data.get("cursors", {}), _cursor),
+        "resources": [_name(item) for item in _list(data.get("resources", []), MOST)],
+        "schemas": _table(data.get("schemas", {}), _count),
+        "last_load": _name(data.get("last_load", "")),
+        "edit": _name(data.get("edit", "")),
+    }
+
+
+def _cursor(value: Any) -> dict[str, str]:
+    data = _object(value)
+    return {"value": _text(data.get("value")), "kind": _name(data.get("kind"))}
+
+
+def preview(text: bytes) -> dict[str, Any]:
+    """What ``dltpod preview`` is answered: ``error`` and ``hint``, or ``previews``.
+
+    These are, by table, its ``columns`` (name and type) and ``rows``. Raises Unfit.
+    """
+    data = _object(_parsed(text, INSPECTION_BYTES, _MOST_BRACKETS_OF_ROWS, integer=int, constant=str))
+    if "error" in data:
+        return {
+            "error": _text(data["error"]),
+            "hint": clean.lines(_string(data.get("hint", "")), LONGEST_TEXT),
+        }
+    return {"previews": _table(data.get("previews"), _previewed)}
+
+
+def _previewed(value: Any) -> dict[str, Any]:
+    data = _object(value)
+    columns = [_list(item, 2) for item in _list(data.get("columns"), MOST)]
+    if any(len(item) != 2 for item in columns):
+        raise Unfit("a column without a name or a type")
+    rows = [_list(row, MOST) for row in _list(data.get("rows"), None)]
+    if any(len(row) != len(columns) for row in rows):
+        raise Unfit("a row of another length")
+    return {"columns": [(_name(name), _name(kind)) for name, kind in columns], "rows": rows}
+
+
 def _result(data: Mapping[str, Any]) -> Result:
     status, exit_code = data.get("status"), _count(data.get("exit_code"))
     failure = None if data.get("failure") is None else _failure(_object(data["failure"]))

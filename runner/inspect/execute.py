@@ -2,6 +2,8 @@
 
 ``execute run COMMAND...`` runs a command with the variables and the folder that the source would find.
 ``execute show JSON`` prints rows of the destination as JSON; its keys are the keyword arguments of ``show``.
+``execute state {}`` prints what the pipeline's state holds there (see ``state.state_of``).
+``execute preview JSON`` does the same with the first rows of the source (see ``preview.preview``).
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ from runner.explain.causes import has_class
 from runner.explain.classify import JobFailed
 from runner.inspect import files
 from runner.inspect.idle import JOB_NAME
-from runner.supervise.job_input import Paths, environment_for, mounted_files
+from runner.supervise.job_input import Paths, environment_for, mounted_files, values_of
 from runner.supervise.masking import masker_of
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does what the first argument says, ``run`` or ``show``; returns the exit code."""
+    """Does what the first argument says (see above); returns the exit code."""
     paths = Paths.current()
     job = contract.job_from(json.loads((paths.scratch / JOB_NAME).read_text(encoding="utf-8")))
     os.environ.update(environment_for(job, paths, os.environ))
@@ -42,12 +44,48 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(2, 1)  # what a library prints must not stand among the JSON
     wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
     try:
-        answer = show(job, paths, **json.loads(arguments[1]))
+        answer = _asked(arguments[0], job, paths, json.loads(arguments[1]))
     except Exception as exc:  # noqa: BLE001 - the launcher tells people
-        answer = {"error": error_line(exc)}
+        answer = _explained(exc, job) if arguments[0] == "preview" else {"error": error_line(exc)}
     with output:
         json.dump(answer, output, ensure_ascii=False, default=_plain)
     return 0
+
+
+def _asked(
+    what: str, job: contract.JobSpec, paths: Paths, question: dict[str, typing.Any]
+) -> dict[str, typing.Any]:
+    if what == "show":
+        return show(job, paths, **question)
+    if what == "state":
+        from runner.inspect.state import state_of
+
+        with _opened(job, paths) as (pipeline, _):
+            return {} if pipeline is None else state_of(pipeline)
+    from runner.inspect.preview import preview
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):  # what the source prints is for a run's log
+        os.dup2(nowhere, descriptor)
+    answer = preview(job, paths, values_of(mounted_files(paths.secrets)), **question)
+    return {**answer, "previews": _masked(answer["previews"])}
+
+
+def _masked(value: typing.Any) -> typing.Any:
+    """Without secrets: it is the source's code that made these rows."""
+    if isinstance(value, dict):
+        return {wording.masked(key): _masked(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(item) for item in value]
+    return wording.masked(value) if isinstance(value, str) else value
+
+
+def _explained(exc: Exception, job: contract.JobSpec) -> dict[str, typing.Any]:
+    from runner.explain import classify, connections, credentials
+
+    failure = credentials.explain_missing(exc, job) or classify.classify(exc, "extract")
+    hint = connections.placed(failure.hint, job, at_destination=False)
+    return {"error": failure.message, "hint": "" if hint == classify.LOG_HINT else hint}
 
 
 def become(command: Sequence[str]) -> int:
@@ -72,25 +110,11 @@ def show(
     own name for it. A table that isn't there is named in ``missing``, and ``tables`` has those that are.
     Raises JobFailed for a database file that isn't one, else whatever dlt and the destination raise.
     """
-    import dlt
-
-    from runner.load import compat, destination
-    from runner.load.locks import file_lock
-    from runner.load.progress import Steps
+    from runner.load import compat
 
     answer: dict[str, typing.Any] = {"columns": [], "rows": [], "tables": {}}
-    steps = Steps(lambda event, fields: None)
-    with file_lock(job.destination.lock, steps, reading=True), _connection(job.destination) as connection:
-        if connection is None and job.destination.type.rpartition(".")[2] == "duckdb":
-            return answer
-        pipeline = dlt.pipeline(
-            pipeline_name=job.pipeline_name,
-            pipelines_dir=str(paths.scratch / "show"),
-            destination=destination.build(job.destination, connection),
-            dataset_name=job.dataset_name,
-        )
-        pipeline.sync_destination()
-        if not pipeline.default_schema_name:
+    with _opened(job, paths) as (pipeline, connection):
+        if pipeline is None:
             return answer
         answer["dataset"] = compat.dataset_of(pipeline)
         names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
@@ -113,6 +137,30 @@ def show(
                 columns = _columns(cursor)
                 rows = cursor.fetchmany(limit) if columns else []
             return {**answer, "columns": columns, "rows": [list(row) for row in rows]}
+
+
+@contextlib.contextmanager
+def _opened(job: contract.JobSpec, paths: Paths) -> Iterator[tuple[typing.Any, typing.Any]]:
+    """The pipeline as the destination knows it, and the connection to a DuckDB file; None for nothing."""
+    import dlt
+
+    from runner.load import destination
+    from runner.load.locks import file_lock
+    from runner.load.progress import Steps
+
+    steps = Steps(lambda event, fields: None)
+    with file_lock(job.destination.lock, steps, reading=True), _connection(job.destination) as connection:
+        if connection is None and job.destination.type.rpartition(".")[2] == "duckdb":
+            yield None, None
+            return
+        pipeline = dlt.pipeline(
+            pipeline_name=job.pipeline_name,
+            pipelines_dir=str(paths.scratch / "show"),
+            destination=destination.build(job.destination, connection),
+            dataset_name=job.dataset_name,
+        )
+        pipeline.sync_destination()
+        yield (pipeline, connection) if pipeline.default_schema_name else (None, None)
 
 
 def _sql_client(pipeline: typing.Any) -> typing.Any:

@@ -34,7 +34,7 @@ def rows(pipeline: typing.Any, name: str, limit: int) -> dict[str, typing.Any]:
 
     Raises JobFailed for a file of a format that can't be read here, and what the bucket raises.
     """
-    found = list(islice((row for fs, path in _files(pipeline, name) for row in _rows(fs, path)), limit))
+    found = list(islice((row for fs, path in _files(pipeline, name) for row in rows_of(fs, path)), limit))
     known = list(_schema(pipeline, name).get_table_columns(name))
     columns = [column for column in known if any(column in row for row in found)] or known
     columns += dict.fromkeys(key for row in found for key in row if key not in columns)
@@ -60,10 +60,11 @@ def _count(fs: typing.Any, path: str) -> int:
 
         with fs.open(path, "rb") as stream:
             return int(pyarrow.parquet.ParquetFile(stream).metadata.num_rows)
-    return sum(1 for _ in _rows(fs, path))
+    return sum(1 for _ in rows_of(fs, path))
 
 
-def _rows(fs: typing.Any, path: str) -> Iterator[Row]:
+def rows_of(fs: typing.Any, path: str) -> Iterator[Row]:
+    """The rows of a file of an fsspec file system. Raises JobFailed for one of an unknown format."""
     with fs.open(path, "rb") as stream:
         bare = path.removesuffix(".gz")
         if bare.endswith(".parquet"):

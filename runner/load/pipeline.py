@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
-from runner.load import compat, destination, loading, merges, returned, selection
+from runner.load import compat, destination, edits, loading, merges, returned, selection
 from runner.load.locks import state_lock
 from runner.load.progress import Emit, Steps, collector
 from runner.load.recover import restore
@@ -73,6 +73,24 @@ def run(
     return _result(session, first)
 
 
+def sample(job: JobSpec, make_source: Callable[[], typing.Any], *, state: Path) -> Session:
+    """Extracts and normalizes a limited job, and loads nothing; its packages stay in ``state``.
+
+    Raises as ``run`` does.
+    """
+    steps = Steps(lambda _kind, _fields: None)
+    try:
+        with compat.settings(SETTINGS):
+            session = _start(job, steps, state)
+            _extract(session, make_source)
+            loading.normalize(session)
+    except JobFailed:
+        raise
+    except BaseException as exc:
+        raise StepError(steps.current, exc) from exc
+    return session
+
+
 def _start(job: JobSpec, steps: Steps, state: Path) -> Session:
     with steps.step("start"):
         import dlt
@@ -109,6 +127,7 @@ def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
         first = restore.restore(session)
     first = first or not any(s.data_tables(seen_data_only=True) for s in session.known_schemas())
     loading.finish_leftovers(session)
+    edits.apply(session)
     session.known = {} if session.job.full_refresh else session.tables()
     _extract(session, make_source)
     loading.normalize(session)

@@ -19,6 +19,7 @@ from runner.load import selection
 from runner.resolve import arguments, bare_incrementals, callables, functions, modules, resources, source
 from runner.supervise import results
 from runner.supervise.job_input import Paths
+from runner.work import connect
 
 _ABOUT = {
     FailureKind.SECRETS_MISSING: "secrets",
@@ -72,6 +73,12 @@ def _findings(
     yield "secrets", f"everything that {job.function} asks for is there{unseen}"
     if names:
         yield "resources", listed(names)
+    if job.action == "connect":
+        yield "source", None
+        unknown = "what its code connects to is seen in a run"
+        yield "source", connect.source_of(job, kwargs, names) or unknown
+        yield "destination", None
+        yield "destination", connect.destination_of(job, paths.scratch)
 
 
 def _resolve(

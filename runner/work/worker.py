@@ -48,7 +48,7 @@ def _result_of(given: Input, paths: Paths, emit: Emit) -> Result:
     try:
         values = values_of(given.files)
         process.prepare(given.job, paths)
-        if given.job.action == "check":
+        if given.job.action in ("check", "connect"):
             from runner.work import check
 
             return check.run(given.job, paths, values, lambda exc: _explained(exc, given.job, steps))

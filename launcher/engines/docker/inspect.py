@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -95,11 +95,34 @@ def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> di
 
     Raises EngineError where it doesn't.
     """
+    return _ask(engine, looking(plan), "show", question, answers.inspection)
+
+
+def state(engine: DockerEngine, plan: JobPlan) -> dict[str, Any]:
+    """What ``runner.inspect.execute state`` answers, in a container as for ``show``. Raises EngineError."""
+    return _ask(engine, looking(plan), "state", {}, answers.state)
+
+
+def preview(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``runner.inspect.execute preview`` answers, in a container as a run would find it.
+
+    Raises EngineError where it doesn't.
+    """
+    return _ask(engine, plan, "preview", question, answers.preview)
+
+
+def _ask(
+    engine: DockerEngine,
+    plan: JobPlan,
+    what: str,
+    question: Mapping[str, Any],
+    read: Callable[[bytes], dict[str, Any]],
+) -> dict[str, Any]:
     client = engine.client
-    with held(engine, looking(plan)) as container, translated():
+    with held(engine, plan) as container, translated():
         made = client.api.exec_create(
             container,
-            [PYTHON, "-m", "runner.inspect.execute", "show", json.dumps(question)],
+            [PYTHON, "-m", "runner.inspect.execute", what, json.dumps(question)],
             stdout=True,
             stderr=True,
         )
@@ -110,10 +133,10 @@ def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> di
             if len(out) > answers.INSPECTION_BYTES:
                 raise EngineError(
                     f"{plan.job.source}: the answer is larger than {answers.INSPECTION_BYTES >> 20} MiB",
-                    "ask for fewer with --limit, or for less with --sql",
+                    "ask for fewer rows",
                 )
         try:
-            return answers.inspection(bytes(out))
+            return read(bytes(out))
         except answers.Unfit:
             last = err.decode(errors="replace").strip().splitlines()[-1:]
             raise EngineError(f"the container did not answer: {clean.words(''.join(last), 300)}") from None

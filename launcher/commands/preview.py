@@ -1,0 +1,81 @@
+"""``dltpod preview``: the first rows of a source, loaded nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from launcher.commands.common import (
+    choose,
+    complete_names,
+    echo_json,
+    inspection_plan,
+    load_project,
+    with_file,
+    with_json,
+)
+from launcher.console.text import columns, cut, joined, number, style, table
+from launcher.errors import DltpodError
+from launcher.untrusted import clean
+
+_WIDEST = 40
+"""Characters of a value that the table shows; --json shows all."""
+
+
+@click.command("preview")
+@click.argument("name", shell_complete=complete_names)
+@click.option("--resource", metavar="NAME", help="Only this resource.")
+@click.option(
+    "-n",
+    "--rows",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="The most rows of a table.",
+)
+@with_json
+@with_file
+@click.pass_context
+def command(ctx: click.Context, name: str, resource: str | None, rows: int, as_json: bool) -> None:
+    """Show a source's first rows and the columns that its tables would have. Loads nothing.
+
+    It runs in the source's container, as a sync would. Cursors begin at their initial values.
+    """
+    from launcher.engines.docker.inspect import preview
+
+    project = load_project(ctx)
+    (source,) = choose(project, (name,))
+    planned = inspection_plan(project, source)
+    assert planned is not None
+    engine, plan = planned
+    answer = preview(engine, plan, {"resource": resource, "rows": rows})
+    if "error" in answer:
+        raise DltpodError(f"{name}: {answer['error']}", answer["hint"])
+    if as_json:
+        echo_json({table: _plain(found) for table, found in answer["previews"].items()})
+        return
+    if not answer["previews"]:
+        click.echo(f"{name} yields no rows", err=True)
+    for at, (table_name, found) in enumerate(answer["previews"].items()):
+        click.echo(("\n" if at else "") + screen(table_name, found, columns()))
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    names = [name for name, _ in found["columns"]]
+    return {
+        "columns": dict(found["columns"]),
+        "rows": [dict(zip(names, row, strict=True)) for row in found["rows"]],
+    }
+
+
+def screen(name: str, found: dict[str, Any], width: int | None) -> str:
+    """A table's name, its columns with their types, and its rows, each line cut at the terminal's edge."""
+    rows = [["" if v is None else clean.words(str(v), _WIDEST) for v in row] for row in found["rows"]]
+    count = f"{number(len(rows))} row{'' if len(rows) == 1 else 's'}"
+    lines = [f"{style(name, 'bold')}  {count}, {len(found['columns'])} columns"]
+    lines += joined([f"{column} {kind}" for column, kind in found["columns"]], width, first="    ")
+    if rows and found["columns"]:
+        text = table([column for column, _ in found["columns"]], rows, whole=True, indent=4)
+        lines += ["", *(cut(line, width) for line in text.splitlines())]
+    return "\n".join(lines)

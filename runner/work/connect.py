@@ -1,0 +1,98 @@
+"""``check --connect``: logs in to source and destination, as far as can be told, and extracts nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from runner.contract import JobSpec
+from runner.explain.classify import StepError
+from runner.explain.wording import listed, one_line
+from runner.load import compat, destination
+from runner.load.locks import file_lock
+from runner.load.progress import Steps
+
+SUFFIX = "_dltpod_check"
+"""Ends the name of the dataset that is made at the destination and dropped again."""
+_SECONDS = 20.0
+_ROW = {"id": 1}
+
+
+def source_of(job: JobSpec, kwargs: Mapping[str, typing.Any], resources: typing.Sequence[str]) -> str:
+    """What answered where the source reads from; an empty text where only a run can tell.
+
+    ``resources`` are the source's, as it was built: dlt's sql_database has read the tables for that. Raises
+    what the client raises.
+    """
+    module = job.module.removeprefix("dlt.sources.").partition(".")[0]
+    if module == "sql_database":
+        return f"logged in, {len(resources)} tables: {listed(list(resources))}"
+    if module == "rest_api":
+        config = kwargs.get("config") or kwargs
+        client = config.get("client") if isinstance(config, Mapping) else None
+        address = client.get("base_url") if isinstance(client, Mapping) else None
+        return _answer(str(address)) if address else ""
+    if module == "filesystem":
+        return _files(kwargs)
+    return ""
+
+
+def _answer(address: str) -> str:
+    import requests
+
+    with requests.Session() as session:
+        answer = session.head(address, timeout=_SECONDS, allow_redirects=True)
+    if answer.status_code >= 500:
+        answer.raise_for_status()
+    return f"{one_line(address, 100)} answers, with {answer.status_code} to a request without a login"
+
+
+def _files(kwargs: Mapping[str, typing.Any]) -> str:
+    from dlt.sources.filesystem import filesystem
+
+    given = {key: value for key, value in kwargs.items() if key in ("bucket_url", "credentials", "file_glob")}
+    for page in filesystem(**given).add_limit(1):
+        name = page.get("file_name", "") if isinstance(page, Mapping) else ""
+        return f"files can be listed, {one_line(name, 60)} among them"
+    return "files can be listed, and none fits file_glob"
+
+
+def destination_of(job: JobSpec, scratch: Path) -> str:
+    """Writes one row into a dataset of its own at the destination, reads it and drops the dataset.
+
+    Raises StepError around what the destination raises.
+    """
+    import dlt
+
+    steps = Steps(lambda _kind, _fields: None)
+    job = dataclasses.replace(job, dataset_name=job.dataset_name + SUFFIX)
+    try:
+        with file_lock(job.destination.lock, steps):
+            destination.check_file(job.destination)
+            pipeline = dlt.pipeline(
+                pipeline_name=f"{job.pipeline_name}{SUFFIX}",
+                pipelines_dir=str(scratch / "connect"),
+                destination=destination.build(job.destination),
+                dataset_name=job.dataset_name,
+            )
+            with _dropped(pipeline):
+                pipeline.run([_ROW], table_name="connection", write_disposition="append")
+    except Exception as exc:
+        raise StepError("load", exc) from exc
+    return f"logged in, wrote and removed a row in dataset {job.dataset_name}"
+
+
+@contextlib.contextmanager
+def _dropped(pipeline: typing.Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # where the login fails there is nothing to drop
+            for name in pipeline.schema_names:
+                with compat.client_for(pipeline, pipeline.schemas[name]) as client:
+                    if client.is_storage_initialized():
+                        client.drop_storage()
+        compat.drop_memory_of(pipeline)
