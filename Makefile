@@ -5,7 +5,10 @@ SHELL := /bin/bash
 DLTPOD := .venv/bin/dltpod
 SOURCE ?=
 PYTEST_FLAGS ?=
-J ?= 2
+# Workers of the container tests, which wait much of the time.
+J ?= 4
+# Where make can keep the output of each apart (4.0 and later); else one after the other.
+side_by_side = $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
 
 flags = $(if $(FILE),--file '$(FILE)')
 chosen = $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)')
@@ -69,7 +72,10 @@ setup-dev:
 	@scripts/setup dev
 
 .PHONY: test
-test: lint test-unit test-pipeline test-containers ## everything: linters, and the three suites below
+test: lint test-unit ## everything: linters, and the three suites below
+	@scripts/test-needs pipeline containers
+	@echo "tests: test-pipeline and test-containers run side by side; each is shown when it has ended"
+	@$(MAKE) --no-print-directory $(side_by_side) test-pipeline test-containers
 
 .PHONY: lint
 lint: setup-dev ## ruff and mypy
@@ -91,7 +97,7 @@ test-pipeline: setup-dev ## the runner and dlt as processes, on DuckDB, files an
 test-containers: setup-dev examples/shop.db ## the tests on the real container engine
 	@scripts/test-needs containers
 	@scripts/ensure-base-image
-	.venv/bin/pytest tests/containers -n $(J) --dist loadfile -q $(PYTEST_FLAGS)
+	.venv/bin/pytest tests/containers -n $(J) --dist loadfile --no-loadscope-reorder -q $(PYTEST_FLAGS)
 
 .PHONY: test-kubernetes
 test-kubernetes: setup-dev ## the tests on the cluster that KUBECONFIG names
