@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -21,6 +22,24 @@ if TYPE_CHECKING:
     import docker
 
 
+LONG = (
+    "test_version_matrix.py",
+    "test_killed_runs.py",
+    "test_ends.py",
+    "test_commands.py",
+    "test_locks.py",
+    "test_registry.py",
+    "test_environments.py",
+    "test_network.py",
+    "test_installed.py",
+)
+"""The files that take longest. They are begun first, so that no worker is left alone with one in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def client() -> Iterator[docker.DockerClient]:
     """The engine that the docker CLI would use."""
@@ -35,6 +54,19 @@ def client() -> Iterator[docker.DockerClient]:
 @pytest.fixture
 def make_folder(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
     """Makes project folders, each a project of its own name; none of their containers stays."""
+    with folders(client) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_folder(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
+    """The same for folders that the tests of a module begin with."""
+    with folders(client) as make:
+        yield make
+
+
+@contextlib.contextmanager
+def folders(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
     made: list[Folder] = []
 
     def make() -> Folder:

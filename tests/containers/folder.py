@@ -73,9 +73,18 @@ class Folder:
             **({"container": dict(container)} if container else {}),
             **entry,
         }
+        self._write()
+
+    def _write(self) -> None:
         # JSON is YAML.
         text = json.dumps({"version": 1, "project": self.name, "sources": list(self._entries.values())})
         (self.root / "sources.yml").write_text(text)
+
+    def take_over(self, other: Folder) -> None:
+        """Everything of another folder with all that its syncs left, as if they had been this project's."""
+        subprocess.run(["cp", "-a", f"{other.root}/.", str(self.root)], check=True)
+        self._entries = dict(other._entries)
+        self._write()
 
     def load(self) -> Project:
         return config.load(self.root / "sources.yml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -42,10 +43,28 @@ SLEEPY = """
 """
 
 
-@pytest.fixture
-def counting(project: Folder) -> Folder:
+def with_numbers(project: Folder) -> Folder:
     project.code("counting", NUMBERS)
     project.source("numbers", "counting", "numbers")
+    return project
+
+
+@pytest.fixture
+def counting(project: Folder) -> Folder:
+    return with_numbers(project)
+
+
+@pytest.fixture(scope="module")
+def synced(make_shared_folder: Callable[[], Folder]) -> Folder:
+    project = with_numbers(make_shared_folder())
+    project.must("numbers")
+    return project
+
+
+@pytest.fixture
+def counted(project: Folder, synced: Folder) -> Folder:
+    """The same project, which has been synced once."""
+    project.take_over(synced)
     return project
 
 
@@ -104,24 +123,22 @@ def test_sync_failed_runs_what_failed_last_and_nothing_else(counting: Folder) ->
     assert "no source's last run failed" in dltpod(counting, "sync", "--failed").err
 
 
-def test_what_was_loaded_can_be_shown_without_a_database_client(counting: Folder) -> None:
-    dltpod(counting, "sync", "numbers")
-    assert dltpod(counting, "show", "numbers").out == "table    rows\nnumbers     3\n"
-    shown = dltpod(counting, "show", "numbers", "numbers", "-n", "2", "--json")
+def test_what_was_loaded_can_be_shown_without_a_database_client(counted: Folder) -> None:
+    assert dltpod(counted, "show", "numbers").out == "table    rows\nnumbers     3\n"
+    shown = dltpod(counted, "show", "numbers", "numbers", "-n", "2", "--json")
     assert [row["word"] for row in json.loads(shown.out)] == ["word 0", "word 1"]
-    query = dltpod(counting, "show", "numbers", "--sql", "SELECT sum(n) AS total FROM numbers")
+    query = dltpod(counted, "show", "numbers", "--sql", "SELECT sum(n) AS total FROM numbers")
     assert query.out == "total\n3\n"
-    empty = dltpod(counting, "show", "numbers", "--sql", "SELECT '' AS nothing, NULL AS none")
+    empty = dltpod(counted, "show", "numbers", "--sql", "SELECT '' AS nothing, NULL AS none")
     assert empty.out == "nothing  none\n\n"
-    missing = dltpod(counting, "show", "numbers", "nombers")
+    missing = dltpod(counted, "show", "numbers", "nombers")
     assert (missing.code, "did you mean 'numbers'?" in missing.err) == (2, True)
-    assert counting.containers() == []
+    assert counted.containers() == []
 
 
-def test_no_image_is_built_to_show_a_source_that_has_loaded_nothing(counting: Folder) -> None:
-    counting.source("other", "counting", "numbers", container={"requirements": ["never-to-be-installed==0"]})
-    dltpod(counting, "sync", "numbers")
-    told = dltpod(counting, "show", "other")
+def test_no_image_is_built_to_show_a_source_that_has_loaded_nothing(counted: Folder) -> None:
+    counted.source("other", "counting", "numbers", container={"requirements": ["never-to-be-installed==0"]})
+    told = dltpod(counted, "show", "other")
     assert (told.code, told.out) == (2, "")
     assert "other has loaded nothing yet" in told.err
     assert "`dltpod build other` first" in told.err
@@ -262,9 +279,8 @@ def test_doctor_finds_nothing_wrong_where_syncs_work(counting: Folder) -> None:
     assert "Docker Engine" in said.out
 
 
-def test_the_report_is_written_beside_the_history(counting: Folder) -> None:
-    dltpod(counting, "sync", "numbers")
-    said = dltpod(counting, "report")
-    text = (counting.root / ".dltpod" / "report.html").read_text()
+def test_the_report_is_written_beside_the_history(counted: Folder) -> None:
+    said = dltpod(counted, "report")
+    text = (counted.root / ".dltpod" / "report.html").read_text()
     assert said.out.strip().endswith(".dltpod/report.html")
     assert "numbers" in text

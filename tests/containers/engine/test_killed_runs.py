@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -25,12 +26,20 @@ COUNTS = """
 KILL_EVERYTHING = ["/opt/venv/bin/python", "-c", "import os; os.kill(-1, 9)"]
 
 
-@pytest.fixture
-def events(project: Folder) -> Folder:
-    """A source of TOTAL rows, a quarter of which are loaded already."""
+@pytest.fixture(scope="module")
+def quarter(make_shared_folder: Callable[[], Folder]) -> Folder:
+    """A source that has loaded a quarter of its rows."""
+    project = make_shared_folder()
     project.code("faulty", EVENTS)
     project.source("events", "faulty", "events", {"total": TOTAL // 4})
     project.must("events")
+    return project
+
+
+@pytest.fixture
+def events(project: Folder, quarter: Folder) -> Folder:
+    """A source of TOTAL rows, a quarter of which are loaded already."""
+    project.take_over(quarter)
     project.source("events", "faulty", "events", {"total": TOTAL, "pause": 0.02})
     return project
 

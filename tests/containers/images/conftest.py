@@ -157,18 +157,16 @@ def one_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contexts, "runner_folder", lambda: copy)
 
 
-@pytest.fixture
-def make_workshop(
-    client: docker.DockerClient, base_image: None, tmp_path: Path
-) -> Iterator[Callable[[], Workshop]]:
-    """Makes projects; their images go with the test."""
+@contextlib.contextmanager
+def workshops(client: docker.DockerClient, folder: Path) -> Iterator[Callable[[], Workshop]]:
+    """Makes projects below a folder; their images go in the end."""
     made: list[Workshop] = []
 
     def make() -> Workshop:
-        root = tmp_path / f"project{len(made)}"
+        root = folder / f"project{len(made)}"
         (root / "custom_sources").mkdir(parents=True)
         (root / "sources.yml").write_text("version: 1\n")
-        environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        environ = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
         environ.pop("PIP_FIND_LINKS", None)
         made.append(Workshop(root, client, environ))
         return made[-1]
@@ -176,6 +174,24 @@ def make_workshop(
     yield make
     for workshop in made:
         workshop.forget()
+
+
+@pytest.fixture
+def make_workshop(
+    client: docker.DockerClient, base_image: None, tmp_path: Path
+) -> Iterator[Callable[[], Workshop]]:
+    """Makes projects; their images go with the test."""
+    with workshops(client, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_workshop(
+    client: docker.DockerClient, base_image: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Workshop]]:
+    """Makes projects for several tests of a module, which only look at what was built."""
+    with workshops(client, tmp_path_factory.mktemp("shared")) as make:
+        yield make
 
 
 @pytest.fixture

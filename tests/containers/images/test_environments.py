@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from launcher.config.models import Source
+from launcher.environment.values import Environment
 from launcher.errors import BuildError
 from launcher.images import contexts
-from launcher.images.tags import environment_tag, source_tag
+from launcher.images.tags import Image, environment_tag, source_tag
 from tests.containers.images.conftest import Workshop
 from tests.unit.images.projects import committed, verified_tree
 
@@ -26,45 +31,68 @@ packages = []
 """
 
 
-def test_what_a_source_asks_for_is_there_and_stands_on_the_label(workshop: Workshop) -> None:
-    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
-    image = workshop.images(source).ensure(workshop.describe(source))
+@dataclass(frozen=True)
+class Made:
+    """An environment of one source, its image, and the project that it was made in."""
+
+    workshop: Workshop
+    source: Source
+    environment: Environment
+    image: Image
+
+
+def made_of(workshop: Workshop, *requirements: str, **entry: Any) -> Made:
+    source = workshop.source(requirements=(workshop.package(), *requirements), **entry)
+    environment = workshop.describe(source)
+    return Made(workshop, source, environment, workshop.images(source).ensure(environment))
+
+
+@pytest.fixture(scope="module")
+def made(make_shared_workshop: Callable[[], Workshop]) -> Made:
+    """One with a package of the project's own and one of the index."""
+    return made_of(make_shared_workshop(), "six==1.16.0")
+
+
+@pytest.fixture(scope="module")
+def replaced(make_shared_workshop: Callable[[], Workshop]) -> Made:
+    """One with another version of a package than the default's, and one with a command."""
+    wanted = ("duckdb==1.3.2", "pyjwt==2.9.0", "jsonschema==4.23.0")
+    return made_of(make_shared_workshop(), *wanted, destination="dummy")
+
+
+def test_what_a_source_asks_for_is_there_and_stands_on_the_label(made: Made) -> None:
+    own, image = made.workshop.mark, made.image
     assert image.built
-    assert image.packages[workshop.mark] == "1.0"
+    assert image.packages[own] == "1.0"
     assert image.packages["six"] == "1.16.0"
     assert image.packages["dlt"] == "1.31.0"
-    code = f"import dlt, six, {workshop.mark} as own; print(dlt.__version__, six.__version__, own.VALUE)"
-    assert workshop.run(image.reference, code) == "1.31.0 1.16.0 1"
+    code = f"import dlt, six, {own} as own; print(dlt.__version__, six.__version__, own.VALUE)"
+    assert made.workshop.run(image.reference, code) == "1.31.0 1.16.0 1"
 
 
-def test_an_image_that_is_there_needs_no_builder_and_no_network(workshop: Workshop) -> None:
-    source = workshop.source(requirements=(workshop.package(),))
-    environment = workshop.describe(source)
-    first = workshop.images(source).ensure(environment)
-    nothing = {**workshop.environ, "PATH": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    again = workshop.images(source, environ=nothing).ensure(environment)
-    assert again.reference == first.reference
-    assert again.packages == first.packages
+def test_an_image_that_is_there_needs_no_builder_and_no_network(made: Made) -> None:
+    nothing = {**made.workshop.environ, "PATH": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    again = made.workshop.images(made.source, environ=nothing).ensure(made.environment)
+    assert again.reference == made.image.reference
+    assert again.packages == made.image.packages
     assert not again.built
 
 
 def test_a_new_runner_rebuilds_no_environment(
-    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = workshop.source(requirements=(workshop.package(),))
-    environment = workshop.describe(source)
-    first = workshop.images(source).ensure(environment)
-    identity = workshop.client.images.get(environment_tag(environment)).id
+    workshop, tag = made.workshop, environment_tag(made.environment)
+    identity = workshop.client.images.get(tag).id
     newer = tmp_path / "newer/runner"
     newer.mkdir(parents=True)
     for file in contexts.runner_folder().glob("*.py"):
         (newer / file.name).write_bytes(file.read_bytes())
     (newer / "__init__.py").write_text("NEWER = 1\n")
     monkeypatch.setattr(contexts, "runner_folder", lambda: newer)
-    second = workshop.images(source).ensure(environment)
-    assert second.reference != first.reference
-    assert second.packages == first.packages
-    assert workshop.client.images.get(environment_tag(environment)).id == identity
+    second = workshop.images(made.source).ensure(made.environment)
+    assert second.reference != made.image.reference
+    assert second.packages == made.image.packages
+    assert workshop.client.images.get(tag).id == identity
     assert workshop.run(second.reference, "import runner; print(runner.NEWER)") == "1"
     assert [line for line in workshop.said if line.startswith("building the environment")] == [
         "building the environment of one"
@@ -82,29 +110,20 @@ def test_a_source_that_asks_for_nothing_adds_no_layer_but_the_runners(workshop: 
     assert any(tag.startswith("dltpod/default:3.13-") for tag in tags)
 
 
-def test_the_layer_of_a_source_holds_only_what_the_default_lacks(workshop: Workshop) -> None:
-    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
-    environment = workshop.describe(source)
-    workshop.images(source).ensure(environment)
-    newest = workshop.client.images.get(environment_tag(environment)).history()[0]
+def test_the_layer_of_a_source_holds_only_what_the_default_lacks(made: Made) -> None:
+    newest = made.workshop.client.images.get(environment_tag(made.environment)).history()[0]
     assert newest["Size"] < 200_000
 
 
-def test_everything_is_compiled_already(workshop: Workshop) -> None:
-    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
-    image = workshop.images(source).ensure(workshop.describe(source))
+def test_everything_is_compiled_already(made: Made) -> None:
     code = (
         "import dlt, six, runner.contract, importlib.util as u, pathlib as p;"
         "print([p.Path(u.cache_from_source(m.__file__)).exists() for m in (dlt, six, runner.contract)])"
     )
-    assert workshop.run(image.reference, code) == "[True, True, True]"
+    assert made.workshop.run(made.image.reference, code) == "[True, True, True]"
 
 
-def test_an_installation_tells_of_itself_where_it_lies_and_its_files_are_what_it_says(
-    workshop: Workshop,
-) -> None:
-    source = workshop.source(requirements=(workshop.package(), "pyjwt==2.9.0", "jsonschema==4.23.0"))
-    image = workshop.images(source).ensure(workshop.describe(source))
+def test_an_installation_tells_of_itself_where_it_lies_and_its_files_are_what_it_says(replaced: Made) -> None:
     wrong = """
 import base64, hashlib, importlib.metadata, jwt, pathlib
 print(jwt.decode.__code__.co_filename)
@@ -118,23 +137,22 @@ for one in importlib.metadata.distributions():
             print("differs", there) if made != file.hash.value else None
 print(pathlib.Path("/opt/venv/bin/jsonschema").read_text().splitlines()[0])
 """
-    assert workshop.run(image.reference, wrong).splitlines() == [
+    assert replaced.workshop.run(replaced.image.reference, wrong).splitlines() == [
         "/opt/venv/lib/python3.13/site-packages/jwt/api_jwt.py",
         "#!/opt/venv/bin/python",
     ]
 
 
-def test_another_version_leaves_nothing_of_the_one_that_it_takes_the_place_of(workshop: Workshop) -> None:
-    source = workshop.source(requirements=(workshop.package(), "duckdb==1.3.2"), destination="dummy")
-    image = workshop.images(source).ensure(workshop.describe(source))
+def test_another_version_leaves_nothing_of_the_one_that_it_takes_the_place_of(replaced: Made) -> None:
+    run, image = replaced.workshop.run, replaced.image.reference
     listed = "import glob; print(sorted(glob.glob('/opt/venv/lib/*/site-packages/duckdb*')))"
     folder = "/opt/venv/lib/python3.13/site-packages"
-    assert workshop.run(image.reference, listed) == str(
+    assert run(image, listed) == str(
         [f"{folder}/{name}" for name in ("duckdb", "duckdb-1.3.2.dist-info", "duckdb-stubs")]
     )
     code = "import duckdb, os; print(duckdb.__version__, os.path.exists(os.path.join("
     code += "os.path.dirname(duckdb.__file__), '..', '_duckdb')))"
-    assert workshop.run(image.reference, code) == "1.3.2 False"
+    assert run(image, code) == "1.3.2 False"
 
 
 def test_the_image_runs_as_nobody_and_starts_the_runner(workshop: Workshop) -> None:
@@ -144,17 +162,6 @@ def test_the_image_runs_as_nobody_and_starts_the_runner(workshop: Workshop) -> N
     assert config["User"] == "65532:65532"
     assert config["Cmd"] == ["/opt/venv/bin/python", "-S", "-m", "runner"]
     assert config["WorkingDir"] == "/opt/dltpod"
-
-
-def test_several_dlt_versions_stand_side_by_side(workshop: Workshop) -> None:
-    package = workshop.package()
-    found = {}
-    for version in ("1.18.2", "1.31.0"):
-        source = workshop.source(dlt=f"=={version}", requirements=(package,))
-        image = workshop.images(source).ensure(workshop.describe(source))
-        assert image.packages["duckdb"] == "2.0.0"
-        found[version] = workshop.run(image.reference, "import dlt; print(dlt.__version__)")
-    assert found == {"1.18.2": "1.18.2", "1.31.0": "1.31.0"}
 
 
 def test_system_packages_and_a_git_requirement_are_installed(workshop: Workshop) -> None:

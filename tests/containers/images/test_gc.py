@@ -7,7 +7,7 @@ import os
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -23,16 +23,9 @@ from tests.containers.images.conftest import Workshop
 
 
 @pytest.fixture(scope="module")
-def workshop(
-    client: docker.DockerClient, base_image: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workshop]:
+def workshop(make_shared_workshop: Callable[[], Workshop]) -> Workshop:
     """One project for all of these: they look, and only the last removes."""
-    root = tmp_path_factory.mktemp("project")
-    (root / "custom_sources").mkdir()
-    (root / "sources.yml").write_text("version: 1\n")
-    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
-    yield (made := Workshop(root, client, environ))
-    made.forget()
+    return make_shared_workshop()
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,8 @@ def test_each_version_loads_then_only_what_is_new_then_all_of_it_anew(fleet: Fol
         assert (first[name].versions["python"][: len(python)], first[name].versions["dlt"]) == (python, dlt)
         assert first[name].rows == {"versions": 3, "versions__tags": 6}
         assert first[name].packages["dlt"] == dlt
+        # one file, so one DuckDB, whatever dlt asks for
+        assert first[name].packages["duckdb"] == "2.0.0"
     _give(fleet, 5)
     second = {record.source: record for record in fleet.sync().records}
     assert {name: record.rows["versions"] for name, record in second.items()} == dict.fromkeys(VERSIONS, 2)
