@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ LOCAL_TEMPLATE = "dltpod/base:{python}"
 """What scripts/base-image makes."""
 LABEL_IDENTITY = "dltpod.identity"
 """On that image: a digest of its packages and versions, so that two machines' are known to be alike."""
+_REST = re.compile(r"(:[^/@:]+)?(@.+)?$")
+"""Tag and digest of a reference."""
 MADE_FROM_DEBIAN = ("3.13", "3.11")
 
 
@@ -100,7 +103,7 @@ def _present(client: DockerClient, reference: str) -> Base | None:
     labels = tags.labels_of(found)
     digests = [item.partition("@") for item in sorted(found.get("RepoDigests") or ())]
     # The digest that this name's own registry gives is what a machine without the image would be told.
-    own = [digest for name, _, digest in digests if _familiar(name) == _familiar(_split(reference)[0])]
+    own = [digest for name, _, digest in digests if _familiar(name) == _familiar(_REST.sub("", reference))]
     # Podman gives an image of no registry a digest too, as localhost/…
     others = [digest for name, _, digest in digests if not name.startswith("localhost/")]
     named = [*own, *filter(None, [labels.get(LABEL_IDENTITY)]), *others, str(found["Id"])]
@@ -133,15 +136,8 @@ def _pull(client: DockerClient, reference: str, say: Callable[[str], None]) -> s
     say(f"pulling {reference}")
     try:
         with translated():
-            client.images.pull(*_split(reference))
+            client.images.pull(reference)
     except EngineError as error:
         say(f"{reference} can't be pulled")
         return f" ({reason(error)})"
     return ""
-
-
-def _split(reference: str) -> tuple[str, str | None]:
-    name, _, tag = reference.rpartition(":")
-    if not name or "/" in tag:
-        return reference, "latest"
-    return name, tag

@@ -155,7 +155,10 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
                 "the Docker Engine does not answer", "start it (systemctl start docker), or set DOCKER_HOST"
             )
         builder = [line for line in everything if not re.match(r"#\d+ ", line) and line.strip()]
-        raise StepFailed([*printed, *builder] if printed else [*_steps(everything), *builder])
+        steps = [
+            re.sub(r"^#\d+ ", "", line) for line in everything if re.match(r"#\d+ (ERROR|.*error)", line)
+        ]
+        raise StepFailed([*(printed or steps), *builder])
 
 
 @contextlib.contextmanager
@@ -214,10 +217,6 @@ def _drain(process: subprocess.Popen[str]) -> None:
     with contextlib.suppress(ValueError, OSError):
         if process.stdout is not None:
             process.stdout.read()
-
-
-def _steps(lines: Sequence[str]) -> list[str]:
-    return [re.sub(r"^#\d+ ", "", line) for line in lines if re.match(r"#\d+ (ERROR|.*error)", line)]
 
 
 def _output(command: Sequence[str], environ: Mapping[str, str]) -> str:
