@@ -286,20 +286,6 @@ def job_from(data: dict[str, typing.Any]) -> JobSpec:
     return JobSpec(**known)
 
 
-def result_from(data: dict[str, typing.Any]) -> Result:
-    """A Result from its JSON object. Raises TypeError, ValueError or KeyError for anything else."""
-    known = _known(Result, data)
-    failure = known.get("failure")
-    if failure is not None:
-        fields = _known(Failure, failure)
-        fields["kind"] = FailureKind(fields["kind"])
-        known["failure"] = Failure(**fields)
-    for name in ("load_ids", "resumed_load_ids", "notes", "new_tables", "new_columns"):
-        known[name] = tuple(known.get(name) or ())
-    known["verdicts"] = tuple(Verdict(**_known(Verdict, v)) for v in known.get("verdicts") or ())
-    return Result(**known)
-
-
 def frame(job: JobSpec, files: dict[str, str]) -> bytes:
     """The frame on standard input: eight bytes with the length, then the job and its secret files as JSON."""
     body = json.dumps({"job": plain(job), "files": files}, ensure_ascii=False).encode()

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from launcher.config.models import Project
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import Say
-    from runner.contract import Destination
 
-ImageFor = Callable[[Source, "Destination", "SyncOptions", "Say"], Image]
+ImageFor = Callable[[Source, "SyncOptions", "Say"], Image]
 """Makes sure of a source's image; in a dry run only says which it would be.
 
 Raises BuildError, EngineError, ConfigurationError.
@@ -33,7 +32,7 @@ def docker_images(
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
     first: DockerImages | None = None  # what it finds out is found out for all
 
-    def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+    def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
         nonlocal first
         common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
         images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked))
@@ -76,7 +75,7 @@ def deployed_images(
     code = ""
     packages: dict[str, Mapping[str, str]] = {}
 
-    def image_for(source: Source, destination: Destination, options: SyncOptions, say: Say) -> Image:
+    def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
         from launcher.images import deploy, registry
         from launcher.images.tags import inspect, packages_of
 

@@ -78,7 +78,7 @@ def plan_source(
     for warning in slice.warnings:
         say(warning)
     with log.timed("image") as fields:
-        image = gathered.image_for(source, destination, options, say)
+        image = gathered.image_for(source, options, say)
         fields.update(image=image.reference, built=image.built)
     plan = plan_job(
         project,

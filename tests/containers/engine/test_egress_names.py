@@ -20,7 +20,6 @@ from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import NETWORK, ContainerSpec
 from launcher.runs.sync import sync
-from launcher.secrets.gather import destination_for
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.engine.probing import PROBE, seen_by_probe
 from tests.containers.folder import Folder, wait_for
@@ -77,9 +76,8 @@ def place(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
     folder = Folder(tmp_path_factory.mktemp("named"), "named", client)
     walled(folder, "bridge")
     project = folder.load()
-    destination = destination_for(project, project.sources[0], os.environ)
     make = docker_images(client, project, os.environ, DockerEngine(client, alive=unknown).facts().platform)
-    image = make(project.sources[0], destination, SyncOptions(), lambda line: None)
+    image = make(project.sources[0], SyncOptions(), lambda line: None)
     settings = {
         "default-address-pools": [{"base": "10.99.0.0/16", "size": 24}],
         "dns": [NAMES],

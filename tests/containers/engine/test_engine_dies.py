@@ -18,7 +18,6 @@ from launcher.plan.options import SyncOptions
 from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
 from launcher.runs.sync import sync
-from launcher.secrets.gather import destination_for
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import EVENTS
 from tests.containers.engine.own_engine import OwnEngine, own_engine
@@ -35,9 +34,8 @@ def image(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
     folder = Folder(tmp_path_factory.mktemp("plain"), "plain", client)
     events(folder)
     project = folder.load()
-    destination = destination_for(project, project.sources[0], os.environ)
     make = docker_images(client, project, os.environ, DockerEngine(client, alive=unknown).facts().platform)
-    return make(project.sources[0], destination, SyncOptions(), lambda line: None)
+    return make(project.sources[0], SyncOptions(), lambda line: None)
 
 
 @pytest.fixture(scope="module")

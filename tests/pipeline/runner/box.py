@@ -18,6 +18,17 @@ REPOSITORY = Path(__file__).parents[3]
 TOKEN = "token-of-this-run"
 
 
+def result_of(data: dict[str, typing.Any]) -> contract.Result:
+    """A result as the runner stores it, with its messages as they came."""
+    values: dict[str, typing.Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+    }
+    if failure := data.get("failure"):
+        values["failure"] = contract.Failure(**{**failure, "kind": contract.FailureKind(failure["kind"])})
+    values["verdicts"] = tuple(contract.Verdict(**verdict) for verdict in data.get("verdicts") or ())
+    return contract.Result(**values)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came out of a run."""
@@ -155,9 +166,7 @@ class Box:
 
     def _outcome(self, code: int, out: bytes, err: bytes) -> Outcome:
         text = (self.root / "state/result.json").read_text(encoding="utf-8")
-        return Outcome(
-            code, out.decode(), err.decode("utf-8", "replace"), contract.result_from(json.loads(text))
-        )
+        return Outcome(code, out.decode(), err.decode("utf-8", "replace"), result_of(json.loads(text)))
 
     def rows(self, query: str) -> list[tuple[typing.Any, ...]]:
         """Rows of the warehouse, first of the three letters of a schema-qualified query."""

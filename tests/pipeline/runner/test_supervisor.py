@@ -13,7 +13,7 @@ from launcher.engines.docker.logs import LINE_BYTES
 from runner import contract
 from runner.contract import Event, ExitCode, FailureKind
 from runner.supervise import results
-from tests.pipeline.runner.box import TOKEN, Box
+from tests.pipeline.runner.box import TOKEN, Box, result_of
 
 ONE_ROW = """
     def orders():
@@ -34,7 +34,7 @@ def test_a_run_ends_with_its_result_as_the_last_event_and_in_the_file(real_box: 
     assert outcome.code == 0, outcome.log
     assert {event["token"] for event in outcome.events} == {TOKEN}
     assert [event["event"] for event in outcome.events].count(Event.RESULT.value) == 1
-    assert contract.result_from(outcome.events[-1]["result"]) == outcome.stored
+    assert result_of(outcome.events[-1]["result"]) == outcome.stored
     assert (outcome.stored.status, outcome.stored.rows, outcome.stored.run_id) == (
         "ok",
         {"orders": 1},
