@@ -1,0 +1,261 @@
+"""Reads ahead what a resource yields row by row, and hands it on in pages.
+
+dlt's pipe has a cost for each item, however small. Here each row takes its steps (filters, maps, an incremental) right
+after it was yielded, as with dlt, so that a generator that looks at its incremental sees no difference; only what
+follows, the writing, is done for a page of rows at once. Whatever is not a plain row, or becomes something else in a
+step, is handed to dlt's own pipe at the place that it has reached.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import typing
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+ROWS = 1000
+"""Rows of a page. dlt writes its buffer at 5000, a multiple, so it does so after the same row with and without pages."""
+SECONDS = 0.5
+"""How long a page may take until it is handed on."""
+_HINTS_THAT_ARE_OBJECTS = frozenset({"incremental", "validator", "original_columns"})
+
+
+_Step = tuple[int, typing.Any, Callable[..., typing.Any]]
+"""Its place in the pipe, dlt's object, and what is called for a row."""
+
+
+class Page(list[typing.Any]):
+    """Rows that are written as if they had come one by one: see ``files.write_rows``."""
+
+
+def pipes_to_page(sources: Sequence[typing.Any]) -> frozenset[str]:
+    """Ids of the pipes whose rows may be read ahead.
+
+    Not those of resources with a hint that is a function of the row, or that share their table with another
+    resource: there the order of rows among them would change.
+    """
+    found = set()
+    for source in sources:
+        tables: dict[str, int] = {}
+        named = {}
+        for resource in source.resources.selected.values():
+            if _depends_on_rows(resource._hints):
+                continue
+            named[resource.name] = table = source.schema.naming.normalize_table_identifier(resource.table_name)
+            tables[table] = tables.get(table, 0) + 1
+        for name, table in named.items():
+            if tables[table] == 1:
+                found.add(source.resources[name]._pipe.instance_id)
+    return frozenset(found)
+
+
+def _depends_on_rows(hints: typing.Mapping[str, typing.Any]) -> bool:
+    for name, hint in hints.items():
+        if name in _HINTS_THAT_ARE_OBJECTS:
+            continue
+        if callable(hint) or isinstance(hint, dict) and _depends_on_rows(hint):
+            return True
+    return False
+
+
+def paging(iterator: type[typing.Any], pipes: Collection[str]) -> type[typing.Any]:
+    """dlt's PipeIterator (``iterator``), reading ahead in the given pipes."""
+    from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
+    from dlt.extract.items_transform import FilterItem, MapItem
+    from dlt.extract.validation import PydanticValidator
+
+    plain = (MapItem, FilterItem, PydanticValidator, Incremental, IncrementalResourceWrapper)
+
+    def fits(source: typing.Any) -> bool:
+        return (
+            source.pipe.instance_id in pipes
+            and not source.pipe.has_parent
+            and (inspect.isgenerator(source.item) or type(source.item) is type(iter([])))
+            and all(type(step) in plain for step in source.pipe.steps[1:])
+        )
+
+    class PagingPipeIterator(iterator):  # type: ignore[misc]
+        def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
+            super().__init__(*args, **kwargs)
+            for at, source in enumerate(self._sources):
+                if fits(source):
+                    ahead = _read_ahead(source.item, source.pipe, self._futures_pool)
+                    # dlt's errors tell a generator's name
+                    ahead.__name__ = getattr(source.item, "__name__", ahead.__name__)
+                    self._sources[at] = source._replace(item=ahead)
+
+    return PagingPipeIterator
+
+
+def _read_ahead(rows: Iterator[typing.Any], pipe: typing.Any, pool: typing.Any) -> Iterator[typing.Any]:
+    """What dlt's pipe iterator takes from a source: items, and pages that have all their steps behind them."""
+    from dlt.extract.items import DataItemWithMeta, ResolvablePipeItem
+
+    last = len(pipe) - 1
+    steps, cursors = _steps(pipe.steps)
+    page = Page()
+    passed = 0
+    paged = True
+    failure: Exception | None = None
+    until = time.monotonic() + SECONDS
+
+    def handed_on() -> typing.Any:
+        nonlocal page
+        for cursor in cursors:
+            cursor.settle()
+        rows_now, page = page, Page()
+        return ResolvablePipeItem(rows_now if len(rows_now) > 1 else rows_now[0], last, pipe, None)
+
+    try:
+        while True:
+            try:
+                item = next(rows)
+            except StopIteration:
+                break
+            except Exception as exc:  # after the rows that came before it
+                failure = exc
+                break
+            if type(item) is dict and paged:
+                reached = 0
+                for reached, step, call in steps:  # noqa: B007
+                    try:
+                        item = call(item, meta=None)
+                    except Exception as exc:
+                        failure = _step_failed(pipe.name, step, exc)
+                        break
+                    if type(item) is not dict:
+                        break
+                if failure is not None:
+                    break
+                if type(item) is dict:
+                    page.append(item)
+                    passed += 1
+                    if passed % ROWS and passed > 1 and pool.empty and time.monotonic() < until:
+                        continue
+                    yield handed_on()
+                elif item is None:
+                    if time.monotonic() < until:
+                        continue
+                    yield handed_on() if page else None
+                else:
+                    if page:
+                        yield handed_on()
+                    for cursor in cursors:
+                        cursor.settle()
+                    meta = None
+                    if isinstance(item, DataItemWithMeta):
+                        paged, meta, item = False, item.meta, item.data
+                    if item is not None:
+                        yield ResolvablePipeItem(item, reached, pipe, meta)
+            else:
+                if page:
+                    yield handed_on()
+                for cursor in cursors:
+                    cursor.settle()
+                if isinstance(item, DataItemWithMeta):
+                    paged = False
+                yield item
+            until = time.monotonic() + SECONDS
+        if page:
+            yield handed_on()
+        for cursor in cursors:
+            cursor.settle()
+        if failure is not None:
+            raise failure
+    finally:
+        if inspect.isgenerator(rows):
+            rows.close()
+
+
+def _steps(pipe: Sequence[typing.Any]) -> tuple[list[_Step], list[Cursor]]:
+    """What a row of this pipe goes through, and the cursors among that."""
+    from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
+
+    steps: list[_Step] = []
+    cursors = []
+    for at, step in enumerate(pipe[1:], 1):
+        inner = step.incremental if type(step) is IncrementalResourceWrapper else step
+        if inner is None:
+            continue
+        if type(inner) is Incremental and not callable(inner.primary_key):
+            cursors.append(Cursor(inner))
+            steps.append((at, step, cursors[-1]))
+        else:
+            steps.append((at, step, step))
+    return steps, cursors
+
+
+def _step_failed(name: str, step: typing.Any, exc: Exception) -> Exception:
+    """The exception that dlt's pipe iterator makes of one that a step raised."""
+    from dlt.common.utils import get_callable_name
+    from dlt.extract import pipe_iterator as dlts
+
+    if isinstance(exc, TypeError):
+        made: Exception = dlts.InvalidStepFunctionArguments(
+            name, get_callable_name(step), inspect.signature(step), str(exc)
+        )
+        made.__context__ = exc
+        return made
+    if isinstance(
+        exc, (dlts.PipelineException, dlts.ExtractorException, dlts.DltSourceException, dlts.PipeException)
+    ):
+        return exc
+    made = dlts.ResourceExtractionError(name, step, str(exc), "transform")
+    made.__cause__ = exc
+    return made
+
+
+class Cursor:
+    """One incremental, a row at a time, without dlt's look at all rows of the newest cursor value after each row.
+
+    dlt hashes those rows again after each item and copies the hashes to the state. Here each row is hashed once,
+    when dlt would do it for the first time, and ``settle`` copies the hashes.
+    """
+
+    def __init__(self, incremental: typing.Any) -> None:
+        self._incremental = incremental
+        self._transform: typing.Any = None
+        self._before = 0
+        self._owed = 0
+        self._tells_start = hasattr(incremental, "_cached_state_start_value")
+        self._tells_last = hasattr(incremental, "_current_last_value")
+
+    def __call__(self, row: typing.Any, meta: typing.Any = None) -> typing.Any:
+        incremental = self._incremental
+        transform = self._transform
+        if transform is None:
+            transform = self._transform = incremental._get_transform(row)
+        if not transform.boundary_deduplication or incremental.lag or getattr(incremental, "_advanced", False):
+            self.settle()
+            return incremental(row, meta)
+        self._before = before = len(transform.unique_hashes)
+        self._owed += 1
+        row = incremental._transform_item(transform, row)
+        state = incremental._cached_state
+        state["last_value"] = transform.last_value
+        if self._tells_last:
+            incremental._current_last_value = transform.last_value
+        if self._tells_start and row is not None:
+            state["start_value"] = incremental._cached_state_start_value
+        if transform.last_rows:
+            legacy = (transform.unique_hashes_legacy,) if hasattr(transform, "unique_hashes_legacy") else ()
+            key, hashes = incremental.primary_key, transform.unique_hashes
+            for newest in transform.last_rows:
+                hashes.add(transform.compute_unique_value(newest, key, *legacy))
+            transform.last_rows = []
+            if before <= incremental.duplicate_cursor_warning_threshold < len(hashes):
+                incremental._check_duplicate_cursor_threshold(before, len(hashes))
+        return row
+
+    def settle(self) -> None:
+        """Writes what the rows since the last call have changed to dlt's state and metrics."""
+        if not self._owed:
+            return
+        incremental, hashes = self._incremental, self._transform.unique_hashes
+        incremental._cached_state["unique_hashes"] = list(hashes)
+        metrics = getattr(incremental, "_incremental_metrics", incremental.custom_metrics)
+        metrics["unfiltered_items_count"] += self._owed
+        metrics["unfiltered_batches_count"] += self._owed
+        metrics["initial_unique_hashes_count"] = self._before
+        metrics["final_unique_hashes_count"] = len(hashes)
+        self._owed = 0

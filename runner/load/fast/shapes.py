@@ -1,0 +1,260 @@
+"""Normalizes rows of known shapes without dlt's walk over each value.
+
+Stands in for ``JsonLItemsNormalizer._normalize_chunk``. Rows that have no plan (see ``plans``) go through dlt's own
+method, and all rows of a table are written in the order in which dlt would write them.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Callable
+
+from runner.load.fast.pages import Page
+from runner.load.fast.plans import Children, Place, Plan, Planner, Unplanned
+
+_PLANNERS = "_dltpod_planners"
+_AT_ONCE = 1000
+"""Rows of the root table after which those that are done are handed to the writers."""
+_NEW: typing.Any = object()
+_TRIES = 200
+"""Rows without a plan, if they are more than half of a chunk so far, after which the rest goes dlt's way."""
+
+
+def normalize_chunk(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
+    """``JsonLItemsNormalizer._normalize_chunk``, with ``original`` for all that has no plan."""
+
+    @functools.wraps(original)
+    def chunk(
+        self: typing.Any, root_table_name: str, items: list[typing.Any], may_have_pua: bool, skip_write: bool
+    ) -> typing.Any:
+        from dlt.common.normalizers.json.relational import DataItemNormalizer
+
+        names = self.schema.data_item_normalizer
+        if skip_write or type(names) is not DataItemNormalizer:
+            return original(self, root_table_name, items, may_have_pua, skip_write)
+        return _Chunk(self, original, root_table_name, may_have_pua).run(items)
+
+    return chunk
+
+
+def _decode(row: dict[str, typing.Any], low: str, decode: Callable[[str], typing.Any]) -> None:
+    for key, value in row.items():
+        if type(value) is str and value >= low:
+            row[key] = decode(value)
+
+
+class _Chunk:
+    """One call of dlt's: some thousand rows of one root table, and their children."""
+
+    def __init__(
+        self, owner: typing.Any, original: Callable[..., typing.Any], root_table_name: str, encoded: bool
+    ) -> None:
+        from dlt.common.json import PUA_START, custom_pua_decode
+
+        self.owner = owner
+        self.original = original
+        self.root_table_name = root_table_name
+        self.encoded = encoded
+        self.decode = custom_pua_decode
+        self.low = chr(PUA_START)
+        self.names = owner.schema.data_item_normalizer
+        self.table = self.names._normalize_table_identifier(root_table_name)
+        self.planners: dict[str, Planner] = owner.__dict__.setdefault(_PLANNERS, {})
+        self.update: dict[str, list[typing.Any]] = {}
+        self.done: dict[str, list[typing.Any]] = {}
+        """Rows that are ready to be written, by table. Empty while rows wait for dlt's own way."""
+        self.planner = self._planner()
+
+    def _planner(self) -> Planner:
+        planner = self.planners.get(self.table)
+        if planner is None or planner.stale():
+            planner = self.planners[self.table] = Planner(self.owner, self.table)
+        return planner
+
+    def run(self, items: list[typing.Any]) -> typing.Any:
+        """The changes of the schema, as ``_normalize_chunk`` returns them."""
+        from dlt.common.normalizers.utils import generate_dlt_ids
+
+        begin = 0
+        if items and not self.planner.usable():
+            self._own_way(items[:1])  # dlt makes the table and its own columns with it
+            begin = 1
+            if not self.planner.usable():
+                self._own_way(items[1:])
+                return self.update
+        waiting: list[typing.Any] = []
+        misses = 0
+        ids = generate_dlt_ids(len(items))
+        root = self.planner.root
+        for at in range(begin, len(items)):
+            item = items[at]
+            new = False
+            if type(item) is dict:
+                if self.encoded:
+                    _decode(item, self.low, self.decode)
+                shape = (*item, *map(type, item.values()))
+                plan = root.plans.get(shape, _NEW)
+                if new := plan is _NEW:
+                    plan = self.planner.plan(root, shape)
+                if plan is not None:
+                    if waiting:
+                        self._own_way(waiting)
+                        waiting = []
+                        if not self.planner.usable():
+                            self._own_way(items[at:])
+                            return self.update
+                        root = self.planner.root
+                        plan = self.planner.plan(root, shape)
+                    if plan is not None and self._planned(plan, item, ids[at]):
+                        if not at % _AT_ONCE:
+                            self._write()
+                        continue
+                    new = True
+            self._write()
+            waiting.append(item)
+            misses += 1
+            if misses > _TRIES and misses > at // 2:
+                self._own_way(waiting + items[at + 1 :])
+                return self.update
+            if new:
+                self._own_way(waiting)
+                waiting = []
+                if not self.planner.usable():
+                    self._own_way(items[at + 1 :])
+                    return self.update
+                root = self.planner.root
+        self._own_way(waiting)
+        self._write()
+        return self.update
+
+    def _planned(self, plan: Plan, item: dict[str, typing.Any], row_id: str) -> bool:
+        """Adds the row and its children to those that are done; False, and nothing added, where it can't."""
+        names = self.names
+        if plan.flat:
+            try:
+                if plan.renamed:
+                    row = {name: c(item[key]) if c else item[key] for key, name, c in plan.values}
+                else:
+                    row = item
+                    if plan.converted:
+                        changed = [(key, convert(item[key])) for key, convert in plan.converted]
+                        row.update(changed)
+                    for key in plan.nulls:
+                        del row[key]
+            except Exception:  # dlt meets it again and decides
+                return False
+        else:
+            before = {table: len(rows) for table, rows in self.done.items()}
+            try:
+                row = {}
+                self.done.setdefault(self.table, []).append(row)
+                self._fill_whole(row, plan, item)
+                handed = dict.fromkeys(self.planner.propagated or (), row_id)
+                self._descend(plan, item, row_id, handed, set())
+            except Exception:
+                for table, rows in self.done.items():
+                    del rows[before.get(table, 0) :]
+                return False
+        row[names.c_dlt_load_id] = self.owner.load_id
+        row[names.c_dlt_id] = row_id
+        if plan.flat:
+            self.done.setdefault(self.table, []).append(row)
+        return True
+
+    def _plan_of(self, place: Place, item: dict[str, typing.Any]) -> Plan:
+        if self.encoded:
+            _decode(item, self.low, self.decode)
+        plan = self.planner.plan(place, (*item, *map(type, item.values())))
+        if plan is None:
+            raise Unplanned
+        return plan
+
+    def _fill_whole(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> None:
+        """Fills an empty row; raises Unplanned where two values meet in one column."""
+        if self._fill(row, plan, item) != len(row):
+            raise Unplanned
+
+    def _fill(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> int:
+        for key, name, convert in plan.values:
+            value = item[key]
+            row[name] = value if convert is None else convert(value)
+        count = len(plan.values)
+        for key, place in plan.dicts:
+            inner = item[key]
+            count += self._fill(row, self._plan_of(place, inner), inner)
+        return count
+
+    def _descend(
+        self,
+        plan: Plan,
+        item: dict[str, typing.Any],
+        row_id: str,
+        handed: dict[str, typing.Any],
+        tables: set[str],
+    ) -> None:
+        """The rows of all lists in a row; raises Unplanned where two lists belong to one table."""
+        for key, children in plan.lists:
+            if found := item[key]:
+                if children.place.table in tables:
+                    raise Unplanned
+                tables.add(children.place.table)
+                self._children(children, found, row_id, handed)
+        for key, place in plan.dicts:
+            inner = item[key]
+            self._descend(self._plan_of(place, inner), inner, row_id, handed, tables)
+
+    def _children(
+        self, children: Children, found: list[typing.Any], parent_id: str, handed: dict[str, typing.Any]
+    ) -> None:
+        from dlt.common.normalizers.json.helpers import get_nested_row_hash
+
+        if not children.ready:
+            self.planner.check(children)
+        names, place = self.names, children.place
+        rows = self.done.setdefault(place.table, [])
+        for at, item in enumerate(found):
+            row: dict[str, typing.Any] = {}
+            plan = None
+            if type(item) is dict:
+                plan = self._plan_of(place, item)
+                self._fill_whole(row, plan, item)
+            else:
+                if self.encoded and type(item) is str and item >= self.low:
+                    item = self.decode(item)
+                name, convert, null = self.planner.plain_value(children, type(item))
+                if not null:
+                    row[name] = item if convert is None else convert(item)
+            row_id = get_nested_row_hash(parent_id, place.table, at)
+            row.update(handed)
+            row[names.c_dlt_parent_id] = parent_id
+            row[names.c_dlt_list_idx] = at
+            row[names.c_dlt_id] = row_id
+            rows.append(row)
+            if plan is not None and not plan.flat:
+                self._descend(plan, item, row_id, handed, set())
+
+    def _write(self) -> None:
+        owner = self.owner
+        for table, rows in self.done.items():
+            if not rows:
+                continue
+            columns = owner._column_schemas.get(table)
+            if not columns:
+                columns = owner._column_schemas[table] = owner.schema.get_table_columns(table)
+            owner.item_storage.write_data_item(owner.load_id, owner.schema.name, table, Page(rows), columns)
+            if hasattr(owner, "_report_progress"):
+                owner._report_progress(table, len(rows))
+        self.done = {}
+
+    def _own_way(self, items: list[typing.Any]) -> None:
+        """dlt's own way for these; plans are forgotten where that changed something that they go by."""
+        if not items:
+            return
+        self._write()
+        found = self.original(self.owner, self.root_table_name, items, self.encoded, False)
+        for table, parts in found.items():
+            self.update.setdefault(table, []).extend(parts)
+        if found or self.planner.stale():
+            self.planners.clear()
+            self.planner = self._planner()

@@ -1,0 +1,126 @@
+"""Puts pages and shapes in dlt's place for the length of a step, or leaves dlt as it is.
+
+They stand on private names of dlt, so they are used only with versions that they were proven on, by
+``tests/pipeline/test_fast_same.py``, and only where all those names are as expected. Else dlt runs as it does
+without them; a line of the log (level DEBUG) tells why.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+PROVEN = ((1, 18), (1, 24), (1, 31))
+"""Versions of dlt, without what stands behind the second point."""
+log = logging.getLogger("dltpod.fast")
+
+_SIGNATURES = {
+    "dlt.extract.pipe_iterator:PipeIterator.__init__": (
+        "self max_parallel_items workers futures_poll_interval sources next_item_mode"
+    ),
+    "dlt.extract.pipe_iterator:PipeIterator._get_source_item": "self",
+    "dlt.extract.items:ResolvablePipeItem": "item step pipe meta",
+    "dlt.extract.items:DataItemWithMeta": "meta data",
+    "dlt.extract.exceptions:ResourceExtractionError": "pipe_name gen msg kind",
+    "dlt.extract.incremental:Incremental._get_transform": "self items",
+    "dlt.extract.incremental:Incremental._transform_item": "self transformer row",
+    "dlt.extract.incremental:Incremental._check_duplicate_cursor_threshold": (
+        "self initial_hash_count final_hash_count"
+    ),
+    "dlt.extract.validation:PydanticValidator.__call__": "self item meta",
+    "dlt.common.data_writers.buffered:BufferedDataWriter.write_data_item": "self item columns",
+    "dlt.normalize.items_normalizers:JsonLItemsNormalizer._normalize_chunk": (
+        "self root_table_name items may_have_pua skip_write"
+    ),
+    "dlt.normalize.items_normalizers:JsonLItemsNormalizer._coerce_null_value": "self table_columns table_name col_name",
+    "dlt.normalize.items_normalizers:JsonLItemsNormalizer._coerce_non_null_value": (
+        "self table_columns table_name col_name v is_variant"
+    ),
+    "dlt.common.normalizers.json.relational:DataItemNormalizer._get_propagated_values": "self table row is_root",
+    "dlt.common.normalizers.json.helpers:get_nested_row_hash": "parent_row_id nested_table list_idx",
+    "dlt.common.normalizers.utils:generate_dlt_ids": "n_ids",
+    "dlt.common.json:custom_pua_decode": "obj decoders",
+    "dlt.common.data_types.type_helpers:py_type_to_sc_type": "t",
+}
+"""What is called or replaced, by its place and the names of its arguments."""
+
+
+@contextmanager
+def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
+    """Within it, dlt's extract reads ahead in these sources, and packs its files lightly."""
+    if not (wanted and usable()):
+        yield
+        return
+    from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.extract import extract
+
+    from runner.load.fast import files, pages
+
+    with ExitStack() as stack:
+        paging = pages.paging(extract.PipeIterator, pages.pipes_to_page(sources))
+        stack.enter_context(_replaced(extract, "PipeIterator", paging))
+        stack.enter_context(_wrapped(BufferedDataWriter, "__init__", files.pack_lightly))
+        stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
+        yield
+
+
+@contextmanager
+def normalizing(wanted: bool) -> Iterator[None]:
+    """Within it, dlt's normalize takes rows of known shapes at once."""
+    if not (wanted and usable()):
+        yield
+        return
+    from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+    from runner.load.fast import files, shapes
+
+    with ExitStack() as stack:
+        stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
+        stack.enter_context(_wrapped(JsonLItemsNormalizer, "_normalize_chunk", shapes.normalize_chunk))
+        yield
+
+
+def usable() -> bool:
+    """Whether the dlt at hand is one that this was proven on. Logs why not."""
+    import dlt
+
+    try:
+        version = tuple(int(part) for part in dlt.__version__.split(".")[:2])
+        if version not in PROVEN:
+            log.debug("dlt %s extracts and normalizes by itself: not one of the proven versions", dlt.__version__)
+            return False
+        for place, wanted in _SIGNATURES.items():
+            found = _arguments(place)
+            if found != wanted:
+                log.debug("dlt extracts and normalizes by itself: %s takes (%s)", place, found)
+                return False
+    except Exception as exc:
+        log.debug("dlt extracts and normalizes by itself: %s", exc)
+        return False
+    return True
+
+
+def _arguments(place: str) -> str:
+    module, _, path = place.partition(":")
+    found: typing.Any = __import__(module, fromlist=["_"])
+    for name in path.split("."):
+        found = getattr(found, name)
+    return " ".join(inspect.signature(found).parameters)
+
+
+def _wrapped(holder: typing.Any, name: str, wrap: Callable[..., typing.Any]) -> typing.Any:
+    return _replaced(holder, name, wrap(getattr(holder, name)))
+
+
+@contextmanager
+def _replaced(holder: typing.Any, name: str, value: typing.Any) -> Iterator[None]:
+    before = getattr(holder, name)
+    setattr(holder, name, value)
+    try:
+        yield
+    finally:
+        setattr(holder, name, before)
