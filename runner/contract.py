@@ -171,6 +171,8 @@ class JobSpec:
     full_refresh: bool = False
     limit: int | None = None
     """The most yields of each resource, into a throw-away dataset; state is not saved."""
+    fast: bool = True
+    """Whether rows that come one by one take ``runner.load.fast``, where the dlt at hand allows it."""
     env: dict[str, str] = field(default_factory=dict)
     """``container.env``: variables that are set before the source is imported; not secret."""
     native_sections: tuple[str, ...] = ()

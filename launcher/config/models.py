@@ -93,6 +93,10 @@ class DltNative(Model):
     secret_sections: tuple[Section, ...] = Field(
         default=(), description="Further sections of secrets.toml and config.toml that its code asks for."
     )
+    fast: bool = Field(
+        default=True,
+        description="Whether rows that come one by one are read ahead and normalized by shape; false: dlt alone.",
+    )
 
 
 _NO_LIST_FOR_NO_NETWORK: dict[str, Any] = {

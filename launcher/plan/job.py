@@ -127,6 +127,7 @@ def plan_job(
         write_disposition=_dlts(native.write_disposition),
         schema_contract=_dlts(native.schema_contract),
         full_refresh=options.full_refresh,
+        fast=native.fast,
         limit=options.limit,
         env={
             **container.env,

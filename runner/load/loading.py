@@ -10,6 +10,7 @@ from runner.contract import FailureKind
 from runner.explain.causes import unwrap
 from runner.explain.classify import JobFailed, classify
 from runner.load import compat
+from runner.load.fast import switch
 from runner.load.recover import packages, undo
 from runner.load.recover.claims import claim
 from runner.load.recover.restore import remember_loaded, remember_loading, restart
@@ -30,7 +31,7 @@ _HOPELESS = frozenset(
 
 def normalize(session: Session) -> None:
     """Normalizes what was extracted and counts its rows. Raises dlt's exceptions."""
-    with session.steps.step("normalize"):
+    with session.steps.step("normalize"), switch.normalizing(session.job.fast):
         info = session.pipeline.normalize()
     for load_id, parts in (info.metrics if info is not None else {}).items():
         counted = session.counted.setdefault(load_id, {})

@@ -16,6 +16,7 @@ from pathlib import Path
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
 from runner.load import compat, destination, edits, loading, merges, returned, selection
+from runner.load.fast import switch
 from runner.load.locks import state_lock
 from runner.load.progress import Emit, Steps, collector
 from runner.load.recover import restore
@@ -191,7 +192,8 @@ def _extract_once(session: Session, make_source: Callable[[], typing.Any], sourc
             refresh = session.patiently(lambda: restore.prepare_refresh(session, names))
     restore.remember_extracting(session, sources, refresh)
     selection.apply_contract(session, sources, refresh)
-    session.pipeline.extract(sources, refresh=refresh)
+    with switch.extracting(job.fast, sources):
+        session.pipeline.extract(sources, refresh=refresh)
     selection.check_keys(session, sources)
 
 
