@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import environment, many_sources, masking, page, startup, warm_sync
+from bench import environment, many_sources, masking, page, rows, startup, warm_sync
 
 BENCHMARKS = {
     "startup": startup.main,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "masking": masking.main,
     "warm_sync": warm_sync.main,
     "environment": environment.main,
+    "rows": rows.main,
 }
 LONG = ("environment",)
 

@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 import typing
+import warnings
 from pathlib import Path
 
 from tests.pipeline.same_cases import Case
@@ -34,7 +35,7 @@ SETTINGS = {
 _RANDOM = {
     r"0x[0-9a-f]+": "0x",
     r"\d{10}\.\d+": "LOAD",
-    r"\.[0-9a-f]{10}\b": ".FILE",
+    r"job_id=\S+": "JOB",  # the last of several, in the order of random names
     r"(_dlt_\w*id'?: '?)[\w+/]{14,20}": r"\1ID",
 }
 """What differs between any two runs, in errors."""
@@ -42,16 +43,23 @@ _MADE_UP = ("_dlt_id", "_dlt_parent_id", "_dlt_root_id", "_dlt_load_id", "_dlt_v
 
 
 def differences(seed: int) -> list[str]:
-    """What differs between the two ways for the case of this seed; nothing, one hopes."""
+    """What differs between the two ways for the case of this seed. Where threads decide the order of rows, dlt may differ
+    from itself; that isn't told."""
     folder = Path(tempfile.mkdtemp(prefix="same"))
     try:
         # the same paths both times: errors tell them
         slow = outcome(Case(seed), folder / "run", fast=False)
         shutil.rmtree(folder / "run")
         fast = outcome(Case(seed), folder / "run", fast=True)
+        found = list(_compare(slow, fast, ""))
+        if found and Case(seed).has_threads():
+            for _ in range(5):
+                shutil.rmtree(folder / "run")
+                if list(_compare(slow, outcome(Case(seed), folder / "run", fast=False), "")):
+                    return []  # dlt differs from itself
+        return found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return list(_compare(slow, fast, ""))
 
 
 def outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
@@ -83,8 +91,7 @@ def outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
                 step = "load"
                 if case.loads:
                     pipeline.load()
-                counts = pipeline.last_trace.last_normalize_info.row_counts
-                runs.append(("ok", dict(counts), _files(info), log))
+                runs.append(("ok", dict(info.row_counts), _files(info), log))
             except Exception as exc:
                 runs.append((step, *_told(exc), log))
                 pipeline.drop_pending_packages()
@@ -104,6 +111,7 @@ def _told(exc: BaseException) -> tuple[str, str]:
     chain = [exc]
     while link := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(link)
+    chain = [link for link in chain if not isinstance(link, StopIteration)]  # dlt's turn to another resource
     text = " | ".join(f"{type(link).__name__}: {link}" for link in chain)
     for random, name in _RANDOM.items():
         text = re.sub(random, name, text)
@@ -236,6 +244,7 @@ def _compare(slow: typing.Any, fast: typing.Any, place: str) -> typing.Iterator[
 def main() -> None:
     """Compares COUNT cases from seed FIRST on."""
     first, count = int(sys.argv[1]), int(sys.argv[2])
+    warnings.simplefilter("ignore")
     tally: collections.Counter[str] = collections.Counter()
     for seed in range(first, first + count):
         found = differences(seed)

@@ -205,6 +205,10 @@ class Case:
         self.cursors = [self._cursor() if r.random() < 0.3 else None for _ in self.tables]
         self.shared = r.random() < 0.1
 
+    def has_threads(self) -> bool:
+        """Whether the order of rows is left to chance."""
+        return bool({"async", "parallel", "defer"} & set(self.shapes))
+
     def told(self) -> str:
         """What stands out in the case."""
         return (

@@ -121,12 +121,12 @@ def _read_ahead(rows: Iterator[typing.Any], pipe: typing.Any, pool: typing.Any) 
                     try:
                         item = call(item, meta=None)
                     except Exception as exc:
-                        failure = _step_failed(pipe.name, step, exc)
-                        break
+                        if page:
+                            yield handed_on()
+                        yield _failed(pipe, step, exc)
+                        return
                     if type(item) is not dict:
                         break
-                if failure is not None:
-                    break
                 if type(item) is dict:
                     page.append(item)
                     passed += 1
@@ -177,6 +177,8 @@ def _steps(pipe: Sequence[typing.Any]) -> tuple[list[_Step], list[Cursor]]:
         inner = step.incremental if type(step) is IncrementalResourceWrapper else step
         if inner is None:
             continue
+        if inner is not step:
+            step(None)  # dlt 1.18 hands the resource's primary key to the incremental when it is called
         if type(inner) is Incremental and not callable(inner.primary_key):
             cursors.append(Cursor(inner))
             steps.append((at, step, cursors[-1]))
@@ -185,24 +187,28 @@ def _steps(pipe: Sequence[typing.Any]) -> tuple[list[_Step], list[Cursor]]:
     return steps, cursors
 
 
-def _step_failed(name: str, step: typing.Any, exc: Exception) -> Exception:
-    """The exception that dlt's pipe iterator makes of one that a step raised."""
+def _failed(pipe: typing.Any, step: typing.Any, exc: Exception) -> typing.Any:
+    """An item on which dlt's pipe iterator raises what it makes of an exception that a step raised."""
     from dlt.common.utils import get_callable_name
     from dlt.extract import pipe_iterator as dlts
+    from dlt.extract.items import ResolvablePipeItem
 
+    known = (dlts.PipelineException, dlts.ExtractorException, dlts.DltSourceException, dlts.PipeException)
+    made: Exception = exc
     if isinstance(exc, TypeError):
-        made: Exception = dlts.InvalidStepFunctionArguments(
-            name, get_callable_name(step), inspect.signature(step), str(exc)
-        )
+        called = get_callable_name(step)
+        made = dlts.InvalidStepFunctionArguments(pipe.name, called, inspect.signature(step), str(exc))
         made.__context__ = exc
-        return made
-    if isinstance(
-        exc, (dlts.PipelineException, dlts.ExtractorException, dlts.DltSourceException, dlts.PipeException)
-    ):
-        return exc
-    made = dlts.ResourceExtractionError(name, step, str(exc), "transform")
-    made.__cause__ = exc
-    return made
+    elif not isinstance(exc, known):
+        made = dlts.ResourceExtractionError(pipe.name, step, str(exc), "transform")
+        made.__cause__ = exc
+
+    def fails(item: typing.Any, meta: typing.Any = None) -> typing.Any:
+        raise made
+
+    failing = pipe._clone()
+    failing._steps = [None, fails]
+    return ResolvablePipeItem({}, 0, failing, None)
 
 
 class Cursor:
