@@ -209,6 +209,10 @@ class Case:
         """Whether the order of rows is left to chance."""
         return bool({"async", "parallel", "defer"} & set(self.shapes))
 
+    def seen_by_one(self) -> bool:
+        """Whether there is no second generator beside the first."""
+        return len(self.tables) == 1
+
     def told(self) -> str:
         """What stands out in the case."""
         return (

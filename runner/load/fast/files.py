@@ -7,7 +7,7 @@ import gzip
 import typing
 from collections.abc import Callable
 
-from runner.load.fast.pages import Page
+from runner.load.fast.pages import Buffer, Page
 
 LEVEL = 1
 """gzip's, for files that are read once and removed. dlt's 9 takes ten times as long and saves a fifth of the size."""
@@ -34,13 +34,16 @@ def write_rows(original: Callable[..., int]) -> Callable[..., int]:
     return write_data_item
 
 
-def pack_lightly(original: Callable[..., None]) -> Callable[..., None]:
+def pack_lightly(original: Callable[..., None], buffer: Buffer) -> Callable[..., None]:
     """``BufferedDataWriter.__init__``, with another gzip level for files between extract and normalize."""
 
     @functools.wraps(original)
     def init(self: typing.Any, writer_spec: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> None:
         original(self, writer_spec, *args, **kwargs)
-        if writer_spec.file_format == _TEMPORARY and self.open is gzip.open:
+        if writer_spec.file_format != _TEMPORARY:
+            return
+        buffer.known(self.buffer_max_items)
+        if self.open is gzip.open:
             self.open = functools.partial(gzip.open, compresslevel=LEVEL)
 
     return init

@@ -9,12 +9,13 @@ step, is handed to dlt's own pipe at the place that it has reached.
 from __future__ import annotations
 
 import inspect
+import math
 import time
 import typing
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 ROWS = 1000
-"""Rows of a page. dlt writes its buffer at 5000, a multiple, so it does so after the same row with and without pages."""
+"""The most rows of a page."""
 SECONDS = 0.5
 """How long a page may take until it is handed on."""
 _HINTS_THAT_ARE_OBJECTS = frozenset({"incremental", "validator", "original_columns"})
@@ -22,6 +23,21 @@ _HINTS_THAT_ARE_OBJECTS = frozenset({"incremental", "validator", "original_colum
 
 _Step = tuple[int, typing.Any, Callable[..., typing.Any]]
 """Its place in the pipe, dlt's object, and what is called for a row."""
+
+
+class Buffer:
+    """How many rows dlt's writers gather before they write."""
+
+    def __init__(self) -> None:
+        self.page = ROWS
+
+    def known(self, rows: int) -> None:
+        """Takes a writer's number, which comes with the first row.
+
+        The last row of a page is then one after which the buffer is written, with and without pages: it makes a
+        difference for a source that goes on changing rows which it has yielded.
+        """
+        self.page = math.gcd(self.page, rows)
 
 
 class Page(list[typing.Any]):
@@ -58,7 +74,7 @@ def _depends_on_rows(hints: typing.Mapping[str, typing.Any]) -> bool:
     return False
 
 
-def paging(iterator: type[typing.Any], pipes: Collection[str]) -> type[typing.Any]:
+def paging(iterator: type[typing.Any], pipes: Collection[str], buffer: Buffer) -> type[typing.Any]:
     """dlt's PipeIterator (``iterator``), reading ahead in the given pipes."""
     from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
     from dlt.extract.items_transform import FilterItem, MapItem
@@ -79,7 +95,7 @@ def paging(iterator: type[typing.Any], pipes: Collection[str]) -> type[typing.An
             super().__init__(*args, **kwargs)
             for at, source in enumerate(self._sources):
                 if fits(source):
-                    ahead = _read_ahead(source.item, source.pipe, self._futures_pool)
+                    ahead = _read_ahead(source.item, source.pipe, self._futures_pool, buffer)
                     # dlt's errors tell a generator's name
                     ahead.__name__ = getattr(source.item, "__name__", ahead.__name__)
                     self._sources[at] = source._replace(item=ahead)
@@ -87,7 +103,9 @@ def paging(iterator: type[typing.Any], pipes: Collection[str]) -> type[typing.An
     return PagingPipeIterator
 
 
-def _read_ahead(rows: Iterator[typing.Any], pipe: typing.Any, pool: typing.Any) -> Iterator[typing.Any]:
+def _read_ahead(
+    rows: Iterator[typing.Any], pipe: typing.Any, pool: typing.Any, buffer: Buffer
+) -> Iterator[typing.Any]:
     """What dlt's pipe iterator takes from a source: items, and pages that have all their steps behind them."""
     from dlt.extract.items import DataItemWithMeta, ResolvablePipeItem
 
@@ -130,7 +148,7 @@ def _read_ahead(rows: Iterator[typing.Any], pipe: typing.Any, pool: typing.Any) 
                 if type(item) is dict:
                     page.append(item)
                     passed += 1
-                    if passed % ROWS and passed > 1 and pool.empty and time.monotonic() < until:
+                    if passed % buffer.page and passed > 1 and pool.empty and time.monotonic() < until:
                         continue
                     yield handed_on()
                 elif item is None:

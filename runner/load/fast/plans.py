@@ -307,11 +307,14 @@ def _coerced(owner: typing.Any, wanted: str, has: str) -> Convert:
 def _parsed(convert: Convert, zone: bool, in_context: bool) -> Convert:
     """``convert`` for texts that are timestamps, with the standard library's parser for the usual form.
 
-    Its result is the same moment in the same zone, in a tenth of the time. ``in_context``: dlt knows zones but UTC.
+    Its result is what dlt's would be, in a fraction of the time. ``in_context``: from 1.31 on dlt knows zones other
+    than UTC, and its moments are no longer pendulum's.
     """
+    import pendulum
     from dlt.common.time import normalize_timezone
 
     usual, parse, utc = _USUAL.fullmatch, datetime.datetime.fromisoformat, datetime.timezone.utc
+    put_in = pendulum.UTC if zone else None
 
     def parsed(text: str) -> typing.Any:
         if not usual(text):
@@ -322,8 +325,10 @@ def _parsed(convert: Convert, zone: bool, in_context: bool) -> Convert:
             return convert(text)
         if in_context:
             return normalize_timezone(moment, zone)
-        moment = moment.astimezone(utc)
-        return moment if zone else moment.replace(tzinfo=None)
+        at = moment.astimezone(utc)
+        return pendulum.DateTime(
+            at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tzinfo=put_in
+        )
 
     return parsed
 

@@ -60,9 +60,12 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
     from runner.load.fast import files, pages
 
     with ExitStack() as stack:
-        paging = pages.paging(extract.PipeIterator, pages.pipes_to_page(sources))
+        buffer = pages.Buffer()
+        paging = pages.paging(extract.PipeIterator, pages.pipes_to_page(sources), buffer)
         stack.enter_context(_replaced(extract, "PipeIterator", paging))
-        stack.enter_context(_wrapped(BufferedDataWriter, "__init__", files.pack_lightly))
+        stack.enter_context(
+            _wrapped(BufferedDataWriter, "__init__", lambda init: files.pack_lightly(init, buffer))
+        )
         stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
         yield
 
