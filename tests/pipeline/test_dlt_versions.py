@@ -13,7 +13,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
-SUITES = ("killed", "refresh", "state", "selection", "stopped")
+SUITES = ("killed", "refresh", "state", "selection", "stopped", "fast")
 
 
 def interpreter(version: str) -> Path:

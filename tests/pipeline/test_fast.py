@@ -1,0 +1,140 @@
+"""Rows that are read ahead and normalized by shape come out as they do with dlt alone.
+
+``python -m tests.pipeline.same FIRST COUNT`` compares as many random sources as one likes.
+"""
+
+from __future__ import annotations
+
+import logging
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dlt
+import pytest
+
+from runner.load.fast import switch
+from tests.pipeline.same import differences
+
+SEEDS = range(2000, 2012)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_source_comes_out_as_with_dlt_alone(seed: int) -> None:
+    assert differences(seed) == []
+
+
+def run(folder: Path, rows: Callable[..., typing.Any], **hints: typing.Any) -> typing.Any:
+    """A pipeline that has extracted and normalized what ``rows`` yields."""
+    made = dlt.pipeline(
+        "fast",
+        destination=dlt.destinations.duckdb(str(folder / "rows.duckdb")),
+        pipelines_dir=str(folder / "state"),
+    )
+    source = dlt.source(lambda: dlt.resource(rows, name="rows", **hints), name="fast")()
+    with switch.extracting(True, [source]):
+        made.extract(source)
+    with switch.normalizing(True):
+        made.normalize()
+    return made
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, holder: typing.Any, name: str) -> list[int]:
+    """Calls of a method of dlt's, from now on."""
+    calls = [0]
+    before = getattr(holder, name)
+
+    def call(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+        calls[0] += 1
+        return before(*args, **kwargs)
+
+    monkeypatch.setattr(holder, name, call)
+    return calls
+
+
+def test_rows_are_written_by_page_and_those_of_a_known_shape_without_a_look_at_each_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlt.extract.extractors import Extractor
+    from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+    writes = counted(monkeypatch, Extractor, "write_items")
+    looks = counted(monkeypatch, JsonLItemsNormalizer, "_coerce_row")
+    run(tmp_path, lambda: ({"id": at, "of": {"a": 1}, "parts": [{"n": 1}, {"n": 2}]} for at in range(3000)))
+    assert writes[0] < 50
+    assert looks[0] < 50
+
+
+def test_rows_of_one_cursor_value_are_hashed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dlt.extract.incremental.transform import IncrementalTransform
+
+    hashes = counted(monkeypatch, IncrementalTransform, "compute_unique_value")
+
+    def rows(day: typing.Any = dlt.sources.incremental("day")) -> Iterator[dict[str, typing.Any]]:
+        yield from ({"id": at, "day": "2024-01-01"} for at in range(2500))
+
+    made = run(tmp_path, rows)
+    state = made.state["sources"]["fast"]["resources"]["rows"]["incremental"]["day"]
+    assert hashes[0] == len(state["unique_hashes"]) == 2500
+
+
+def test_a_generator_sees_its_incremental_after_each_row(tmp_path: Path) -> None:
+    seen = []
+
+    def rows(at: typing.Any = dlt.sources.incremental("id", initial_value=90)) -> Iterator[dict[str, int]]:
+        for number in range(100, 0, -1):
+            yield {"id": number}
+            seen.append(number)
+            if at.start_out_of_range:
+                return
+
+    run(tmp_path, rows)
+    assert seen == list(range(100, 88, -1))
+
+
+@pytest.mark.parametrize("version", ["1.19.0", "1.32.0", "2.0.0", "odd"])
+def test_dlt_is_left_alone_where_it_is_not_a_proven_version_and_the_log_says_so(
+    version: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from dlt.extract import extract
+
+    before = extract.PipeIterator
+    monkeypatch.setattr(dlt, "__version__", version)
+    caplog.set_level(logging.DEBUG, "dltpod.fast")
+    with switch.extracting(True, []):
+        assert extract.PipeIterator is before
+    (record,) = caplog.records
+    assert record.levelno == logging.DEBUG
+    assert record.message.startswith("dlt")
+
+
+def test_dlt_is_left_alone_where_a_private_name_takes_other_arguments(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+    def other(self: typing.Any, items: typing.Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(JsonLItemsNormalizer, "_normalize_chunk", other)
+    caplog.set_level(logging.DEBUG, "dltpod.fast")
+    with switch.normalizing(True):
+        assert JsonLItemsNormalizer._normalize_chunk is other
+    assert "_normalize_chunk takes (self items)" in caplog.text
+
+
+def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards() -> None:
+    from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.extract import extract
+    from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+    def now() -> list[typing.Any]:
+        writer = BufferedDataWriter
+        return [extract.PipeIterator, JsonLItemsNormalizer._normalize_chunk, writer.__init__, writer.write_data_item]
+
+    before = now()
+    with switch.extracting(False, []), switch.normalizing(False):
+        assert now() == before
+    with switch.extracting(True, []), switch.normalizing(True):
+        assert all(one is not other for one, other in zip(now(), before, strict=True))
+    assert now() == before
