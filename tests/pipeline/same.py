@@ -207,7 +207,11 @@ def _stored(file: Path) -> dict[str, typing.Any]:
 def _by_what_they_point_to(tables: dict[str, list[dict[str, typing.Any]]], loads: list[str]) -> dict[str, list[str]]:
     from dlt.common.normalizers.json.helpers import get_nested_row_hash
 
-    rows = {row["_dlt_id"]: (table, row) for table, found in tables.items() for row in found if "_dlt_id" in row}
+    rows: dict[typing.Any, tuple[str, dict[str, typing.Any]]] = {}
+    for table, found in tables.items():
+        for row in found:
+            row_id = row.get("_dlt_id")
+            rows[row_id] = ("several", {}) if row_id in rows else (table, row)  # a source may bring ids of its own
 
     def told(table: str, row: dict[str, typing.Any], depth: int = 0) -> str:
         plain = {key: repr(value) for key, value in row.items() if key not in _MADE_UP}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import typing
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import dlt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runner.load.fast import switch
+from runner.load.fast import ids, switch
 from tests.pipeline.same import differences
 
 SEEDS = range(2000, 2012)
@@ -63,6 +66,18 @@ def test_rows_are_written_by_page_and_those_of_a_known_shape_without_a_look_at_e
     run(tmp_path, lambda: ({"id": at, "of": {"a": 1}, "parts": [{"n": 1}, {"n": 2}]} for at in range(3000)))
     assert writes[0] < 50
     assert looks[0] < 50
+
+
+@given(text=st.text(), size=st.integers(1, 40), count=st.integers(0, 5))
+def test_ids_are_those_that_dlt_makes(text: str, size: int, count: int) -> None:
+    from dlt.common.utils import digest128, many_uniq_ids_base64
+
+    made, dlts = ids.random_ids(count, size), many_uniq_ids_base64(count, size)
+    assert list(map(len, made)) == list(map(len, dlts))
+    assert all(len(base64.b64decode(one + "=" * (-len(one) % 4), validate=True)) == size for one in made)
+    assert len(set(made)) == count or size < 8
+    if text.isprintable():
+        assert ids.digest(text, size) == digest128(text, size)
 
 
 def test_rows_of_one_cursor_value_are_hashed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

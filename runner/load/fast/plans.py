@@ -30,8 +30,8 @@ class Plan(typing.NamedTuple):
 
     values: tuple[tuple[str, str, Convert | None], ...]
     """Key in the data, name of the column, conversion where there is one."""
-    nulls: tuple[str, ...]
-    """Keys that fall away."""
+    gone: tuple[str, ...]
+    """Keys that the row doesn't keep: of None, and of the dicts and lists below."""
     dicts: tuple[tuple[str, Place], ...]
     """Keys whose values are spread over columns of the same row."""
     lists: tuple[tuple[str, Children], ...]
@@ -171,7 +171,7 @@ class Planner:
             return None
         return Plan(
             tuple(values),
-            tuple(nulls),
+            (*nulls, *(key for key, _ in dicts), *(key for key, _ in lists)),
             tuple(dicts),
             tuple(lists),
             tuple((key, convert) for key, name, convert in values if convert is not None),

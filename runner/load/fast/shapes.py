@@ -10,6 +10,7 @@ import functools
 import typing
 from collections.abc import Callable
 
+from runner.load.fast.ids import digest, random_ids
 from runner.load.fast.pages import Page
 from runner.load.fast.plans import Children, Place, Plan, Planner, Unplanned
 
@@ -44,6 +45,18 @@ def _decode(row: dict[str, typing.Any], low: str, decode: Callable[[str], typing
             row[key] = decode(value)
 
 
+def _own(plan: Plan, item: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """The item's own values as a new row, without those of dicts and lists in it."""
+    if plan.renamed:
+        return {name: c(item[key]) if c else item[key] for key, name, c in plan.values}
+    row = item.copy()
+    for key in plan.gone:
+        del row[key]
+    for key, convert in plan.converted:
+        row[key] = convert(item[key])
+    return row
+
+
 class _Chunk:
     """One call of dlt's: some thousand rows of one root table, and their children."""
 
@@ -51,7 +64,9 @@ class _Chunk:
         self, owner: typing.Any, original: Callable[..., typing.Any], root_table_name: str, encoded: bool
     ) -> None:
         from dlt.common.json import PUA_START, custom_pua_decode
+        from dlt.common.normalizers.utils import DLT_ID_LENGTH_BYTES
 
+        self.id_bytes = DLT_ID_LENGTH_BYTES
         self.owner = owner
         self.original = original
         self.root_table_name = root_table_name
@@ -74,8 +89,6 @@ class _Chunk:
 
     def run(self, items: list[typing.Any]) -> typing.Any:
         """The changes of the schema, as ``_normalize_chunk`` returns them."""
-        from dlt.common.normalizers.utils import generate_dlt_ids
-
         begin = 0
         if items and not self.planner.usable():
             self._own_way(items[:1])  # dlt makes the table and its own columns with it
@@ -85,7 +98,7 @@ class _Chunk:
                 return self.update
         waiting: list[typing.Any] = []
         misses = 0
-        ids = generate_dlt_ids(len(items))
+        ids = random_ids(len(items), self.id_bytes)
         root = self.planner.root
         for at in range(begin, len(items)):
             item = items[at]
@@ -133,57 +146,48 @@ class _Chunk:
         names = self.names
         if plan.flat:
             try:
-                if plan.renamed:
-                    row = {name: c(item[key]) if c else item[key] for key, name, c in plan.values}
-                else:
-                    row = item
-                    if plan.converted:
-                        changed = [(key, convert(item[key])) for key, convert in plan.converted]
-                        row.update(changed)
-                    for key in plan.nulls:
-                        del row[key]
+                row = _own(plan, item)
             except Exception:  # dlt meets it again and decides
                 return False
+            self.done.setdefault(self.table, []).append(row)
         else:
             before = {table: len(rows) for table, rows in self.done.items()}
             try:
-                row = {}
+                row = _own(plan, item)
+                if plan.dicts:
+                    self._spread(row, plan, item)
                 self.done.setdefault(self.table, []).append(row)
-                self._fill_whole(row, plan, item)
-                handed = dict.fromkeys(self.planner.propagated or (), row_id)
-                self._descend(plan, item, row_id, handed, set())
+                self._descend(plan, item, row_id, dict.fromkeys(self.planner.propagated or (), row_id), set())
             except Exception:
                 for table, rows in self.done.items():
                     del rows[before.get(table, 0) :]
                 return False
         row[names.c_dlt_load_id] = self.owner.load_id
         row[names.c_dlt_id] = row_id
-        if plan.flat:
-            self.done.setdefault(self.table, []).append(row)
         return True
 
     def _plan_of(self, place: Place, item: dict[str, typing.Any]) -> Plan:
         if self.encoded:
             _decode(item, self.low, self.decode)
-        plan = self.planner.plan(place, (*item, *map(type, item.values())))
+        shape = (*item, *map(type, item.values()))
+        plan = place.plans.get(shape, _NEW)
+        if plan is _NEW:
+            plan = self.planner.plan(place, shape)
         if plan is None:
             raise Unplanned
         return plan
 
-    def _fill_whole(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> None:
-        """Fills an empty row; raises Unplanned where two values meet in one column."""
-        if self._fill(row, plan, item) != len(row):
-            raise Unplanned
-
-    def _fill(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> int:
-        for key, name, convert in plan.values:
-            value = item[key]
-            row[name] = value if convert is None else convert(value)
-        count = len(plan.values)
+    def _spread(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> None:
+        """Adds what stands in the item's dicts to the row; raises Unplanned where two values meet in one column."""
         for key, place in plan.dicts:
             inner = item[key]
-            count += self._fill(row, self._plan_of(place, inner), inner)
-        return count
+            inner_plan = self._plan_of(place, inner)
+            own = _own(inner_plan, inner)
+            if not row.keys().isdisjoint(own):
+                raise Unplanned
+            row.update(own)
+            if inner_plan.dicts:
+                self._spread(row, inner_plan, inner)
 
     def _descend(
         self,
@@ -207,29 +211,29 @@ class _Chunk:
     def _children(
         self, children: Children, found: list[typing.Any], parent_id: str, handed: dict[str, typing.Any]
     ) -> None:
-        from dlt.common.normalizers.json.helpers import get_nested_row_hash
-
         if not children.ready:
             self.planner.check(children)
         names, place = self.names, children.place
+        c_parent, c_index, c_id = names.c_dlt_parent_id, names.c_dlt_list_idx, names.c_dlt_id
         rows = self.done.setdefault(place.table, [])
+        id_begins = f"{parent_id}_{place.table}_"
         for at, item in enumerate(found):
-            row: dict[str, typing.Any] = {}
             plan = None
             if type(item) is dict:
                 plan = self._plan_of(place, item)
-                self._fill_whole(row, plan, item)
+                row = _own(plan, item)
+                if plan.dicts:
+                    self._spread(row, plan, item)
             else:
                 if self.encoded and type(item) is str and item >= self.low:
                     item = self.decode(item)
                 name, convert, null = self.planner.plain_value(children, type(item))
-                if not null:
-                    row[name] = item if convert is None else convert(item)
-            row_id = get_nested_row_hash(parent_id, place.table, at)
-            row.update(handed)
-            row[names.c_dlt_parent_id] = parent_id
-            row[names.c_dlt_list_idx] = at
-            row[names.c_dlt_id] = row_id
+                row = {} if null else {name: item if convert is None else convert(item)}
+            if handed:
+                row.update(handed)
+            row[c_parent] = parent_id
+            row[c_index] = at
+            row[c_id] = row_id = digest(f"{id_begins}{at}", self.id_bytes)
             rows.append(row)
             if plan is not None and not plan.flat:
                 self._descend(plan, item, row_id, handed, set())

@@ -41,7 +41,6 @@ _SIGNATURES = {
     ),
     "dlt.common.normalizers.json.relational:DataItemNormalizer._get_propagated_values": "self table row is_root",
     "dlt.common.normalizers.json.helpers:get_nested_row_hash": "parent_row_id nested_table list_idx",
-    "dlt.common.normalizers.utils:generate_dlt_ids": "n_ids",
     "dlt.common.json:custom_pua_decode": "obj decoders",
     "dlt.common.data_types.type_helpers:py_type_to_sc_type": "t",
 }
