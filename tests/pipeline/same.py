@@ -160,7 +160,7 @@ def _normalized(pipeline: typing.Any) -> dict[str, typing.Any]:
         loads = sorted(store.list_packages())
     except FileNotFoundError:
         return {}
-    types = {}
+    types: dict[str, set[str]] = {}
     for load_id in loads:
         for job in store.list_new_jobs(load_id):
             file = Path(store.storage.make_full_path(job))
@@ -169,14 +169,14 @@ def _normalized(pipeline: typing.Any) -> dict[str, typing.Any]:
                 continue
             if file.suffix == ".parquet":
                 read = pyarrow.parquet.read_table(file)
-                types[table] = str(read.schema.remove_metadata())
+                types.setdefault(table, set()).add(str(read.schema.remove_metadata()))
                 found = read.to_pylist()
             else:
                 opened = gzip.open(file) if file.suffix == ".gz" else file.open("rb")
                 with opened as lines:
                     found = [json.loads(line) for line in lines]
             tables.setdefault(table, []).extend(found)
-    return {"types": types, "files": _by_what_they_point_to(tables, loads)}
+    return {"types": {table: sorted(found) for table, found in types.items()}, "files": _by_what_they_point_to(tables, loads)}
 
 
 def _stored(file: Path) -> dict[str, typing.Any]:
@@ -214,7 +214,8 @@ def _by_what_they_point_to(tables: dict[str, list[dict[str, typing.Any]]], loads
             rows[row_id] = ("several", {}) if row_id in rows else (table, row)  # a source may bring ids of its own
 
     def told(table: str, row: dict[str, typing.Any], depth: int = 0) -> str:
-        plain = {key: repr(value) for key, value in row.items() if key not in _MADE_UP}
+        # the order of keys in a line of JSON says nothing
+        plain = {key: repr(row[key]) for key in sorted(row) if key not in _MADE_UP}
         if (load := row.get("_dlt_load_id")) is not None:
             plain["load"] = str(loads.index(load) if load in loads else -1)
         parent = row.get("_dlt_parent_id")

@@ -159,7 +159,7 @@ def _read_ahead(
                     if page:
                         yield handed_on()
                     for cursor in cursors:
-                        cursor.settle()
+                        cursor.release()
                     meta = None
                     if isinstance(item, DataItemWithMeta):
                         paged, meta, item = False, item.meta, item.data
@@ -169,7 +169,7 @@ def _read_ahead(
                 if page:
                     yield handed_on()
                 for cursor in cursors:
-                    cursor.settle()
+                    cursor.release()
                 if isinstance(item, DataItemWithMeta):
                     paged = False
                 yield item
@@ -239,7 +239,12 @@ class Cursor:
     def __init__(self, incremental: typing.Any) -> None:
         self._incremental = incremental
         self._transform: typing.Any = None
-        self._before = 0
+        self._start: typing.Any = None
+        """Hashes that the transform brought."""
+        self._fresh: dict[str, None] = {}
+        """Hashes of the rows since, in their order."""
+        self._count = self._before = 0
+        """How many different hashes there are, and were before the last row."""
         self._owed = 0
         self._tells_start = hasattr(incremental, "_cached_state_start_value")
         self._tells_last = hasattr(incremental, "_current_last_value")
@@ -250,9 +255,10 @@ class Cursor:
         if transform is None:
             transform = self._transform = incremental._get_transform(row)
         if not transform.boundary_deduplication or incremental.lag or getattr(incremental, "_advanced", False):
-            self.settle()
+            self.release()
             return incremental(row, meta)
-        self._before = before = len(transform.unique_hashes)
+        self._follow(transform)
+        self._before = self._count
         self._owed += 1
         row = incremental._transform_item(transform, row)
         state = incremental._cached_state
@@ -262,20 +268,33 @@ class Cursor:
         if self._tells_start and row is not None:
             state["start_value"] = incremental._cached_state_start_value
         if transform.last_rows:
-            legacy = (transform.unique_hashes_legacy,) if hasattr(transform, "unique_hashes_legacy") else ()
-            key, hashes = incremental.primary_key, transform.unique_hashes
-            for newest in transform.last_rows:
-                hashes.add(transform.compute_unique_value(newest, key, *legacy))
-            transform.last_rows = []
-            if before <= incremental.duplicate_cursor_warning_threshold < len(hashes):
-                incremental._check_duplicate_cursor_threshold(before, len(hashes))
+            self._follow(transform)
+            self._hash(transform)
+            if self._before <= incremental.duplicate_cursor_warning_threshold < self._count:
+                incremental._check_duplicate_cursor_threshold(self._before, self._count)
         return row
+
+    def _follow(self, transform: typing.Any) -> None:
+        if transform.unique_hashes is not self._start:  # a new one for each new cursor value
+            self._start, self._fresh = transform.unique_hashes, {}
+            self._count = len(self._start)
+
+    def _hash(self, transform: typing.Any) -> None:
+        legacy = (transform.unique_hashes_legacy,) if hasattr(transform, "unique_hashes_legacy") else ()
+        for row in transform.last_rows:
+            made = transform.compute_unique_value(row, self._incremental.primary_key, *legacy)
+            self._count += made not in self._fresh and made not in self._start
+            self._fresh[made] = None
+        transform.last_rows = []
 
     def settle(self) -> None:
         """Writes what the rows since the last call have changed to dlt's state and metrics."""
         if not self._owed:
             return
-        incremental, hashes = self._incremental, self._transform.unique_hashes
+        incremental = self._incremental
+        # made as dlt makes it, so that the order is the same: dlt stores a state whose order has changed
+        hashes = set(made for made in self._fresh)  # noqa: C401
+        hashes.update(self._start)
         incremental._cached_state["unique_hashes"] = list(hashes)
         metrics = getattr(incremental, "_incremental_metrics", incremental.custom_metrics)
         metrics["unfiltered_items_count"] += self._owed
@@ -283,3 +302,10 @@ class Cursor:
         metrics["initial_unique_hashes_count"] = self._before
         metrics["final_unique_hashes_count"] = len(hashes)
         self._owed = 0
+
+    def release(self) -> None:
+        """Settles, and leaves the hashes where dlt's own way finds them."""
+        self.settle()
+        if self._fresh:
+            self._start.update(self._fresh)
+            self._fresh = {}
