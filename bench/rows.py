@@ -1,8 +1,10 @@
-"""dlt by itself against the runner's extract and normalize, in pairs: CPU seconds and peak memory of whole processes.
+"""dlt by itself against the runner's extract and normalize, in pairs: CPU seconds and peak memory of whole
+processes.
 
     python -m bench rows [CASE…]
 
-Both sides go through Parquet into a DuckDB file of their own. Rows that came out are counted and must be equal.
+Both sides go through Parquet into a DuckDB file of their own. Rows that came out are counted and must be
+equal.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from pathlib import Path
 from bench.paired import Spread
 
 Row = dict[str, typing.Any]
-CASES = {"flat": 1_000_000, "nested": 300_000, "merge": 300_000, "wide": 100_000, "one_day": 30_000, "small": 20_000}
+CASES = {
+    "flat": 1_000_000,
+    "nested": 300_000,
+    "merge": 300_000,
+    "wide": 100_000,
+    "one_day": 30_000,
+    "small": 20_000,
+}
 PAIRS = int(os.environ.get("BENCH_PAIRS", "3"))
 SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -71,8 +80,12 @@ def once(case: str, count: int, fast: bool, folder: Path) -> dict[str, typing.An
         made.apply_hints(incremental=incremental)
     source = dlt.source(lambda: made, name="bench")()
     file = folder / "rows.duckdb"
-    destination = dlt.destinations.duckdb(str(file), loader_file_format="parquet", preferred_loader_file_format="parquet")
-    pipeline = dlt.pipeline("bench", destination=destination, dataset_name="ds", pipelines_dir=str(folder / "state"))
+    destination = dlt.destinations.duckdb(
+        str(file), loader_file_format="parquet", preferred_loader_file_format="parquet"
+    )
+    pipeline = dlt.pipeline(
+        "bench", destination=destination, dataset_name="ds", pipelines_dir=str(folder / "state")
+    )
     seconds = {}
     with _timed(seconds, "extract"), switch.extracting(fast, [source]):
         pipeline.extract(source)
@@ -81,7 +94,9 @@ def once(case: str, count: int, fast: bool, folder: Path) -> dict[str, typing.An
     with _timed(seconds, "load"):
         pipeline.load()
     with contextlib.closing(duckdb.connect(str(file), read_only=True)) as database:
-        tables = database.execute("select table_name from information_schema.tables where table_schema = 'ds'")
+        tables = database.execute(
+            "select table_name from information_schema.tables where table_schema = 'ds'"
+        )
         names = sorted(name for (name,) in tables.fetchall() if not name.startswith("_dlt"))
         counts = {name: database.execute(f'select count(*) from ds."{name}"').fetchone()[0] for name in names}
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -105,7 +120,10 @@ def apart(case: str, count: int, fast: bool) -> dict[str, typing.Any]:
     with tempfile.TemporaryDirectory() as folder:
         arguments = [case, str(count), "fast" if fast else "dlt", folder]
         ran = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "bench.rows", *arguments], capture_output=True, text=True, check=False
+            [sys.executable, "-W", "ignore", "-m", "bench.rows", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if ran.returncode:
             raise RuntimeError(ran.stderr[-2000:])
@@ -124,8 +142,9 @@ def main(cases: typing.Sequence[str] = tuple(CASES)) -> None:
         cpu = [Spread.of([pair[side]["cpu"] for pair in pairs]).text() for side in (0, 1)]
         ratio = Spread.of([fast["cpu"] / slow["cpu"] for slow, fast in pairs]).text("")
         peak = [max(pair[side]["peak"] for pair in pairs) for side in (0, 1)]
-        print(f"{case}, {CASES[case]:,} rows: dlt {cpu[0]}, {peak[0]:.0f} MB; fast {cpu[1]}, {peak[1]:.0f} MB; {ratio}")
-        print(f"    {pairs[-1][0]['seconds']} {pairs[-1][1]['seconds']}", flush=True)
+        sides = [f"{cpu[side]}, {peak[side]:.0f} MB" for side in (0, 1)]
+        print(f"{case}, {CASES[case]:,} rows: dlt {sides[0]}; fast {sides[1]}; {ratio}")
+        print("   ", pairs[-1][0]["seconds"], pairs[-1][1]["seconds"], flush=True)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ By hand, in any environment with dlt, DuckDB and pydantic:
 
     python -m tests.pipeline.same FIRST COUNT
 
-prints the seeds that differ and what differs. Compared are dlt's schema with the order of its columns, the destination's
-columns and types, all rows (random ids by what they point to), the state, row counts, files and errors.
+prints the seeds that differ and what differs. Compared are dlt's schema with the order of its columns, the
+destination's columns and types, all rows (random ids by what they point to), the state, row counts, files and
+errors.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ _MADE_UP = ("_dlt_id", "_dlt_parent_id", "_dlt_root_id", "_dlt_load_id", "_dlt_v
 
 
 def differences(seed: int) -> list[str]:
-    """What differs between the two ways for the case of this seed. Where threads decide the order of rows, dlt may differ
-    from itself; that isn't told."""
+    """What differs between the two ways for the case of this seed. Where threads decide the order of rows,
+    dlt may differ from itself; that isn't told."""
     folder = Path(tempfile.mkdtemp(prefix="same"))
     try:
         # the same paths both times: errors tell them
@@ -92,7 +93,7 @@ def outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
                 if case.loads:
                     pipeline.load()
                 runs.append(("ok", dict(info.row_counts), _files(info), log))
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 errors are compared
                 # with several resources, chance of turns decides how far the others were
                 runs.append((step, *_told(exc), log if case.seen_by_one() else None))
                 pipeline.drop_pending_packages()
@@ -143,7 +144,8 @@ def _plain(value: typing.Any) -> typing.Any:
     def ordered(here: typing.Any) -> typing.Any:
         if isinstance(here, dict):
             return {
-                key: sorted(inner) if key == "unique_hashes" else ordered(inner) for key, inner in here.items()
+                key: sorted(inner) if key == "unique_hashes" else ordered(inner)
+                for key, inner in here.items()
             }
         return here
 
@@ -172,11 +174,14 @@ def _normalized(pipeline: typing.Any) -> dict[str, typing.Any]:
                 types.setdefault(table, set()).add(str(read.schema.remove_metadata()))
                 found = read.to_pylist()
             else:
-                opened = gzip.open(file) if file.suffix == ".gz" else file.open("rb")
-                with opened as lines:
-                    found = [json.loads(line) for line in lines]
+                raw = file.read_bytes()
+                text = gzip.decompress(raw) if file.suffix == ".gz" else raw
+                found = [json.loads(line) for line in text.splitlines()]
             tables.setdefault(table, []).extend(found)
-    return {"types": {table: sorted(found) for table, found in types.items()}, "files": _by_what_they_point_to(tables, loads)}
+    return {
+        "types": {table: sorted(found) for table, found in types.items()},
+        "files": _by_what_they_point_to(tables, loads),
+    }
 
 
 def _stored(file: Path) -> dict[str, typing.Any]:
@@ -186,12 +191,16 @@ def _stored(file: Path) -> dict[str, typing.Any]:
         return {}
     with contextlib.closing(duckdb.connect(str(file), read_only=True)) as database:
         query = database.execute
-        names = query("select table_schema, table_name from information_schema.tables order by all").fetchall()
+        names = query(
+            "select table_schema, table_name from information_schema.tables order by all"
+        ).fetchall()
         columns, tables = {}, {}
         loads: list[str] = []
         for schema, table in names:
             if table == "_dlt_loads":
-                loads = [row[0] for row in query(f'select load_id from "{schema}"."{table}" order by 1').fetchall()]
+                loads = [
+                    row[0] for row in query(f'select load_id from "{schema}"."{table}" order by 1').fetchall()
+                ]
             if table.startswith("_dlt") or schema.endswith("_staging"):
                 continue
             columns[table] = query(
@@ -200,18 +209,24 @@ def _stored(file: Path) -> dict[str, typing.Any]:
                 [schema, table],
             ).fetchall()
             found = query(f'select * from "{schema}"."{table}"').fetchall()
-            tables[table] = [dict(zip([name for name, *_ in columns[table]], row, strict=True)) for row in found]
+            tables[table] = [
+                dict(zip([name for name, *_ in columns[table]], row, strict=True)) for row in found
+            ]
     return {"columns": columns, "rows": _by_what_they_point_to(tables, loads)}
 
 
-def _by_what_they_point_to(tables: dict[str, list[dict[str, typing.Any]]], loads: list[str]) -> dict[str, list[str]]:
+def _by_what_they_point_to(
+    tables: dict[str, list[dict[str, typing.Any]]], loads: list[str]
+) -> dict[str, list[str]]:
     from dlt.common.normalizers.json.helpers import get_nested_row_hash
 
     rows: dict[typing.Any, tuple[str, dict[str, typing.Any]]] = {}
     for table, found in tables.items():
         for row in found:
             row_id = row.get("_dlt_id")
-            rows[row_id] = ("several", {}) if row_id in rows else (table, row)  # a source may bring ids of its own
+            rows[row_id] = (
+                ("several", {}) if row_id in rows else (table, row)
+            )  # a source may bring ids of its own
 
     def told(table: str, row: dict[str, typing.Any], depth: int = 0) -> str:
         # the order of keys in a line of JSON says nothing
@@ -221,7 +236,7 @@ def _by_what_they_point_to(tables: dict[str, list[dict[str, typing.Any]]], loads
         parent = row.get("_dlt_parent_id")
         if parent is not None and depth < 9:
             plain["parent"] = told(*rows[parent], depth + 1) if parent in rows else "nobody"
-            made = get_nested_row_hash(parent, table, row.get("_dlt_list_idx"))  # type: ignore[arg-type]
+            made = get_nested_row_hash(parent, table, row.get("_dlt_list_idx"))
             plain["id is its parent's and place's"] = str(made == row.get("_dlt_id"))
         root = row.get("_dlt_root_id")
         if root is not None and depth == 0:
@@ -237,7 +252,8 @@ def _compare(slow: typing.Any, fast: typing.Any, place: str) -> typing.Iterator[
     if isinstance(slow, dict) and isinstance(fast, dict):
         for key in {**slow, **fast}:
             if key not in slow or key not in fast:
-                yield f"{place}.{key}: only {'dlt' if key in slow else 'fast'}: {str(slow.get(key, fast.get(key)))[:200]}"
+                side = "dlt" if key in slow else "fast"
+                yield f"{place}.{key}: only {side}: {str(slow.get(key, fast.get(key)))[:200]}"
             else:
                 yield from _compare(slow[key], fast[key], f"{place}.{key}")
     elif isinstance(slow, (list, tuple)) and isinstance(fast, (list, tuple)) and len(slow) == len(fast):

@@ -15,8 +15,20 @@ from collections.abc import Callable, Iterator
 UTC = dt.timezone.utc
 NAMES = (
     "Name first_name firstName UPPER ünï 1st select value _x a__b a.b x y z camelCaseName when amount".split()
-    + ["first name", " ", "", "éa", "very_long_" + "n" * 70, "_dlt_id", "_dlt_load_id", "_dlt_list_idx", "list"]
+    + [
+        "first name",
+        " ",
+        "",
+        "éa",
+        "very_long_" + "n" * 70,
+        "_dlt_id",
+        "_dlt_load_id",
+        "_dlt_list_idx",
+        "list",
+    ]
 )
+SHAPES = "rows rows rows rows list pages mixed marked hinted async parallel defer child fails reused".split()
+"""How a resource yields its rows."""
 Make = Callable[[], typing.Any]
 Row = dict[str, typing.Any]
 
@@ -98,7 +110,11 @@ class Table:
     def __init__(self, r: random.Random, runs: int) -> None:
         self.r = r
         makes = kinds(r)
-        simple = [kind for kind in makes if kind in ("int", "text", "moment", "float", "bool", "date", "list of dicts")]
+        simple = [
+            kind
+            for kind in makes
+            if kind in ("int", "text", "moment", "float", "bool", "date", "list of dicts")
+        ]
         names = r.sample(NAMES, r.randrange(1, 9))
         if r.random() < 0.85:
             names = [name for name in names if not name.startswith("_dlt") and name.strip()]
@@ -124,7 +140,8 @@ class Table:
 
     def hints(self) -> dict[str, typing.Any]:
         """Arguments of dlt.resource."""
-        r, found = self.r, {}
+        r = self.r
+        found: dict[str, typing.Any] = {}
         x = r.random()
         if x < 0.25:
             found = {"write_disposition": "merge", "primary_key": "id"}
@@ -141,7 +158,9 @@ class Table:
         elif y < 0.15:
             found["columns"] = {"later": {"data_type": "json", "nullable": True}, "named": {"nullable": True}}
         elif y < 0.2:
-            found["columns"] = {r.choice(["id", *self.columns]): {"data_type": "timestamp", "timezone": False}}
+            found["columns"] = {
+                r.choice(["id", *self.columns]): {"data_type": "timestamp", "timezone": False}
+            }
         elif y < 0.3 and "write_disposition" not in found:
             found["columns"] = _model(r)
         elif y < 0.34:
@@ -170,8 +189,8 @@ def _model(r: random.Random) -> typing.Any:
         import pydantic
     except ImportError:
         return None
-    some: typing.Any = typing.Any if r.random() < 0.5 else typing.Optional[str]
-    return pydantic.create_model("Model", id=(int, ...), day=(typing.Optional[str], None), y=(some, None))
+    some: typing.Any = typing.Any if r.random() < 0.5 else str | None
+    return pydantic.create_model("Model", id=(int, ...), day=(str | None, None), y=(some, None))
 
 
 class Case:
@@ -196,10 +215,7 @@ class Case:
         self.loads = seed % 6 == 0
         """Whether it goes as far as DuckDB; else the files that would be loaded are compared."""
         self.loader = r.choice(["parquet", "jsonl", "insert_values"] if self.loads else ["parquet", "jsonl"])
-        self.shapes = [
-            r.choice("rows rows rows rows list pages mixed marked hinted async parallel defer child fails reused".split())
-            for _ in self.tables
-        ]
+        self.shapes = [r.choice(SHAPES) for _ in self.tables]
         steps = "none none none map filter yield_map limit drops lists meta fails raises".split()
         self.steps = [[r.choice(steps) for _ in range(r.choice([1, 1, 2]))] for _ in self.tables]
         self.cursors = [self._cursor() if r.random() < 0.3 else None for _ in self.tables]
@@ -262,7 +278,9 @@ class Case:
             source.schema._compile_settings()
         return source
 
-    def _resources(self, dlt: typing.Any, at: int, table: Table, run: int, log: list[typing.Any]) -> list[typing.Any]:
+    def _resources(
+        self, dlt: typing.Any, at: int, table: Table, run: int, log: list[typing.Any]
+    ) -> list[typing.Any]:
         r = random.Random(self.seed * 31 + at * 7 + run)
         rows = copy.deepcopy(table.rows[run])
         shape, name = self.shapes[at], f"table_{'a' if self.shared else 'abc'[at]}"
@@ -301,7 +319,9 @@ class Case:
 
         return [resource, resource | dlt.transformer(details, name=f"details_{at}")]
 
-    def _rows(self, dlt: typing.Any, shape: str, rows: list[Row], r: random.Random, log: list[typing.Any]) -> typing.Any:
+    def _rows(
+        self, dlt: typing.Any, shape: str, rows: list[Row], r: random.Random, log: list[typing.Any]
+    ) -> typing.Any:
         def pages() -> Iterator[typing.Any]:
             rest = iter(rows)
             while page := list(itertools.islice(rest, r.choice([1, 3, 40]) if shape == "mixed" else 40)):
@@ -317,7 +337,9 @@ class Case:
                     if shape == "marked" and at % 17 == 5:
                         yield dlt.mark.with_table_name(row, "other")
                     elif shape == "hinted" and at == 5:
-                        hints = dlt.mark.make_hints(write_disposition="append", columns={"id": {"description": "five"}})
+                        hints = dlt.mark.make_hints(
+                            write_disposition="append", columns={"id": {"description": "five"}}
+                        )
                         yield dlt.mark.with_hints(row, hints)
                     elif shape == "defer" and at % 3 == 0:
                         yield lambda row=row: row

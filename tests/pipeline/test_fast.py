@@ -80,7 +80,9 @@ def test_ids_are_those_that_dlt_makes(text: str, size: int, count: int) -> None:
         assert ids.digest(text, size) == digest128(text, size)
 
 
-def test_rows_of_one_cursor_value_are_hashed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_one_cursor_value_are_hashed_once_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dlt.extract.incremental.transform import IncrementalTransform
 
     hashes = counted(monkeypatch, IncrementalTransform, "compute_unique_value")
@@ -145,7 +147,12 @@ def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards() -> N
 
     def now() -> list[typing.Any]:
         writer = BufferedDataWriter
-        return [extract.PipeIterator, JsonLItemsNormalizer._normalize_chunk, writer.__init__, writer.write_data_item]
+        return [
+            extract.PipeIterator,
+            JsonLItemsNormalizer._normalize_chunk,
+            writer.__init__,
+            writer.write_data_item,
+        ]
 
     before = now()
     with switch.extracting(False, []), switch.normalizing(False):

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from runner.load.fast.pages import Buffer, Page
 
 LEVEL = 1
-"""gzip's, for files that are read once and removed. dlt's 9 takes ten times as long and saves a fifth of the size."""
+"""gzip's, for files that are read once and removed. dlt's 9 takes ten times as long and saves a fifth of the
+size."""
 _TEMPORARY = "typed-jsonl"
 
 
 def write_rows(original: Callable[..., int]) -> Callable[..., int]:
-    """``BufferedDataWriter.write_data_item``, which fills its buffer from a page up to the same row as dlt does.
+    """``BufferedDataWriter.write_data_item``, which fills its buffer from a page up to the same row as dlt
+    does.
 
     So files and what is in each write of them are the same as with rows that come one by one.
     """

@@ -1,4 +1,5 @@
-"""dlt's row ids, in bulk and without detours; ``tests/pipeline/test_fast.py`` compares them with dlt's own."""
+"""dlt's row ids, in bulk and without detours; ``tests/pipeline/test_fast.py`` compares them with dlt's
+own."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import secrets
 
 
 def random_ids(count: int, size: int) -> list[str]:
-    """As many random ids of ``size`` bytes in base64, without padding, as dlt's ``generate_dlt_ids`` makes."""
+    """As many random ids of ``size`` bytes in base64, without padding, as dlt's ``generate_dlt_ids``
+    makes."""
     stride = -(-size // 3) * 3
     raw = bytearray(secrets.token_bytes(count * stride))
     for at in range(size, stride):

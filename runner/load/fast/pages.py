@@ -1,9 +1,9 @@
 """Reads ahead what a resource yields row by row, and hands it on in pages.
 
-dlt's pipe has a cost for each item, however small. Here each row takes its steps (filters, maps, an incremental) right
-after it was yielded, as with dlt, so that a generator that looks at its incremental sees no difference; only what
-follows, the writing, is done for a page of rows at once. Whatever is not a plain row, or becomes something else in a
-step, is handed to dlt's own pipe at the place that it has reached.
+dlt's pipe has a cost for each item, however small. Here each row takes its steps (filters, maps, an
+incremental) right after it was yielded, as with dlt, so that a generator that looks at its incremental sees
+no difference; only what follows, the writing, is done for a page of rows at once. Whatever is not a plain
+row, or becomes something else in a step, is handed to dlt's own pipe at the place that it has reached.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Buffer:
     def known(self, rows: int) -> None:
         """Takes a writer's number, which comes with the first row.
 
-        The last row of a page is then one after which the buffer is written, with and without pages: it makes a
-        difference for a source that goes on changing rows which it has yielded.
+        The last row of a page is then one after which the buffer is written, with and without pages: it makes
+        a difference for a source that goes on changing rows which it has yielded.
         """
         self.page = math.gcd(self.page, rows)
 
@@ -57,7 +57,9 @@ def pipes_to_page(sources: Sequence[typing.Any]) -> frozenset[str]:
         for resource in source.resources.selected.values():
             if _depends_on_rows(resource._hints):
                 continue
-            named[resource.name] = table = source.schema.naming.normalize_table_identifier(resource.table_name)
+            named[resource.name] = table = source.schema.naming.normalize_table_identifier(
+                resource.table_name
+            )
             tables[table] = tables.get(table, 0) + 1
         for name, table in named.items():
             if tables[table] == 1:
@@ -69,7 +71,7 @@ def _depends_on_rows(hints: typing.Mapping[str, typing.Any]) -> bool:
     for name, hint in hints.items():
         if name in _HINTS_THAT_ARE_OBJECTS:
             continue
-        if callable(hint) or isinstance(hint, dict) and _depends_on_rows(hint):
+        if callable(hint) or (isinstance(hint, dict) and _depends_on_rows(hint)):
             return True
     return False
 
@@ -95,7 +97,7 @@ def paging(iterator: type[typing.Any], pipes: Collection[str], buffer: Buffer) -
             super().__init__(*args, **kwargs)
             for at, source in enumerate(self._sources):
                 if fits(source):
-                    ahead = _read_ahead(source.item, source.pipe, self._futures_pool, buffer)
+                    ahead: typing.Any = _read_ahead(source.item, source.pipe, self._futures_pool, buffer)
                     # dlt's errors tell a generator's name
                     ahead.__name__ = getattr(source.item, "__name__", ahead.__name__)
                     self._sources[at] = source._replace(item=ahead)
@@ -106,7 +108,8 @@ def paging(iterator: type[typing.Any], pipes: Collection[str], buffer: Buffer) -
 def _read_ahead(
     rows: Iterator[typing.Any], pipe: typing.Any, pool: typing.Any, buffer: Buffer
 ) -> Iterator[typing.Any]:
-    """What dlt's pipe iterator takes from a source: items, and pages that have all their steps behind them."""
+    """What dlt's pipe iterator takes from a source: items, and pages that have all their steps behind
+    them."""
     from dlt.extract.items import DataItemWithMeta, ResolvablePipeItem
 
     last = len(pipe) - 1
@@ -130,7 +133,7 @@ def _read_ahead(
                 item = next(rows)
             except StopIteration:
                 break
-            except Exception as exc:  # after the rows that came before it
+            except Exception as exc:  # noqa: BLE001 after the rows that came before it
                 failure = exc
                 break
             if type(item) is dict and paged:
@@ -138,7 +141,7 @@ def _read_ahead(
                 for reached, step, call in steps:  # noqa: B007
                     try:
                         item = call(item, meta=None)
-                    except Exception as exc:
+                    except Exception as exc:  # noqa: BLE001 dlt raises what it makes of it
                         if page:
                             yield handed_on()
                         yield _failed(pipe, step, exc)
@@ -230,10 +233,11 @@ def _failed(pipe: typing.Any, step: typing.Any, exc: Exception) -> typing.Any:
 
 
 class Cursor:
-    """One incremental, a row at a time, without dlt's look at all rows of the newest cursor value after each row.
+    """One incremental, a row at a time, without dlt's look at all rows of the newest cursor value after each
+    row.
 
-    dlt hashes those rows again after each item and copies the hashes to the state. Here each row is hashed once,
-    when dlt would do it for the first time, and ``settle`` copies the hashes.
+    dlt hashes those rows again after each item and copies the hashes to the state. Here each row is hashed
+    once, when dlt would do it for the first time, and ``settle`` copies the hashes.
     """
 
     def __init__(self, incremental: typing.Any) -> None:
@@ -254,7 +258,11 @@ class Cursor:
         transform = self._transform
         if transform is None:
             transform = self._transform = incremental._get_transform(row)
-        if not transform.boundary_deduplication or incremental.lag or getattr(incremental, "_advanced", False):
+        if (
+            not transform.boundary_deduplication
+            or incremental.lag
+            or getattr(incremental, "_advanced", False)
+        ):
             self.release()
             return incremental(row, meta)
         self._follow(transform)

@@ -1,7 +1,8 @@
-"""What dlt's normalizer would do with a row, asked for once for each shape: its keys and the types of its values.
+"""What dlt's normalizer would do with a row, asked for once for each shape: its keys and the types of its
+values.
 
-A plan is there only where dlt takes every value without changing the schema: complete columns, known types, child
-tables that exist. All names and conversions are dlt's own, through the normalizer at hand.
+A plan is there only where dlt takes every value without changing the schema: complete columns, known types,
+child tables that exist. All names and conversions are dlt's own, through the normalizer at hand.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from dataclasses import dataclass, field
 SHAPES = 2000
 """Plans that are kept for one place in the data; rows with more shapes than that are planned one by one."""
 _KEPT = (str, int, float, bool, bytes, datetime.date, datetime.time, decimal.Decimal)
-"""Types that dlt leaves alone in a column of their own type (the types themselves, none that derives from them)."""
+"""Types that dlt leaves alone in a column of their own type (the types themselves, none that derives from
+them)."""
 _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|[+-][01]\d:[0-5]\d)", re.ASCII)
 Convert = Callable[[typing.Any], typing.Any]
 
@@ -180,7 +182,8 @@ class Planner:
         )
 
     def _part(self, place: Place, key: str, kind: type) -> typing.Any:
-        """A value's column, conversion and whether it is a None; a Place; Children; None for dlt's own way."""
+        """A value's column, conversion and whether it is a None; a Place; Children; None for dlt's own
+        way."""
         if not key or key.isspace():
             return None
         names, row = self.names, place.row
@@ -235,7 +238,7 @@ class Planner:
         if kind is type(None):
             try:
                 changes = self.owner._coerce_null_value(columns, table, name)
-            except Exception:  # dlt raises it again, for the row
+            except Exception:  # noqa: BLE001 dlt raises it again, for the row
                 return None
             return None if changes else (name, None, True)
         column = columns.get(name)
@@ -244,7 +247,11 @@ class Planner:
             return None
         part = self._converted(name, column, wanted, kind, columns, table)
         if part is not None and wanted == "timestamp" and kind is str and part[1] is not None:
-            return name, _parsed(part[1], self._zone(column), hasattr(self.owner, "_timezone_override")), False
+            return (
+                name,
+                _parsed(part[1], self._zone(column), hasattr(self.owner, "_timezone_override")),
+                False,
+            )
         return part
 
     def _zone(self, column: typing.Any) -> bool:
@@ -307,8 +314,8 @@ def _coerced(owner: typing.Any, wanted: str, has: str) -> Convert:
 def _parsed(convert: Convert, zone: bool, in_context: bool) -> Convert:
     """``convert`` for texts that are timestamps, with the standard library's parser for the usual form.
 
-    Its result is what dlt's would be, in a fraction of the time. ``in_context``: from 1.31 on dlt knows zones other
-    than UTC, and its moments are no longer pendulum's.
+    Its result is what dlt's would be, in a fraction of the time. ``in_context``: from 1.31 on dlt knows zones
+    other than UTC, and its moments are no longer pendulum's.
     """
     import pendulum
     from dlt.common.time import normalize_timezone

@@ -1,7 +1,7 @@
 """Normalizes rows of known shapes without dlt's walk over each value.
 
-Stands in for ``JsonLItemsNormalizer._normalize_chunk``. Rows that have no plan (see ``plans``) go through dlt's own
-method, and all rows of a table are written in the order in which dlt would write them.
+Stands in for ``JsonLItemsNormalizer._normalize_chunk``. Rows that have no plan (see ``plans``) go through
+dlt's own method, and all rows of a table are written in the order in which dlt would write them.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class _Chunk:
         if plan.flat:
             try:
                 row = _own(plan, item)
-            except Exception:  # dlt meets it again and decides
+            except Exception:  # noqa: BLE001 dlt meets it again and decides
                 return False
             self.done.setdefault(self.table, []).append(row)
         else:
@@ -158,7 +158,7 @@ class _Chunk:
                     self._spread(row, plan, item)
                 self.done.setdefault(self.table, []).append(row)
                 self._descend(plan, item, row_id, dict.fromkeys(self.planner.propagated or (), row_id), set())
-            except Exception:
+            except Exception:  # noqa: BLE001 as above
                 for table, rows in self.done.items():
                     del rows[before.get(table, 0) :]
                 return False
@@ -170,7 +170,7 @@ class _Chunk:
         if self.encoded:
             _decode(item, self.low, self.decode)
         shape = (*item, *map(type, item.values()))
-        plan = place.plans.get(shape, _NEW)
+        plan: Plan | None = place.plans.get(shape, _NEW)
         if plan is _NEW:
             plan = self.planner.plan(place, shape)
         if plan is None:
@@ -178,7 +178,8 @@ class _Chunk:
         return plan
 
     def _spread(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> None:
-        """Adds what stands in the item's dicts to the row; raises Unplanned where two values meet in one column."""
+        """Adds what stands in the item's dicts to the row; raises Unplanned where two values meet in one
+        column."""
         for key, place in plan.dicts:
             inner = item[key]
             inner_plan = self._plan_of(place, inner)

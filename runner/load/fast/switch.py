@@ -35,11 +35,15 @@ _SIGNATURES = {
     "dlt.normalize.items_normalizers:JsonLItemsNormalizer._normalize_chunk": (
         "self root_table_name items may_have_pua skip_write"
     ),
-    "dlt.normalize.items_normalizers:JsonLItemsNormalizer._coerce_null_value": "self table_columns table_name col_name",
+    "dlt.normalize.items_normalizers:JsonLItemsNormalizer._coerce_null_value": (
+        "self table_columns table_name col_name"
+    ),
     "dlt.normalize.items_normalizers:JsonLItemsNormalizer._coerce_non_null_value": (
         "self table_columns table_name col_name v is_variant"
     ),
-    "dlt.common.normalizers.json.relational:DataItemNormalizer._get_propagated_values": "self table row is_root",
+    "dlt.common.normalizers.json.relational:DataItemNormalizer._get_propagated_values": (
+        "self table row is_root"
+    ),
     "dlt.common.normalizers.json.helpers:get_nested_row_hash": "parent_row_id nested_table list_idx",
     "dlt.common.json:custom_pua_decode": "obj decoders",
     "dlt.common.data_types.type_helpers:py_type_to_sc_type": "t",
@@ -93,14 +97,16 @@ def usable() -> bool:
     try:
         version = tuple(int(part) for part in dlt.__version__.split(".")[:2])
         if version not in PROVEN:
-            log.debug("dlt %s extracts and normalizes by itself: not one of the proven versions", dlt.__version__)
+            log.debug(
+                "dlt %s extracts and normalizes by itself: not one of the proven versions", dlt.__version__
+            )
             return False
         for place, wanted in _SIGNATURES.items():
             found = _arguments(place)
             if found != wanted:
                 log.debug("dlt extracts and normalizes by itself: %s takes (%s)", place, found)
                 return False
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 whatever is odd there, dlt runs
         log.debug("dlt extracts and normalizes by itself: %s", exc)
         return False
     return True
