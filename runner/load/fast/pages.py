@@ -250,6 +250,7 @@ class Cursor:
         self._count = self._before = 0
         """How many different hashes there are, and were before the last row."""
         self._owed = 0
+        self._shared = False
         self._tells_start = hasattr(incremental, "_cached_state_start_value")
         self._tells_last = hasattr(incremental, "_current_last_value")
 
@@ -310,10 +311,16 @@ class Cursor:
         metrics["initial_unique_hashes_count"] = self._before
         metrics["final_unique_hashes_count"] = len(hashes)
         self._owed = 0
+        if self._shared:
+            self._share()
 
     def release(self) -> None:
-        """Settles, and leaves the hashes where dlt's own way finds them."""
+        """Settles, and from now on leaves the hashes where dlt's own way finds them: items take it too."""
+        self._shared = True
         self.settle()
+        self._share()
+
+    def _share(self) -> None:
         if self._fresh:
             self._start.update(self._fresh)
             self._fresh = {}
