@@ -1,7 +1,7 @@
 """dlt by itself against the runner's extract and normalize, in pairs: CPU seconds and peak memory of whole
 processes.
 
-    python -m bench rows [CASE…]
+    python -m bench rows
 
 Both sides go through Parquet into a DuckDB file of their own. Rows that came out are counted and must be
 equal.
@@ -21,6 +21,7 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import page
 from bench.paired import Spread
 
 Row = dict[str, typing.Any]
@@ -32,7 +33,14 @@ CASES = {
     "one_day": 30_000,
     "small": 20_000,
 }
-PAIRS = int(os.environ.get("BENCH_PAIRS", "3"))
+WHAT = {
+    "flat": "7 columns",
+    "nested": "each with 3 children",
+    "merge": "merged by key",
+    "wide": "60 columns",
+    "one_day": "one cursor value",
+    "small": "7 columns",
+}
 SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
@@ -130,21 +138,23 @@ def apart(case: str, count: int, fast: bool) -> dict[str, typing.Any]:
         return typing.cast("dict[str, typing.Any]", json.loads(ran.stdout.splitlines()[-1]))
 
 
-def main(cases: typing.Sequence[str] = tuple(CASES)) -> None:
-    """Prints a line for each case."""
-    for case in cases:
+def main(*, quick: bool = False) -> str:
+    """The table of all cases, a tenth of the rows for a quick look. Raises RuntimeError where row counts differ."""
+    table = []
+    for case, count in CASES.items():
+        count = count // 10 if quick else count
         pairs = []
-        for _ in range(PAIRS):
-            slow, fast = apart(case, CASES[case], False), apart(case, CASES[case], True)
-            if slow["rows"] != fast["rows"]:
-                raise RuntimeError(f"{case}: {slow['rows']} by dlt, {fast['rows']} by the runner")
-            pairs.append((slow, fast))
-        cpu = [Spread.of([pair[side]["cpu"] for pair in pairs]).text() for side in (0, 1)]
+        for _ in range(1 if quick else 3):
+            pairs.append((apart(case, count, False), apart(case, count, True)))
+            if pairs[-1][0]["rows"] != pairs[-1][1]["rows"]:
+                raise RuntimeError(f"{case}: the rows differ: {pairs[-1]}")
+        sides = list(zip(*pairs, strict=True))
+        cpu = [Spread.of([run["cpu"] for run in side]).text("") for side in sides]
         ratio = Spread.of([fast["cpu"] / slow["cpu"] for slow, fast in pairs]).text("")
-        peak = [max(pair[side]["peak"] for pair in pairs) for side in (0, 1)]
-        sides = [f"{cpu[side]}, {peak[side]:.0f} MB" for side in (0, 1)]
-        print(f"{case}, {CASES[case]:,} rows: dlt {sides[0]}; fast {sides[1]}; {ratio}")
-        print("   ", pairs[-1][0]["seconds"], pairs[-1][1]["seconds"], flush=True)
+        peak = [f"{max(run['peak'] for run in side):.0f}" for side in sides]
+        table.append([f"{count:,} rows, {WHAT[case]}", *cpu, ratio, *peak])
+    head = ["", "dlt, CPU seconds", "dltpod, CPU seconds", "ratio", "dlt, peak MB", "dltpod, peak MB"]
+    return f"{page.machine('dlt', 'duckdb', 'pyarrow')}\n{page.table(head, table)}"
 
 
 if __name__ == "__main__":

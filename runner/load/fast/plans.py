@@ -317,7 +317,7 @@ def _parsed(convert: Convert, zone: bool, in_context: bool) -> Convert:
     Its result is what dlt's would be, in a fraction of the time. ``in_context``: from 1.31 on dlt knows zones
     other than UTC, and its moments are no longer pendulum's.
     """
-    import pendulum
+    from dlt.common.pendulum import pendulum
     from dlt.common.time import normalize_timezone
 
     usual, parse, utc = _USUAL.fullmatch, datetime.datetime.fromisoformat, datetime.timezone.utc
