@@ -53,7 +53,8 @@ def differences(seed: int) -> list[str]:
         shutil.rmtree(folder / "run")
         fast = outcome(Case(seed), folder / "run", fast=True)
         found = list(_compare(slow, fast, ""))
-        if found and Case(seed).has_threads():
+        failed = any(run[0] != "ok" for run in slow["runs"])
+        if found and (Case(seed).has_threads() or failed):
             for _ in range(5):
                 shutil.rmtree(folder / "run")
                 if list(_compare(slow, outcome(Case(seed), folder / "run", fast=False), "")):
