@@ -139,7 +139,7 @@ def apart(case: str, count: int, fast: bool) -> dict[str, typing.Any]:
 
 
 def main(*, quick: bool = False) -> str:
-    """The table of all cases, a tenth of the rows for a quick look. Raises RuntimeError where counts differ."""
+    """The table of all cases, a tenth of the rows for a quick look. RuntimeError where counts differ."""
     table = []
     for case, count in CASES.items():
         count = count // 10 if quick else count

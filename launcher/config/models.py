@@ -95,7 +95,7 @@ class DltNative(Model):
     )
     fast: bool = Field(
         default=True,
-        description="Whether rows that come one by one are read ahead and normalized by shape; false: dlt alone.",
+        description="Whether rows that come one by one are read ahead and normalized by shape, or by dlt.",
     )
 
 
