@@ -111,9 +111,9 @@ FROM ${ENVIRONMENT} AS source
 ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
     --mount=type=bind,source=runner,target=/dev/dltpod/runner \
-    /bin/sh /dev/dltpod/assets/code.sh /dev/dltpod/runner /opt/dltpod/runner
+    /bin/sh /dev/dltpod/assets/code.sh /dev/dltpod/runner /opt/dltpod/dltpod_runner
 USER 65532:65532
-CMD ["/opt/venv/bin/python", "-S", "-m", "runner"]
+CMD ["/opt/venv/bin/python", "-S", "-m", "dltpod_runner"]
 
 FROM ${SOURCE} AS deploy
 ARG SOURCE_DATE_EPOCH=0

@@ -43,6 +43,8 @@ WEBHOOK_VALUE = "DLTPOD_WEBHOOK"
 """In ``VALUES_FILE``: the webhook that a run without a launcher tells of its failure, where there is one."""
 WORKSPACE_DIR = "/workspace"
 RUNNER_DIR = "/opt/dltpod"
+RUNNER_PACKAGE = "dltpod_runner"
+"""The runner's name in an image, below ``RUNNER_DIR``: what a source needs may be called ``runner``."""
 
 INPUT_CLOSED = "stopped because standard input closed"
 """One of ``Result.notes``: the connection to the launcher broke, or the launcher has ended."""

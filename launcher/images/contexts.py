@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from launcher.environment import local_packages
 from launcher.environment.values import Environment
 from launcher.host.rights import as_invoking_user
 from launcher.images import scratch, wheels
+from runner.contract import RUNNER_PACKAGE
 
 _HERE = Path(__file__).resolve().parent.parent
 _ASSETS = (
@@ -32,6 +34,7 @@ _ASSETS = (
     "default.txt",
     "uv.txt",
 )
+_RUNNER_IMPORT = re.compile(r"^(\s*(?:from|import) )runner(?=[.\s])", re.MULTILINE)
 _DEFAULT_INPUTS = ("default.sh", "default.txt", "uv.txt")
 
 
@@ -76,6 +79,14 @@ def default_digest(base_identity: str, platform: str, recipe: int) -> str:
     return digest.hexdigest()[:12]
 
 
+def _write_runner(folder: Path) -> None:
+    """The runner's code under the name that it has in an image, where a source may have a ``runner`` too."""
+    shutil.copytree(runner_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in folder.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(_RUNNER_IMPORT.sub(rf"\g<1>{RUNNER_PACKAGE}", text), encoding="utf-8")
+
+
 @contextlib.contextmanager
 def make(
     environment: Environment | None = None,
@@ -98,9 +109,7 @@ def make(
             for asset in _ASSETS:
                 shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)
             if with_runner:
-                shutil.copytree(
-                    runner_folder(), folder / "runner", ignore=shutil.ignore_patterns("__pycache__")
-                )
+                _write_runner(folder / "runner")
         if environment is not None:
             _write_environment(environment, folder / "environment", root, verified, sdists)
             for name, text in texts.items():

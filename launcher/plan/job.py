@@ -26,6 +26,7 @@ from runner.contract import (
     DATA_DIR,
     ENV_REFERENCE,
     RUNNER_DIR,
+    RUNNER_PACKAGE,
     SECRETS_DIR,
     SECRETS_FILE,
     STATE_DIR,
@@ -51,7 +52,7 @@ LABEL_RUN = "dltpod.run"
 LABEL_LAUNCHER = "dltpod.launcher"
 CA_BUNDLE_TARGET = "/etc/dltpod/ca.crt"
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-COMMAND = ("/opt/venv/bin/python", "-S", "-m", "runner")
+COMMAND = ("/opt/venv/bin/python", "-S", "-m", RUNNER_PACKAGE)
 """-S: the first process runs no ``.pth`` file of an installed package; the worker does."""
 SECRETS_BYTES = 8 << 20
 _NOTHING = 4096

@@ -73,7 +73,7 @@ def _default_signals() -> None:
     """
     for number, default in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         module = getattr(signal.getsignal(number), "__module__", None) or ""
-        if module.partition(".")[0] in ("runner", "dlt"):
+        if module.partition(".")[0] in (__name__.partition(".")[0], "dlt"):
             signal.signal(number, default)
 
 

@@ -21,6 +21,7 @@ from launcher.plan.job import looking
 from launcher.plan.values import ContainerSpec, JobPlan
 from launcher.untrusted import answers, clean
 from runner import contract
+from runner.contract import RUNNER_PACKAGE
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -44,7 +45,7 @@ def spec_of(plan: JobPlan) -> ContainerSpec:
     return replace(
         spec,
         name=f"{spec.name}-inspect-{secrets.token_hex(3)}",
-        command=(PYTHON, "-S", "-m", "runner.inspect.idle"),
+        command=(PYTHON, "-S", "-m", f"{RUNNER_PACKAGE}.inspect.idle"),
         mounts=mounts,
     )
 
@@ -122,7 +123,7 @@ def _ask(
     with held(engine, plan) as container, translated():
         made = client.api.exec_create(
             container,
-            [PYTHON, "-m", "runner.inspect.execute", what, json.dumps(question)],
+            [PYTHON, "-m", f"{RUNNER_PACKAGE}.inspect.execute", what, json.dumps(question)],
             stdout=True,
             stderr=True,
         )
@@ -146,6 +147,16 @@ def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str],
     """Run a command in there, with this process' input and output; its exit code."""
     with held(engine, plan) as container:
         flags = ["-i", *(["-t"] if terminal else [])]
-        call = [cli, "exec", *flags, container, PYTHON, "-m", "runner.inspect.execute", "run", *command]
+        call = [
+            cli,
+            "exec",
+            *flags,
+            container,
+            PYTHON,
+            "-m",
+            f"{RUNNER_PACKAGE}.inspect.execute",
+            "run",
+            *command,
+        ]
         with as_invoking_user():
             return subprocess.run(call, env={**os.environ}, check=False).returncode

@@ -187,7 +187,7 @@ def test_the_source_is_nobody_and_has_nothing_but_its_own_scratch(
     assert inside["stdin"] == "/dev/null"
 
     # Who watches over it: the first process, which it can't stop, end, trace or read.
-    assert (inside["first"], inside["parent"]) == (["-S", "-m", "runner"], 1)
+    assert (inside["first"], inside["parent"]) == (["-S", "-m", "dltpod_runner"], 1)
     attacked = inside["attacked"]
     assert attacked.pop("stopped") is False
     assert set(map(str, attacked.values())) <= {"PermissionError", "[-1, 1]"}, attacked

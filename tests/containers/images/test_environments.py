@@ -93,7 +93,7 @@ def test_a_new_runner_rebuilds_no_environment(
     assert second.reference != made.image.reference
     assert second.packages == made.image.packages
     assert workshop.client.images.get(tag).id == identity
-    assert workshop.run(second.reference, "import runner; print(runner.NEWER)") == "1"
+    assert workshop.run(second.reference, "import dltpod_runner as code; print(code.NEWER)") == "1"
     assert [line for line in workshop.said if line.startswith("building the environment")] == [
         "building the environment of one"
     ]
@@ -117,8 +117,8 @@ def test_the_layer_of_a_source_holds_only_what_the_default_lacks(made: Made) -> 
 
 def test_everything_is_compiled_already(made: Made) -> None:
     code = (
-        "import dlt, six, runner.contract, importlib.util as u, pathlib as p;"
-        "print([p.Path(u.cache_from_source(m.__file__)).exists() for m in (dlt, six, runner.contract)])"
+        "import dlt, six, dltpod_runner.contract as own, importlib.util as u, pathlib as p;"
+        "print([p.Path(u.cache_from_source(m.__file__)).exists() for m in (dlt, six, own)])"
     )
     assert made.workshop.run(made.image.reference, code) == "[True, True, True]"
 
@@ -160,7 +160,7 @@ def test_the_image_runs_as_nobody_and_starts_the_runner(workshop: Workshop) -> N
     image = workshop.images(source).ensure(workshop.describe(source))
     config = workshop.client.images.get(image.reference).attrs["Config"]
     assert config["User"] == "65532:65532"
-    assert config["Cmd"] == ["/opt/venv/bin/python", "-S", "-m", "runner"]
+    assert config["Cmd"] == ["/opt/venv/bin/python", "-S", "-m", "dltpod_runner"]
     assert config["WorkingDir"] == "/opt/dltpod"
 
 

@@ -16,7 +16,7 @@ from tests.containers.images.conftest import Workshop
 MARK = "import os; open(f'/tmp/started-{os.getpid()}', 'w')\n"
 LOOK = """\
 import os
-from runner.work import process
+from dltpod_runner.work import process
 print(sorted(os.listdir('/tmp')))
 process.find_packages()
 print(sorted(os.listdir('/tmp')))
@@ -47,7 +47,7 @@ def test_a_package_that_runs_as_an_interpreter_starts_runs_in_the_worker_and_not
 ) -> None:
     source = workshop.source(requirements=(wheel(workshop, {"{mark}.pth": MARK}),))
     image = workshop.images(source).ensure(workshop.describe(source))
-    assert COMMAND[1:] == ("-S", "-m", "runner")
+    assert COMMAND[1:] == ("-S", "-m", "dltpod_runner")
     out = client.containers.run(
         image.reference, [COMMAND[0], "-S", "-c", LOOK], entrypoint=[], remove=True, tmpfs={"/tmp": ""}
     )

@@ -48,7 +48,7 @@ def test_the_whole_container_of_a_plain_source_is_this() -> None:
     flags = "rw,nosuid,nodev,noexec"
     assert create_arguments(made.container) == {
         "Image": "dltpod/source:1",
-        "Cmd": ["/opt/venv/bin/python", "-S", "-m", "runner"],
+        "Cmd": ["/opt/venv/bin/python", "-S", "-m", "dltpod_runner"],
         "Entrypoint": [],
         "User": "1000:1000",
         "WorkingDir": "/opt/dltpod",
