@@ -107,9 +107,12 @@ def plan_job(
         secret_proxies, proxies = {}, {}
     else:
         proxies = {name: url for name, url in host.proxies.items() if name not in secret_proxies}
-    environment.update(proxies)
     if host.ca_bundle is not None:
-        environment.update(dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET))
+        proxies |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET)
+    # What the source says itself wins over the host, in either spelling of a proxy's name.
+    said = {name.upper() for name in container.env}
+    environment.update({name: text for name, text in proxies.items() if name.upper() not in said})
+    secret_proxies = {name: url for name, url in secret_proxies.items() if name.upper() not in said}
     job = JobSpec(
         run_id=run_id,
         token=token,

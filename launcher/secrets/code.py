@@ -134,7 +134,8 @@ def looked_up(project: Project, module: str, function: str) -> tuple[tuple[str, 
     """Names of the sections that dlt looks up for a source, ``[sources.<one of these>]``, and of parameters.
 
     dlt takes the last part of the module's name, ``__source_name__`` if the module says one, and what the
-    decorator says (``section=``); a function imported from a submodule has that one's name. The parameters
+    decorator says (``section=``, and ``name=`` from dlt 1.31 on); a function imported from a submodule has
+    that one's name. The parameters
     are those of a custom module's functions, without those that may be a resource's as well.
     """
     file = custom_file(project, module)
@@ -153,7 +154,7 @@ def _sections_of(names: Names, last: str, function: str) -> tuple[str, ...]:
     defined = names.functions.get(function)
     for decorator in defined.decorator_list if defined else ():
         for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
-            if keyword.arg == "section" and isinstance(keyword.value, ast.Constant):
+            if keyword.arg in ("section", "name") and isinstance(keyword.value, ast.Constant):
                 found.append(str(keyword.value.value))
     if function in names.imported:
         found.append(names.imported[function])

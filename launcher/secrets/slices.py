@@ -251,9 +251,24 @@ def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
 
 
 def _entry(table: Table, scope: Scope) -> Table:
+    """The entry's own section, over those of other entries that it shares (``secret_sections``)."""
     sources = table.get("sources")
-    entry = sources.get(scope.name) if isinstance(sources, dict) else None
-    return copy.deepcopy(entry) if isinstance(entry, dict) else {}
+    if not isinstance(sources, dict):
+        return {}
+    entry: Table = {}
+    for path in reversed(scope.more):
+        head, _, name = path.partition(".")
+        if head == "sources" and name not in (scope.name, scope.function, *scope.sections):
+            entry = _over(entry, sources.get(name))
+    return _over(entry, sources.get(scope.name))
+
+
+def _over(below: Table, above: Any) -> Table:
+    """``above`` over ``below``; credentials are taken whole."""
+    if not isinstance(above, dict):
+        return below
+    kept = {key: value for key, value in below.items() if key != "credentials" or key not in above}
+    return laid_over(kept, above)
 
 
 def _hoisted(entry: Table, both: Table, own: Table, whole: frozenset[str]) -> Table:

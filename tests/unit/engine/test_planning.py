@@ -207,3 +207,16 @@ def test_a_new_source_changes_no_other_sources_job(tmp_path: Path) -> None:
     assert before.native_sections == ("jira",)
     # but for one that is named as dlt calls the module: the section of that name is now its own
     assert job("jira_eu", "jira").native_sections == ()
+
+
+def test_what_the_source_says_of_proxies_and_certificates_wins_over_the_host() -> None:
+    own = {"SSL_CERT_FILE": "/workspace/ca.pem", "https_proxy": "", "HTTP_PROXY": "env:PROXY"}
+    host = Host(
+        proxies={"HTTPS_PROXY": "http://proxy:3128", "http_proxy": "http://u:p@proxy:3128"},
+        ca_bundle=Path("/etc/ssl/ca.crt"),
+    )
+    made = plan(ROOT, source(env=own), host=host)
+    expected = {"SSL_CERT_FILE": "/workspace/ca.pem", "https_proxy": ""}
+    expected |= dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "/etc/dltpod/ca.crt")
+    assert made.container.environment == expected
+    assert made.job.env == {**expected, "HTTP_PROXY": "env:PROXY"}

@@ -291,3 +291,39 @@ def test_the_destination_keeps_the_root_credentials_that_the_entry_replaces(tmp_
             config.credentials.to_native_representation()
             == "postgres://u:p@warehouse:5432/db?connect_timeout=15"
         )
+
+
+def test_credentials_in_another_entrys_section_are_shared_by_naming_it(tmp_path: Path) -> None:
+    shared = (
+        '[sources.crm.credentials]\ndrivername = "postgresql"\nhost = "h"\nusername = "u"\ndatabase = "d"\n'
+    )
+    sources = (
+        "sources:\n"
+        "  - {name: crm, dlt_native: {source_module: api, source_function: database}}\n"
+        "  - {name: two, dlt_native: {source_module: api, source_function: database, "
+        "secret_sections: [sources.crm]}}\n"
+    )
+    project = given(tmp_path, sources, shared + 'password = "p"\n', code=CODE)
+    assert answer(project, "two", "database") == answer(project, "crm", "database")
+
+
+def test_an_entrys_own_keys_win_over_those_that_it_shares(tmp_path: Path) -> None:
+    sources = (
+        "sources:\n"
+        "  - {name: crm, dlt_native: {source_module: api, source_function: bare}}\n"
+        "  - {name: two, dlt_native: {source_module: api, source_function: bare, "
+        "secret_sections: [sources.crm]}}\n"
+    )
+    secrets = '[sources.crm]\ntoken = "of crm"\n[sources.two]\ntoken = "of two"\n'
+    project = given(tmp_path, sources, secrets, code=CODE)
+    assert answer(project, "two", "bare") == {"token": "of two"}
+
+
+def test_the_name_that_the_decorator_gives_is_a_native_section(tmp_path: Path) -> None:
+    code = CODE + (
+        '\n@dlt.source(name="acme_api")\ndef named(token: str = dlt.secrets.value):\n'
+        '    return dlt.resource([{"token": token}], name="x")\n'
+    )
+    sources = "sources:\n  - {name: one, dlt_native: {source_module: api, source_function: named}}\n"
+    project = given(tmp_path, sources, '[sources.acme_api]\ntoken = "t"\n', code=code)
+    assert answer(project, "one", "named") == {"token": "t"}
