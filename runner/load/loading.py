@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.contract import FailureKind
 from runner.explain.causes import unwrap
 from runner.explain.classify import JobFailed, classify
-from runner.load import compat
+from runner.load import compat, decimals
 from runner.load.fast import switch
 from runner.load.recover import packages, undo
 from runner.load.recover.claims import claim
@@ -31,7 +31,8 @@ _HOPELESS = frozenset(
 
 def normalize(session: Session) -> None:
     """Normalizes what was extracted and counts its rows. Raises dlt's exceptions."""
-    with session.steps.step("normalize"), switch.normalizing(session.job.fast):
+    fast = switch.normalizing(session.job.fast)
+    with session.steps.step("normalize"), decimals.rounded(session.steps), fast:
         info = session.pipeline.normalize()
     for load_id, parts in (info.metrics if info is not None else {}).items():
         counted = session.counted.setdefault(load_id, {})

@@ -1,0 +1,64 @@
+"""Rounds numbers to their column's scale on the way into Parquet, as databases do with what they are sent.
+
+dlt gives a decimal column nine digits after the point where nobody says how many. Arrow refuses to write
+more than a column holds, and would fail the whole load.
+"""
+
+from __future__ import annotations
+
+import decimal
+import functools
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runner.load.progress import Steps
+
+_EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_UP)
+
+
+@contextmanager
+def rounded(steps: Steps) -> Iterator[None]:
+    """Within the body dlt's Parquet files take any number of digits; what was rounded is noted once."""
+    from dlt.common.data_writers.writers import ParquetDataWriter
+
+    original: typing.Any = ParquetDataWriter.write_data
+
+    @functools.wraps(original)
+    def write_data(self: typing.Any, items: typing.Any) -> None:
+        before = self.items_count
+        try:
+            original(self, items)
+        except ValueError as exc:  # Arrow's own errors are such
+            if "decimal" not in str(exc).lower() or not _round(self.schema, items, steps):
+                raise
+            self.items_count = before
+            original(self, items)
+
+    ParquetDataWriter.write_data = write_data
+    try:
+        yield
+    finally:
+        ParquetDataWriter.write_data = original
+
+
+def _round(schema: typing.Any, items: typing.Any, steps: Steps) -> bool:
+    """Rounds, in place, what has more digits than its column holds; returns whether there was any."""
+    changed = False
+    for field in schema:
+        scale = getattr(field.type, "scale", None)
+        if scale is None:
+            continue
+        for row in items:
+            value = row.get(field.name)
+            if not isinstance(value, decimal.Decimal) or not value.is_finite():
+                continue
+            digits = -int(value.as_tuple().exponent)
+            if digits > scale:
+                row[field.name] = value.quantize(decimal.Decimal(1).scaleb(-scale), context=_EXACT)
+                changed = True
+                steps.note(
+                    f"column {field.name}: rounded to {scale} digits after the point; "
+                    "give the column a scale where it needs more (dlt's columns hint)"
+                )
+    return changed
