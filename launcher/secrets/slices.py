@@ -251,24 +251,17 @@ def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
 
 
 def _entry(table: Table, scope: Scope) -> Table:
-    """The entry's own section, over those of other entries that it shares (``secret_sections``)."""
+    """The entry's own section, over those that it shares (``secret_sections``); credentials taken whole."""
     sources = table.get("sources")
-    if not isinstance(sources, dict):
-        return {}
+    shared = [path.removeprefix("sources.") for path in reversed(scope.more) if path.startswith("sources.")]
+    native = {scope.name, scope.function, *scope.sections}
     entry: Table = {}
-    for path in reversed(scope.more):
-        head, _, name = path.partition(".")
-        if head == "sources" and name not in (scope.name, scope.function, *scope.sections):
-            entry = _over(entry, sources.get(name))
-    return _over(entry, sources.get(scope.name))
-
-
-def _over(below: Table, above: Any) -> Table:
-    """``above`` over ``below``; credentials are taken whole."""
-    if not isinstance(above, dict):
-        return below
-    kept = {key: value for key, value in below.items() if key != "credentials" or key not in above}
-    return laid_over(kept, above)
+    for name in (*(name for name in shared if name not in native), scope.name):
+        above = sources.get(name) if isinstance(sources, dict) else None
+        if isinstance(above, dict):
+            entry = {key: value for key, value in entry.items() if key != "credentials" or key not in above}
+            entry = laid_over(entry, above)
+    return entry
 
 
 def _hoisted(entry: Table, both: Table, own: Table, whole: frozenset[str]) -> Table:
