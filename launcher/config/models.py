@@ -333,6 +333,8 @@ class Project(Model):
     foreign: tuple[Foreign, ...] = ()
     warehouse: str = "data/warehouse.duckdb"
     """The DuckDB file of sources that name no other: Dango's own, in a Dango project. From the root."""
+    modules: dict[str, str] = {}
+    """The ``source_module`` as it is written, by source name, where it stands for a verified source."""
     lines: dict[str, int] = {}
     """Line by source name, for messages about one source."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from launcher.config import dango, rules
+from launcher.config import dango, rules, verified
 from launcher.config.document import Document, PathKey, dotted, read_text
 from launcher.config.faults import Fault, report
 from launcher.config.messages import text_of, without_twins
@@ -162,6 +162,11 @@ class _Reader:
 
     def _finish(self, parsed: File) -> Project:
         warehouse = dango.warehouse(self.root) if dango.is_dango(self.document.file) else None
+        repository = parsed.verified_sources
+        sources = tuple(
+            verified.with_its_module(source, self.root / "custom_sources", repository)
+            for source in parsed.sources
+        )
         return Project(
             **({"warehouse": warehouse} if warehouse else {}),
             root=self.root,
@@ -172,7 +177,12 @@ class _Reader:
             verified_sources=parsed.verified_sources,
             notify=parsed.notify,
             dltpod=parsed.dltpod,
-            sources=parsed.sources,
+            sources=sources,
+            modules={
+                source.name: source.dlt_native.source_module
+                for source, as_meant in zip(parsed.sources, sources, strict=True)
+                if source is not as_meant
+            },
             foreign=tuple(self.foreign),
             lines={
                 source.name: self.document.line(self._in_file(("sources", i, "name")))

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from launcher.config.destinations import destination_extra
 from launcher.config.models import Project, Source
+from launcher.config.verified import meant
 from launcher.environment import (
     core_sources,
     drivers,
@@ -80,6 +81,9 @@ def describe(
             extras.add(canonicalize_name(name))
         elif verified is not None and name in verified.names():
             verified_names.append(name)
+        elif verified is not None and (alias := meant(name)) in verified.names():
+            verified_names.append(str(alias))
+            notes.append(f"source '{source.name}': '{name}' is dlt's verified source '{alias}'")
         else:
             unknown.append(name)
     if unknown:
@@ -103,11 +107,14 @@ def describe(
         and top not in core_sources.EXTRAS
         and top not in ("dlt", *verified_names)
         and not _accounted(top, requirements)
-        and _has(verified, top)
+        and verified.may_have(top)
+        and _has(verified, top, notes)
     ):
         verified_names.append(top)
+        written = project.modules.get(source.name, top)
+        stands = f" ('{written}' stands for it)" if written != top else ""
         notes.append(
-            f"source '{source.name}': module '{top}' is taken from dlt's verified sources;"
+            f"source '{source.name}': module '{top}'{stands} is taken from dlt's verified sources;"
             f" 'container.extras: [{top}]' pins that"
         )
     for name in verified_names:
@@ -210,11 +217,12 @@ def _accounted(top: str, requirements: list[Requirement]) -> bool:
     return False
 
 
-def _has(verified: Verified, name: str) -> bool:
-    """Whether the repository has the source. One that can't be had has nothing: nobody asked for it."""
+def _has(verified: Verified, name: str, notes: list[str]) -> bool:
+    """Whether the repository has the source. One that can't be had has nothing, and that is noted."""
     try:
         return name in verified.names()
-    except ConfigurationError:
+    except ConfigurationError as failed:
+        notes.append(f"verified sources couldn't be asked for '{name}': {failed.message}")
         return False
 
 

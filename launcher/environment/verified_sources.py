@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from launcher.config.models import VerifiedSources
+from launcher.config.verified import KNOWN
 from launcher.environment import local_packages, requirement_files
 from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError, without_credentials
@@ -20,6 +21,9 @@ from launcher.untrusted import clean
 
 FOLDER = "sources"
 """Where the repository keeps them: ``sources/<name>/__init__.py``, with its ``requirements.txt``."""
+
+SECONDS = 120
+"""For one call of git. The repository's newest state is a few megabytes."""
 
 
 class Repository:
@@ -46,6 +50,11 @@ class Repository:
         self._refresh = refresh
         self._tree: Path | None = None
         self._commit: str | None = None
+        self._failed: ConfigurationError | None = None
+
+    def may_have(self, name: str) -> bool:
+        """Whether it is worth asking for a source that nobody named: dlt's own repository is known."""
+        return self._settings.location != VerifiedSources().location or name in KNOWN
 
     def names(self) -> Collection[str]:
         tree = self._open()
@@ -81,8 +90,14 @@ class Repository:
         local_packages.copy(self._open() / FOLDER / name, to, self._root)
 
     def _open(self) -> Path:
+        if self._failed is not None:
+            raise self._failed
         if self._tree is None:
-            self._tree = self._find()
+            try:
+                self._tree = self._find()
+            except ConfigurationError as failed:
+                self._failed = failed  # one attempt a command
+                raise
             if not (self._tree / FOLDER).is_dir():
                 tree, self._tree = self._tree, None
                 raise ConfigurationError(
@@ -161,7 +176,7 @@ class Repository:
                 **rights.command(environment),
                 capture_output=True,
                 text=True,
-                timeout=600,
+                timeout=SECONDS,
                 check=False,
                 errors="replace",
             )
@@ -171,7 +186,7 @@ class Repository:
                 "install git (Debian: apt-get install git)",
             ) from None
         except subprocess.TimeoutExpired:
-            raise _GitFailed("no answer within 10 minutes") from None
+            raise _GitFailed(f"no answer within {SECONDS} s") from None
         if done.returncode != 0:
             lines = [clean.line(line) for line in done.stderr.splitlines() if line.strip()]
             fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]

@@ -39,6 +39,7 @@ _NETWORK_ERRORS = frozenset(
         "RemoteDisconnected",
         "NewConnectionError",
         "MaxRetryError",
+        "RetryError",  # a client's own retries are used up: a 429 or a 5xx that went on
         # httpx, aiohttp
         "TransportError",
         "TimeoutException",
@@ -51,6 +52,8 @@ _NETWORK_ERRORS = frozenset(
         "ServiceUnavailable",
         "DeadlineExceeded",
         "TooManyRequests",
+        "RateLimitError",
+        "RateLimitExceededException",
         "ResourceExhausted",
     }
 )

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import typing
+
 from runner.load import compat
 from runner.load.session import Session
+
+
+def note_repeats(session: Session, known: typing.Collection[str]) -> None:
+    """Notes the tables that whole resources were appended to once more; ``known`` are those with rows before.
+
+    A resource goes by what it has read before if it has a cursor or keeps a state of its own.
+    """
+    state = session.pipeline.state.get("sources") or {}
+    loaded = {table for counts in session.counted.values() for table, rows in counts.items() if rows}
+    repeated = []
+    for schema in session.known_schemas():
+        kept = (state.get(schema.name) or {}).get("resources") or {}
+        for table in schema.data_tables():
+            name = str(table["name"])
+            whole = table.get("write_disposition") == "append" and not kept.get(table.get("resource"))
+            if name in loaded and name in known and not table.get("parent") and whole:
+                repeated.append(name)
+    if repeated:
+        session.steps.note(
+            f"{', '.join(repeated)}: without a cursor all rows are appended at each run; to have each once, "
+            "write dlt_native: {write_disposition: replace}, or merge where there is a key"
+        )
 
 
 def note_appends(session: Session) -> None:

@@ -126,13 +126,16 @@ def dataset_of(job: JobSpec) -> str:
 def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     with session.at_destination("restore"):
         first = restore.restore(session)
-    first = first or not any(s.data_tables(seen_data_only=True) for s in session.known_schemas())
+    schemas = session.known_schemas()
+    known = {str(table["name"]) for schema in schemas for table in schema.data_tables(seen_data_only=True)}
+    first = first or not known
     loading.finish_leftovers(session)
     edits.apply(session)
     session.known = {} if session.job.full_refresh else session.tables()
     _extract(session, make_source)
     loading.normalize(session)
     merges.note_appends(session)
+    merges.note_repeats(session, known)
     _note_texts(session)
     loading.load(session)
     session.dataset = compat.dataset_of(session.pipeline)

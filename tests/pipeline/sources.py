@@ -228,3 +228,22 @@ def every(
 def every_and_other(upto: int = 10, **more: typing.Any) -> list[typing.Any]:
     """``every``, with a source of another schema behind it."""
     return [every(upto, **more), other(upto)]
+
+
+@dlt.source(name="shop")
+def whole(upto: int = 10) -> typing.Any:
+    """All rows each time, appended: no cursor."""
+    return dlt.resource(rows(1, upto), name="orders", write_disposition="append")
+
+
+@dlt.source(name="shop")
+def remembered(upto: int = 10) -> typing.Any:
+    """Goes by a state of its own."""
+
+    @dlt.resource(name="orders", write_disposition="append")
+    def orders() -> Iterator[typing.Any]:
+        state = dlt.current.resource_state()
+        first, state["last"] = state.get("last", 0) + 1, upto
+        yield rows(first, upto)
+
+    return orders

@@ -134,3 +134,19 @@ def test_a_sync_without_anything_new_loads_no_row(sandbox: DuckSandbox) -> None:
     assert result.rows == {}
     assert result.status == "ok"
     sandbox.whole(10)
+
+
+def test_rows_without_a_cursor_that_are_appended_once_more_are_told(sandbox: DuckSandbox) -> None:
+    first = sandbox.run("whole", upto=3)
+    assert first.notes == ()
+    (note,) = sandbox.run("whole", upto=3).notes
+    assert note.startswith("orders: without a cursor all rows are appended at each run")
+    assert "write_disposition: replace" in note
+
+
+@pytest.mark.parametrize("function", ["append", "replace", "remembered"])
+def test_rows_that_a_cursor_a_state_or_a_replacement_keeps_single_are_not(
+    sandbox: DuckSandbox, function: str
+) -> None:
+    for upto in (3, 5):
+        assert sandbox.run(function, upto=upto).notes == ()

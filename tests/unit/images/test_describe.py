@@ -281,3 +281,12 @@ def test_nothing_but_the_sources_own_lines_is_read_for_another_source(tmp_path: 
     ):
         described(tmp_path, broken)
     assert project(tmp_path, broken).sources == (broken,)
+
+
+def test_verified_sources_that_could_not_be_asked_are_told(tmp_path: Path) -> None:
+    gone = Repository(VerifiedSources(location="./gone"), root=tmp_path, environ={})
+    (note,) = described(tmp_path, source(module="my_company.erp"), verified=gone).notes
+    assert note == (
+        "verified sources couldn't be asked for 'my_company': "
+        "verified_sources.location: './gone' does not exist"
+    )

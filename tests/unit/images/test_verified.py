@@ -80,3 +80,21 @@ def test_a_folder_that_is_no_such_repository_is_told(tmp_path: Path) -> None:
         repository(tmp_path, "tree").names()
     with pytest.raises(ConfigurationError, match="'nowhere' does not exist"):
         repository(tmp_path, "nowhere").names()
+
+
+def test_a_repository_that_can_not_be_had_is_asked_once(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    found = repository(tmp_path, f"file://{tmp_path}/nowhere")
+    with pytest.raises(ConfigurationError) as first:
+        found.names()
+    tree.rename(tmp_path / "nowhere")
+    with pytest.raises(ConfigurationError) as second:
+        found.names()
+    assert second.value is first.value
+
+
+def test_dlts_own_repository_is_not_asked_for_a_module_that_it_does_not_have(tmp_path: Path) -> None:
+    found = Repository(VerifiedSources(), root=tmp_path, environ={})
+    assert found.may_have("jira")
+    assert not found.may_have("my_company")
+    assert repository(tmp_path, "tree").may_have("my_company")

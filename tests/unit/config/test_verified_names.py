@@ -1,0 +1,56 @@
+"""A name that can only stand for one verified source is taken for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.config import load
+from launcher.config.verified import meant
+from tests.unit.config.project import write
+
+ENTRY = "sources:\n  - {{name: a, dlt_native: {{source_module: {module}, source_function: f}}{more}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("stripe", "stripe_analytics"),
+        ("shopify", "shopify_dlt"),
+        ("asana", "asana_dlt"),
+        ("zendesk_support", "zendesk"),
+        ("jira_search", "jira"),
+        ("google", None),  # one of three
+        ("jira", None),
+        ("rest_api", None),
+        ("sql", None),
+        ("my_company", None),
+    ],
+)
+def test_what_a_name_stands_for(name: str, source: str | None) -> None:
+    assert meant(name) == source
+
+
+@pytest.mark.parametrize(
+    ("more", "custom", "module"),
+    [
+        ("", None, "stripe_analytics"),
+        ("", "stripe.py", "stripe"),
+        ("", "stripe/__init__.py", "stripe"),
+        (', container: {requirements: ["stripe"]}', None, "stripe"),
+    ],
+)
+def test_anything_that_can_account_for_the_name_comes_first(
+    tmp_path: Path, more: str, custom: str | None, module: str
+) -> None:
+    if custom:
+        write(tmp_path, "", f"custom_sources/{custom}")
+    project = load(write(tmp_path, ENTRY.format(module="stripe", more=more)), environ={})
+    assert project.sources[0].dlt_native.source_module == module
+    assert project.modules == ({"a": "stripe"} if module != "stripe" else {})
+
+
+def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:
+    text = "verified_sources: {location: ./mine}\n" + ENTRY.format(module="stripe", more="")
+    assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe"
