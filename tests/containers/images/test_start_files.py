@@ -11,6 +11,7 @@ import pytest
 from launcher.errors import BuildError
 from launcher.images.tags import environment_tag
 from launcher.plan.job import COMMAND
+from tests.containers.folder import REPOSITORY
 from tests.containers.images.conftest import Workshop
 
 MARK = "import os; open(f'/tmp/started-{os.getpid()}', 'w')\n"
@@ -59,14 +60,7 @@ def test_a_package_that_runs_as_an_interpreter_starts_runs_in_the_worker_and_not
     [
         ("pyvenv.cfg", "a package would replace /opt/venv/pyvenv.cfg"),
         ("bin/python3", "reserved name `python3`"),  # uv's own words
-        ("bin/dlt", "a package would replace /opt/venv/bin/dlt"),
         ("bin/python._pth", "a package would put a file at /opt/venv/bin/python._pth"),
-        ("bin/pyvenv.cfg", "a package would put a file at /opt/venv/bin/pyvenv.cfg"),
-        ("bin/pybuilddir.txt", "a package would put a file at /opt/venv/bin/pybuilddir.txt"),
-        ("bin/Modules/Setup.local", "a package would put a file at /opt/venv/bin/Modules"),
-        ("lib/python3.13/os.py", r"a package would put a file at /opt/venv/lib/python3.13/os.py"),
-        ("lib64/python3.13/site-packages/a.py", "a package would put a file at /opt/venv/lib64/python3.13"),
-        ("elsewhere/file", "a package would put a file at /opt/venv/elsewhere/file"),
     ],
 )
 def test_a_package_with_a_file_where_the_interpreter_has_its_own_is_refused(
@@ -76,6 +70,44 @@ def test_a_package_with_a_file_where_the_interpreter_has_its_own_is_refused(
     source = workshop.source(requirements=(wanted,))
     with pytest.raises(BuildError, match=why):
         workshop.images(source).ensure(workshop.describe(source))
+
+
+PLACE = (REPOSITORY / "launcher/assets/place.py").read_text()
+MOVES = """\
+import pathlib, subprocess, sys
+script = pathlib.Path("/tmp/place.py")
+script.write_text({place!r})
+for number, file in enumerate({files!r}):
+    prefix = pathlib.Path("/tmp", str(number))
+    subprocess.run([sys.executable, script, "seed", prefix], check=True)
+    (prefix / file).parent.mkdir(parents=True, exist_ok=True)
+    (prefix / file).write_text("home = /opt/venv\\n")
+    moved = subprocess.run([sys.executable, script, "move", prefix, "/tmp"], capture_output=True, text=True)
+    print(moved.returncode, moved.stderr.partition(" | ")[0])
+"""
+
+
+def test_each_place_where_an_interpreter_looks_for_files_is_refused_by_what_moves_an_installation(
+    workshop: Workshop,
+) -> None:
+    files = [
+        "bin/pyvenv.cfg",
+        "bin/pybuilddir.txt",
+        "bin/Modules/Setup.local",
+        "lib/python3.13/os.py",
+        "lib64/python3.13/site-packages/a.py",
+        "elsewhere/file",
+    ]
+    source = workshop.source()
+    image = workshop.images(source).ensure(workshop.describe(source))
+    told = workshop.run(image.reference, MOVES.format(place=PLACE, files=[*files, "bin/dlt"]))
+    assert told.splitlines() == [
+        *(
+            f"1 DLTPOD-ERROR a package would put a file at /opt/venv/{file}, which is no place for one"
+            for file in files
+        ),
+        "1 DLTPOD-ERROR a package would replace /opt/venv/bin/dlt",
+    ]
 
 
 def test_what_careless_packages_leave_at_the_top_is_left_out_and_other_data_is_placed(
