@@ -184,7 +184,8 @@ class KubernetesEngine:
 
     def own_runs(self, project: str) -> Sequence[Collected]:
         with self._answers():
-            return leftovers.own_runs(self._jobs(project), self._jobs(project, kind="Pod"))
+            jobs = leftovers.own_jobs(self._jobs(project))
+            return leftovers.own_runs(jobs, self._jobs(project, kind="Pod") if jobs else ())
 
     def logs(
         self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool

@@ -42,19 +42,25 @@ def collect(api: Api, jobs: Jobs, logs: Mapping[str, Path]) -> list[Collected]:
     return found
 
 
-def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
-    """The runs that are over of Jobs that no launcher made: a CronJob's, or made by hand from one.
+def own_jobs(jobs: Jobs) -> list[tuple[str, dict[str, Any]]]:
+    """The Jobs that are over and that no launcher made: a CronJob's, or made by hand from one."""
+    return [
+        (namespace, job)
+        for namespace, job in jobs
+        if LABEL_RUN not in (labels := job["metadata"]["labels"])
+        and labels.get(LABEL_ACTION) == "sync"
+        and finished(job)
+    ]
 
-    The Job's name is the run's id. A pod's termination message tells the result.
-    """
+
+def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
+    """How ``own_jobs`` ended, by their pods' termination messages. The Job's name is the run's id."""
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for namespace, pod in sorted(pods, key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"])):
         newest[namespace, str(pod["metadata"].get("labels", {}).get("job-name", ""))] = pod
     found = []
     for namespace, job in jobs:
         labels, status = job["metadata"]["labels"], job.get("status", {})
-        if LABEL_RUN in labels or labels.get(LABEL_ACTION) != "sync" or not finished(job):
-            continue
         name = str(job["metadata"]["name"])
         found.append(
             Collected(

@@ -295,7 +295,8 @@ def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     }
     if asked.scratch is not None:
         requests["ephemeral-storage"] = _quantity(asked.scratch)
-        limits["ephemeral-storage"] = bytes_quantity(sum(_scratch(plan).values()) + _LOGS)
+        most = max(sum(_scratch(plan).values()) + _LOGS, parse_size(asked.scratch))
+        limits["ephemeral-storage"] = bytes_quantity(most)
     environment = _environment(plan, spec.environment)
     container: dict[str, Any] = {
         "name": CONTAINER,

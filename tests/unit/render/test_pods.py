@@ -36,6 +36,8 @@ def test_requests_stand_apart_from_limits_and_disk_is_limited_where_some_is_aske
         "requests": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"},
         "limits": {"memory": "2Gi", "ephemeral-storage": "3136Mi"},
     }
+    more = pod_with(requests={"scratch": "9g"}, scratch="2g")["containers"][0]["resources"]
+    assert more["limits"]["ephemeral-storage"] == more["requests"]["ephemeral-storage"] == "9Gi"
     assert "ephemeral-storage" not in pod_with()["containers"][0]["resources"]["limits"]
 
 
