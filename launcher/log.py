@@ -29,6 +29,9 @@ FILE_BYTES = 10 << 20
 """A launcher that finds the file this large begins a new one."""
 KEEP_FILES = 3
 LEVELS = ("debug", "info", "warning")
+_FIRST_SECONDS = 1.0
+"""How long after its opening a log is first written: structlog's import takes a tenth of a second of a
+processor, which a launcher has to spare when its first container runs, and not before."""
 _PATIENCE_SECONDS = 5.0
 """How long the end of a command waits for a disk."""
 
@@ -55,6 +58,7 @@ class Log:
             except OSError as error:
                 self._failed(error)
         self._events: queue.SimpleQueue[tuple[str, str, Mapping[str, Any]] | None] = queue.SimpleQueue()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
         if self._file is not None or terminal is not None:
             self._thread.start()
@@ -63,11 +67,14 @@ class Log:
         self._events.put((level, name, fields))
 
     def close(self) -> None:
+        self._ending.set()
         self._events.put(None)
         if self._thread.is_alive():
             self._thread.join(_PATIENCE_SECONDS)
 
     def _work(self) -> None:
+        if self.terminal is None:
+            self._ending.wait(_FIRST_SECONDS)
         debugging = self.terminal is not None and self.terminal.level == "debug"
         to_file = self._file and _json_logger(self._file, "debug" if debugging else "info")
         to_terminal = self.terminal and _console_logger(self.terminal)

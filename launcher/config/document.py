@@ -24,6 +24,8 @@ DEEPEST = 60
 """Levels of nesting; PyYAML's C parser overruns its stack at some ten thousand."""
 MOST_NODES = 200_000
 """After aliases are expanded: a small file of aliases can stand for billions of values."""
+MOST_TIMES = 10
+"""A large file may hold more: so many times the values that are written in it."""
 
 _TAG = "tag:yaml.org,2002:"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -71,10 +73,11 @@ class Document:
         self.file = file
         self.faults: list[Fault] = []
         self._pairs: dict[int, list[tuple[str, yaml.Node, yaml.Node]]] = {}
-        self._left = MOST_NODES
+        self._most = MOST_NODES
         self._text = text
         self._active: set[int] = set()
         self.root = self._compose(text)
+        self._left = self._most
         try:
             self.data: Any = None if self.root is None else self._plain(self.root, ())
         except _Refused as refused:
@@ -82,7 +85,7 @@ class Document:
 
     def _compose(self, text: str) -> yaml.Node | None:
         try:
-            depth = 0
+            depth = written = 0
             for event in yaml.parse(text, Loader=yaml.CSafeLoader):
                 if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
                     depth += 1
@@ -93,6 +96,8 @@ class Document:
                         )
                 elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
                     depth -= 1
+                written += isinstance(event, yaml.NodeEvent)
+            self._most = max(MOST_NODES, MOST_TIMES * written)
             node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
             return node
         except yaml.reader.ReaderError as error:
@@ -119,7 +124,7 @@ class Document:
     def _plain(self, node: yaml.Node, path: PathKey) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise _Refused(node, f"more than {MOST_NODES} values once aliases are expanded")
+            raise _Refused(node, f"more than {self._most} values once aliases are expanded")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if id(node) in self._active:
@@ -158,7 +163,7 @@ class Document:
                         self._left -= 1
                         if self._left < 0:
                             raise _Refused(
-                                key_node, f"more than {MOST_NODES} values once aliases are expanded"
+                                key_node, f"more than {self._most} values once aliases are expanded"
                             )
                         merged.setdefault(key, (k, v))
                 continue

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from launcher.config import load
-from launcher.config.document import Document
+from launcher.config.document import MOST_NODES, Document
 from launcher.errors import ConfigurationError
 from tests.unit.config.project import entries, one, project, report, write
 
@@ -126,6 +126,10 @@ def test_an_alias_bomb_is_refused_before_it_grows(tmp_path: Path) -> None:
     lines += [f"x-a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
     found = report(tmp_path, "\n".join(lines))
     assert "values once aliases are expanded" in found[0]
+
+
+def test_a_file_may_write_out_more_values_than_aliases_may_stand_for() -> None:
+    assert len(value_of(f"[{'1, ' * (MOST_NODES + 1)}]")) == MOST_NODES + 1
 
 
 def test_a_bomb_of_merge_keys_is_refused_too(tmp_path: Path) -> None:
