@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from launcher.environment import local_packages
-from launcher.errors import BuildError, without_credentials
+from launcher.errors import without_credentials
 from launcher.host import rights
 from launcher.images import cache, contexts, tags
 from launcher.images.build import Builder
@@ -47,8 +47,8 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     client, project, environ, say = options.client, options.project, options.environ, options.say
     reference = tag(environment, code_digest(project))
     found = tags.inspect(client, reference)
-    if found is None and project.registry and try_pull(client, project.registry, reference, say):
-        found = tags.inspect(client, reference)
+    if found is None and project.registry:
+        found = try_pull(client, project.registry, reference, say)
     cache.note_use(reference, environ)
     if found is not None:
         return tags.image_of(reference, environment, found)
@@ -57,13 +57,7 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     with build_lock(reference.rpartition(":")[2], environ, say):
         builder = Builder(options)
         builder.deploy(environment, below.reference, reference, _oci_labels(project, environment), epoch)
-    found = tags.inspect(client, reference)
-    if found is None:
-        raise BuildError(
-            f"the engine built {reference} and does not have it", "docker info; is its disk full?"
-        )
-    seconds = time.monotonic() - started
-    return tags.image_of(reference, environment, found, built=True, seconds=seconds)
+    return tags.built_of(client, reference, environment, started)
 
 
 def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
-from launcher.errors import BuildError
 from launcher.host.cache import cache_folder
 from launcher.images import base as bases
 from launcher.images.cache import build_lock, note_use
 from launcher.images.options import ImageOptions
-from launcher.images.tags import Image, image_of, inspect, source_tag
+from launcher.images.tags import Image, built_of, image_of, inspect, source_tag
 
 if TYPE_CHECKING:
     from launcher.config.models import Source
@@ -108,7 +107,7 @@ class DockerImages:
         for note in environment.notes:
             self.options.say(note)
         reference = source_tag(environment)
-        found = self._inspect(reference)
+        found = inspect(self.options.client, reference)
         if found is not None and not self.options.upgrade:
             image = image_of(reference, environment, found)
         else:
@@ -120,27 +119,16 @@ class DockerImages:
         from launcher.images.build import Builder
         from launcher.images.registry import try_pull
 
-        started = time.monotonic()
-        with build_lock(environment.digest, self.options.environ, self.options.say):
-            found = self._inspect(reference)
-            if found is not None and not self.options.upgrade:
-                return image_of(reference, environment, found)
-            if self.options.project.registry and not self.options.upgrade:
-                if try_pull(self.options.client, self.options.project.registry, reference, self.options.say):
-                    found = self._inspect(reference)
+        started, options = time.monotonic(), self.options
+        with build_lock(environment.digest, options.environ, options.say):
+            if not options.upgrade:
+                found = inspect(options.client, reference)
+                if found is None and options.project.registry:
+                    found = try_pull(options.client, options.project.registry, reference, options.say)
                 if found is not None:
                     return image_of(reference, environment, found, seconds=time.monotonic() - started)
-            builder = Builder(self.options, self.verified)
-            builder.source(environment, reference)
-        found = self._inspect(reference)
-        if found is None:
-            raise BuildError(
-                f"the engine built {reference} and does not have it", "docker info; is its disk full?"
-            )
-        return image_of(reference, environment, found, built=True, seconds=time.monotonic() - started)
-
-    def _inspect(self, reference: str) -> Mapping[str, Any] | None:
-        return inspect(self.options.client, reference)
+            Builder(options, self.verified).source(environment, reference)
+        return built_of(options.client, reference, environment, started)
 
 
 def distinct(described: Sequence[Environment]) -> tuple[Environment, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.errors import BuildError, ConfigurationError, EngineError
 from launcher.host.docker_engine import translated
+from launcher.images import tags
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -21,8 +22,10 @@ def remote(registry: str, reference: str) -> str:
     return f"{re.sub('^https?://', '', registry).rstrip('/')}/{reference}"
 
 
-def try_pull(client: DockerClient, registry: str, reference: str, say: Callable[[str], None]) -> bool:
-    """Pulls the image from the registry and gives it its local name; False where that can't be.
+def try_pull(
+    client: DockerClient, registry: str, reference: str, say: Callable[[str], None]
+) -> Mapping[str, Any] | None:
+    """Pulls the image from the registry and gives it its local name: what the engine knows of it, or None.
 
     A registry that lacks it, or can't be reached, is no error: the image can be built. Why is said.
     """
@@ -35,9 +38,9 @@ def try_pull(client: DockerClient, registry: str, reference: str, say: Callable[
             client.api.tag(there, local, tag=local_tag)
     except EngineError as error:
         say(f"{there} is not to be had: {reason(error)}")
-        return False
+        return None
     say(f"pulled {there}")
-    return True
+    return tags.inspect(client, reference)
 
 
 def push(client: DockerClient, registry: str | None, reference: str, say: Callable[[str], None]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from launcher.environment.values import Environment
+from launcher.errors import BuildError
 from launcher.host.docker_engine import Missing, translated
 from launcher.untrusted import answers
 
@@ -93,6 +95,16 @@ def image_of(
         seconds=seconds,
         base=environment.base_image,
     )
+
+
+def built_of(client: DockerClient, reference: str, environment: Environment, started: float) -> Image:
+    """The image that was built just now, from ``started`` on (monotonic). Raises BuildError, EngineError."""
+    found = inspect(client, reference)
+    if found is None:
+        raise BuildError(
+            f"the engine built {reference} and does not have it", "docker info; is its disk full?"
+        )
+    return image_of(reference, environment, found, built=True, seconds=time.monotonic() - started)
 
 
 def platform_of(client: DockerClient) -> str:
