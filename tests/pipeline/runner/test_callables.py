@@ -214,7 +214,7 @@ def test_check_finds_it_good_and_asks_it_for_no_row(box: Box, kind: str) -> None
 REFUSED = {
     "an unbound transformer": (
         "@dlt.transformer\ndef orders(items):\n    yield items\n",
-        "transformer that no resource feeds",
+        "transformer without a resource",
         "data_from",
     ),
     "a class": (
