@@ -64,13 +64,23 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
 
     with ExitStack() as stack:
         buffer = pages.Buffer()
-        paging = pages.paging(extract.PipeIterator, pages.pipes_to_page(sources), buffer)
+        paging = pages.paging(extract.PipeIterator, _pipes(sources), buffer)
         stack.enter_context(_replaced(extract, "PipeIterator", paging))
         stack.enter_context(
             _wrapped(BufferedDataWriter, "__init__", lambda init: files.pack_lightly(init, buffer))
         )
         stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
         yield
+
+
+def _pipes(sources: Sequence[typing.Any]) -> frozenset[str]:
+    from runner.load.fast import pages
+
+    try:
+        return pages.pipes_to_page(sources)
+    except Exception as exc:  # noqa: BLE001 dlt tells what is wrong with a source, in its own words
+        log.debug("dlt extracts by itself: %s", exc)
+        return frozenset()
 
 
 @contextmanager
