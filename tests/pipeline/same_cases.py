@@ -229,6 +229,20 @@ class Case:
         """Whether there is no second generator beside the first."""
         return len(self.tables) == 1
 
+    def may_fail_twice(self) -> bool:
+        """Whether several resources may fail in extract: the turn decides which is first."""
+        parts = zip(self.shapes, self.steps, self.cursors, self.hints, strict=True)
+        return (
+            sum(
+                shape == "fails"
+                or "fails" in steps
+                or cursor is not None
+                or bool({"columns", "table_name"} & {*hints})
+                for shape, steps, cursor, hints in parts
+            )
+            > 1
+        )
+
     def told(self) -> str:
         """What stands out in the case."""
         return (
