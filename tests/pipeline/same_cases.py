@@ -12,6 +12,8 @@ import typing
 import uuid
 from collections.abc import Callable, Iterator
 
+from tests.pipeline.same_steps import with_step
+
 UTC = dt.timezone.utc
 NAMES = (
     "Name first_name firstName UPPER ünï 1st select value _x a__b a.b x y z camelCaseName when amount".split()
@@ -302,7 +304,7 @@ class Case:
         cursor = self.cursors[at]
         if self.shared and "table_name" not in hints:
             hints["table_name"] = name
-        made: typing.Any = self._rows(dlt, shape, rows, r, log)
+        made: typing.Any = self._rows(dlt, shape, rows, r, log, hashed=cursor is not None)
         arguments = {"name": f"res_{at}" if self.shared else name, **hints}
         if shape == "list":
             resource = dlt.resource(rows or [{"id": 1}], **arguments)
@@ -321,7 +323,7 @@ class Case:
         else:
             resource = dlt.resource(made, parallelized=shape == "parallel", **arguments)
         for step in self.steps[at]:
-            resource = _with_step(dlt, resource, step, r)
+            resource = with_step(dlt, resource, step, r)
         if cursor is not None:
             resource.apply_hints(incremental=dlt.sources.incremental(**cursor))
         if shape != "child":
@@ -334,8 +336,17 @@ class Case:
         return [resource, resource | dlt.transformer(details, name=f"details_{at}")]
 
     def _rows(
-        self, dlt: typing.Any, shape: str, rows: list[Row], r: random.Random, log: list[typing.Any]
+        self,
+        dlt: typing.Any,
+        shape: str,
+        rows: list[Row],
+        r: random.Random,
+        log: list[typing.Any],
+        *,
+        hashed: bool,
     ) -> typing.Any:
+        # ``hashed``: dlt hashes a row of the newest cursor value again after it was changed, runner.load.fast
+        # when it is yielded
         def pages() -> Iterator[typing.Any]:
             rest = iter(rows)
             while page := list(itertools.islice(rest, r.choice([1, 3, 40]) if shape == "mixed" else 40)):
@@ -359,7 +370,7 @@ class Case:
                         yield lambda row=row: row
                     else:
                         yield row
-                    if shape == "reused":
+                    if shape == "reused" and not hashed:
                         row["day"] = "2024-02-01"
             finally:
                 log.append("closed")
@@ -372,39 +383,3 @@ class Case:
         if shape in ("pages", "mixed"):
             return pages
         return awaited if shape == "async" else one_by_one
-
-
-def _with_step(dlt: typing.Any, resource: typing.Any, step: str, r: random.Random) -> typing.Any:
-    def number(row: typing.Any) -> int:
-        return int(row.get("id") or 0) if isinstance(row, dict) else 0
-
-    def twice(row: Row) -> Iterator[Row]:
-        yield row
-        if number(row) % 10 == 0:
-            yield dict(row)
-
-    def fails(row: Row) -> Row:
-        if number(row) % 1000 == 33:
-            raise kind("a step failed")
-        return row
-
-    kind = r.choice([ValueError, TypeError, KeyError])
-    if step == "map":
-        return resource.add_map(lambda row: {**row, "mapped": len(row)} if isinstance(row, dict) else row)
-    if step == "filter":
-        return resource.add_filter(lambda row: number(row) % 3 != 1)
-    if step == "yield_map":
-        return resource.add_yield_map(twice)
-    if step == "limit":
-        return resource.add_limit(r.choice([1, 7, 60]))
-    if step == "drops":
-        return resource.add_map(lambda row: None if number(row) % 5 == 2 else row)
-    if step == "lists":
-        return resource.add_map(lambda row: [row, {"id": 5}] if number(row) % 50 == 7 else row)
-    if step == "meta":
-        return resource.add_map(
-            lambda row: dlt.mark.with_table_name(row, "marked") if number(row) % 40 == 9 else row
-        )
-    if step == "fails":
-        return resource.add_map(fails) if r.random() < 0.3 else resource
-    return resource
