@@ -168,6 +168,8 @@ class JobSpec:
     resources: tuple[str, ...] = ()
     write_disposition: str | dict[str, typing.Any] | None = None
     schema_contract: typing.Any = None
+    loader_file_format: str | None = None
+    """The format of load files; None for the destination's own."""
     state_edits: dict[str, typing.Any] = field(default_factory=dict)
     """Cursors to change first: ``id``, ``set`` (text by ``resource.path``) and ``reset`` (resources)."""
     full_refresh: bool = False

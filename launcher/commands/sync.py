@@ -37,7 +37,6 @@ from runner.contract import FailureKind
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
     from launcher.plan.options import SyncOptions
-    from launcher.runs.webhook import Notifier
 
 
 def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -157,9 +156,7 @@ def run(
         listeners: list[Listener] = [plans]
         if not options.dry_run:
             stack.enter_context(logged(project))
-            if (notifier := _notifier(project)) is not None:
-                stack.callback(notifier.close)
-                listeners.append(notifier)
+            listeners += _notified(project, stack)
         view = stack.enter_context(watching([source.name for source in sources], json=as_json))
         stopper = _AnnouncedStopper(view.announce, cancel_builds)
         outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
@@ -188,16 +185,27 @@ class _AnnouncedStopper(Stopper):
             self._announce("stopping now" if again else "stopping gently; press again to stop now")
 
 
-def _notifier(project: Project) -> Notifier | None:
+def _notified(project: Project, stack: contextlib.ExitStack) -> list[Listener]:
+    """Who else hears of the runs, by ``notify``. Raises ConfigurationError."""
     if project.notify is None:
-        return None
+        return []
+    from launcher.runs import metrics
     from launcher.runs.history import History
     from launcher.runs.webhook import Notifier, webhook_url
     from launcher.secrets.gather import read_environment
 
-    url = webhook_url(project.notify.webhook, read_environment(project, os.environ))
-
     def warn(text: str) -> None:
         click.echo(f"warning: {text}", err=True)
 
-    return Notifier(url, project.name, History(project.private), warn)
+    asked, environ, history = project.notify, read_environment(project, os.environ), History(project.private)
+    found: list[Listener] = []
+    if asked.webhook or asked.heartbeat:
+        url = webhook_url(asked.webhook, environ) if asked.webhook else None
+        heartbeat = webhook_url(asked.heartbeat, environ, "notify.heartbeat") if asked.heartbeat else None
+        notifier = Notifier(url, project.name, history, warn, form=asked.format, heartbeat=heartbeat)
+        stack.callback(notifier.close)
+        found.append(notifier)
+    if asked.metrics:
+        file = metrics.file_of(project, asked.metrics)
+        found.append(metrics.Metrics(file, project, history, warn))
+    return found

@@ -90,6 +90,10 @@ class DltNative(Model):
     schema_contract: Contract | None = Field(
         default=None, description="What may change in the schema, in dlt's own words."
     )
+    loader_file_format: Literal["parquet", "jsonl", "csv", "insert_values"] | None = Field(
+        default=None,
+        description="The format of load files, of those that the destination takes; default: its own.",
+    )
     secret_sections: tuple[Section, ...] = Field(
         default=(), description="Further sections of secrets.toml and config.toml that its code asks for."
     )
@@ -177,8 +181,22 @@ class VerifiedSources(Model):
 class Notify(Model):
     """Who hears of failure and recovery."""
 
-    webhook: Annotated[str, form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] = Field(
-        description='An address, or "env:NAME".'
+    webhook: Annotated[str, form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
+        default=None, description='An address that hears of failure and recovery, or "env:NAME".'
+    )
+    format: Literal["json", "slack", "discord", "teams"] = Field(
+        default="json",
+        description="What the webhook is sent: all of the run, or a text as Slack (Mattermost, Google Chat), "
+        "Discord or Teams take it.",
+    )
+    heartbeat: Annotated[str, form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
+        default=None,
+        description='An address that is called after each good run, or "env:NAME"; {source} in it is the '
+        "source's name.",
+    )
+    metrics: Text | None = Field(
+        default=None,
+        description="A file for Prometheus' node exporter, written anew after each run: NAME.prom.",
     )
 
 

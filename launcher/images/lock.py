@@ -102,6 +102,10 @@ def outdated(
             environment = bare(project, source, environ, verified)
             old = pins_of(before)
             new = pins_of(_resolve(project, environment, environ, client, None, None))
+            # a new lock has dltpod's own pins, and with the same dltpod it would have them today too
+            with rights.as_invoking_user():
+                fresh = pins_of(_SEED.read_text(encoding="utf-8"))
+            new.update({name: pin for name, pin in old.items() if name in new and pin == fresh.get(name)})
             found.append(Locked(source.name, path, old, changes(old, new)))
         except DltpodError as error:
             found.append(Locked(source.name, path, error=error))

@@ -130,6 +130,7 @@ def plan_job(
         resources=options.resources or native.resources,
         write_disposition=_dlts(native.write_disposition),
         schema_contract=_dlts(native.schema_contract),
+        loader_file_format=native.loader_file_format,
         full_refresh=options.full_refresh,
         fast=native.fast,
         limit=options.limit,

@@ -32,15 +32,15 @@ _UNTOLD = (FailureKind.ALREADY_RUNNING, FailureKind.CANCELLED)
 """Ends that somebody at a keyboard asked for and knows of."""
 
 
-def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
-    """The address that ``notify.webhook`` means. Raises ConfigurationError; its text shows no address."""
+def webhook_url(setting: str, environment: Mapping[str, str], key: str = "notify.webhook") -> str:
+    """The address that a setting means. Raises ConfigurationError, whose text has the key and no address."""
     url = setting
     if setting.startswith(ENV_REFERENCE):
         name = setting[len(ENV_REFERENCE) :]
         url = environment.get(name, "")
         if not url:
             raise ConfigurationError(
-                f"notify.webhook uses {name}, which is {'empty' if name in environment else 'not set'}",
+                f"{key} uses {name}, which is {'empty' if name in environment else 'not set'}",
                 f"add {name}=https://… to .env or the environment",
             )
     url = url.strip()
@@ -50,10 +50,11 @@ def webhook_url(setting: str, environment: Mapping[str, str]) -> str:
     except ValueError:  # a port that is no number, a bracket without its other half
         fit = False
     if not fit or " " in url or not url.isprintable():
-        raise ConfigurationError("notify.webhook is not an http or https address", 'webhook: "env:HOOK_URL"')
+        name = key.rpartition(".")[2]
+        raise ConfigurationError(f"{key} is not an http or https address", f'{name}: "env:HOOK_URL"')
     if "@" in urllib.parse.urlsplit(url).netloc:
         raise ConfigurationError(
-            "notify.webhook contains a user or a password before its host, which can't be sent",
+            f"{key} contains a user or a password before its host, which can't be sent",
             "write the address as the chat system gives it, with its token in the path or the query",
         )
     return url
@@ -64,7 +65,7 @@ def for_own_runs(project: Project, slice: Slice, environ: Mapping[str, str]) -> 
 
     Raises ConfigurationError for an address that is none, or not set.
     """
-    if project.notify is None:
+    if project.notify is None or project.notify.webhook is None:
         return slice
     values = json.loads(slice.files.get(VALUES_FILE) or "{}")
     values[WEBHOOK_VALUE] = webhook_url(project.notify.webhook, environ)
@@ -114,16 +115,42 @@ def payload(project: str, event: str, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def post(url: str, body: Mapping[str, Any], *, pause: Callable[[float], None] = time.sleep) -> str | None:
+def shaped(body: Mapping[str, Any], form: str) -> Mapping[str, Any]:
+    """A ``payload`` as a chat system takes it: ``slack``, ``discord``, ``teams``; ``json`` is what it is.
+
+    Slack's is Mattermost's, Rocket.Chat's and Google Chat's too; Teams' is a message with an Adaptive Card.
+    """
+    if form == "json":
+        return body
+    text = "\n".join(filter(None, (body["text"], body["hint"] and f"what to do: {body['hint']}")))
+    if form == "discord":
+        return {"content": text[:2000], "allowed_mentions": {"parse": []}}
+    if form == "teams":
+        block = {"type": "TextBlock", "text": text, "wrap": True}
+        card = {"type": "AdaptiveCard", "version": "1.4", "body": [block]}
+        kind = "application/vnd.microsoft.card.adaptive"
+        return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
+    # what a source says must mention nobody, and link nowhere
+    return {"text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
+
+
+def beat(url: str, source: str, *, pause: Callable[[float], None] = time.sleep) -> str | None:
+    """Call the heartbeat's address for a source. As ``post``, but without a body."""
+    return post(url.replace("{source}", urllib.parse.quote(source)), None, pause=pause)
+
+
+def post(
+    url: str, body: Mapping[str, Any] | None, *, pause: Callable[[float], None] = time.sleep
+) -> str | None:
     """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not.
 
     Why not holds nothing of the address, nor of the answer: both are secret.
     """
     request = urllib.request.Request(
         url,
-        data=json.dumps(body, ensure_ascii=False).encode(),
+        data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
         headers={"Content-Type": "application/json", "User-Agent": "dltpod"},
-        method="POST",
+        method="GET" if body is None else "POST",
     )
     opener = urllib.request.build_opener(_NoRedirects)
     why = ""
@@ -149,8 +176,19 @@ def post(url: str, body: Mapping[str, Any], *, pause: Callable[[float], None] = 
 class Notifier(Listener):
     """Calls the webhook, in a thread of its own, so that no run waits for it."""
 
-    def __init__(self, url: str, project: str, history: History, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        project: str,
+        history: History,
+        warn: Callable[[str], None],
+        *,
+        form: str = "json",
+        heartbeat: str | None = None,
+    ) -> None:
         self._url = url
+        self._form = form
+        self._heartbeat = heartbeat
         self._project = project
         self._history = history
         self._warn = warn
@@ -172,10 +210,16 @@ class Notifier(Listener):
 
     def _work(self) -> None:
         while (record := self._queue.get()) is not None:
+            if self._heartbeat and (record.status, record.action, record.limit) == (OK, "sync", None):
+                with log.timed("heartbeat", source=record.source, run_id=record.run_id) as fields:
+                    why = beat(self._heartbeat, record.source)
+                    fields.update(error=why, level="warning" if why else "info")
+                if why is not None:
+                    self._warn(f"{record.source}: the heartbeat was not called: {why}")
             event = occasion(record, self._before(record))
-            if event is not None:
+            if event is not None and self._url:
                 with log.timed("webhook", source=record.source, run_id=record.run_id, tells=event) as fields:
-                    why = post(self._url, payload(self._project, event, record))
+                    why = post(self._url, shaped(payload(self._project, event, record), self._form))
                     fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
                     self._warn(f"{record.source}: the webhook call for the {event} failed: {why}")

@@ -28,7 +28,14 @@ def preview(
     chosen = (resource,) if resource else job.resources
     scratch = paths.scratch / "preview"
     there = Destination("filesystem", file=str(scratch))
-    job = dataclasses.replace(job, resources=chosen, limit=rows, full_refresh=False, destination=there)
+    job = dataclasses.replace(
+        job,
+        resources=chosen,
+        limit=rows,
+        full_refresh=False,
+        destination=there,
+        loader_file_format="jsonl",
+    )
     process.prepare(job, paths)
     session = pipeline.sample(job, source.prepare(job, paths, values), state=scratch)
     _, store = compat.storages(session.pipeline)

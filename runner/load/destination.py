@@ -35,12 +35,15 @@ PATIENCE = 30.0
 T = typing.TypeVar("T")
 
 
-def build(destination: Destination, connection: typing.Any = None) -> typing.Any:
+def build(
+    destination: Destination, connection: typing.Any = None, file_format: str | None = None
+) -> typing.Any:
     """dlt's destination factory. Credentials are read later, from the job's configuration.
 
-    ``connection`` is one to DuckDB that is open already, instead of the file.
-    ``[normalize] loader_file_format`` in the configuration chooses the format of load files, as it
-    did in dlt itself up to 0.5. Raises dlt's own exceptions for a type that it doesn't know.
+    ``connection`` is one to DuckDB that is open already, instead of the file. ``file_format`` is that of load
+    files; without it ``[normalize] loader_file_format`` in the configuration chooses, where the destination
+    takes that. Raises JobFailed (configuration) for a ``file_format`` that it doesn't take, and dlt's own
+    exceptions for a type that dlt doesn't know.
     """
     import dlt
     from dlt.common.destination import Destination as Factory
@@ -58,10 +61,26 @@ def build(destination: Destination, connection: typing.Any = None) -> typing.Any
             options["preferred_loader_file_format"] = "parquet"
     elif kind == "filesystem" and destination.file:
         options["bucket_url"] = destination.file
-    configured = dlt.config.get("normalize.loader_file_format")
-    if configured:
-        options["preferred_loader_file_format"] = str(configured)
+    wanted = file_format or dlt.config.get("normalize.loader_file_format")
+    if wanted:
+        taken = _formats(Factory.from_reference(destination.type, **options))
+        if not taken or str(wanted) in taken:
+            options["preferred_loader_file_format"] = str(wanted)
+        elif file_format:
+            raise JobFailed(
+                Failure(
+                    FailureKind.CONFIGURATION,
+                    f"destination {kind} takes load files as {', '.join(taken)}, not as {wanted}",
+                    "correct dlt_native.loader_file_format, or leave it out",
+                )
+            )
     return Factory.from_reference(destination.type, **options)
+
+
+def _formats(factory: typing.Any) -> list[str]:
+    """The formats that a destination loads directly, without those that are dlt's own affair."""
+    found = factory.capabilities().supported_loader_file_formats or ()
+    return [name for name in found if name in ("parquet", "jsonl", "csv", "insert_values")]
 
 
 def check_file(destination: Destination) -> None:

@@ -105,7 +105,7 @@ def _start(job: JobSpec, steps: Steps, state: Path) -> Session:
             pipeline = dlt.pipeline(
                 pipeline_name=job.pipeline_name,
                 pipelines_dir=str(work.pipelines),
-                destination=destination.build(job.destination),
+                destination=destination.build(job.destination, file_format=job.loader_file_format),
                 dataset_name=dataset_of(job),
                 progress=collector(steps.emit),
             )

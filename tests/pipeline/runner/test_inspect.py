@@ -11,6 +11,7 @@ import pytest
 
 from runner.contract import Destination
 from runner.inspect import execute
+from runner.load.destination import build
 from runner.supervise.job_input import Paths
 from tests.pipeline.runner.box import Box
 
@@ -101,3 +102,24 @@ def test_a_sqlite_database_is_shown(box: Box) -> None:
             patch.setenv(name, value)
         assert shown(box, there)["tables"] == {"orders": 3}
         assert [row[0] for row in shown(box, there, table="orders")["rows"]] == [0, 1]
+
+
+def test_the_format_of_load_files_is_one_that_the_destination_takes(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
+    there = Destination("filesystem", file=str(box.root / "data/lake"))
+    assert box.run(destination=there, loader_file_format="parquet").code == 0
+    assert len(list((box.root / "data/lake").rglob("orders/*.parquet"))) == 1
+    refused = box.run(destination=Destination("postgres"), loader_file_format="jsonl").failure
+    assert refused.message.startswith("destination postgres takes load files as insert_values, csv")
+    assert refused.message.endswith("not as jsonl")
+
+
+def test_a_format_for_the_whole_project_is_left_out_where_a_destination_does_not_take_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NORMALIZE__LOADER_FILE_FORMAT", "jsonl")
+    chosen = {
+        name: build(Destination(name)).capabilities().preferred_loader_file_format
+        for name in ("postgres", "duckdb")
+    }
+    assert chosen == {"postgres": "insert_values", "duckdb": "jsonl"}

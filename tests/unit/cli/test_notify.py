@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from launcher import config
 from launcher.errors import ConfigurationError
+from launcher.runs import metrics
 from launcher.runs.history import History
-from launcher.runs.webhook import ATTEMPTS, Notifier, occasion, payload, post, webhook_url
+from launcher.runs.webhook import ATTEMPTS, Notifier, occasion, payload, post, shaped, webhook_url
 from runner.contract import FailureKind
 from tests.unit.cli.hook import Hook
 from tests.unit.cli.records import ILL, REFUSED, WELL
@@ -133,3 +135,49 @@ def test_an_address_that_can_not_be_called_is_refused_before_the_run_and_not_sho
     shown = error.value.message + error.value.hint
     assert shown.startswith("notify.webhook ")
     assert not [part for part in ("w0rd", "s3", "cret", "example") if part in shown]
+
+
+def test_chat_systems_get_a_text_in_their_own_shape() -> None:
+    body = payload("acme", "failure", replace(ILL, message="<b> & so on"))
+    text = "acme: jira failed (secrets missing): <b> & so on\nwhat to do: add it to .dlt/secrets.toml"
+    slack = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert shaped(body, "slack") == {"text": slack}
+    assert shaped(body, "discord") == {"content": text, "allowed_mentions": {"parse": []}}
+    card = shaped(body, "teams")["attachments"][0]["content"]
+    assert card["body"][0]["text"] == text
+    assert shaped(body, "json") == body
+
+
+def test_the_heartbeat_is_called_after_each_good_run_and_no_other(hook: Hook, tmp_path: Path) -> None:
+    warnings: list[str] = []
+    address = hook.url + "?of={source}"
+    notifier = Notifier(None, "acme", History(tmp_path), warnings.append, heartbeat=address)
+    for record in (WELL, ILL, replace(WELL, limit=1), replace(WELL, action="check")):
+        notifier.ended(record)
+    notifier.close()
+    assert hook.bodies == [{"method": "GET"}]
+    assert warnings == []
+
+
+def test_metrics_are_a_file_with_the_last_run_and_the_last_good_one_of_each_source(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sources.yml").write_text(
+        "project: acme\nsources:\n- {name: shop, dlt_native: {source_module: m, source_function: f}}\n"
+    )
+    project = config.load(tmp_path / "sources.yml")
+    history = History(project.private)
+    ill = replace(ILL, run_id="b", source="shop")
+    for record in (WELL, ill, replace(WELL, run_id="c", started="2026-01-03T12:00:00Z", limit=1)):
+        history.write(record)
+    file = metrics.file_of(project, "dltpod.prom")
+    metrics.Metrics(file, project, history, lambda _: None).ended(ill)
+    lines = file.read_text().splitlines()
+    labels = '{project="acme",source="shop"}'
+    assert f"dltpod_last_run_ok{labels} 0" in lines
+    assert f"dltpod_last_run_duration_seconds{labels} 1" in lines
+    assert f"dltpod_last_success_timestamp_seconds{labels} 1767268807" in lines
+    assert "# TYPE dltpod_last_run_ok gauge" in lines
+    assert list(tmp_path.glob("*.prom*")) == [file]
+    with pytest.raises(ConfigurationError):
+        metrics.file_of(project, "dltpod.txt")

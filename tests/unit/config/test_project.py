@@ -248,7 +248,8 @@ def test_a_fault_in_a_dango_file_is_told_at_its_own_line(tmp_path: Path) -> None
     assert caught.value.message.endswith(
         "sources.yml:21: sources.Jira_Issues.dlt_native.pipline_name: unknown key; did you mean "
         "'pipeline_name'?; known: source_module, source_function, function_kwargs, resource_kwargs, "
-        "pipeline_name, dataset_name, resources, write_disposition, schema_contract, secret_sections, fast"
+        "pipeline_name, dataset_name, resources, write_disposition, schema_contract, loader_file_format, "
+        "secret_sections, fast"
     )
 
 

@@ -1,0 +1,97 @@
+"""Metrics of runs in Prometheus' text format, as a file that its node exporter collects.
+
+The format: https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from launcher.config.models import Project
+from launcher.errors import ConfigurationError
+from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRecord
+from launcher.runs.listeners import Listener
+
+_METRICS: tuple[tuple[str, str, Callable[[RunRecord], float | None]], ...] = (
+    ("last_run_timestamp_seconds", "When the last run ended.", lambda run: _moment(run.ended)),
+    ("last_run_ok", "Whether the last run went well.", lambda run: float(run.status == OK)),
+    ("last_run_duration_seconds", "How long the last run took.", lambda run: run.seconds),
+    ("last_run_rows", "Rows that the last run loaded.", lambda run: float(run.total_rows)),
+    ("last_run_attempts", "How often the last run was tried.", lambda run: float(run.attempts)),
+    (
+        "last_run_peak_memory_bytes",
+        "The most memory that the last run had.",
+        lambda run: None if run.peak_memory is None else float(run.peak_memory),
+    ),
+)
+
+
+def file_of(project: Project, setting: str) -> Path:
+    """The file that ``notify.metrics`` means. Raises ConfigurationError where node exporter won't read it."""
+    file = project.root / setting
+    if file.suffix != ".prom":
+        raise ConfigurationError(
+            f"notify.metrics: '{setting}' does not end with .prom", "node exporter reads no other file"
+        )
+    if not file.parent.is_dir():
+        raise ConfigurationError(
+            f"notify.metrics: there is no folder {file.parent}", f"mkdir -p {file.parent}"
+        )
+    return file
+
+
+class Metrics(Listener):
+    """Writes the file anew, whole, when a source has ended. That it can't be is told by ``warn``."""
+
+    def __init__(self, file: Path, project: Project, history: History, warn: Callable[[str], None]) -> None:
+        self._file, self._project, self._history, self._warn = file, project, history, warn
+
+    def ended(self, record: RunRecord) -> None:
+        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        try:
+            text = exposition(self._project.name, last_runs(self._project, self._history))
+            beside.write_text(text, encoding="utf-8")
+            beside.chmod(0o644)
+            beside.replace(self._file)
+        except (OSError, HistoryError) as error:
+            beside.unlink(missing_ok=True)
+            self._warn(f"{self._file} can't be written: {error}")
+
+
+def last_runs(project: Project, history: History) -> list[tuple[RunRecord, RunRecord | None]]:
+    """The last sync of each source that is over, and its last that went well."""
+    found = []
+    for source in project.sources:
+        runs = [run for run in history.runs(source.name, limit=None) if run.action == "sync" and run.ended]
+        whole = [run for run in runs if run.limit is None and run.status in (OK, "failed", INTERRUPTED)]
+        if whole:
+            found.append((whole[0], next((run for run in whole if run.status == OK), None)))
+    return found
+
+
+def exposition(project: str, runs: Iterable[tuple[RunRecord, RunRecord | None]]) -> str:
+    """The text of the file."""
+    pairs = list(runs)
+    lines = []
+    for name, words, value_of in _METRICS:
+        values = [(last.source, value_of(last)) for last, _ in pairs]
+        lines += _metric(project, name, words, values)
+    good = [(last.source, None if well is None else _moment(well.ended)) for last, well in pairs]
+    lines += _metric(project, "last_success_timestamp_seconds", "When the last good run ended.", good)
+    return "\n".join(lines) + "\n"
+
+
+def _metric(project: str, name: str, words: str, values: Iterable[tuple[str, float | None]]) -> list[str]:
+    rows = [
+        f'dltpod_{name}{{project="{project}",source="{source}"}} {value:.15g}'
+        for source, value in values
+        if value is not None
+    ]
+    return [f"# HELP dltpod_{name} {words}", f"# TYPE dltpod_{name} gauge", *rows] if rows else []
+
+
+def _moment(text: str | None) -> float | None:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
