@@ -44,6 +44,8 @@ class _Row:
     @property
     def left(self) -> float | None:
         """Seconds that the step still takes, as fast as it went so far; None where nobody can tell."""
+        if self.phase not in ("normalize", "load"):
+            return None
         passed = time.monotonic() - self.phase_began
         if not self.total or not self.done or self.done >= self.total or passed < _TOO_EARLY:
             return None
