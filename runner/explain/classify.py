@@ -11,7 +11,7 @@ import re
 import socket
 import typing
 
-from runner.contract import ExitCode, Failure, FailureKind
+from runner.contract import WORKSPACE_DIR, ExitCode, Failure, FailureKind
 from runner.explain import code, connections, missing
 from runner.explain.causes import has_class, unwrap
 from runner.explain.wording import one_line
@@ -383,6 +383,10 @@ def _hint(chain: tuple[BaseException, ...]) -> str:
     for link in chain:
         if has_class(link, "SSLCertVerificationError"):
             return "point SSL_CERT_FILE at your CA bundle before the sync: the container gets it too"
+        file = link.filename if isinstance(link, FileNotFoundError) else None
+        if isinstance(file, str) and file and not file.startswith("/"):
+            name = one_line(file.removeprefix("./"), 100)
+            return f'mount it: container: {{mounts: ["{name}:{WORKSPACE_DIR}/{name}"]}}'
         status = status_of(link)
         if status in (401, 403):
             return "the credentials were refused: look at [sources.<name>] in .dlt/secrets.toml"

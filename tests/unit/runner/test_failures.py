@@ -121,3 +121,18 @@ def test_a_long_message_is_one_line_of_bounded_length() -> None:
     failure = classify(ValueError("line\n" * 1000), "extract")
     assert len(failure.message) < 600
     assert "\n" not in failure.message
+
+
+@pytest.mark.parametrize("name", ["files/prices.csv", "./files/prices.csv"])
+def test_a_file_that_is_opened_from_the_working_folder_is_told_where_it_would_have_to_lie(name: str) -> None:
+    failure = classify(StepError("extract", FileNotFoundError(errno.ENOENT, "No such file", name)))
+    assert failure.hint == 'mount it: container: {mounts: ["files/prices.csv:/workspace/files/prices.csv"]}'
+
+
+def test_a_missing_file_elsewhere_is_no_matter_of_mounts() -> None:
+    failure = classify(StepError("extract", FileNotFoundError(errno.ENOENT, "No such file", "/data/x.csv")))
+    assert "mount" not in failure.hint
+
+
+def test_a_client_whose_own_retries_are_used_up_is_worth_another_try() -> None:
+    assert classify(StepError("extract", requests.exceptions.RetryError("too many 429 responses"))).transient
