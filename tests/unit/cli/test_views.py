@@ -129,7 +129,9 @@ def test_the_time_that_a_step_still_takes_is_told_where_its_whole_is_known() -> 
     assert row.left is None  # too early to tell
     row.phase_began -= 60
     assert row.left == pytest.approx(120, rel=0.1)
-    live.event("shop", {"event": "phase", "phase": "extract"})
+    live.event("shop", {"event": "phase", "phase": "wait"})
+    live.event("shop", {"event": "progress", "rows": {}, "done": 30, "total": 90})
+    row.phase_began -= 60
     assert row.left is None
 
 
