@@ -60,13 +60,17 @@ def runner_folder() -> Path:
     return Path(runner.contract.__file__).resolve().parent
 
 
-@functools.cache
-@as_invoking_user()
 def runner_digest() -> str:
     """Six bytes of SHA-256, as hex, of the runner's code: part of a source image's tag."""
+    return _code_digest(runner_folder())
+
+
+@functools.cache
+@as_invoking_user()
+def _code_digest(folder: Path) -> str:
     digest = hashlib.sha256((_HERE / "assets" / "code.sh").read_bytes())
-    for file in sorted(runner_folder().rglob("*.py")):
-        digest.update(str(file.relative_to(runner_folder())).encode() + b"\0" + file.read_bytes() + b"\0")
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
