@@ -343,3 +343,14 @@ def test_the_files_that_all_share_are_judged_once(tmp_path: Path) -> None:
     ]
     assert found[1].text.endswith("secrets.toml:1: a key without '='.")
     assert found[2].hint == f"chmod 600 {tmp_path}/.env"
+
+
+@pytest.mark.parametrize("section", ["sources.crm", "sources.crm.credentials"])
+def test_a_secret_in_the_section_of_another_entry_is_told_with_the_line_that_shares_it(
+    tmp_path: Path, section: str
+) -> None:
+    sources = entry() + "  - {name: crm, dlt_native: {source_module: crm, source_function: crm}}\n"
+    found = rows(tmp_path, sources, f'[{section}]\ntoken = "x"\n')["secrets"]
+    (missing,) = [row for row in found if row.level is Level.WRONG]
+    assert missing.text == "'token' has no value"
+    assert missing.hint.endswith("or share [sources.crm]: dlt_native: {secret_sections: [sources.crm]}")
