@@ -11,7 +11,7 @@ from launcher import cli
 from launcher.images import lock
 from tests.unit.images.projects import verified_tree
 
-PINS = "six==1.17.0 \\\n    --hash=sha256:aa\n"
+PINS = "cowsay==1.17.0 \\\n    --hash=sha256:aa\n"
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_a_source_that_cannot_be_resolved_hides_no_lock_that_is_behind(
     assert told.out == ""
     assert told.err.startswith("all other locks are up to date\n")
     assert "'wigdet' is neither" in told.err
-    _resolved(monkeypatch, "six==1.18.0\n")
+    _resolved(monkeypatch, "cowsay==1.18.0\n")
     assert cli.main(["build", "--outdated"]) == 1
     told = capsys.readouterr()
-    assert told.out == "".join(f"locks/{name}.txt: behind\n  six 1.17.0 → 1.18.0\n" for name in ("a", "c"))
+    assert told.out == "".join(f"locks/{name}.txt: behind\n  cowsay 1.17.0 → 1.18.0\n" for name in ("a", "c"))
     assert "'wigdet' is neither" in told.err
 
 
@@ -89,10 +89,10 @@ def test_with_a_tag_only_the_locks_of_its_sources_are_looked_at(
     document["sources"][0]["tags"] = ["crm"]
     (folder / "sources.yml").write_text(json.dumps(document))
     cli.main(["lock"])
-    _resolved(monkeypatch, "six==1.18.0\n")
+    _resolved(monkeypatch, "cowsay==1.18.0\n")
     capsys.readouterr()
     assert cli.main(["build", "--outdated", "--tag", "crm"]) == 1
-    assert capsys.readouterr().out == "locks/a.txt: behind\n  six 1.17.0 → 1.18.0\n"
+    assert capsys.readouterr().out == "locks/a.txt: behind\n  cowsay 1.17.0 → 1.18.0\n"
 
 
 def test_a_fault_that_names_no_source_is_told_with_its_name(
