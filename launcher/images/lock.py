@@ -20,7 +20,7 @@ from launcher.images.options import ImageOptions
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_SEED = Path(__file__).resolve().parent.parent / "assets" / "default.txt"
+SEED = Path(__file__).resolve().parent.parent / "assets" / "default.txt"
 _CUTOFF = re.compile(r"^# exclude-newer: (\S+)$", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:==(\S+)| @ git\+\S+@(\w+))", re.MULTILINE)
 _LINE = re.compile(
@@ -104,7 +104,7 @@ def outdated(
             new = pins_of(_resolve(project, environment, environ, client, None, None))
             # a new lock has dltpod's own pins, and with the same dltpod it would have them today too
             with rights.as_invoking_user():
-                fresh = pins_of(_SEED.read_text(encoding="utf-8"))
+                fresh = pins_of(SEED.read_text(encoding="utf-8"))
             new.update({name: pin for name, pin in old.items() if name in new and pin == fresh.get(name)})
             found.append(Locked(source.name, path, old, changes(old, new)))
         except DltpodError as error:
@@ -175,7 +175,7 @@ def _write(
     before = text_of(path) or ""
     cutoff = exclude_newer or (match[1] if (match := _CUTOFF.search(before)) and not upgrade else None)
     with rights.as_invoking_user():
-        first = _SEED.read_text(encoding="utf-8")
+        first = SEED.read_text(encoding="utf-8")
     seed = None if upgrade else (before or first)
     text = _resolve(project, environment, environ, client, seed, cutoff)
     head = [f"# Made by: dltpod lock {source.name}", f"# inputs: {inputs_digest(environment)}"]

@@ -125,3 +125,15 @@ def test_a_cutoff_that_is_no_date_is_told_once(
     monkeypatch.setattr(lock, "_resolve", refuse)
     assert cli.main(["lock", "--exclude-newer", "last week"]) == 2
     assert capsys.readouterr().err.count("is no date") == 1
+
+
+def test_a_fresh_lock_is_not_behind_by_what_dltpod_pins_itself(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = next(line.split()[0] for line in lock.SEED.read_text().splitlines() if line.startswith("six=="))
+    _resolved(monkeypatch, f"{pinned} \\\n    --hash=sha256:aa\n")
+    cli.main(["lock", "a"])
+    _resolved(monkeypatch, "six==99.0.0\n")
+    capsys.readouterr()
+    assert cli.main(["build", "--outdated", "a"]) == 0
+    assert capsys.readouterr().err == "all locks are up to date\n"
