@@ -118,7 +118,7 @@ def _broken(module: str, exc: Exception) -> JobFailed:
     lacking = missing.requirement_for(exc)
     if isinstance(exc, SyntaxError):
         message = f"module '{module}' has a syntax error: {one_line(exc.msg)}"
-        hint = f"look at {code.shown(exc.filename)}, line {exc.lineno}"
+        hint = f"look at {code.shown(exc.filename)}:{exc.lineno}"
     elif lacking is not None:
         whose = f"{lacking.installed} does not have" if lacking.installed else "its environment lacks"
         message = f"module '{module}' needs '{lacking.imported}', which {whose}{where}"
