@@ -109,7 +109,7 @@ def check_file(destination: Destination) -> None:
         raise JobFailed(
             Failure(
                 FailureKind.DESTINATION_UNREACHABLE,
-                f"{place} is {_kind(mode)} and no regular file, so it is not opened",
+                f"{place} is {_kind(mode)}, not a regular file, so it is not opened",
                 "see what has put it there: sources that load into one folder can change each other's files",
             )
         )

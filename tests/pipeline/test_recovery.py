@@ -212,7 +212,7 @@ def test_a_load_that_another_machine_has_begun_meanwhile_is_not_added_to_it(sand
     with pytest.raises(JobFailed) as caught:
         pipeline.run(job, overtaken, lambda _kind, _fields: None, state=sandbox.state)
     assert caught.value.failure.transient
-    assert "another machine has begun to load" in caught.value.failure.message
+    assert "another machine has started to load" in caught.value.failure.message
     sandbox.run("append", upto=20)
     sandbox.whole(20)
 

@@ -137,12 +137,12 @@ def test_what_is_no_regular_file_is_not_opened(loaded: Box, put: Callable[[Path]
     steps.stop()
     session = Session(loaded.job(), steps, None, lambda: None)  # type: ignore[arg-type]
     with (
-        pytest.raises(JobFailed, match=f"{name} is .*no regular file") as error,
+        pytest.raises(JobFailed, match=f"{name} is .*not a regular file") as error,
         session.at_destination("load"),
     ):
         pass
     assert error.value.exit_code == ExitCode.FAILED and not error.value.failure.transient
-    with pytest.raises(JobFailed, match="no regular file"):
+    with pytest.raises(JobFailed, match="not a regular file"):
         show(loaded)
 
 
@@ -167,7 +167,7 @@ def test_a_source_that_swaps_the_file_while_it_runs_is_told_and_does_not_hang(bo
     assert box.run(module="first", function="rows", source="first", pipeline_name="first").code == 0
     done = box.run()
     assert done.failure.message.endswith(
-        "warehouse.duckdb is a FIFO and no regular file, so it is not opened"
+        "warehouse.duckdb is a FIFO, not a regular file, so it is not opened"
     )
 
 
@@ -176,5 +176,5 @@ def test_a_link_in_place_of_the_states_lock_leads_nowhere(box: Box) -> None:
     other = box.root / "other"
     other.write_text("as it was")
     (box.root / "state/.lock").symlink_to(other)
-    assert "no regular file" in box.run().failure.message
+    assert "not a regular file" in box.run().failure.message
     assert other.read_text() == "as it was"
