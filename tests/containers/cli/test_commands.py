@@ -206,7 +206,7 @@ def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project
         assert dltpod(project, "stop", "sleepy").out == f"sleepy: stopped, run {running[0]['run_id']}\n"
         _, err = first.communicate(timeout=60)
         assert first.returncode == 1
-        assert "\nerror: sleepy: " in err
+        assert "\nstopped: sleepy: " in err
     finally:
         first.kill()
         first.communicate()
