@@ -67,7 +67,7 @@ def test_at_a_cutoff_date_nothing_newer_is_taken_and_what_is_behind_is_told(work
     )
     # what dltpod pins itself is not behind, however a lock came by it
     own = lock.pins_of(lock.SEED.read_text())
-    held = {name for name in newest.pins if old.pins.get(name) == own.get(name)}
+    held = {name for name in newest.pins if name in own and old.pins.get(name) == own[name]}
     assert {change for change in newest.changes if change.split()[0] not in held} == set(behind.changes)
     assert (
         lock.outdated(project, [source], environ=workshop.environ, client=lambda: workshop.client)[0].changes
