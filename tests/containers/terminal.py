@@ -15,9 +15,9 @@ SCROLLBACK = 2_000
 
 
 def on_a_terminal(
-    command: Sequence[str], folder: Path, environ: Mapping[str, str], *, columns: int, lines: int = 24
-) -> tuple[int, list[str]]:
-    """Runs a program on a terminal: its exit code, and all lines, those that have scrolled away too."""
+    command: Sequence[str | Path], folder: Path, environ: Mapping[str, str], *, columns: int, lines: int = 24
+) -> tuple[int, bytes]:
+    """Runs a program on a terminal: its exit code, and everything that the terminal got."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command,
@@ -29,8 +29,7 @@ def on_a_terminal(
         start_new_session=True,
     )
     os.close(theirs)
-    screen = pyte.HistoryScreen(columns, lines, history=SCROLLBACK, ratio=0.5)
-    stream = pyte.ByteStream(screen)
+    seen = b""
     while True:
         try:
             part = os.read(ours, 65_536)
@@ -38,8 +37,15 @@ def on_a_terminal(
             break
         if not part:
             break
-        stream.feed(part)
+        seen += part
     code = process.wait(60)  # before the terminal goes, which would end it
     os.close(ours)
+    return code, seen
+
+
+def shown(seen: bytes, *, columns: int, lines: int = 24) -> list[str]:
+    """The lines that a terminal shows after it got ``seen``, those that have scrolled away too."""
+    screen = pyte.HistoryScreen(columns, lines, history=SCROLLBACK, ratio=0.5)
+    pyte.ByteStream(screen).feed(seen)
     above = ["".join(line[x].data for x in range(columns)) for line in screen.history.top]
-    return code, [line.rstrip() for line in [*above, *screen.display]]
+    return [line.rstrip() for line in [*above, *screen.display]]

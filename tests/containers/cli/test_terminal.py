@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import subprocess
 import sys
 
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder
+from tests.containers.terminal import on_a_terminal
 
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def _on_a_terminal(folder: Folder, *arguments: str, **environ: str) -> tuple[int, str]:
     """The exit code of a call, and everything that its terminal got."""
-    ours, theirs = pty.openpty()
     inherited = {key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR")}
-    process = subprocess.Popen(
+    code, seen = on_a_terminal(
         [sys.executable, "-m", "launcher", *arguments],
-        cwd=folder.root,
-        env={
-            **inherited,
-            "PYTHONPATH": str(REPOSITORY),
-            "TERM": "xterm",
-            "COLUMNS": "100",
-            "LINES": "30",
-            **environ,
-        },
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        folder.root,
+        {**inherited, "PYTHONPATH": str(REPOSITORY), **environ},
+        columns=100,
+        lines=30,
     )
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # how a terminal says that its other end is closed
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    return process.wait(60), seen.decode(errors="replace")
+    return code, seen.decode(errors="replace")
 
 
 def test_a_terminal_shows_a_live_table_the_log_and_the_summary(project: Folder) -> None:

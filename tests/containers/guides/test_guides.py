@@ -13,7 +13,7 @@ import pytest
 
 from tests.containers.folder import REPOSITORY
 from tests.containers.guides.guide import File, differs, steps
-from tests.containers.terminal import on_a_terminal
+from tests.containers.terminal import on_a_terminal, shown
 
 GUIDES = REPOSITORY / "docs" / "guides"
 PAGES = sorted(page.name for page in GUIDES.glob("*.md") if any(steps(page)))
@@ -37,7 +37,8 @@ def test_a_guide_prints_what_it_says(page: str, columns: int, home: Path) -> Non
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(step.text)
             continue
-        code, screen = on_a_terminal(["bash", "-c", step.text], folder, environ, columns=columns)
+        code, seen = on_a_terminal(["bash", "-c", step.text], folder, environ, columns=columns)
+        screen = shown(seen, columns=columns)
         told = "\n".join(line for line in screen if line)
         assert code == step.code, f"$ {step.text}\n{told}"
         missing = differs(step.shown, screen)
