@@ -1,7 +1,7 @@
 """Puts pages and shapes in dlt's place for the length of a step, or leaves dlt as it is.
 
 They stand on private names of dlt, so they are used only with versions that they were proven on, by
-``tests/pipeline/test_fast_same.py``, and only where all those names are as expected. Else dlt runs as it does
+``tests/pipeline/test_fast.py``, and only where all those names are as expected. Else dlt runs as it does
 without them; a line of the log (level DEBUG) tells why.
 """
 
