@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from launcher.environment.locks import inputs_digest, path_of, text_of
 from launcher.environment.values import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
 from launcher.host import rights
+from launcher.host.text_files import write_whole
 from launcher.images.options import ImageOptions
 
 if TYPE_CHECKING:
@@ -186,9 +186,7 @@ def _write(
     whole = "\n".join(head) + "\n" + text
     if whole != before:
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_text(whole, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, whole)
     pins = pins_of(text)
     return Locked(source.name, path, pins, changes(pins_of(before), pins), written=whole != before)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from launcher.errors import ConfigurationError
+from launcher.host.text_files import write_whole
 
 
 def file_of(private: Path, source: str) -> Path:
@@ -40,9 +40,7 @@ def ask(private: Path, source: str, *, set: Mapping[str, str], reset: tuple[str,
     file = file_of(private, source)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = {"id": secrets.token_hex(8), "set": dict(set), "reset": list(reset)}
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    beside.write_text(json.dumps(made), encoding="utf-8")
-    beside.replace(file)
+    write_whole(file, json.dumps(made))
     return made
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import threading
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from launcher.config.mounts import Guard
 from launcher.errors import ConfigurationError
 from launcher.host import rights as owners
+from launcher.host.text_files import write_whole
 from launcher.host.user import JobUser
 from launcher.plan.egress import DNS_UID, DNS_USER
 from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES, within_data
@@ -74,10 +74,7 @@ def _keep(file: Path, text: str) -> None:
     """A small file that containers may read, made once, whole."""
     if not file.exists():
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
-        temporary.write_text(text, encoding="ascii")
-        temporary.chmod(0o644)
-        temporary.replace(file)
+        write_whole(file, text, mode=0o644)
 
 
 def prepare(plan: JobPlan, data: Path) -> None:

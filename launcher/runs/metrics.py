@@ -6,12 +6,12 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
+from launcher.host.text_files import write_whole
 from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
 
@@ -50,14 +50,10 @@ class Metrics(Listener):
         self._file, self._project, self._history, self._warn = file, project, history, warn
 
     def ended(self, record: RunRecord) -> None:
-        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             text = exposition(self._project.name, last_runs(self._project, self._history))
-            beside.write_text(text, encoding="utf-8")
-            beside.chmod(0o644)
-            beside.replace(self._file)
+            write_whole(self._file, text, mode=0o644)
         except (OSError, HistoryError) as error:
-            beside.unlink(missing_ok=True)
             self._warn(f"{self._file} can't be written: {error}")
 
 
