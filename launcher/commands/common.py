@@ -169,12 +169,15 @@ def docker_engine() -> DockerEngine:
     return DockerEngine(environ=os.environ, alive=unknown)
 
 
-def inspection_plan(
-    project: Project, source: Source, *, build: bool = True
-) -> tuple[DockerEngine, JobPlan] | None:
-    """The Docker engine and the source's plan, for ``show`` and ``shell``. A missing image is built.
+class NotBuilt(DltpodError):
+    """A source's image is missing, and was not to be built."""
 
-    Without ``build``, None where it is missing. Raises ConfigurationError, BuildError, EngineError.
+
+def inspection_plan(project: Project, source: Source, *, build: bool = True) -> tuple[DockerEngine, JobPlan]:
+    """The Docker engine and the source's plan, for commands that look into its container.
+
+    A missing image is built; without ``build``, it raises NotBuilt. Raises ConfigurationError, BuildError,
+    EngineError.
     """
     from launcher.images.tags import inspect
     from launcher.plan.options import SyncOptions
@@ -185,7 +188,7 @@ def inspection_plan(
     gathered = gather(project, SyncOptions(dry_run=not build), engine, os.environ)
     plan = plan_source(gathered, source, say)
     if not build and inspect(engine.client, plan.container.image) is None:
-        return None
+        raise NotBuilt(f"{source.name} has no image on this engine", f"`dltpod build {source.name}`")
     host.prepare(plan, project.data)
     return engine, plan
 

@@ -46,9 +46,7 @@ def command(ctx: click.Context, name: str, resource: str | None, rows: int, as_j
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
-    planned = inspection_plan(project, source)
-    assert planned is not None
-    engine, plan = planned
+    engine, plan = inspection_plan(project, source)
     answer = preview(engine, plan, {"resource": resource, "rows": rows})
     if "error" in answer:
         raise DltpodError(f"{name}: {answer['error']}", answer["hint"])

@@ -25,9 +25,7 @@ def command(ctx: click.Context, name: str, arguments: tuple[str, ...]) -> None:
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
-    planned = inspection_plan(project, source)
-    assert planned is not None
-    engine, plan = planned
+    engine, plan = inspection_plan(project, source)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     shell_command = arguments or ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
     ctx.exit(shell(engine, plan, find_cli(os.environ).path, shell_command, terminal=terminal))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher.commands.common import (
+    NotBuilt,
     choose,
     complete_names,
     echo_json,
@@ -51,10 +52,10 @@ def command(
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
-    planned = inspection_plan(project, source, build=_may_have_loaded(project, source))
-    if planned is None:
-        raise _nothing(name, f"; if another machine has, run `dltpod build {name}` first")
-    engine, plan = planned
+    try:
+        engine, plan = inspection_plan(project, source, build=_may_have_loaded(project, source))
+    except NotBuilt:
+        raise _nothing(name, f"; if another machine has, run `dltpod build {name}` first") from None
     answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
         asked = table_name is not None or sql is not None

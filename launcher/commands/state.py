@@ -68,9 +68,7 @@ def command(
     if undo:
         _undo(project, name)
         return
-    planned = inspection_plan(project, source)
-    assert planned is not None
-    answer = inspect.state(*planned)
+    answer = inspect.state(*inspection_plan(project, source))
     if "error" in answer:
         hint = "is the destination up, and are its address and credentials right?"
         raise DltpodError(f"{name}: {answer['error']}", hint)
