@@ -231,7 +231,7 @@ class Job:
                 job = self._api.get(item("Job", self._namespace, self._name))
                 if deadline_exceeded(job):
                     return self._conclude(View(""), deadline=True)
-                return job_trouble(job, self._events("Job", self._name))
+                return job_trouble(self._events("Job", self._name))
             return pod_trouble(self._events("Pod", self._view.name)) if self._view.node else None
         except ApiError as error:
             if error.status == 404:

@@ -106,7 +106,7 @@ def view(pod: Mapping[str, Any]) -> View:
     )
 
 
-def job_trouble(job: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Trouble | None:
+def job_trouble(events: Sequence[Mapping[str, Any]]) -> Trouble | None:
     """Why a Job has no pod, from its own events; None where they don't say."""
     for event in reversed(events):
         if event.get("reason") != "FailedCreate":

@@ -20,9 +20,6 @@ _VOLUMES = {
 }
 
 
-_SECCOMP = ("RuntimeDefault", "Localhost")
-
-
 def violations(pod: Mapping[str, Any]) -> list[str]:
     """What the pod's spec breaks of the standard; an empty list where it would be admitted."""
     found = []

@@ -201,7 +201,7 @@ def test_a_node_is_lost_when_a_running_pod_is_called_unready_without_a_reason() 
 )
 def test_a_job_that_may_make_no_pod_says_why(message: str, kind: FailureKind, fatal: bool) -> None:
     events = [event("SuccessfulCreate", "Created pod"), event("FailedCreate", f"Error creating: {message}")]
-    found = job_trouble({}, events)
+    found = job_trouble(events)
     assert found is not None
     assert (found.kind, found.fatal) == (kind, fatal)
 
@@ -220,7 +220,7 @@ def test_a_secret_that_the_kubelet_has_not_heard_of_yet_is_no_trouble() -> None:
 
 def test_events_that_tell_of_no_trouble_are_none() -> None:
     assert pod_trouble([event("Pulled", "image is there")]) is None
-    assert job_trouble({}, [event("SuccessfulCreate", "Created pod")]) is None
+    assert job_trouble([event("SuccessfulCreate", "Created pod")]) is None
 
 
 @pytest.mark.parametrize("kind", ["Failed", "FailureTarget"])
