@@ -12,8 +12,6 @@ from functools import lru_cache
 from launcher.errors import near_miss
 
 WORDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-HASHED = "H"
-"""As a minute or an hour: a number that follows from the source's name."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
@@ -23,6 +21,10 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 6, _DAYS),
 )
+_HASHED = re.compile(r"H(\((?P<first>[0-9]+)-(?P<last>[0-9]+)\))?(/(?P<step>[0-9]+))?\Z")
+"""Instead of a number: one that follows from the source's name, as in Jenkins."""
+_LAST_DAY = 28
+"""The last day of the month that ``H`` stands for, for every month has it."""
 _PART = re.compile(r"(?P<first>\*|[a-z0-9]+)(-(?P<last>[a-z0-9]+))?(/(?P<step>[0-9]+))?\Z")
 
 
@@ -36,10 +38,9 @@ def fault(expression: str) -> str:
     if len(fields) != 5:
         return f"it has {len(fields)} fields, not 5"
     for value, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
-        if value == HASHED and name in ("minute", "hour"):
-            continue
-        for part in value.lower().split(","):
-            found = _fault(part, low, high, words)
+        for part in value.split(","):
+            hashed = _HASHED.match(part)
+            found = _hash_fault(hashed, low, high) if hashed else _fault(part.lower(), low, high, words)
             if found:
                 return f"{name} '{value}': {found}"
     return ""
@@ -47,13 +48,35 @@ def fault(expression: str) -> str:
 
 def spread(expression: str, name: str) -> str:
     """The expression with numbers for ``H``, always the same ones for a name, and others for other names."""
+    fields = expression.split()
+    if len(fields) != len(_FIELDS):
+        return expression.strip()
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
-    minute, hour, *rest = expression.split() if len(expression.split()) == 5 else (expression.strip(), "")
-    if minute == HASHED:
-        minute = str(number % 60)
-    if hour == HASHED:
-        hour = str(number // 60 % 24)
-    return " ".join(filter(None, (minute, hour, *rest)))
+    made = []
+    for value, (_, low, high, _) in zip(fields, _FIELDS, strict=True):
+        parts = (_numbered(part, number, low, high) for part in value.split(","))
+        made.append(",".join(parts))
+        number //= high - low + 1
+    return " ".join(made)
+
+
+def _numbered(part: str, number: int, low: int, high: int) -> str:
+    match = _HASHED.match(part)
+    if match is None:
+        return part
+    last = _LAST_DAY if (low, high) == (1, 31) else high
+    first, last = (low, last) if match["first"] is None else (int(match["first"]), int(match["last"]))
+    if match["step"] is None:
+        return str(first + number % (last - first + 1))
+    step = int(match["step"])
+    begin = first + number % min(step, last - first + 1)
+    return f"{begin}-{last}/{step}" if begin + step <= last else str(begin)
+
+
+def _hash_fault(match: re.Match[str], low: int, high: int) -> str:
+    if match["step"] is not None and int(match["step"]) == 0:
+        return "a step must not be 0"
+    return "" if match["first"] is None else _fault(f"{match['first']}-{match['last']}", low, high, ())
 
 
 def _fault(part: str, low: int, high: int, words: tuple[str, ...]) -> str:

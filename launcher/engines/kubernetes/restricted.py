@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/, ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _VOLUMES = {
@@ -31,8 +31,8 @@ def violations(pod: Mapping[str, Any]) -> list[str]:
         if not kinds <= _VOLUMES:
             found.append(f"volume {volume['name']} is of {sorted(kinds - _VOLUMES)}")
     of_pod = pod.get("securityContext", {})
-    if of_pod.get("sysctls") or of_pod.get("windowsOptions", {}).get("hostProcess"):
-        found.append("sysctls or host processes")
+    if of_pod.get("sysctls"):
+        found.append("sysctls are set")
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for container in pod.get(kind, []):
             found += [f"{container['name']}: {fault}" for fault in _container(container, of_pod)]
@@ -52,6 +52,8 @@ def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[
         "runs as uid 0": effective.get("runAsUser") == 0,
         "no seccomp profile": effective.get("seccompProfile", {}).get("type")
         not in ("RuntimeDefault", "Localhost"),
+        "host processes": bool(effective.get("windowsOptions", {}).get("hostProcess")),
+        "probes or hooks name a host": any(_names_a_host(action) for action in _actions(container)),
         "procMount": context.get("procMount", "Default") != "Default",
         "host ports": any(port.get("hostPort") for port in container.get("ports", [])),
         "SELinux user or role": bool(
@@ -62,3 +64,13 @@ def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[
         "AppArmor unconfined": effective.get("appArmorProfile", {}).get("type") == "Unconfined",
     }
     return [name for name, broken in checks.items() if broken]
+
+
+def _actions(container: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        yield container.get(probe, {})
+    yield from container.get("lifecycle", {}).values()
+
+
+def _names_a_host(action: Mapping[str, Any]) -> bool:
+    return any(action.get(kind, {}).get("host") for kind in ("httpGet", "tcpSocket"))

@@ -114,6 +114,36 @@ def test_overrides_are_merged_as_kubectl_merges_them() -> None:
             "readOnlyRootFilesystem",
         ),
         ({"initContainers": [{"name": "root", "securityContext": {"privileged": True}}]}, "root: privileged"),
+        ({"containers": [{"name": "beside", "image": "x"}]}, "beside: allowPrivilegeEscalation"),
+        ({"hostPID": True}, "hostPID is on"),
+        ({"nodeName": "n1"}, "past the scheduler"),
+        ({"securityContext": {"runAsUser": 0}}, "runs as uid 0"),
+        ({"securityContext": {"$patch": "delete"}}, "no seccomp profile"),
+        ({"securityContext": {"$patch": "replace", "runAsUser": 7}}, "no seccomp profile"),
+        ({"securityContext": {"seccompProfile": {"type": "Unconfined"}}}, "no seccomp profile"),
+        ({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}, "AppArmor"),
+        ({"securityContext": {"windowsOptions": {"hostProcess": True}}}, "host processes"),
+        ({"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}}, "sysctls"),
+        ({"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]}, r"tmp is of \['hostPath'\]"),
+        ({"volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": None}}]}, "tmp has no sizeLimit"),
+        ({"volumes": [{"name": "nfs", "nfs": {"server": "s", "path": "/"}}]}, "nfs is of"),
+        (
+            {"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
+            "holds a token of the account",
+        ),
+        ({"affinity": {"podAntiAffinity": {"$patch": "delete"}}}, "anti-affinity"),
+        *(
+            ({"containers": [{"name": "runner", **change}]}, wall)
+            for change, wall in (
+                ({"securityContext": {"capabilities": {"drop": None}}}, "not all dropped"),
+                ({"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}, "are added"),
+                ({"securityContext": {"procMount": "Unmasked"}}, "procMount"),
+                ({"resources": {"limits": None}}, "no limit on memory"),
+                ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "host ports"),
+                ({"lifecycle": {"preStop": {"httpGet": {"host": "h", "port": 1}}}}, "name a host"),
+                ({"$patch": "replace", "image": "x"}, "runner: allowPrivilegeEscalation"),
+            )
+        ),
     ],
 )
 def test_an_override_that_takes_down_a_wall_is_refused_unless_said_outright(
@@ -123,6 +153,48 @@ def test_an_override_that_takes_down_a_wall_is_refused_unless_said_outright(
         pod_with(pod_overrides=overrides)
     assert "fewer_walls: true" in caught.value.hint
     assert pod_with(pod_overrides=overrides, fewer_walls=True)
+
+
+def test_directives_of_kubectl_delete_and_replace() -> None:
+    names = [{"name": "state", "$patch": "delete"}, {"name": "tmp", "$patch": "replace", "emptyDir": {}}]
+    runner = {"name": "runner", "env": [{"$patch": "replace"}, {"name": "A", "value": "b"}]}
+    pod = pod_with(pod_overrides={"volumes": names, "containers": [runner]}, fewer_walls=True)
+    assert {"name": "tmp", "emptyDir": {}} in pod["volumes"]
+    assert "state" not in [volume["name"] for volume in pod["volumes"]]
+    assert pod["containers"][0]["env"] == [{"name": "A", "value": "b"}]
+
+
+def test_a_volume_has_one_source_so_another_replaces_it() -> None:
+    claim = {"name": "state", "persistentVolumeClaim": {"claimName": "mine"}}
+    assert claim in pod_with(pod_overrides={"volumes": [claim]})["volumes"]
+    memory = {"name": "tmp", "emptyDir": {"medium": "Memory"}}
+    assert {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi", "medium": "Memory"}} in pod_with(
+        pod_overrides={"volumes": [memory]}
+    )["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "refused"),
+    [
+        ({"$setElementOrder/containers": [{"name": "x"}]}, "has \\$setElementOrder/containers"),
+        ({"securityContext": {"$patch": "remove"}}, "has \\$patch: remove"),
+        ({"containers": [{"name": "runner", "$retainKeys": ["name"]}]}, "has \\$retainKeys"),
+        ({"containers": None}, "removes the container 'runner'"),
+        ({"containers": [{"name": "runner", "$patch": "delete"}]}, "removes the container 'runner'"),
+    ],
+)
+def test_a_directive_that_is_not_known_and_a_pod_without_a_runner_are_refused(
+    overrides: dict[str, Any], refused: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=refused):
+        pod_with(pod_overrides=overrides, fewer_walls=True)
+
+
+def test_rules_beside_the_one_that_keeps_two_runs_apart_take_down_nothing() -> None:
+    preferred = [{"weight": 1, "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname"}}]
+    apart = {"preferredDuringSchedulingIgnoredDuringExecution": preferred}
+    pod = pod_with(pod_overrides={"affinity": {"podAntiAffinity": apart}, "tolerations": [{"key": "x"}]})
+    assert len(pod["affinity"]["podAntiAffinity"]) == 2
 
 
 @pytest.mark.parametrize(

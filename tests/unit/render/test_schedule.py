@@ -70,6 +70,45 @@ def test_hashed_minutes_of_many_sources_are_spread_over_the_hour() -> None:
     assert max(minutes.values()) < 250
 
 
-def test_a_hashed_day_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="day of the month 'H'"):
-        checked("jira", "0 0 H * *")
+@pytest.mark.parametrize(
+    ("expression", "made"),
+    [
+        ("H/15 * * * *", "1-59/15 * * * *"),
+        ("H(0-29) H(0-6) * * *", "1 0 * * *"),
+        ("H(30-59)/10 * * * *", "31-59/10 * * * *"),
+        ("H,30 * * * *", "1,30 * * * *"),
+        ("0 0 H * *", "0 0 9 * *"),
+        ("0 0 1 H/6 H", "0 0 1 2-12/6 1"),
+        ("0 H/24 * * *", "0 11 * * *"),
+    ],
+)
+def test_a_hash_stands_in_any_field_with_a_range_and_a_step(expression: str, made: str) -> None:
+    assert checked("jira", expression) == made
+    assert checked("jira", made) == made
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("H(0-60) * * * *", "'60' is not from 0 to 59"),
+        ("H(9-5) * * * *", "'9-5' ends before it begins"),
+        ("H/0 * * * *", "a step must not be 0"),
+        ("H-30 * * * *", "'h' is not from 0 to 59"),
+        ("H(5) * * * *", "'h(5)' is not a number, range or step"),
+        ("h * * * *", "'h' is not from 0 to 59"),
+    ],
+)
+def test_a_hash_of_another_form_is_refused_with_the_reason(expression: str, why: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked("jira", expression)
+    assert why in caught.value.message
+
+
+@pytest.mark.parametrize("field", range(5))
+def test_hashes_of_any_name_are_expressions_that_are_taken(field: int) -> None:
+    for number in range(300):
+        for form in ("H", "H/2", "H/7", "H/31", "H(1-5)", "H(1-6)/4"):
+            fields = ["*"] * 5
+            fields[field] = form
+            made = checked(f"s{number}", " ".join(fields))
+            assert "H" not in made and checked("x", made) == made
