@@ -18,7 +18,7 @@ from pathlib import Path
 
 MOVED = {"filesystem": "readers", "rest_api": "rest_api_source", "sql_database": "sql_database"}
 """What dlt itself holds by now; the repository keeps empty folders of these names."""
-DLTPOD = (sys.executable, "-m", "launcher")
+DLTPOD = (sys.executable, "-m", "dltpod")
 
 
 def main(tree: Path, names: list[str]) -> int:

@@ -146,7 +146,7 @@ def _own_command() -> list[str]:
     """How this dltpod is called from anywhere: the script that runs, or its interpreter and module."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return [sys.executable, "-m", "launcher"]
+        return [sys.executable, "-m", "dltpod"]
     return [str(called.absolute())]
 
 

@@ -146,7 +146,7 @@ def dltpod() -> str:
 
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return f"{Path(sys.executable).name} -m launcher"
+        return f"{Path(sys.executable).name} -m dltpod"
     found = shutil.which("dltpod")
     if found and Path(found).resolve() == called.resolve():
         return "dltpod"

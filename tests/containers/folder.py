@@ -112,7 +112,7 @@ class Folder:
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """``dltpod`` in a process of its own, with this folder as its project."""
         return subprocess.Popen(
-            [sys.executable, "-m", "launcher", *arguments],
+            [sys.executable, "-m", "dltpod", *arguments],
             cwd=self.root,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environ},
             stdout=subprocess.PIPE,

@@ -169,7 +169,7 @@ def test_a_node_that_stays_away_fails_the_run_and_keeps_the_source_locked(
 def dltpod(cluster: Cluster, *arguments: str) -> subprocess.Popen[str]:
     """The command, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "launcher", *arguments],
+        [sys.executable, "-m", "dltpod", *arguments],
         cwd=cluster.root,
         env={**cluster.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,

@@ -35,11 +35,7 @@ def _room(file: Path) -> str:
     return file.relative_to(ROOT).parts[1].removesuffix(".py")
 
 
-IN_ROOMS = [
-    file
-    for file in (*LAUNCHER, *RUNNER)
-    if file.name != "__init__.py" and _room(file) != "assets" and _place(file) != "launcher/__main__.py"
-]
+IN_ROOMS = [file for file in (*LAUNCHER, *RUNNER) if file.name != "__init__.py" and _room(file) != "assets"]
 
 
 def _dotted(file: Path) -> str:

@@ -12,9 +12,9 @@ from tests.containers.folder import Folder
 
 def _next(out: str) -> list[str]:
     """The arguments of the command that was printed last."""
-    found = re.search(r"dltpod ([a-z]+ [a-z_]+)$|-m launcher ([a-z]+ [a-z_]+)$", out.strip())
+    found = re.search(r"dltpod ([a-z]+ [a-z_]+)$", out.strip())
     assert found, out
-    return (found[1] or found[2]).split()
+    return found[1].split()
 
 
 @pytest.mark.parametrize(("kind", "name"), [("python", "example"), ("filesystem", "files")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher import __version__
+from launcher.images.contexts import runner_digest
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder
 
@@ -38,41 +41,72 @@ def _outside(**more: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in tied} | more
 
 
-def test_the_installed_package_syncs_in_a_folder_that_holds_nothing_but_sources(
-    project: Folder, tmp_path: Path
-) -> None:
-    clone = _copy_of_the_clone(tmp_path / "clone")
-    python = tmp_path / "venv" / "bin" / "python"
-    # what pip would do, in a tenth of the time
-    subprocess.run([UV, "venv", "-q", "-p", sys.executable, str(tmp_path / "venv")], check=True)
-    pins = tmp_path / "pins.txt"  # without hashes: the package itself has none, and it is all or none
-    lines = (REPOSITORY / "requirements" / "launcher.txt").read_text().splitlines()
-    pins.write_text("\n".join(line.rstrip(" \\") for line in lines if "--hash" not in line))
-    install = [UV, "pip", "install", "-q", "-p", str(python), "-c", str(pins), str(clone)]
-    subprocess.run(install, check=True, env=_outside(), cwd=tmp_path)
-    shutil.rmtree(clone)
-    where = "from launcher.errors import page; print(page('sources.md'))"
-    told = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert Path(tmp_path, told.stdout.strip()).read_text() == (REPOSITORY / "docs/sources.md").read_text()
-
-    project.code("counting", NUMBERS)
-    project.source("numbers", "counting", "numbers")
-    done = subprocess.run(
-        [tmp_path / "venv" / "bin" / "dltpod", "sync", "numbers"],
-        cwd=project.root,
-        env=_outside(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("ok  numbers in ")
-    assert project.rows("SELECT count(*) FROM raw_numbers.numbers") == [(3,)]
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _copy_of_the_clone(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="module")
+def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment's programs: the wheel is in it, and nothing leads to the clone."""
+    folder = tmp_path_factory.mktemp("installed")
+    # what pip would do, in a tenth of the time
+    subprocess.run([UV, "venv", "-q", "-p", sys.executable, str(folder / "venv")], check=True)
+    pins = folder / "pins.txt"  # without hashes: the package itself has none, and it is all or none
+    lines = (REPOSITORY / "requirements" / "launcher.txt").read_text().splitlines()
+    pins.write_text("\n".join(line.rstrip(" \\") for line in lines if "--hash" not in line))
+    install = [UV, "pip", "install", "-q", "-p", str(folder / "venv"), "-c", str(pins), str(clone)]
+    subprocess.run(install, check=True, env=_outside(), cwd=folder)
+    return folder / "venv" / "bin"
+
+
+def _call(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env=_outside(), capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def test_the_wheel_brings_one_name_to_the_top_of_site_packages(installed: Path) -> None:
+    [record] = installed.parent.glob("lib/python*/site-packages/dltpod-*.dist-info/RECORD")
+    names = {line.split(",")[0].split("/")[0] for line in record.read_text().splitlines()}
+    assert names == {"dltpod", record.parent.name, ".."}  # the last is bin/dltpod
+    assert {*re.findall(r"^[.\w/]+bin/\w+", record.read_text(), re.MULTILINE)} == {"../../../bin/dltpod"}
+
+
+def test_the_installed_package_is_a_module_and_a_program_wherever_it_is_called(
+    installed: Path, tmp_path: Path
+) -> None:
+    for name in ("launcher", "runner"):  # what someone's folder may hold as well
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    module = (installed / "python", "-m", "dltpod")
+    for command in (module, (installed / "dltpod",)):
+        assert _call(tmp_path, *command, "--version").stdout == f"dltpod {__version__}\n"
+    made = _call(tmp_path, *module, "init", "python")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.strip().endswith(" -m dltpod sync example")
+    assert _call(tmp_path, installed / "dltpod", "list").stdout.splitlines()[1].startswith("example ")
+    checked = _call(tmp_path, *module, "check")
+    assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
+
+
+def test_the_installed_package_syncs_in_a_folder_that_holds_nothing_but_sources(
+    project: Folder, installed: Path, tmp_path: Path
+) -> None:
+    where = (
+        "import dltpod; from launcher.errors import page; from launcher.images.contexts import runner_digest;"
+        "print(page('sources.md')); print(runner_digest())"
+    )
+    told = _call(tmp_path, installed / "python", "-c", where)
+    page, digest = told.stdout.split()
+    assert Path(tmp_path, page).read_text() == (REPOSITORY / "docs/sources.md").read_text()
+    assert digest == runner_digest()
+
+    project.code("counting", NUMBERS)
+    project.source("numbers", "counting", "numbers")
+    done = _call(project.root, installed / "dltpod", "sync", "numbers")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("ok  numbers in ")
+    assert project.rows("SELECT count(*) FROM raw_numbers.numbers") == [(3,)]
 
 
 def _make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from tests.containers.folder import REPOSITORY, Folder
 
 
 def _shell(folder: Folder, line: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DLTPOD": f"{sys.executable} -m launcher"}
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DLTPOD": f"{sys.executable} -m dltpod"}
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],
         cwd=folder.root,

@@ -17,7 +17,7 @@ def _on_a_terminal(folder: Folder, *arguments: str, **environ: str) -> tuple[int
     """The exit code of a call, and everything that its terminal got."""
     inherited = {key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR")}
     code, seen = on_a_terminal(
-        [sys.executable, "-m", "launcher", *arguments],
+        [sys.executable, "-m", "dltpod", *arguments],
         folder.root,
         {**inherited, "PYTHONPATH": str(REPOSITORY), **environ},
         columns=100,

@@ -111,7 +111,7 @@ def started(workshop: Workshop) -> subprocess.Popen[str]:
     (workshop.root / "sources.yml").write_text(SOURCES.format(mark=workshop.mark))
     workshop.source()
     return subprocess.Popen(
-        [sys.executable, "-m", "launcher", "build", "one"],
+        [sys.executable, "-m", "dltpod", "build", "one"],
         cwd=workshop.root,
         env={**workshop.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,

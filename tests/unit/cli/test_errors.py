@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from launcher import cli
+from launcher import __version__, cli
 from launcher.errors import AlreadyRunning, DltpodError, page
 
 ROOT = Path(__file__).parents[3]
@@ -134,7 +134,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m launcher --help | true; echo ${{PIPESTATUS[0]}}",
+        f"{sys.executable} -m dltpod --help | true; echo ${{PIPESTATUS[0]}}",
         shell=True,
         executable="/bin/bash",
         cwd=ROOT,
@@ -143,6 +143,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         check=True,
     )
     assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_a_clone_is_called_as_a_module_wherever_it_is_called(tmp_path: Path) -> None:
+    for name in ("launcher", "runner"):  # what someone's folder may hold as well
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    call = [sys.executable, "-m", "dltpod", "--version"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"dltpod {__version__}\n", "")
 
 
 def test_help_imports_nothing_that_is_slow() -> None:

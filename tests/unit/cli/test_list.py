@@ -257,7 +257,7 @@ def test_500_sources_are_listed_one_a_line(folder: Path) -> None:
     import yaml
 
     (folder / "sources.yml").write_text(yaml.safe_dump({"version": 1, "sources": entries}))
-    call = [sys.executable, "-m", "launcher", "list"]
+    call = [sys.executable, "-m", "dltpod", "list"]
     done = subprocess.run(
         call, check=True, capture_output=True, env={"PYTHONPATH": str(REPOSITORY), "PATH": "/bin"}
     )

@@ -216,9 +216,9 @@ def test_a_line_of_dltpod_called_as_a_module_calls_it_as_one(tmp_path: Path) -> 
     native = {"source_module": "m", "source_function": "f"}
     entry = {"name": "one", "schedule": "@daily", "dlt_native": native}
     (tmp_path / "sources.yml").write_text(json.dumps({"version": 1, "sources": [entry]}))
-    call = [sys.executable, "-m", "launcher", "render", "cron", "--file", str(tmp_path / "sources.yml")]
+    call = [sys.executable, "-m", "dltpod", "render", "cron", "--file", str(tmp_path / "sources.yml")]
     made = subprocess.run(call, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert f"&& {sys.executable} -m launcher --file {tmp_path}/sources.yml sync one" in made
+    assert f"&& {sys.executable} -m dltpod --file {tmp_path}/sources.yml sync one" in made
 
 
 def test_a_crontab_without_a_scheduled_source_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""``python -m launcher`` is ``dltpod``."""
+"""``python -m dltpod`` is ``dltpod``."""
 
 from __future__ import annotations
 
