@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
-from launcher.config.toml_files import SECRETS, read_toml
+from launcher.config.toml_files import SECRETS
 from launcher.errors import near_miss
-from launcher.secrets import code
+from launcher.secrets import code, sharing
 from launcher.secrets.slices import Slice
 
 _KNOWN_DECORATORS = ("source", "resource", "transformer", "defer")
@@ -177,18 +177,6 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names) or "none"
 
 
-def _sections_with(project: Project, source: Source, name: str) -> str:
-    """The one other entry's section that has a key, ``sources.crm``; empty for none or several."""
-    sources = read_toml(project.root / SECRETS).get("sources")
-    found = [
-        entry
-        for entry, table in (sources.items() if isinstance(sources, dict) else ())
-        if entry in project.names - {source.name} and isinstance(table, dict)
-        if name in table or name in (table.get("credentials") or {})
-    ]
-    return f"sources.{found[0]}" if len(found) == 1 else ""
-
-
 def missing_secrets(
     project: Project, source: Source, module: code.Module | None, sliced: Slice | None, *, asked: bool = True
 ) -> Iterator[Row]:
@@ -216,9 +204,8 @@ def missing_secrets(
         leaves = {n.rpartition(".")[2] for n in sliced.names if n.startswith("sources.")}
         place = file if kind == "secrets" else file.replace("secrets.toml", "config.toml")
         hint = f'In {place}: [sources.{source.name}] and below it {name} = "..."'
-        elsewhere = _sections_with(project, source, name)
-        if elsewhere:
-            hint += f"; or share [{elsewhere}]: dlt_native: {{secret_sections: [{elsewhere}]}}"
+        if share := sharing.line_for(project, source, [name]):
+            hint += f"; {share}"
         yield Row(
             source.name,
             "secrets",

@@ -126,6 +126,8 @@ def _unread(project: Project) -> Iterator[Row]:
     scopes = [scope_of(project, source) for source in project.sources]
     read = {name for scope in scopes for name in (scope.name, *scope.natives)}
     read |= {path.split(".")[1] for scope in scopes for path in scope.more if path.startswith("sources.")}
+    # A function's name is found too, but nobody means it: entries and modules are what sections are called.
+    meant = {name for scope in scopes for name in (scope.name, *scope.sections)}
     known = {*read, *(other.name for other in project.foreign), "credentials"}
     for relative in (SECRETS, CONFIG):
         try:
@@ -135,7 +137,7 @@ def _unread(project: Project) -> Iterator[Row]:
         for name, value in sections.items() if isinstance(sections, Mapping) else ():
             if isinstance(value, Mapping) and name not in known:
                 text = f"{shown_path(project.root / relative)}: no source reads [sources.{name}]"
-                yield Row("", "secrets", Level.NOTE, f"{text}{near_miss(name, read)}")
+                yield Row("", "secrets", Level.NOTE, f"{text}{near_miss(name, meant)}")
 
 
 def _names(verified: Verified | None) -> tuple[Collection[str] | None, Verified | None]:

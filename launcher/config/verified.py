@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from launcher.config.models import Source, VerifiedSources
@@ -17,6 +18,8 @@ KNOWN = frozenset(
 )
 """The sources of dlt's own repository that dlt itself doesn't have. A newer one is named in
 ``container.extras``."""
+_CLIENTS = frozenset({"asana", "stripe"})
+"""Packages of the index that verified sources ask for by the service's name: they hold no source."""
 _OF_DLT = frozenset({"dlt", "rest_api", "sql_database", "filesystem"})
 
 
@@ -28,16 +31,25 @@ def meant(name: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def _may_bring(requirement: str, module: str) -> bool:
+    """Whether a requirement may install a module of this name: its own is similar, or it is an address."""
+    name = re.match(r"[A-Za-z0-9._-]+(?=\s*($|[\[<>=!~;(,]))", requirement.strip())
+    if name is None:
+        return True
+    package, wanted = (re.sub(r"[._-]+", "", text).lower() for text in (name[0], module.partition(".")[0]))
+    return package not in _CLIENTS and (wanted in package or package in wanted)
+
+
 def with_its_module(source: Source, custom_sources: Path, repository: VerifiedSources) -> Source:
     """The source with the verified source that its ``source_module`` stands for.
 
-    Unchanged where anything else can account for the name: code of the project, a requirement, another
-    repository.
+    Unchanged where anything else can account for the name: code of the project, a requirement of such a name
+    or of an address, another repository.
     """
     module = source.dlt_native.source_module
     name = meant(module)
     own = (custom_sources / f"{module}.py").exists() or (custom_sources / module).exists()
-    if name is None or own or source.container.requirements:
+    if name is None or own or any(_may_bring(text, module) for text in source.container.requirements):
         return source
     if repository.location != VerifiedSources().location:
         return source

@@ -29,6 +29,7 @@ from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
 from launcher.runs.run import begin, ending, ill_status, run_source
 from launcher.runs.signals import Stopper, watched
+from launcher.secrets import sharing
 from runner.contract import FailureKind
 
 
@@ -188,6 +189,8 @@ class _Work:
                 wait=options.wait,
                 launcher=self._launcher,
             )
+            if record.failure_kind is FailureKind.SECRETS_MISSING:
+                record = self._pointed_at_others(source, record)
             if record.status == OK and plan.job.state_edits:
                 edits.done(self._gathered.project.private, source.name, plan.job.state_edits["id"])
             return record
@@ -201,6 +204,14 @@ class _Work:
             if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
                 self._keep(record)
             return record
+
+    def _pointed_at_others(self, source: Source, record: RunRecord) -> RunRecord:
+        """The record with the line that shares another section's secrets: the job never sees those."""
+        line = sharing.line_after(self._gathered.project, source, record.message)
+        if line:
+            record = replace(record, hint=f"{record.hint}\n{line}")
+            self._keep(record)
+        return record
 
     def _keep(self, record: RunRecord) -> None:
         """Write to history; if that fails, say so and let the other sources go on."""

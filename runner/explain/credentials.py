@@ -30,6 +30,9 @@ def _explain_fields(exc: typing.Any, job: JobSpec) -> Failure:
         table = section or _table(field, job)
         tables.setdefault(table, []).append(field.name)
         guesses[_similar(field.name, table, job)] = None
+    ways: dict[str, list[str]] = {}
+    for first, way in _other_ways(exc.traces):
+        ways.setdefault(section or _table(first, job), []).append(f"# or: {way}")
     names = dict.fromkeys(field.name for field in fields)
     what = "secret" if any(field.secret for field in fields) else "setting"
     plural = "s" if len(names) > 1 else ""
@@ -37,7 +40,11 @@ def _explain_fields(exc: typing.Any, job: JobSpec) -> Failure:
     lines = "\n".join(
         line
         for table, keys in tables.items()
-        for line in (f"[{table}]", *(f'{key} = "…"' for key in dict.fromkeys(keys)))
+        for line in (
+            f"[{table}]",
+            *(f'{key} = "…"' for key in dict.fromkeys(keys)),
+            *dict.fromkeys(ways.get(table, ())),
+        )
     )
     file = ".dlt/secrets.toml" if what == "secret" else ".dlt/config.toml"
     return Failure(
@@ -142,7 +149,7 @@ def _fields(traces: typing.Any, config: typing.Any = None, path: tuple[str, ...]
         plain = [trace for trace in found if hasattr(trace, "key")]
         nested = [trace for trace in found if hasattr(trace, "traces")]
         if nested:
-            # the first member of a union: one that is complete is enough
+            # the first member of a union; `_other_ways` has the others
             yield from _fields(nested[0].traces, path=(*path, str(name)))
         else:
             yield Field(
@@ -152,6 +159,15 @@ def _fields(traces: typing.Any, config: typing.Any = None, path: tuple[str, ...]
                 path,
                 tuple(tuple(map(str, trace.sections)) for trace in plain),
             )
+
+
+def _other_ways(traces: typing.Any) -> Iterator[tuple[Field, str]]:
+    """What each further member of a union lacks: its first field, and the names of all of them."""
+    for name, found in traces.items():
+        for member in [trace for trace in found if hasattr(trace, "traces")][1:]:
+            fields = list(_fields(member.traces, path=(str(name),)))
+            if fields:
+                yield fields[0], ", ".join(dict.fromkeys(field.name for field in fields))
 
 
 def _is_secret(config: typing.Any, name: str) -> bool:

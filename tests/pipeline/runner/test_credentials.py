@@ -151,6 +151,59 @@ def test_missing_fields_of_nested_credentials_are_told_in_one_message(box: Box) 
     assert "drivername" in pasted["sources"]["shop"]["credentials"]
 
 
+WAYS_IN = """
+from typing import ClassVar, List, Union
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import CredentialsConfiguration
+from dlt.common.typing import TSecretValue
+
+@configspec
+class Base(CredentialsConfiguration):
+    subdomain: str = dlt.config.value
+
+@configspec
+class Password(Base):
+    email: str = dlt.config.value
+    password: TSecretValue = dlt.secrets.value
+
+@configspec
+class Token(Base):
+    email: str = dlt.config.value
+    token: TSecretValue = dlt.secrets.value
+
+@configspec
+class OAuth(Base):
+    oauth_token: TSecretValue = dlt.secrets.value
+
+@dlt.source
+def orders(credentials: Union[Password, Token, OAuth] = dlt.secrets.value, region: str = dlt.secrets.value):
+    return dlt.resource([{"id": type(credentials).__name__}], name="orders")
+"""
+
+
+@pytest.mark.parametrize(
+    ("there", "first", "others"),
+    [
+        ("", ["subdomain", "email", "password"], ["subdomain, email, token", "subdomain, oauth_token"]),
+        ("subdomain='s'\nemail='e'\n", ["password"], ["token", "oauth_token"]),
+    ],
+)
+def test_each_of_the_ways_that_a_source_takes_is_told_with_all_that_it_lacks(
+    box: Box, there: str, first: list[str], others: list[str]
+) -> None:
+    box.write("shop.py", HEAD + WAYS_IN)
+    failure = box.check(f"[shop.sources.credentials]\n{there}").failure
+    named = ", ".join(f"'{name}'" for name in (*first, "region"))
+    assert failure.message == f"missing secrets {named} for source 'shop'"
+    assert failure.hint.splitlines()[1:] == [
+        "[sources.shop.credentials]",
+        *(f'{name} = "…"' for name in first),
+        *(f"# or: {names}" for names in others),
+        "[sources.shop]",
+        'region = "…"',
+    ]
+
+
 def test_a_missing_setting_that_is_no_secret_goes_to_config_toml(box: Box) -> None:
     box.write(
         "shop.py", HEAD + "@dlt.resource\ndef orders(region: str = dlt.config.value):\n    yield region\n"

@@ -318,6 +318,14 @@ def test_a_section_that_no_source_reads_is_told_with_what_is_meant(tmp_path: Pat
     ]
 
 
+def test_a_section_is_not_taken_for_a_function_of_a_similar_name(tmp_path: Path) -> None:
+    sources = entry().replace("source_function: api", "source_function: stripe_source")
+    project = given(tmp_path, sources, "[sources.stripe]\na = 1\n")
+    (tmp_path / ".dlt" / "secrets.toml").chmod(0o600)
+    (row,) = check_project(project)[1:]
+    assert row.text.endswith("no source reads [sources.stripe]")
+
+
 def test_secrets_that_git_keeps_are_told(tmp_path: Path) -> None:
     project = given(tmp_path, entry(), "[sources.acme]\n", env="A=b\n")
     for file in (".env", ".dlt/secrets.toml"):

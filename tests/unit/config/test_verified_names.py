@@ -38,7 +38,12 @@ def test_what_a_name_stands_for(name: str, source: str | None) -> None:
         ("", None, "stripe_analytics"),
         ("", "stripe.py", "stripe"),
         ("", "stripe/__init__.py", "stripe"),
-        (', container: {requirements: ["stripe"]}', None, "stripe"),
+        (', container: {requirements: ["./packages/stripe"]}', None, "stripe"),
+        (', container: {requirements: ["git+https://example.com/erp"]}', None, "stripe"),
+        (', container: {requirements: ["my-stripe"]}', None, "stripe"),
+        # What such a source itself is made with is no other source.
+        (', container: {requirements: ["stripe<16", "pandas"]}', None, "stripe_analytics"),
+        (', container: {requirements: ["pandas"], extras: [stripe]}', None, "stripe_analytics"),
     ],
 )
 def test_anything_that_can_account_for_the_name_comes_first(
