@@ -1,73 +1,197 @@
-"""Whether dlt's verified sources resolve and pass `check --deep` up to their missing credentials.
+"""Which of dlt's verified sources extract with which dlt, against stubs of the services that they ask.
 
-    python -m bench.verified_sources WORK_TREE [NAME…]
+    python -m bench.verified_sources                            # the newest dlt, from the public repository
+    python -m bench.verified_sources --dlt all --table          # each minor version, as a table for the docs
+    python -m bench.verified_sources --dlt 1.26 --plain zendesk # dlt alone, for comparison
 
-WORK_TREE is a checkout of dlt's verified-sources repository. Each source gets an entry with nothing but its
-extra, and the three that moved into dlt one with nothing at all; the line of each says what the check found.
-Exits 1 where one failed for another reason than secrets and arguments.
+Each source runs as dltpod runs it, in its runner, into DuckDB, twice: the second time with the state of the
+first. Clients are real (requests, google-api-python-client, botocore, confluent-kafka); what they ask is
+answered by ``bench.verified_stub``. There is one environment a dlt version, with what the sources'
+``requirements.txt`` ask for, made once below ``--environments``. Exits 1 where a source fails.
 """
 
 from __future__ import annotations
 
-import ast
+import argparse
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-MOVED = {"filesystem": "readers", "rest_api": "rest_api_source", "sql_database": "sql_database"}
-"""What dlt itself holds by now; the repository keeps empty folders of these names."""
-DLTPOD = (sys.executable, "-m", "dltpod")
+from bench import verified_cases, verified_stub
+from bench.verified_cases import Case
+from tests.pipeline import postgres
+from tests.pipeline.runner.box import Box
+from tests.pipeline.runner.forkserver import ForkServer
+
+REPOSITORY = "https://github.com/dlt-hub/verified-sources.git"
+RELEASES = Path(__file__).parents[1] / "launcher" / "assets" / "dlt_versions.json"
+UV = str(Path(sys.executable).with_name("uv"))
+_DLT = "dlt[duckdb,filesystem,parquet,postgres,s3,sql-database]"
 
 
-def main(tree: Path, names: list[str]) -> int:
-    sources = {
-        folder.name: function
-        for folder in sorted((tree / "sources").iterdir())
-        if (folder / "__init__.py").is_file()
-        and (not names or folder.name in names)
-        and (function := MOVED.get(folder.name) or _function(folder / "__init__.py"))
-    }
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        lines = ["version: 1", f"verified_sources: {{location: {json.dumps(str(tree))}}}", "sources:"]
-        for module, function in sources.items():
-            lines += [f"  - name: {module}", "    type: dlt_native"]
-            lines += [f"    dlt_native: {{source_module: {module}, source_function: {function}}}"]
-            lines += [f"    container: {{extras: [{module}]}}"] if module not in MOVED else []
-        (root / "sources.yml").write_text("\n".join(lines) + "\n")
-        (root / "custom_sources").mkdir()
-        done = subprocess.run(
-            [*DLTPOD, "check", "--deep", "--json", *sources],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    rows = json.loads(done.stdout)
-    right = 0
-    for name in sources:
-        wrong = [row for row in rows if row["source"] == name and row["level"] == "wrong"]
-        looked = [row["what"] for row in rows if row["source"] == name]
-        # Nobody has given the arguments and secrets that a source asks for; all before them must be well.
-        well = "function" in looked and all(row["what"] in ("arguments", "secrets") for row in wrong)
-        right += well
-        said = "; ".join(f"{row['what']}: {row['text']}" for row in wrong) or "nothing is missing"
-        print(f"{'ok   ' if well else 'WRONG'} {name:20} {said}")
-    print(f"{right} of {len(sources)} pass up to what only their user can give")
-    return 0 if right == len(sources) else 1
+def main(given: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sources", nargs="*", help="modules, or modules and functions (zendesk.zendesk_talk)")
+    parser.add_argument("--dlt", default="newest", help="a minor version (1.26), several, all or newest")
+    parser.add_argument("--repository", default=REPOSITORY, help="a git repository, or its work tree")
+    parser.add_argument("--environments", type=Path, default=Path(sys.prefix) / "verified")
+    parser.add_argument("--plain", action="store_true", help="run the sources by dlt alone")
+    parser.add_argument("--table", action="store_true", help="print a table in Markdown at the end")
+    arguments = parser.parse_args(given)
+    found: dict[str, dict[str, str]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verified-")))
+        tree = _work_tree(arguments.repository, folder)
+        address = stack.enter_context(postgres.server("wal_level=logical"))
+        _fill(folder, address)
+        every = verified_cases.cases(folder / "files", address)
+        cases = [
+            case
+            for case in every
+            if not arguments.sources or {case.module, case.name} & set(arguments.sources)
+        ]
+        _complain_of_unknown(tree, every)
+        for version in _versions(arguments.dlt):
+            found[version] = {}
+            for case, said in _run_all(cases, version, tree, arguments.environments, arguments.plain):
+                found[version][case.name] = said
+                print(f"{version}  {case.name:45} {said}", flush=True)
+    for version, row in found.items():
+        right = sum(said == "ok" for said in row.values())
+        print(f"dlt {version}: {right} of {len(row)} source functions extract")
+    if arguments.table:
+        print(_table(found))
+    return 0 if all(said == "ok" for row in found.values() for said in row.values()) else 1
 
 
-def _function(file: Path) -> str | None:
-    """The first function of a module that is a dlt source or resource."""
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            decorated = " ".join(ast.unparse(item) for item in node.decorator_list)
-            if "source" in decorated or "resource" in decorated:
-                return node.name
-    return None
+def _versions(wanted: str) -> list[str]:
+    """Minor versions of dlt, oldest first."""
+    lines = json.loads(RELEASES.read_text())
+    known = {tuple(map(int, each.split(".")[:2])) for line in lines for each in line["versions"]}
+    every = [f"{major}.{minor}" for major, minor in sorted(known)]
+    return every if wanted == "all" else every[-1:] if wanted == "newest" else wanted.split(",")
+
+
+def _work_tree(repository: str, folder: Path) -> Path:
+    """The folder ``sources`` of a work tree; a repository is cloned."""
+    local = Path(repository).expanduser() / "sources"
+    if local.is_dir():
+        return local.resolve()
+    target = folder / "repository"
+    subprocess.run(["git", "clone", "-q", "--depth", "1", repository, target], check=True)
+    return target / "sources"
+
+
+def _fill(folder: Path, address: str) -> None:
+    """What sources read that ask no service: a file, a database, and changes of a Postgres table."""
+    import psycopg2
+
+    (folder / "files").mkdir()
+    (folder / "files" / "orders.jsonl").write_text('{"id": 1}\n{"id": 2}\n')
+    with sqlite3.connect(folder / "files" / "shop.db") as shop:
+        shop.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, at TIMESTAMP)")
+        shop.execute("INSERT INTO orders VALUES (1, '2024-03-01 00:00:00')")
+    connection = psycopg2.connect(address)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for statement in (
+            "CREATE TABLE orders (id int PRIMARY KEY, name text)",
+            "CREATE PUBLICATION bench FOR TABLE orders",
+            "SELECT pg_create_logical_replication_slot('bench', 'pgoutput')",
+            "INSERT INTO orders VALUES (1, 'one')",
+        ):
+            cursor.execute(statement)
+    connection.close()
+
+
+def _complain_of_unknown(tree: Path, cases: list[Case]) -> None:
+    """Raises SystemExit where the repository has a source that no case runs."""
+    there = {place.parent.name for place in tree.glob("*/__init__.py")}
+    unknown = there - {case.module for case in cases} - set(verified_cases.NO_SOURCE)
+    if unknown:
+        raise SystemExit(f"verified sources without a case here: {', '.join(sorted(unknown))}")
+
+
+def _run_all(
+    cases: list[Case], version: str, tree: Path, environments: Path, plain: bool
+) -> Iterator[tuple[Case, str]]:
+    every = {place.parent.name for place in tree.glob("*/__init__.py")}
+    apart = set(verified_cases.APART)
+    for kind, modules in (("shared", every - apart), ("apart", every & apart)):
+        chosen = [case for case in cases if case.module in modules]
+        if not chosen:
+            continue
+        python = _environment(version, environments, tree, sorted(modules), kind)
+        with _server(python) as server:
+            for case in chosen:
+                yield case, _run(case, server, tree, plain)
+
+
+@contextmanager
+def _server(python: str) -> Iterator[ForkServer]:
+    server = ForkServer(python, "bench.verified_stub")
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _environment(version: str, environments: Path, tree: Path, modules: list[str], kind: str) -> str:
+    """The interpreter of an environment with that dlt and what these sources ask for; made once."""
+    folder = environments / f"{version}-{kind}"
+    python = folder / "bin" / "python"
+    if not (folder / "ready").is_file():
+        files = [tree / module / "requirements.txt" for module in modules]
+        needs = [option for file in files if file.is_file() for option in ("-r", str(file))]
+        subprocess.run([UV, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
+        wanted = [f"{_DLT}=={version}.*", "mongomock", "pandas", *needs]
+        subprocess.run([UV, "pip", "install", "-q", "-p", python, *wanted], check=True)
+        (folder / "ready").touch()
+    return str(python)
+
+
+def _run(case: Case, server: ForkServer, tree: Path, plain: bool) -> str:
+    """``ok``, or what kept the first or the second run of a source from extracting."""
+    with tempfile.TemporaryDirectory(prefix="verified-") as name:
+        box = Box(Path(name), server)
+        (box.root / "opt/verified_sources" / case.module).symlink_to(tree / case.module)
+        box.environ[verified_stub.CASE_VARIABLE] = f"plain {case.name}" if plain else case.name
+        secrets = f"[sources.{case.module}]\n{case.secrets}\n"
+        for turn in ("", "second run: "):
+            ran = box.run(
+                secrets=secrets,
+                module=case.module,
+                function=case.function,
+                kwargs=case.kwargs,
+                resource_kwargs=case.resource_kwargs,
+            )
+            failed = ran.stored.failure
+            if failed is not None:
+                return f"{turn}{failed.kind.value}: {failed.message}"
+            if not turn and not ran.stored.rows:
+                return "no rows"
+    return "ok"
+
+
+def _table(found: dict[str, dict[str, str]]) -> str:
+    """Sources by versions, for docs/environments.md: what extracts, and the class of what does not."""
+    names = sorted({name for row in found.values() for name in row})
+    lines = [f"| source | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+    for name in names:
+        lines.append(f"| `{name}` | {' | '.join(_short(row.get(name, '')) for row in found.values())} |")
+    return "\n".join(lines)
+
+
+def _short(said: str) -> str:
+    error = re.search(r"\b([A-Z]\w+(?:Error|Exception|NotFound|NotAvailable|Failed))\b", said)
+    return said if said == "ok" else error.group(1) if error else said.partition(":")[0]
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve(), sys.argv[2:]))
+    sys.exit(main())

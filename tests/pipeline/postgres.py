@@ -38,14 +38,17 @@ def _unprivileged() -> dict[str, typing.Any]:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Starts a server and yields its address as a URL; ends it and deletes its files afterwards."""
+def server(*settings: str) -> Iterator[str]:
+    """Starts a server and yields its address as a URL; ends it and deletes its files afterwards.
+
+    ``settings`` are more of what its ``-c`` takes.
+    """
     # not in pytest's folder, which only its owner may go through
     with tempfile.TemporaryDirectory(prefix="dltpod-unit-postgres-") as name:
-        yield from _serve(Path(name))
+        yield from _serve(Path(name), settings)
 
 
-def _serve(folder: Path) -> Iterator[str]:
+def _serve(folder: Path, more: tuple[str, ...]) -> Iterator[str]:
     account = _unprivileged()
     if account:
         os.chown(folder, account["user"], account["group"])
@@ -59,7 +62,7 @@ def _serve(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    values = ("fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1")
+    values = ("fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", *more)
     settings = [part for value in values for part in ("-c", value)]
     process = subprocess.Popen(
         [_tool("postgres"), "-D", str(data), "-p", str(port), *settings], stderr=subprocess.DEVNULL, **quiet

@@ -17,12 +17,17 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 class ForkServer:
-    """One helper process; it runs one job at a time."""
+    """One helper process; it runs one job at a time.
 
-    def __init__(self) -> None:
+    ``python`` and ``module`` are the interpreter and the program, for one that does more than ``serve``.
+    """
+
+    def __init__(
+        self, python: str = sys.executable, module: str = "tests.pipeline.runner.forkserver"
+    ) -> None:
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.pipeline.runner.forkserver", str(theirs.fileno())],
+            [python, "-m", module, str(theirs.fileno())],
             cwd=REPOSITORY,
             env={
                 "PATH": os.environ["PATH"],
@@ -46,7 +51,8 @@ class ForkServer:
         self._process.wait(10)
 
 
-def _serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket) -> None:
+    """Runs the runner in a fork for each request that comes over ``channel``, until it is closed."""
     from dlt.common.configuration.container import Container
 
     import runner.__main__ as program
@@ -75,4 +81,4 @@ def _serve(channel: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])))
