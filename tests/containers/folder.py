@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import subprocess
@@ -157,6 +158,12 @@ def image_tags(client: docker.DockerClient, **filters: str) -> set[str]:
     """The engine's tags, from the listing itself: other tests make and remove images all the while."""
     found = client.api.images(filters=filters)
     return {tag for row in found for tag in row["RepoTags"] or () if tag != "<none>:<none>"}
+
+
+def bridge_address(client: docker.DockerClient) -> str:
+    """This host's address on the engine's default bridge, at which all containers and builds reach it."""
+    subnet = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
+    return str(next(ipaddress.ip_network(subnet).hosts()))
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: str = "") -> Any:

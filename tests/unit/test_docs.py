@@ -17,7 +17,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("custom_sources/*.md"),
-        *ROOT.glob("examples/*.md"),
+        *ROOT.glob("examples/*/*.md"),
     ]
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-import ipaddress
 import re
 import threading
 import zipfile
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import docker
+
+from tests.containers.folder import bridge_address
 
 USER, PASSWORD = "reader", "hunter2-of-the-index"
 
@@ -100,8 +101,7 @@ def serving(client: docker.DockerClient) -> Iterator[Server]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    subnet = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Subnet"]
-    gateway = str(next(ipaddress.ip_network(subnet).hosts()))
+    gateway = bridge_address(client)
     with ThreadingHTTPServer((gateway, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         here.address = f"{gateway}:{server.server_address[1]}"

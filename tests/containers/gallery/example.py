@@ -1,0 +1,59 @@
+"""An example as somebody has it who copied its folder and filled in the secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tomlkit
+import yaml
+
+from launcher.runs.history import RunRecord
+from tests.containers.folder import REPOSITORY, Folder
+
+EXAMPLES = REPOSITORY / "examples"
+
+
+class Example:
+    """``secrets`` are a whole secrets.toml; the template has to ask for these keys and for no others."""
+
+    def __init__(
+        self, folder: Folder, name: str, secrets: Mapping[str, Any], network: str | None = None
+    ) -> None:
+        self.folder = folder
+        for file in (EXAMPLES / name).rglob("*"):
+            if file.is_file() and "__pycache__" not in file.parts:
+                copy = folder.root / file.relative_to(EXAMPLES / name)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(file.read_bytes())
+        content = yaml.safe_load((folder.root / "sources.yml").read_text())
+        content["project"] = folder.name
+        if network:
+            container = content.setdefault("defaults", {}).setdefault("container", {})
+            container["network"] = network
+        folder.write("sources.yml", yaml.safe_dump(content))
+        template = tomlkit.parse((folder.root / "secrets.example.toml").read_text()).unwrap()
+        assert sorted(_keys(template)) == sorted(_keys(secrets))
+        self.fill_in(secrets)
+
+    def fill_in(self, secrets: Mapping[str, Any]) -> None:
+        """Other secrets."""
+        self.folder.write(".dlt/secrets.toml", tomlkit.dumps(secrets))
+
+    def run(self, name: str) -> Mapping[str, int]:
+        """A sync that goes well: what was loaded, by table."""
+        return self.folder.must(name).rows
+
+    def fails(self, name: str) -> RunRecord:
+        """A sync that fails."""
+        record = self.folder.run(name)
+        assert record.status == "failed", record
+        return record
+
+
+def _keys(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
