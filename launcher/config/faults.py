@@ -31,6 +31,16 @@ def shown_path(file: Path) -> str:
     return "." if str(file) == here else str(file).removeprefix(here.rstrip("/") + "/")
 
 
+def changed(file: Path) -> int | None:
+    """When a file was changed last, in nanoseconds: 0 where that can't be told, None where there is none."""
+    try:
+        return file.stat().st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return 0  # reading it says why
+
+
 def text_of(file: Path, largest: int) -> str:
     """The text of a file of at most ``largest`` bytes.
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from launcher.config.faults import shown_path, text_of
+from launcher.config.faults import changed, shown_path, text_of
 from launcher.errors import ConfigurationError
 
 if sys.version_info >= (3, 11):
@@ -28,17 +28,12 @@ def read_toml(file: Path) -> Mapping[str, Any]:
 
     Raises ConfigurationError with file and line where it can't be read, and never with its content.
     """
-    try:
-        found = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError:
-        return _read(file, 0)  # which says why
-    return _read(file, found.st_mtime_ns)
+    moment = changed(file)
+    return {} if moment is None else _read(file, moment)
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, changed: int) -> Mapping[str, Any]:
+def _read(file: Path, moment: int) -> Mapping[str, Any]:
     name = shown_path(file)
     text = text_of(file, LARGEST_FILE)
     try:

@@ -1,10 +1,10 @@
-"""Images: present, pulled from the registry, or built. The seam that everything else uses."""
+"""Images: present, pulled from the registry, or built."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from launcher.config.models import Source
     from launcher.environment.verified_sources import Repository
     from launcher.images.base import Base
-
-
-class Images(Protocol):
-    def ensure(self, environment: Environment) -> Image:
-        """The image for an environment: the one that is there, else pulled, else built.
-
-        Raises BuildError, EngineError, ConfigurationError.
-        """
 
 
 class DockerImages:

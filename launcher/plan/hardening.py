@@ -1,21 +1,18 @@
-"""The hardening of every container: one definition, applied last, with no setting that undoes it."""
+"""What no container may be given, whatever sources.yml asks for."""
 
 from __future__ import annotations
-
-import dataclasses
 
 from launcher.config.mounts import engine_socket
 from launcher.errors import ConfigurationError
 from launcher.plan.egress import DNS_UID
-from launcher.plan.values import ContainerSpec, Restart
+from launcher.plan.values import ContainerSpec
 
 
-def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
-    """The same container with every wall up.
+def check(spec: ContainerSpec, *, rootless: bool = False) -> None:
+    """Raises ConfigurationError for a container that can't be isolated as asked for.
 
-    ``rootless`` says that uid 0 in the container is an ordinary user of the host. Raises
-    ConfigurationError where the container as asked for can't be walled in: root, a
-    gateway's name server, a network namespace of others, an engine's socket, no memory limit.
+    That is one with root, a gateway's name server, a network namespace of others, an engine's socket, or no
+    memory limit. ``rootless``: uid 0 in the container is an ordinary user of the host.
     """
     if spec.user.uid == 0 and not rootless:
         raise ConfigurationError(
@@ -40,10 +37,3 @@ def harden(spec: ContainerSpec, *, rootless: bool = False) -> ContainerSpec:
                 f"mount {mount.source} would give access to the engine ({socket})",
                 "no source may have an engine's socket: take the mount out of sources.yml",
             )
-    return dataclasses.replace(
-        spec,
-        read_only_root=True,
-        cap_drop=("ALL",),
-        no_new_privileges=True,
-        restart=Restart.NEVER,
-    )

@@ -15,8 +15,8 @@ from launcher.config.rules import mount_source
 from launcher.config.units import parse_duration, parse_size
 from launcher.host.user import JobUser
 from launcher.images.tags import LABEL_MANAGED
+from launcher.plan import hardening
 from launcher.plan.egress import destination_entries
-from launcher.plan.hardening import harden
 from launcher.plan.values import ContainerSpec, Host, JobPlan, Mount, Tmpfs
 from launcher.secrets import destinations
 from launcher.secrets.slices import Slice
@@ -185,13 +185,14 @@ def plan_job(
         cpus=container.cpus,
         stop_grace=STOP_GRACE,
     )
+    hardening.check(spec, rootless=facts.rootless)
     timeout = options.timeout
     if timeout is None and container.timeout is not None:
         timeout = parse_duration(container.timeout)
     return JobPlan(
         job=job,
         slice=_with_values(slice, {_proxy_value(name): url for name, url in secret_proxies.items()}),
-        container=harden(spec, rootless=facts.rootless),
+        container=spec,
         state_dir=state,
         log_file=project.private / "logs" / source.name / f"{run_id}.log",
         environment_digest=image.digest,

@@ -1,14 +1,12 @@
 """Frozen values that say what will be done; nothing here does any of it.
 
-Dry run, renderers and engines all use these same values. ``launcher.plan.hardening`` hardens a container
-last, so that no setting can undo it silently.
+Dry run, renderers and engines all use these same values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from launcher.config.models import Kubernetes
@@ -41,15 +39,13 @@ class Tmpfs:
     exec: bool = False
 
 
-class Restart(Enum):
-    """Whether an engine may start the container again by itself. dltpod counts its own retries."""
-
-    NEVER = "no"
-
-
 @dataclass(frozen=True)
 class ContainerSpec:
-    """What any engine is told of the container. Sizes in bytes, times in seconds."""
+    """What any engine is told of the container. Sizes in bytes, times in seconds.
+
+    What can't be chosen has no field here: every engine makes the root file system read-only, drops all
+    capabilities, allows no new privileges and starts no container again by itself.
+    """
 
     name: str
     image: str
@@ -73,11 +69,6 @@ class ContainerSpec:
     cpus: float | None = None
     pids: int = 512
     stop_grace: float = 20.0
-    # set by launcher.plan.hardening.harden, and by nothing else
-    read_only_root: bool = True
-    cap_drop: tuple[str, ...] = ("ALL",)
-    no_new_privileges: bool = True
-    restart: Restart = Restart.NEVER
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from launcher.config.faults import shown_path, text_of
+from launcher.config.faults import changed, shown_path, text_of
 from launcher.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -21,17 +21,12 @@ def read_dotenv(file: Path) -> Mapping[str, str]:
     Empty where there is no file. Don't change what comes back: it is kept. Raises ConfigurationError
     with the lines that are no ``NAME=value``, never with what stands in them.
     """
-    try:
-        found = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError:
-        return _read(file, 0)  # which says why
-    return _read(file, found.st_mtime_ns)
+    moment = changed(file)
+    return {} if moment is None else _read(file, moment)
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, changed: int) -> Mapping[str, str]:
+def _read(file: Path, moment: int) -> Mapping[str, str]:
     name = shown_path(file)
     try:
         text = text_of(file, LARGEST_FILE)

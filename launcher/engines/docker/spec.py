@@ -44,9 +44,9 @@ def create_arguments(
         "Tmpfs": {t.target: _tmpfs(t, None if podman else spec.user) for t in spec.tmpfs},
         "NetworkMode": mode,
         "ExtraHosts": hosts,
-        "ReadonlyRootfs": spec.read_only_root,
-        "CapDrop": list(spec.cap_drop),
-        "SecurityOpt": ["no-new-privileges"] if spec.no_new_privileges else [],
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
         "Privileged": False,
         # The runner is PID 1, which nothing in there can stop. The daemon's default may be an init.
         "Init": False,
@@ -60,7 +60,7 @@ def create_arguments(
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "ShmSize": 64 << 20,
         "LogConfig": LOG_DRIVER,
-        "RestartPolicy": {"Name": spec.restart.value},
+        "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,
     }
     if spec.cpus is not None:

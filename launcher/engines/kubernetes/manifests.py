@@ -310,9 +310,9 @@ def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     container |= {
         "resources": {"requests": requests, "limits": limits},
         "securityContext": {
-            "allowPrivilegeEscalation": not spec.no_new_privileges,
-            "capabilities": {"drop": list(spec.cap_drop)},
-            "readOnlyRootFilesystem": spec.read_only_root,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
         },
         "terminationMessagePath": TERMINATION_FILE,

@@ -15,21 +15,8 @@ from launcher.engines.log import LogFile
 from launcher.host.launchers import Launchers
 from launcher.runs.history import FAILED, OK, RUNNING, History, RunRecord
 
-FILE = """
-version: 1
-sources:
-  - {name: shop, type: dlt_native, dlt_native: {source_module: shop, source_function: shop}}
-"""
 RUN = "20260101-120000-aaaa"
 SMALL = 1000
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "sources.yml").write_text(FILE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DLTPOD_FILE", raising=False)
-    return tmp_path
 
 
 def record(folder: Path, run_id: str = RUN, **fields: str) -> RunRecord:

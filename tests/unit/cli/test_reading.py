@@ -13,22 +13,6 @@ from launcher import cli
 from launcher.host.launchers import Launchers
 from launcher.runs.history import RUNNING, History, RunRecord
 
-FILE = """
-version: 1
-sources:
-  - {name: shop, type: dlt_native, dlt_native: {source_module: shop, source_function: shop}}
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "sources.yml").write_text(FILE)
-    (tmp_path / "custom_sources").mkdir()
-    (tmp_path / "custom_sources" / "shop.py").write_text("def shop():\n    yield {}\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DLTPOD_FILE", raising=False)
-    return tmp_path
-
 
 def killed(folder: Path) -> RunRecord:
     """A run of a launcher that was killed, as history has it."""

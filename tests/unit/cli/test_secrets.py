@@ -10,20 +10,6 @@ import pytest
 
 from launcher import cli
 
-FILE = """
-version: 1
-sources:
-  - {name: shop, type: dlt_native, dlt_native: {source_module: shop, source_function: shop}}
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "sources.yml").write_text(FILE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DLTPOD_FILE", raising=False)
-    return tmp_path
-
 
 def written(folder: Path) -> dict[str, str]:
     files = sorted((folder / ".dltpod/secrets/shop").iterdir())
@@ -77,7 +63,8 @@ def test_a_name_or_all_is_needed(folder: Path, arguments: list[str]) -> None:
 def test_the_webhook_is_there_for_runs_that_no_dltpod_watches(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "sources.yml").write_text(FILE + 'notify: {webhook: "env:HOOK_URL"}\n')
+    file = folder / "sources.yml"
+    file.write_text(file.read_text() + 'notify: {webhook: "env:HOOK_URL"}\n')
     monkeypatch.setenv("HOOK_URL", "https://chat.example.com/hook/s3cret")
     assert cli.main(["secrets", "shop"]) == 0
     assert json.loads(written(folder)["values.json"]) == {

@@ -8,7 +8,6 @@ from typing import Any
 
 from launcher.config.models import Kubernetes
 from launcher.host.user import JobUser
-from launcher.plan.hardening import harden
 from launcher.plan.values import ContainerSpec, JobPlan, Mount, Tmpfs
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
@@ -33,21 +32,19 @@ def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
         env={"TZ": "UTC", "SSL_CERT_FILE": "/etc/dltpod/ca.crt"},
     )
     state = ROOT / ".dltpod" / "state" / source
-    container = harden(
-        ContainerSpec(
-            name=f"dltpod-acme-{source}",
-            image="ghcr.io/acme/dltpod:123e45678901234567890123-deploy",
-            command=("/opt/venv/bin/python", "-S", "-m", "runner"),
-            user=JobUser(uid=1000, gid=1000, owns_files=True),
-            environment={"TZ": "UTC", "SSL_CERT_FILE": "/etc/dltpod/ca.crt"},
-            mounts=(
-                Mount(state, "/state", read_only=False),
-                Mount(ROOT / "custom_sources", "/opt/custom_sources"),
-            ),
-            tmpfs=(Tmpfs("/tmp", size=1 << 30, mode=0o1777), Tmpfs("/run/secrets/dlt", size=8 << 20)),
-            labels={"dltpod.project": "acme", "dltpod.source": source},
-            working_dir="/opt/dltpod",
-        )
+    container = ContainerSpec(
+        name=f"dltpod-acme-{source}",
+        image="ghcr.io/acme/dltpod:123e45678901234567890123-deploy",
+        command=("/opt/venv/bin/python", "-S", "-m", "runner"),
+        user=JobUser(uid=1000, gid=1000, owns_files=True),
+        environment={"TZ": "UTC", "SSL_CERT_FILE": "/etc/dltpod/ca.crt"},
+        mounts=(
+            Mount(state, "/state", read_only=False),
+            Mount(ROOT / "custom_sources", "/opt/custom_sources"),
+        ),
+        tmpfs=(Tmpfs("/tmp", size=1 << 30, mode=0o1777), Tmpfs("/run/secrets/dlt", size=8 << 20)),
+        labels={"dltpod.project": "acme", "dltpod.source": source},
+        working_dir="/opt/dltpod",
     )
     made = JobPlan(
         job=job,
