@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import enum
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -61,6 +62,8 @@ class DltpodError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = without_credentials(hint)
+        if self.hint and sys.version_info >= (3, 11):
+            self.add_note(f"hint: {self.hint}")  # a traceback in another program shows it
         if exit_code is not None:
             self.exit_code = exit_code
 
@@ -95,6 +98,11 @@ def near_miss(word: str, words: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the closest of ``words``, or an empty string."""
     found = difflib.get_close_matches(word, sorted(set(words)), n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts: ``1 row``, ``2,000 rows``; ``many`` where it isn't ``one`` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def page(name: str) -> str:

@@ -96,6 +96,8 @@ class Log:
 
 
 _open: Log | None = None
+"""The newest of those that are open; it gets all events."""
+_all: list[Log] = []
 
 
 @contextlib.contextmanager
@@ -106,12 +108,14 @@ def opened(file: Path | None = None, terminal: Terminal | None = None) -> Iterat
     """
     global _open
     before = _open
-    _open = Log(file, terminal or (before.terminal if before is not None else None))
+    opened = _open = Log(file, terminal or (before.terminal if before is not None else None))
+    _all.append(opened)
     try:
-        yield _open
+        yield opened
     finally:
-        ended, _open = _open, before
-        ended.close()
+        _all.remove(opened)  # not always the newest: a thread may have opened another meanwhile
+        _open = _all[-1] if _all else None
+        opened.close()
 
 
 def shown() -> bool:

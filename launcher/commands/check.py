@@ -13,7 +13,7 @@ from launcher.commands.common import (
     echo_json,
     load_project,
     logged,
-    repository,
+    say,
     with_engine,
     with_file,
     with_jobs,
@@ -21,13 +21,13 @@ from launcher.commands.common import (
     with_sources,
 )
 from launcher.console.text import style
-from launcher.errors import DltpodError, Exit
+from launcher.errors import Exit
 
 if TYPE_CHECKING:
     from launcher.check.code import Row
     from launcher.config.models import Project, Source
     from launcher.plan.options import SyncOptions
-    from launcher.runs.history import RunRecord
+    from launcher.runs.sync import Outcome
 
 _CONNECTED = ("source", "destination")
 """Verdicts that ``--connect`` is asked for."""
@@ -77,9 +77,9 @@ def command(
     The exit code is 2 if something is `wrong`.
     """
     from launcher.check.code import Level
-    from launcher.check.verdicts import check_project, check_source, worst
+    from launcher.check.verdicts import worst
+    from launcher.check.whole import container_rows, file_rows, worth_a_container
     from launcher.plan.options import SyncOptions
-    from launcher.secrets.gather import all_destinations, read_environment
 
     if (deep or connect) and no_secrets:
         raise click.UsageError(
@@ -87,29 +87,14 @@ def command(
         )
     project = load_project(ctx)
     sources = choose_or_all(project, names, tags=tags, everything=everything)
-    environ = read_environment(project, os.environ)
-    rows = list(check_project(project))
-    verified = repository(project.verified_sources, project.root)
-    destinations = all_destinations(project, environ)
-    for source in sources:
-        rows += check_source(
-            project,
-            source,
-            environ,
-            verified if _may_be_verified(project, source) else None,
-            with_secrets=not no_secrets,
-            destinations=destinations,
-        )
+    rows = file_rows(project, sources, os.environ, say, with_secrets=not no_secrets)
     interrupted: Exit | None = None
-    if deep or connect:
-        hopeless = {row.source for row in rows if row.level is Level.WRONG}
-        found, interrupted = _deep(
-            project,
-            [s for s in sources if s.name not in hopeless],
-            SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine),
-            as_json,
-        )
-        rows += found
+    if (deep or connect) and (hopeful := worth_a_container(sources, rows)):
+        options = SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine)
+        outcome = _deep(project, hopeful, options, as_json)
+        rows += container_rows(outcome.records)
+        if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED):
+            interrupted = outcome.exit_code
     verdict = worst(rows)
     if as_json:
         keys = ("source", "what", "level", "text", "hint")
@@ -121,61 +106,16 @@ def command(
     ctx.exit(int(interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)))
 
 
-def _may_be_verified(project: Project, source: Source) -> bool:
-    """Whether the source's module or an extra of it may be a verified source, so that it is worth a look."""
-    from launcher.check.verdicts import CORE_MODULES
-    from launcher.environment import module_names
-    from launcher.environment.dlt_versions import choose as choose_release
-    from launcher.environment.dlt_versions import is_extra
-    from launcher.environment.values import DEFAULT_DLT
-    from launcher.secrets.code import custom_file
-
-    module, container = source.dlt_native.source_module, source.container
-    if module_names.fault(module) is not None:
-        return False
-    if module.removeprefix("dlt.sources.") not in CORE_MODULES and custom_file(project, module) is None:
-        return True
-    try:
-        release = choose_release(container.dlt or DEFAULT_DLT, container.python, source=source.name)
-    except DltpodError:
-        return False  # a row of its own says so
-    return not all(is_extra(release, name) for name in container.extras)
-
-
-def _deep(
-    project: Project, sources: Sequence[Source], options: SyncOptions, as_json: bool
-) -> tuple[list[Row], Exit | None]:
-    """The checks in each source's own container, and the exit code where a signal ended them."""
+def _deep(project: Project, sources: Sequence[Source], options: SyncOptions, as_json: bool) -> Outcome:
+    """The checks in each source's own container."""
     from launcher.console.views import watching
     from launcher.runs.sync import sync
 
-    if not sources:
-        return [], None
     with logged(project):
         if as_json:
-            outcome = sync(project, sources, options)
-        else:
-            with watching([source.name for source in sources]) as view:
-                outcome = sync(project, sources, options, view)
-    stopped = outcome.exit_code if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED) else None
-    return [row for record in outcome.records for row in _rows(record)], stopped
-
-
-def _rows(record: RunRecord) -> list[Row]:
-    from launcher.check.code import Level, Row
-    from launcher.runs.history import OK
-
-    rows = [
-        Row(record.source, str(v["what"]), Level.OK if v["ok"] else Level.WRONG, str(v.get("text", "")))
-        for v in record.verdicts
-    ]
-    if record.status == OK:
-        return rows
-    if rows and rows[-1].level is Level.WRONG:
-        last = rows.pop()
-        return [*rows, Row(last.source, last.what, last.level, record.message or last.text, record.hint)]
-    what = record.failure_kind.value.replace("_", " ") if record.failure_kind else "container"
-    return [*rows, Row(record.source, what, Level.WRONG, record.message, record.hint)]
+            return sync(project, sources, options)
+        with watching([source.name for source in sources]) as view:
+            return sync(project, sources, options, view)
 
 
 def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: Sequence[str] = ()) -> None:

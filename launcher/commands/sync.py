@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +148,7 @@ def run(
     from launcher.console.dry import Plans
     from launcher.console.summary import failure, summary
     from launcher.console.views import watching
+    from launcher.runs.notified import notified
     from launcher.runs.sync import cancel_builds, sync
 
     plans = Plans()
@@ -156,7 +156,7 @@ def run(
         listeners: list[Listener] = [plans]
         if not options.dry_run:
             stack.enter_context(logged(project))
-            listeners += _notified(project, stack)
+            listeners += notified(project, stack, lambda text: click.echo(f"warning: {text}", err=True))
         view = stack.enter_context(watching([source.name for source in sources], json=as_json))
         stopper = _AnnouncedStopper(view.announce, cancel_builds)
         outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
@@ -183,29 +183,3 @@ class _AnnouncedStopper(Stopper):
         super().ask(reason)
         if self.signal is not None:
             self._announce("stopping now" if again else "stopping gently; press again to stop now")
-
-
-def _notified(project: Project, stack: contextlib.ExitStack) -> list[Listener]:
-    """Who else hears of the runs, by ``notify``. Raises ConfigurationError."""
-    if project.notify is None:
-        return []
-    from launcher.runs import metrics
-    from launcher.runs.history import History
-    from launcher.runs.webhook import Notifier, webhook_url
-    from launcher.secrets.gather import read_environment
-
-    def warn(text: str) -> None:
-        click.echo(f"warning: {text}", err=True)
-
-    asked, environ, history = project.notify, read_environment(project, os.environ), History(project.private)
-    found: list[Listener] = []
-    if asked.webhook or asked.heartbeat:
-        url = webhook_url(asked.webhook, environ) if asked.webhook else None
-        heartbeat = webhook_url(asked.heartbeat, environ, "notify.heartbeat") if asked.heartbeat else None
-        notifier = Notifier(url, project.name, history, warn, form=asked.format, heartbeat=heartbeat)
-        stack.callback(notifier.close)
-        found.append(notifier)
-    if asked.metrics:
-        file = metrics.file_of(project, asked.metrics)
-        found.append(metrics.Metrics(file, project, history, warn))
-    return found

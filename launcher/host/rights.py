@@ -17,6 +17,7 @@ import importlib
 import os
 import pwd
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ _acting: Owner | None = None
 _searching = False
 """Whether folders are entered and files read with root's rights, and only written with the owner's."""
 _last: Owner | None = None
+_inside = 0
+"""How many threads of root's are within ``rights``. ``_acting`` is the process', so all for one owner."""
+_groups: list[int] = []
+"""Root's own groups, while it acts as an owner."""
+_entering = threading.Lock()
 
 
 def acting() -> Owner | None:
@@ -66,25 +72,52 @@ def is_root() -> bool:
 def rights(root: Path) -> Iterator[None]:
     """Inside, files are touched with the rights of the owner of ``root``, where another's root calls.
 
-    Enter it before any thread is started. Raises ConfigurationError where root can't change its rights:
-    on another system than Linux.
+    Enter it before any thread is started. Several threads may enter it, for projects of one owner. Raises
+    ConfigurationError where root can't change its rights: on another system than Linux.
     """
-    global _acting, _last, _searching
-    owner = owner_of(root) if is_root() else None
-    if owner is None:
-        if is_root():
-            _refuse_planted(root)
+    global _inside
+    if os.geteuid() != 0 or (_acting is not None and _thread_acts()):
         yield
         return
-    groups = os.getgroups()
+    owner = owner_of(root)
+    with _entering:
+        if _inside and (owner and owner.uid) != (_acting and _acting.uid):
+            raise ConfigurationError(
+                f"this process works in a project of another owner than {root}",
+                "run a process for each owner's projects",
+            )
+        before = _take(owner, root)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _entering:
+            _inside -= 1
+            if before is not None:
+                _give_back(before)
+
+
+def _thread_acts() -> bool:
+    """Whether this thread, or the one that started it, has taken the owner's rights."""
+    return bool(ctypes.CDLL(None).setfsuid(ctypes.c_uint(_ASK)) != os.geteuid())
+
+
+def _take(owner: Owner | None, root: Path) -> tuple[int, int] | None:
+    """Give this thread the owner's rights; the ids that held, None where they stay root's."""
+    global _acting, _last, _searching, _groups
+    if owner is None:
+        _refuse_planted(root)
+        return None
+    if not _inside:
+        _groups = os.getgroups()
     try:
         # Root's own groups may read what is root's.
         os.setgroups(owner.groups)
     except OSError:
         raise _refusal(owner, root) from None
     before = _switch(owner.uid, owner.gid, owner, root)
-    _import_as_invoking_user()
     try:
+        _import_as_invoking_user()
         if not _can_enter(root):
             # The owner can't have made a link there either.
             _searching = True
@@ -94,12 +127,20 @@ def rights(root: Path) -> Iterator[None]:
                     f"{root} belongs to uid {owner.uid}, who can't enter it",
                     "give it a place, or permissions, with which its owner can use it",
                 )
-        _acting = _last = owner
-        yield
-    finally:
+    except BaseException:
+        _give_back(before)
+        raise
+    _acting = _last = owner
+    return before
+
+
+def _give_back(ids: tuple[int, int]) -> None:
+    global _acting, _searching
+    if not _inside:
         _acting, _searching = None, False
-        _switch(*before)
-        os.setgroups(groups)
+    _switch(*ids)
+    if not _inside:
+        os.setgroups(_groups)
 
 
 @contextlib.contextmanager

@@ -89,6 +89,18 @@ def test_the_installed_package_is_a_module_and_a_program_wherever_it_is_called(
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
 
 
+def test_a_type_checker_knows_what_the_installed_package_gives_to_python_programs(
+    installed: Path, tmp_path: Path
+) -> None:
+    lines = ["import dltpod", "run = dltpod.sync('a')['a']", "reveal_type(run.rows)", "dltpod.sync(1)"]
+    (tmp_path / "program.py").write_text("\n".join(lines))
+    options = ("--python-executable", str(installed / "python"), "--cache-dir", str(tmp_path / "cache"))
+    told = _call(tmp_path, sys.executable, "-m", "mypy", "--strict", *options, "program.py").stdout
+    assert 'program.py:3: note: Revealed type is "typing.Mapping[str, int]"' in told
+    assert 'program.py:4: error: Argument 1 to "sync" has incompatible type "int"' in told
+    assert "Found 1 error in 1 file" in told
+
+
 def test_the_installed_package_syncs_in_a_folder_that_holds_nothing_but_sources(
     project: Folder, installed: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,82 @@
+"""All verdicts on some sources: those of the files, and those of the sources' own containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from launcher.check.code import Level, Row
+from launcher.check.verdicts import CORE_MODULES, check_project, check_source
+from launcher.config.models import Project, Source
+from launcher.environment import module_names
+from launcher.environment.dlt_versions import choose as choose_release
+from launcher.environment.dlt_versions import is_extra
+from launcher.environment.values import DEFAULT_DLT
+from launcher.environment.verified_sources import Repository
+from launcher.errors import DltpodError
+from launcher.runs.history import OK, RunRecord
+from launcher.secrets.code import custom_file
+from launcher.secrets.gather import all_destinations, read_environment
+
+
+def file_rows(
+    project: Project,
+    sources: Iterable[Source],
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    *,
+    with_secrets: bool = True,
+) -> list[Row]:
+    """What the files tell of the project and of each source. ``say`` hears of a download that takes time."""
+    environ = read_environment(project, environ)
+    verified = Repository(project.verified_sources, root=project.root, environ=environ, say=say)
+    destinations = all_destinations(project, environ)
+    rows = list(check_project(project))
+    for source in sources:
+        rows += check_source(
+            project,
+            source,
+            environ,
+            verified if _may_be_verified(project, source) else None,
+            with_secrets=with_secrets,
+            destinations=destinations,
+        )
+    return rows
+
+
+def _may_be_verified(project: Project, source: Source) -> bool:
+    """Whether the source's module or an extra of it may be a verified source, so that it is worth a look."""
+    module, container = source.dlt_native.source_module, source.container
+    if module_names.fault(module) is not None:
+        return False
+    if module.removeprefix("dlt.sources.") not in CORE_MODULES and custom_file(project, module) is None:
+        return True
+    try:
+        release = choose_release(container.dlt or DEFAULT_DLT, container.python, source=source.name)
+    except DltpodError:
+        return False  # a row of its own says so
+    return not all(is_extra(release, name) for name in container.extras)
+
+
+def worth_a_container(sources: Iterable[Source], rows: Iterable[Row]) -> list[Source]:
+    """The sources of which the files say nothing that would fail."""
+    hopeless = {row.source for row in rows if row.level is Level.WRONG}
+    return [source for source in sources if source.name not in hopeless]
+
+
+def container_rows(records: Sequence[RunRecord]) -> list[Row]:
+    """What the containers told (a sync whose action is ``check`` or ``connect``)."""
+    return [row for record in records for row in _rows(record)]
+
+
+def _rows(record: RunRecord) -> list[Row]:
+    rows = [
+        Row(record.source, str(v["what"]), Level.OK if v["ok"] else Level.WRONG, str(v.get("text", "")))
+        for v in record.verdicts
+    ]
+    if record.status == OK:
+        return rows
+    if rows and rows[-1].level is Level.WRONG:
+        last = rows.pop()
+        return [*rows, Row(last.source, last.what, last.level, record.message or last.text, record.hint)]
+    what = record.failure_kind.value.replace("_", " ") if record.failure_kind else "container"
+    return [*rows, Row(record.source, what, Level.WRONG, record.message, record.hint)]

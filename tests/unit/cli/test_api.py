@@ -1,0 +1,110 @@
+"""What Python programs get from ``from dltpod import …``, as far as no engine is needed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+import dltpod
+from dltpod import AlreadyRunning, ConfigurationError, SyncFailed, SyncResult
+from dltpod.api import _failed, _run
+from launcher import log
+from launcher.errors import Exit
+from launcher.runs.history import RunRecord
+from runner.contract import FailureKind
+
+WELL = RunRecord("1", "shop", "ok", "2026-01-02T03:04:05.678Z", "2026-01-02T03:05:05Z", 60.0, rows={"a": 2})
+ILL = RunRecord(
+    "2",
+    "crm",
+    "failed",
+    "2026-01-02T03:04:05Z",
+    failure_kind=FailureKind.EXTRACT,
+    message="the database refused user 'reader'",
+    hint="mend it",
+    transient=True,
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "custom_sources").mkdir()
+    (tmp_path / "custom_sources/shop.py").write_text("def rows():\n    yield {}\n")
+    file = tmp_path / "sources.yml"
+    file.write_text(
+        textwrap.dedent("""
+        sources:
+          - name: shop
+            dlt_native: {source_module: shop, source_function: rows}
+          - name: crm
+            dlt_native: {source_module: shop, source_function: row}
+        """)
+    )
+    return file
+
+
+def test_check_returns_its_verdicts_and_prints_nothing(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = dltpod.check(file=file)
+    (wrong,) = found.wrong
+    assert (found.ok, wrong.source, wrong.what, wrong.level) == (False, "crm", "function", "wrong")
+    assert "did you mean 'rows'?" in wrong.text
+    assert dltpod.check("shop", file=file).ok
+    assert capfd.readouterr() == ("", "")
+
+
+def test_check_works_in_a_thread(file: Path) -> None:
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(dltpod.check("shop", file=file).ok))
+    thread.start()
+    thread.join(60)
+    assert found == [True]
+
+
+def test_wrong_names_and_files_are_errors_before_anything_runs(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'shop'"):
+        dltpod.sync("shpo", file=file)
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        dltpod.sync("shop", file=file.parent / "none.yml")
+    with pytest.raises(ConfigurationError, match="Which source"):
+        dltpod.sync(file=file)
+
+
+def test_a_run_has_what_history_knows_of_it() -> None:
+    run = _run(WELL)
+    assert (run.status, run.total_rows, run.failure, run.started.year) == ("ok", 2, None, 2026)
+    failure = _run(ILL).failure
+    assert failure is not None
+    assert (failure.kind, failure.hint, failure.transient) == ("extract", "mend it", True)
+
+
+def test_a_failed_sync_says_why_and_keeps_all_runs_through_pickle_and_copy() -> None:
+    error = _failed(SyncResult((_run(WELL), _run(ILL))), Exit.FAILED)
+    for same in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert isinstance(same, SyncFailed)
+        assert str(same) == "crm: the database refused user 'reader'"
+        assert (same.hint, same.transient, same.exit_code) == ("mend it", True, Exit.FAILED)
+        assert same.result["shop"].rows == {"a": 2}
+
+
+def test_sources_that_others_run_are_an_error_of_their_own() -> None:
+    assert isinstance(_failed(SyncResult((_run(ILL),)), Exit.ALREADY_RUNNING), AlreadyRunning)
+
+
+def test_all_that_is_public_has_a_docstring_and_is_typed() -> None:
+    assert all(getattr(dltpod, name).__doc__ for name in dltpod.__all__)
+    assert (Path(dltpod.__file__).parent / "py.typed").exists()
+
+
+def test_logs_that_threads_open_side_by_side_are_written_to_their_ends(tmp_path: Path) -> None:
+    one, two = log.opened(tmp_path / "a/logs/1"), log.opened(tmp_path / "b/logs/2")
+    first, _ = one.__enter__(), two.__enter__()
+    one.__exit__(None, None, None)
+    log.event("late")
+    two.__exit__(None, None, None)
+    assert not first._thread.is_alive()
+    assert '"late"' in (tmp_path / "b/logs/2").read_text()
