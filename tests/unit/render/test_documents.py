@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.render.documents import dump, dump_table
+from launcher.render.documents import _by_libyaml, dump, dump_table
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -23,3 +24,20 @@ def test_a_table_written_entry_by_entry_is_the_one_written_at_once(table: dict[s
 
 def test_a_table_of_nothing_is_not_written() -> None:
     assert dump_table("secrets", ()) == ""
+
+
+TEXTS = st.text() | st.text("ab1:-_./ \n#'\"\\{}[]|>?*&!%@`=~é\t") | NAMES
+VALUES_OF_ANY_TEXT: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+)
+
+
+@given(VALUES_OF_ANY_TEXT)
+def test_what_is_written_is_read_as_the_same_values(value: Any) -> None:
+    assert yaml.load(dump(value), Loader=yaml.CSafeLoader) == value
+
+
+@given(VALUES)
+def test_what_is_written_is_what_libyaml_writes(value: Any) -> None:
+    assert dump(value) == _by_libyaml(value)
