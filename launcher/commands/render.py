@@ -6,10 +6,10 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from launcher.render.kustomization import Standing
     from launcher.render.plans import Planned
 
+T = TypeVar("T")
 KINDS = ("kubernetes", "compose", "ci", "cron")
 
 
@@ -64,28 +65,60 @@ def command(
     if kind in ("ci", "cron"):
         _put_file(_text(kind, project, sources), place)
         return
+    if kind == "compose":
+        faults = _compose(project, sources, place, names)
+    else:
+        faults = _kubernetes(project, sources, place, names, standing, with_secrets=with_secrets)
+    if faults:
+        ctx.exit(int(Exit.USAGE))
+
+
+def _kubernetes(
+    project: Project,
+    sources: Sequence[Source],
+    place: Path | None,
+    names: Sequence[str],
+    standing: Sequence[Standing],
+    *,
+    with_secrets: bool,
+) -> bool:
+    """Write the manifests. Whether sources had to be left out."""
     from launcher.render import kubernetes, kustomization
+
+    def make(plan: JobPlan) -> kubernetes.Made:
+        return kubernetes.make(told(plan) if with_secrets else plan, with_secrets=with_secrets)
+
+    told = _with_webhook(project)
+    planned = _planned(project, sources, "kubernetes", names, make)
+    _tell_removed(project, standing, place)
+    others = {source.name for source in project.sources} - {each.source for each in planned.made}
+    kept = kustomization.kept(standing, project.name, others)
+    _put_files(kubernetes.together(planned.made, kept), place)
+    return bool(planned.faults)
+
+
+def _compose(project: Project, sources: Sequence[Source], place: Path | None, names: Sequence[str]) -> bool:
+    """Write the Compose file. Whether sources had to be left out."""
+    from launcher.render import compose
+
+    def make(plan: JobPlan) -> compose.Made:
+        return compose.make(told(plan), project.root, folder)
+
+    told = _with_webhook(project)
+    folder, file = (project.root, "compose.yml") if place is None else (place.parent, place.name)
+    planned = _planned(project, sources, "compose", names, make)
+    _prepare(project, [each.plan for each in planned.made])
+    _put_file(compose.together(planned.made, root=project.root, file=file), place)
+    return bool(planned.faults)
+
+
+def _with_webhook(project: Project) -> Callable[[JobPlan], JobPlan]:
+    """Puts the webhook's address among a plan's secrets."""
     from launcher.runs.webhook import for_own_runs
     from launcher.secrets.gather import read_environment
 
-    planned = _plan(project, sources, kind)
-    if planned.faults and (names or not planned.plans):
-        raise planned.faults[0]
-    for fault in planned.faults:
-        say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
-    plans = planned.plans
-    if kind == "compose" or with_secrets:
-        environ = read_environment(project, os.environ)
-        plans = tuple(replace(p, slice=for_own_runs(project, p.slice, environ)) for p in plans)
-    if kind == "kubernetes":
-        _tell_removed(project, standing, place)
-        others = {source.name for source in project.sources} - {plan.job.source for plan in plans}
-        kept = kustomization.kept(standing, project.name, others)
-        _put_files(kubernetes.render(plans, with_secrets=with_secrets, kept=kept), place)
-    else:
-        _put_file(_compose(project, plans, place), place)
-    if planned.faults:
-        ctx.exit(int(Exit.USAGE))
+    environ = read_environment(project, os.environ)
+    return lambda plan: replace(plan, slice=for_own_runs(project, plan.slice, environ))
 
 
 def _standing(place: Path | None) -> list[Standing]:
@@ -120,16 +153,12 @@ def _tell_removed(project: Project, standing: Sequence[Standing], place: Path | 
         )
 
 
-def _compose(project: Project, plans: Sequence[JobPlan], place: Path | None) -> str:
-    from launcher.render import compose
+def _prepare(project: Project, plans: Sequence[JobPlan]) -> None:
+    """Make the folders that services write to: an engine would make them for root, or refuse to start."""
     from launcher.runs import host
 
     for plan in plans:
-        # An engine would make a folder that is missing for root, or refuse to start.
         host.prepare(plan, project.data)
-    if place is None:
-        return compose.render(plans, root=project.root)
-    return compose.render(plans, root=project.root, folder=place.parent, file=place.name)
 
 
 def _text(kind: str, project: Project, sources: Sequence[Source]) -> str:
@@ -150,12 +179,22 @@ def _own_command() -> list[str]:
     return [str(called.absolute())]
 
 
-def _plan(project: Project, sources: Sequence[Source], kind: str) -> Planned:
-    """A plan for each source, as a sync would make it; images are named, not built."""
+def _planned(
+    project: Project, sources: Sequence[Source], kind: str, names: Sequence[str], make: Callable[[JobPlan], T]
+) -> Planned[T]:
+    """What ``make`` gives for each source's plan, as a sync would make it; images are named, not built.
+
+    Raises what is wrong with a source that was named, or with all of them; tells what else is.
+    """
     from launcher.plan.options import SyncOptions
     from launcher.render.plans import plans
 
-    return plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, say)
+    planned = plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, say, make)
+    if planned.faults and (names or not planned.made):
+        raise planned.faults[0]
+    for fault in planned.faults:
+        say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
+    return planned
 
 
 def _put_file(text: str, place: Path | None) -> None:

@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from launcher.errors import ConfigurationError
 from launcher.plan.values import NETWORK, NETWORK_OPTIONS, JobPlan, Mount, Tmpfs
-from launcher.render.documents import dump_table
+from launcher.render.documents import dump, dump_entry, table
 from runner.contract import JOB_VARIABLE, SECRETS_DIR, to_json
 
 PROFILE = "dltpod"
@@ -24,6 +25,17 @@ The sources of {project} as Compose services: made by `dltpod render compose`, t
   docker compose -f {file} run --rm NAME"""
 
 
+@dataclass(frozen=True)
+class Made:
+    """One source as a service: its plan, its text, and what it needs beside it."""
+
+    plan: JobPlan
+    text: str
+    network: str
+    secrets: Mapping[str, str]
+    """Paths of files, by their names in the Compose file."""
+
+
 def render(
     plans: Sequence[JobPlan], *, root: Path, folder: Path | None = None, file: str = "compose.yml"
 ) -> str:
@@ -32,24 +44,40 @@ def render(
     Secrets are files below ``.dltpod/secrets``, mounted one by one; no value of one is in the text.
     Raises ConfigurationError for what Compose can't do.
     """
-    place = folder or root
-    services = ((plan.job.source, service(plan, root, place)) for plan in plans)
+    return together([make(plan, root, folder or root) for plan in plans], root=root, file=file)
+
+
+def make(plan: JobPlan, root: Path, place: Path) -> Made:
+    """One source's service, for a file in ``place``. Raises ConfigurationError for what Compose can't do."""
+    source = plan.job.source
+    return Made(
+        plan,
+        dump_entry("services", source, _escaped(service(plan, root, place))),
+        _network(plan),
+        {
+            _secret_name(plan, name): _path(root / ".dltpod" / "secrets" / source / name, root, place)
+            for name in plan.slice.files
+        },
+    )
+
+
+def together(made: Sequence[Made], *, root: Path, file: str = "compose.yml") -> str:
+    """The text of a Compose file of these services."""
+    project = made[0].plan.job.project if made else root.name
+    networks = {
+        name: {"driver_opts": dict(NETWORK_OPTIONS)} if name == NETWORK else {"external": True}
+        for name in sorted({each.network for each in made} - {"none"})
+    }
     secrets = (
-        (
-            _secret_name(plan, name),
-            {"file": _path(root / ".dltpod" / "secrets" / plan.job.source / name, root, place)},
-        )
-        for plan in plans
-        for name in plan.slice.files
+        dump_entry("secrets", name, {"file": _escaped(path)})
+        for each in made
+        for name, path in each.secrets.items()
     )
-    networks = (
-        (name, {"driver_opts": dict(NETWORK_OPTIONS)} if name == NETWORK else {"external": True})
-        for name in sorted({_network(plan) for plan in plans} - {"none"})
-    )
-    parts = (("services", services), ("networks", networks), ("secrets", secrets))
-    project = plans[0].job.project if plans else root.name
     comment = "".join(f"# {line}\n" for line in _COMMENT.format(project=project, file=file).splitlines())
-    return comment + "".join(dump_table(key, map(_escaped_pair, pairs)) for key, pairs in parts)
+    services = table("services", (each.text for each in made))
+    return "".join(
+        (comment, services, dump({"networks": networks}) if networks else "", table("secrets", secrets))
+    )
 
 
 def _network(plan: JobPlan) -> str:
@@ -144,10 +172,6 @@ def _path(path: Path, root: Path, place: Path) -> str:
         return str(path)
     relative = os.path.relpath(path, place)
     return relative if relative.startswith("..") else f"./{relative}"
-
-
-def _escaped_pair(pair: tuple[str, Any]) -> tuple[str, Any]:
-    return pair[0], _escaped(pair[1])
 
 
 def _escaped(value: Any) -> Any:

@@ -118,14 +118,15 @@ def _odd(value: Any) -> str:
     return _by_libyaml({"k": value})[3:-1]
 
 
-def dump_table(key: str, pairs: Iterable[tuple[str, Any]]) -> str:
-    """What ``dump`` gives for one key with a table, made entry by entry: a large one needs little memory.
+def dump_entry(key: str, name: str, value: Any) -> str:
+    """One entry of the table ``key``, to be put together by ``table``: a large one needs little memory."""
+    return dump({key: {name: value}}).removeprefix(f"{key}:\n")
 
-    Empty where the table is.
-    """
-    head = f"{key}:\n"
-    text = "".join(dump({key: {name: value}}).removeprefix(head) for name, value in pairs)
-    return head + text if text else ""
+
+def table(key: str, entries: Iterable[str]) -> str:
+    """What ``dump`` gives for one key with a table of these entries; empty where there is none."""
+    text = "".join(entries)
+    return f"{key}:\n{text}" if text else ""
 
 
 def dump_all(documents: Iterable[Mapping[str, Any]], *, comment: str = "") -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from launcher.config.units import parse_duration
@@ -33,24 +34,42 @@ KEEP_FINISHED = 86_400.0
 """Seconds that a finished Job stays, for its log, where ``kubernetes.keep`` says nothing."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """One source's files, by name, and the namespace that they are for."""
+
+    source: str
+    namespace: str | None
+    files: Mapping[str, str]
+
+
 def render(
     plans: Sequence[JobPlan], *, with_secrets: bool = False, kept: Collection[Standing] = ()
 ) -> dict[str, str]:
-    """File name to text: one file a source, one more for its state, and ``kustomization.yaml``.
+    """The files of ``make`` for each plan, ``together``."""
+    return together([make(plan, with_secrets=with_secrets) for plan in plans], kept)
+
+
+def together(made: Iterable[Made], kept: Collection[Standing] = ()) -> dict[str, str]:
+    """All files, and ``kustomization.yaml``. ``kept`` are other files of the folder that it names too."""
+    made = tuple(made)
+    files = {name: text for each in made for name, text in each.files.items()}
+    return {**files, FILE: kustomization(files, {each.namespace for each in made}, kept)}
+
+
+def make(plan: JobPlan, *, with_secrets: bool = False) -> Made:
+    """One file for a source, and one more for its state.
 
     Each source is a CronJob, suspended where it has no schedule or is disabled. No value of a secret is in
     there unless ``with_secrets``; each file begins with the line that makes its Secret. A volume claim is in
-    a file of its own, so that deleting what runs a source deletes no data. ``kept`` are other files of
-    the folder that the kustomization names too. Raises ConfigurationError for what Kubernetes can't do.
+    a file of its own, so that deleting what runs a source deletes no data. Raises ConfigurationError for
+    what Kubernetes can't do.
     """
-    files = {}
-    for plan in plans:
-        files[_file_name(plan)] = _text(plan, with_secrets)
-        state = state_documents(plan)
-        if state:
-            files[_file_name(plan, ".state")] = dump_all(state, comment=_state_comment(plan))
-    files[FILE] = kustomization(set(files), {plan.kubernetes.namespace for plan in plans}, kept)
-    return files
+    files = {_file_name(plan): _text(plan, with_secrets)}
+    state = state_documents(plan)
+    if state:
+        files[_file_name(plan, ".state")] = dump_all(state, comment=_state_comment(plan))
+    return Made(plan.job.source, plan.kubernetes.namespace, files)
 
 
 def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, Any]]:
@@ -58,7 +77,7 @@ def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, An
     plan = as_rendered(plan)
     settings = plan.kubernetes
     names = _names(plan)
-    manifests.check_plan(plan, names)
+    manifests.check_plan(plan)
     labels = labels_of_source(plan.job)
     selector = {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
     container = plan.container

@@ -1,11 +1,11 @@
-"""The plans that renderings are made of."""
+"""The plans that renderings are made of, one source after the other."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from launcher.errors import DltpodError, EngineError
 from launcher.host import user as users
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from launcher.plan.options import SyncOptions
 
 
-@dataclass(frozen=True)
-class Planned:
-    """The plans that can be rendered, and why the other sources can't be."""
+Made = TypeVar("Made")
 
-    plans: tuple[JobPlan, ...]
+
+@dataclass(frozen=True)
+class Planned(Generic[Made]):
+    """What was made of the sources that can be rendered, and why the others can't be."""
+
+    made: tuple[Made, ...]
     faults: tuple[DltpodError, ...] = ()
 
 
@@ -32,11 +35,13 @@ def plans(
     kind: str,
     environ: Mapping[str, str],
     say: Say,
-) -> Planned:
-    """A plan for each source, for ``compose`` on this host or ``kubernetes`` on others.
+    make: Callable[[JobPlan], Made],
+) -> Planned[Made]:
+    """What ``make`` gives for each source's plan, for ``compose`` on this host or ``kubernetes`` on others.
 
-    The Docker engine is asked which images those would be; nothing is built. Raises EngineError,
-    and ConfigurationError for what is wrong with all sources.
+    Only that is kept, so that thousands of sources need little memory. The Docker engine is asked which
+    images those would be; nothing is built. Raises EngineError, and ConfigurationError for what is wrong with
+    all sources.
     """
     from launcher.engines.docker.engine import DockerEngine
     from launcher.engines.images import deployed_images
@@ -52,27 +57,12 @@ def plans(
             host=Host(),
             image_for=deployed_images(engine.client, project, environ, engine.facts().platform),
         )
-    return Planned(
-        *_each(sources, lambda source: _checked(plan_source(gathered, source, say), project, kind))
-    )
-
-
-def _checked(plan: JobPlan, project: Project, kind: str) -> JobPlan:
-    """The plan, where the rendering can be made of it. Raises ConfigurationError."""
-    if kind == "kubernetes":
-        from launcher.render.kubernetes import documents
-
-        documents(plan)
-    else:
-        from launcher.render.compose import service
-
-        service(plan, project.root, project.root)
-    return plan
+    return Planned(*_each(sources, lambda source: make(plan_source(gathered, source, say))))
 
 
 def _each(
-    sources: Sequence[Source], make: Callable[[Source], JobPlan]
-) -> tuple[tuple[JobPlan, ...], tuple[DltpodError, ...]]:
+    sources: Sequence[Source], make: Callable[[Source], Made]
+) -> tuple[tuple[Made, ...], tuple[DltpodError, ...]]:
     made, faults = [], []
     for source in sources:
         try:

@@ -174,10 +174,9 @@ def rendered(cluster: Cluster, name: str) -> list[dict[str, Any]]:
     """What ``render kubernetes --with-secrets`` writes, with the Job that its CronJob would make."""
     project = cluster.project
     sources = config.select(project, names=[name])
-    made = plans(
-        project, sources, SyncOptions(dry_run=True), "kubernetes", cluster.environ, lambda text: None
-    )
-    *others, cron_job = documents(made.plans[0], with_secrets=True)
+    options, environ = SyncOptions(dry_run=True), cluster.environ
+    made = plans(project, sources, options, "kubernetes", environ, lambda text: None, lambda plan: plan)
+    *others, cron_job = documents(made.made[0], with_secrets=True)
     return [*others, job_from(cron_job)]
 
 

@@ -102,7 +102,9 @@ class KubernetesEngine:
         try:
             settings = plan.kubernetes
             names = names_of_run(plan.job, secret=settings.secret, service_account=settings.service_account)
-            manifests.check_plan(plan, names)
+            manifests.check_plan(plan)
+            keep = ORPHAN_SECONDS if settings.keep is None else parse_duration(settings.keep)
+            body = manifests.job(plan, names, labels_of_run(plan.job), retries=0, keep=keep, policy=replaces)
             rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
         except ConfigurationError as error:
             # A run's message stands after its source's name anyway.
@@ -110,7 +112,7 @@ class KubernetesEngine:
             return Ended(None, kind=FailureKind.CONFIGURATION, message=message, hint=error.hint)
         try:
             with self._removed_at_end(plan, names, namespace) as job:
-                self._create(plan, names, namespace, rules, replaces)
+                self._create(plan, names, namespace, body, rules)
                 listener.planned(plan.job.source, plan)
                 supervised = Job(
                     self.api,
@@ -199,7 +201,12 @@ class KubernetesEngine:
             return pod is not None
 
     def _create(
-        self, plan: JobPlan, names: Names, namespace: str, rules: list[dict[str, Any]], replaces: bool
+        self,
+        plan: JobPlan,
+        names: Names,
+        namespace: str,
+        body: dict[str, Any],
+        rules: list[dict[str, Any]],
     ) -> None:
         """The Job first, for its name is the lock and it owns the rest. Raises AlreadyRunning, ApiError.
 
@@ -207,8 +214,6 @@ class KubernetesEngine:
         run, whose end removes the Job.
         """
         labels = labels_of_run(plan.job)
-        keep = ORPHAN_SECONDS if plan.kubernetes.keep is None else parse_duration(plan.kubernetes.keep)
-        body = manifests.job(plan, names, labels, retries=0, keep=keep, policy=replaces)
         annotations = body["metadata"].setdefault("annotations", {})
         annotations[LABEL_LAUNCHER] = plan.container.labels.get(LABEL_LAUNCHER, "")
         job = self._take_lock(plan, namespace, body)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from launcher.commands.render import _compose
+from launcher.commands.render import _prepare
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.host.user import JobUser
@@ -37,10 +37,7 @@ def test_the_rendering_is_the_golden_one_to_the_letter() -> None:
     assert render(fleet(), root=ROOT) == GOLDEN.read_text()
 
 
-@pytest.mark.parametrize("output", [None, "compose.yml"])
-def test_the_folders_that_the_file_mounts_are_there_wherever_it_is_written_to(
-    tmp_path: Path, output: str | None
-) -> None:
+def test_the_folders_that_the_file_mounts_are_there(tmp_path: Path) -> None:
     state = tmp_path / ".dltpod" / "state" / "shop"
     (tmp_path / "custom_sources").mkdir()
     made = with_container(
@@ -53,7 +50,8 @@ def test_the_folders_that_the_file_mounts_are_there_wherever_it_is_written_to(
     project = Project.model_validate(
         {"root": tmp_path, "file": tmp_path / "sources.yml", "name": "acme", "sources": (entry,)}
     )
-    text = _compose(project, [made], tmp_path / output if output else None)
+    _prepare(project, [made])
+    text = render([made], root=tmp_path, file="compose.yml")
     volumes = yaml.safe_load(text)["services"]["shop"]["volumes"]
     assert [(tmp_path / volume["source"]).is_dir() for volume in volumes] == [True, True]
 

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.render.documents import _by_libyaml, dump, dump_table
+from launcher.render.documents import _by_libyaml, dump, dump_entry, table
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -18,12 +18,13 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
-def test_a_table_written_entry_by_entry_is_the_one_written_at_once(table: dict[str, Any]) -> None:
-    assert dump_table("services", table.items()) == dump({"services": table})
+def test_a_table_written_entry_by_entry_is_the_one_written_at_once(services: dict[str, Any]) -> None:
+    entries = (dump_entry("services", name, value) for name, value in services.items())
+    assert table("services", entries) == dump({"services": services})
 
 
 def test_a_table_of_nothing_is_not_written() -> None:
-    assert dump_table("secrets", ()) == ""
+    assert table("secrets", ()) == ""
 
 
 TEXTS = st.text() | st.text("ab1:-_./ \n#'\"\\{}[]|>?*&!%@`=~é\t") | NAMES
