@@ -14,6 +14,7 @@ flags = $(if $(FILE),--file '$(FILE)')
 chosen = $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)')
 sync_flags = $(flags) $(chosen) $(if $(JOBS),-j $(JOBS)) \
   $(if $(FULL_REFRESH),--full-refresh) $(foreach name,$(RESOURCE),--resource '$(name)') $(if $(LIMIT),--limit $(LIMIT)) \
+  $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(EVERY),--every $(EVERY)) $(if $(AGAIN),--again) \
   $(foreach pair,$(SET),--set '$(pair)') $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(LOCKED),--locked) \
   $(if $(FAILED),--failed) $(if $(FAIL_FAST),--fail-fast) $(if $(WAIT),--wait) $(if $(DRY_RUN),--dry-run) $(if $(ENGINE),--engine $(ENGINE)) \
   $(if $(JSON),--json)
@@ -27,7 +28,7 @@ setup: ## the virtual environment .venv, from hashed pins; does nothing when it 
 	@scripts/setup
 
 .PHONY: sync
-sync: setup examples/shop.db ## run sources: SOURCE="a b" or ALL=1 or TAG=t; FULL_REFRESH=1 LIMIT=n JOBS=n SET="k=v" DRY_RUN=1 …
+sync: setup examples/shop.db ## run sources: SOURCE="a b" or ALL=1 or TAG=t; FULL_REFRESH=1 LIMIT=n FROM=date TO=date EVERY=1d JOBS=n SET="k=v" DRY_RUN=1 …
 	@$(if $(strip $(chosen)),scripts/ensure-base-image $(flags) $(SOURCE))
 	@$(DLTPOD) sync $(sync_flags)
 

@@ -22,6 +22,7 @@ import enum
 import json
 import typing
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 VERSION = 1
 
@@ -46,6 +47,9 @@ RUNNER_DIR = "/opt/dltpod"
 RUNNER_PACKAGE = "dltpod_runner"
 """The runner's name in an image, below ``RUNNER_DIR``: what a source needs may be called ``runner``."""
 
+INTERVAL_VARIABLES = ("DLT_INTERVAL_START", "DLT_INTERVAL_END")
+"""dlt's own names: on a container they give a job its interval that has none, on the launcher ``--from`` and
+``--to``."""
 INPUT_CLOSED = "stopped because standard input closed"
 """One of ``Result.notes``: the connection to the launcher broke, or the launcher has ended."""
 TIMESTAMP = "!!timestamp "
@@ -128,6 +132,40 @@ def timed_out(seconds: float) -> Failure:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A stretch of time: ``start`` is within it, ``end`` is not. Both as ``instant`` writes them."""
+
+    start: str
+    end: str
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end}"
+
+
+def instant(text: str) -> str:
+    """A date or time in ISO 8601 as RFC 3339 in UTC; one without an offset is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def interval(start: str, end: str) -> Interval:
+    """The interval from one instant to another. Raises ValueError, for an empty one too."""
+    found = Interval(instant(start), instant(end))
+    if not moment(found.start) < moment(found.end):
+        raise ValueError(f"{found} is empty: its end must be later than its start")
+    return found
+
+
+def moment(text: str) -> datetime:
+    """What ``instant`` has written, as a time in UTC."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@dataclass(frozen=True)
 class Destination:
     """Where rows go.
 
@@ -175,6 +213,10 @@ class JobSpec:
     full_refresh: bool = False
     limit: int | None = None
     """The most yields of each resource, into a throw-away dataset; state is not saved."""
+    interval: Interval | None = None
+    """Load what has its cursor within, instead of what is new; no cursor moves."""
+    again: bool = False
+    """Load the interval though the state says that it was loaded."""
     fast: bool = True
     """Whether rows that come one by one take ``runner.load.fast``, where the dlt at hand allows it."""
     env: dict[str, str] = field(default_factory=dict)
@@ -284,9 +326,14 @@ def _known(cls: typing.Any, data: dict[str, typing.Any]) -> dict[str, typing.Any
 
 
 def job_from(data: dict[str, typing.Any]) -> JobSpec:
-    """A JobSpec from its JSON object. Raises TypeError or KeyError where a required field is missing."""
+    """A JobSpec from its JSON object.
+
+    Raises TypeError or KeyError where a required field is missing, ValueError where the interval is none.
+    """
     known = _known(JobSpec, data)
     known["destination"] = Destination(**_known(Destination, data["destination"]))
+    if known.get("interval") is not None:
+        known["interval"] = interval(**_known(Interval, known["interval"]))
     for name in ("overrides", "resources", "native_sections", "secret_names"):
         known[name] = tuple(known.get(name) or ())
     return JobSpec(**known)

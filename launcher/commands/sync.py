@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +32,7 @@ from launcher.errors import ConfigurationError
 from launcher.runs.history import OK, PLANNED
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
-from runner.contract import FailureKind
+from runner.contract import INTERVAL_VARIABLES, FailureKind
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -81,6 +82,18 @@ def _timeout(_: click.Context, __: click.Parameter, text: str | None) -> float |
     help="Load at most this many yields of each resource, into a separate, throw-away dataset.",
 )
 @click.option(
+    "--from",
+    "start",
+    metavar="DATE",
+    envvar=INTERVAL_VARIABLES[0],
+    help="Load what has its cursor from this date or time on, instead of what is new. UTC without an offset.",
+)
+@click.option(
+    "--to", "end", metavar="DATE", envvar=INTERVAL_VARIABLES[1], help="Where --from ends; not within it."
+)
+@click.option("--every", metavar="DURATION", help="Load --from to --to in steps of this length: 1d, 6h.")
+@click.option("--again", is_flag=True, help="Load steps anew that were loaded.")
+@click.option(
     "--set",
     multiple=True,
     metavar="KEY=VALUE",
@@ -106,6 +119,9 @@ def command(
     everything: bool,
     tags: tuple[str, ...],
     failed: bool,
+    start: str | None,
+    end: str | None,
+    every: str | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -116,17 +132,32 @@ def command(
     Exit codes: 0 success, 1 a source failed, 2 wrong usage or configuration, 4 all are already running.
     """
     from launcher.plan.options import SyncOptions
+    from launcher.plan.steps import steps
 
     project = load_project(ctx)
     everything = everything or (failed and not (names or more or tags))
     sources = choose(project, (*names, *more), tags=tags, everything=everything)
-    options = SyncOptions(**chosen)
+    options = SyncOptions(**chosen, steps=steps(start, end, every, datetime.now(timezone.utc)))
+    _check_steps(options, every)
     if failed:
         sources = _failed(project, sources, options.engine)
         if not sources:
             click.echo("no source's last run failed", err=True)
             return
     run(ctx, project, sources, options, as_json=as_json)
+
+
+def _check_steps(options: SyncOptions, every: str | None) -> None:
+    """Raises ConfigurationError for options that don't go with an interval, or not without one."""
+    if not options.steps and (every or options.again):
+        given = "--every" if every else "--again"
+        raise ConfigurationError(f"{given} goes with --from and --to", "--from 2026-01-01 --to 2026-02-01")
+    for name, other in (("--full-refresh", options.full_refresh), ("--limit", options.limit)):
+        if options.steps and other:
+            raise ConfigurationError(
+                f"{name} goes with no interval (--from and --to, or {' and '.join(INTERVAL_VARIABLES)})",
+                "leave one of them out",
+            )
 
 
 def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[Source, ...]:

@@ -34,6 +34,7 @@ def describe(plan: JobPlan) -> str:
         ("arguments", json.dumps(job.kwargs, ensure_ascii=False) if job.kwargs else ""),
         ("resources", ", ".join(job.resources)),
         ("with", json.dumps(job.resource_kwargs, ensure_ascii=False) if job.resource_kwargs else ""),
+        ("interval", "" if job.interval is None else str(job.interval)),
         ("into", f"{job.destination.shown or job.destination.type}, dataset {job.dataset_name}"),
         ("from scratch", "tables and cursors are reset first" if job.full_refresh else ""),
         ("image", container.image),

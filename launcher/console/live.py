@@ -119,7 +119,7 @@ class Live(Listener):
     def planned(self, source: str, plan: JobPlan) -> None:
         with self._lock:
             row = self._row(source)
-            row.phase, row.last = "starting", ""
+            row.phase, row.last, row.took = "starting", "", None
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:
         kind = data.get("event")

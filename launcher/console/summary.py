@@ -116,6 +116,8 @@ def _places(records: Sequence[RunRecord]) -> list[str]:
 def _kind_of_run(record: RunRecord) -> str:
     if record.limit is not None:
         return f": limited to {number(record.total_rows)} rows, in a throw-away dataset"
+    if record.interval is not None:
+        return f": {number(record.total_rows)} rows of {record.interval}"
     if record.full_refresh:
         return f": started over, {number(record.total_rows)} rows"
     if record.first_run or not record.cursors:

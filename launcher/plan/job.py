@@ -134,6 +134,8 @@ def plan_job(
         full_refresh=options.full_refresh,
         fast=native.fast,
         limit=options.limit,
+        interval=options.interval,
+        again=options.again,
         env={
             **container.env,
             **environment,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.contract import Interval
+
 
 @dataclass(frozen=True)
 class SyncOptions:
@@ -17,6 +19,12 @@ class SyncOptions:
     resources: tuple[str, ...] = ()
     limit: int | None = None
     """The most yields per resource, loaded into a throw-away dataset."""
+    steps: tuple[Interval, ...] = ()
+    """The intervals to load one after the other, instead of what is new."""
+    interval: Interval | None = None
+    """The one that is planned; see ``launcher.runs.backfill``."""
+    again: bool = False
+    """Load steps anew that were loaded."""
     set: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of this run only."""
     timeout: float | None = None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.errors import DltpodError, Exit
 from launcher.host.launchers import Alive
 from launcher.untrusted import clean
-from runner.contract import FailureKind
+from runner.contract import FailureKind, Interval, interval
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -96,6 +96,10 @@ class RunRecord:
     attempts: int = 1
     full_refresh: bool = False
     limit: int | None = None
+    interval: Interval | None = None
+    """What was loaded instead of what is new."""
+    resources: tuple[str, ...] = ()
+    """Those that were asked for; none for all."""
     action: str = "sync"
     new_tables: tuple[str, ...] = ()
     new_columns: tuple[str, ...] = ()
@@ -302,13 +306,13 @@ def _told(file: Path) -> Iterator[None]:
 def failing(history: History, names: Iterable[str]) -> dict[str, RunRecord]:
     """The last sync of each of these sources whose last sync failed or was interrupted.
 
-    A limited run (``sync --limit``), a check and a run that somebody stopped say nothing of whether the
-    source works, so they don't count.
+    A limited run (``sync --limit``), a backfill, a check and a run that somebody stopped say nothing of
+    whether the source works, so they don't count.
     """
     found = {}
     for name in names:
         runs = history.runs(name, limit=None)
-        whole = (run for run in runs if run.action == "sync" and run.limit is None)
+        whole = (r for r in runs if r.action == "sync" and r.limit is None and r.interval is None)
         last = next((run for run in whole if run.status != STOPPED), None)
         if last is not None and last.status in (FAILED, INTERRUPTED):
             found[name] = last
@@ -354,6 +358,8 @@ def _parsed(text: Any) -> RunRecord:
     record = _reader().validate_json(json.dumps(_cleaned(json.loads(text))), strict=True)
     if record.status not in (RUNNING, OK, FAILED, STOPPED, INTERRUPTED):
         raise ValueError(record.status)
+    if record.interval is not None:
+        interval(record.interval.start, record.interval.end)
     for moment in (record.started, record.ended):
         if moment is not None:
             _a_moment(moment)

@@ -95,7 +95,7 @@ def plan_source(
         run_id=run_id or new_run_id(),
         token=token or secrets.token_hex(16),
     )
-    if options.action == "sync" and options.limit is None:
+    if options.action == "sync" and options.limit is None and options.interval is None:
         waiting = edits.waiting(project.private, source.name)
         plan = replace(plan, job=replace(plan.job, state_edits=waiting)) if waiting else plan
     if plan.container.egress == source.container.egress != () and destination.file is None:

@@ -127,6 +127,8 @@ def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:
         memory_limit=plan.container.memory,
         full_refresh=job.full_refresh,
         limit=job.limit,
+        interval=job.interval,
+        resources=job.resources,
         action=job.action,
         log_file=str(plan.log_file),
         launcher=launcher,

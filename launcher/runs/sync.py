@@ -20,6 +20,7 @@ from launcher.host import rights as owners
 from launcher.host.launchers import Launchers
 from launcher.images import scratch
 from launcher.plan.options import SyncOptions
+from launcher.runs import backfill as backfills
 from launcher.runs import edits
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
@@ -152,17 +153,36 @@ class _Work:
         """Exit codes by source, of those that could not begin."""
 
     def __call__(self, name: str) -> RunRecord:
+        options, source = self._gathered.options, self._sources[name]
+        if not options.steps:
+            return self._once(name, self._gathered)
+        resources = options.resources or source.dlt_native.resources
+        runs = [] if options.again else self._history.runs(name, limit=None)
+        return backfills.backfill(
+            options.steps,
+            backfills.loaded(runs, resources),
+            lambda step: self._once(name, replace(self._gathered, options=replace(options, interval=step))),
+            lambda text: self._listener.say(name, text),
+            lambda: self._nothing_left(name),
+        )
+
+    def _nothing_left(self, name: str) -> RunRecord:
+        record = backfills.nothing_left(new_run_id(), name, self._launcher)
+        self._listener.ended(record)
+        return record
+
+    def _once(self, name: str, gathered: Gathered) -> RunRecord:
         run_id = new_run_id()
         with self._stopper.job() as stop, log.bound(source=name, run_id=run_id):
-            record = self._run(self._sources[name], run_id, stop)
+            record = self._run(self._sources[name], gathered, run_id, stop)
             log.event("run_ended", **ending(record))
         if record.log_file:
             prune(Path(record.log_file).parent)
         self._listener.ended(record)
         return record
 
-    def _run(self, source: Source, run_id: str, stop: StopRequest) -> RunRecord:
-        options = self._gathered.options
+    def _run(self, source: Source, gathered: Gathered, run_id: str, stop: StopRequest) -> RunRecord:
+        options = gathered.options
 
         def say(text: str) -> None:
             log.event("say", text=text)
@@ -171,7 +191,7 @@ class _Work:
         try:
             if stop.gentle.is_set():
                 raise _stopped()
-            plan = plan_source(self._gathered, source, say, run_id=run_id)
+            plan = plan_source(gathered, source, say, run_id=run_id)
             if stop.gentle.is_set():
                 raise _stopped()
             if options.dry_run:
@@ -200,7 +220,7 @@ class _Work:
             if stop.gentle.is_set():
                 # A build that a signal broke off failed because of that, whatever it says.
                 kind, error = FailureKind.CANCELLED, _stopped()
-            record = self._refused(source, run_id, kind, error)
+            record = replace(self._refused(source, run_id, kind, error), interval=options.interval)
             if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
                 self._keep(record)
             return record

@@ -133,7 +133,7 @@ def to_sources(pipeline: typing.Any, items: typing.Sequence[typing.Any]) -> list
     return sources
 
 
-def merge_strategy(pipeline: typing.Any, schema: typing.Any, table: typing.Any) -> str | None:
+def merge_strategy(pipeline: typing.Any, tables: typing.Any, table: typing.Any) -> str | None:
     """How the destination merges into a table: dlt's word for it, None where it can't and appends.
 
     A strategy that the destination lacks is told as it stands: the load itself refuses it.
@@ -143,7 +143,7 @@ def merge_strategy(pipeline: typing.Any, schema: typing.Any, table: typing.Any) 
 
     with pipeline._maybe_destination_capabilities() as capabilities:
         try:
-            found: str | None = resolve_merge_strategy(schema.tables, table, capabilities)
+            found: str | None = resolve_merge_strategy(tables, table, capabilities)
         except DestinationCapabilitiesException:
             return str(table.get("x-merge-strategy"))
     return found

@@ -48,7 +48,7 @@ def note_appends(session: Session) -> None:
                 or table.get("write_disposition") != "merge"
             ):
                 continue
-            strategy = compat.merge_strategy(session.pipeline, schema, table)
+            strategy = compat.merge_strategy(session.pipeline, schema.tables, table)
             if strategy is None:
                 no_merge.append(str(table["name"]))
             elif strategy == "delete-insert" and not any(

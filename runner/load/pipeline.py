@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
-from runner.load import compat, destination, edits, loading, merges, returned, selection
+from runner.load import compat, destination, edits, intervals, loading, merges, returned, selection
 from runner.load.fast import switch
 from runner.load.locks import state_lock
 from runner.load.progress import Emit, Steps, collector
@@ -183,11 +183,20 @@ def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
 
 def _extract_once(session: Session, make_source: Callable[[], typing.Any], sources: list[typing.Any]) -> None:
     """Extracts; ``sources`` is given those that are made, for whoever catches what this raises."""
+    with intervals.given(session) as run:
+        sources += selection.select(session, make_source())
+        if not sources:
+            session.steps.note(f"{session.job.function} returned no resource: nothing is extracted")
+            return
+        chosen = sources if run is None else run.choose(sources)
+        if chosen:
+            _extract_sources(session, chosen)
+        if run is not None:
+            run.check_taken()
+
+
+def _extract_sources(session: Session, sources: typing.Sequence[typing.Any]) -> None:
     job = session.job
-    sources += selection.select(session, make_source())
-    if not sources:
-        session.steps.note(f"{job.function} returned no resource: nothing is extracted")
-        return
     names = list(dict.fromkeys(source.schema.name for source in sources))
     refresh = None
     if job.full_refresh and job.limit is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import typing
@@ -69,12 +70,24 @@ def read_input(paths: Paths, descriptor: int = 0) -> Input:
         if paths.job_file.is_file():
             text = paths.job_file.read_text(encoding="utf-8")
         if text is not None:
-            return Input(contract.job_from(json.loads(text)), mounted_files(paths.secrets), mounted=True)
+            job = _with_interval(contract.job_from(json.loads(text)))
+            return Input(job, mounted_files(paths.secrets), mounted=True)
         body = json.loads(_read_frame(descriptor))
         files = {str(name): str(text) for name, text in dict(body.get("files") or {}).items()}
-        return Input(contract.job_from(body["job"]), files)
+        return Input(_with_interval(contract.job_from(body["job"])), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise InputError(f"no job could be read: {type(exc).__name__}: {exc}") from exc
+
+
+def _with_interval(job: contract.JobSpec) -> contract.JobSpec:
+    """The job, with the interval that the container's own variables give it. Raises ValueError."""
+    start, end = (os.environ.get(name) for name in contract.INTERVAL_VARIABLES)
+    if job.interval is not None or job.action != "sync" or not (start or end):
+        return job
+    try:
+        return dataclasses.replace(job, interval=contract.interval(start or "", end or ""))
+    except ValueError as exc:
+        raise ValueError(f"{' and '.join(contract.INTERVAL_VARIABLES)} give no interval: {exc}") from None
 
 
 def _read_frame(descriptor: int) -> bytes:

@@ -7,7 +7,7 @@ import os
 import signal
 import typing
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import dlt
@@ -247,3 +247,56 @@ def remembered(upto: int = 10) -> typing.Any:
         yield rows(first, upto)
 
     return orders
+
+
+DAY_ONE = datetime(2026, 1, 1, tzinfo=timezone.utc)
+BOUNDS: list[tuple[typing.Any, typing.Any]] = []
+"""What cursors were given, run by run, in this process."""
+
+
+@dlt.source(name="shop")
+def days(
+    upto: int = 10,
+    disposition: str = "append",
+    begins: str | None = None,
+    kind: str = "datetime",
+    one_by_one: bool = False,
+    fails: bool = False,
+    **hints: typing.Any,
+) -> typing.Any:
+    """An order for each day of January 2026, up to day ``upto``, with a cursor of a kind."""
+    made: dict[str, typing.Callable[[datetime], typing.Any]] = {
+        "datetime": lambda at: at,
+        "date": lambda at: at.date(),
+        "int": lambda at: int(at.timestamp()),
+        "float": lambda at: at.timestamp(),
+        "str": lambda at: at.isoformat(),
+        "none": lambda at: at,
+    }
+    types = {"datetime": datetime, "date": date, "int": int, "float": float, "str": str, "none": typing.Any}
+    start = made[kind](datetime.fromisoformat(begins).replace(tzinfo=timezone.utc)) if begins else None
+    cursor: typing.Any = dlt.sources.incremental[types[kind]]("at", initial_value=start, **hints)
+
+    @dlt.resource(name="orders", write_disposition=disposition, primary_key="id")
+    def orders(at: typing.Any = cursor) -> Iterator[typing.Any]:
+        BOUNDS.append((at.initial_value, at.end_value))
+        found = [
+            {"id": i, "at": made[kind](DAY_ONE + timedelta(days=i - 1)), "lines": [{"n": 1}, {"n": 2}]}
+            for i in range(1, upto + 1)
+        ]
+        if one_by_one:
+            yield from found
+        else:
+            yield found
+        if fails:
+            raise ValueError("page 2 is broken")
+
+    @dlt.transformer(data_from=orders, name="returns", write_disposition="append")
+    def returns(rows: typing.Any) -> Iterator[typing.Any]:
+        yield [{"id": row["id"]} for row in (rows if isinstance(rows, list) else [rows])]
+
+    @dlt.resource(name="shops", write_disposition="append")
+    def shops() -> Iterator[typing.Any]:
+        yield [{"id": 1}]
+
+    return orders, shops, returns

@@ -16,7 +16,7 @@ from launcher import cli
 from launcher.errors import Exit
 from launcher.host.launchers import Launchers
 from launcher.runs.history import DAMAGED, OK, RUNNING, History, HistoryError, RunRecord
-from runner.contract import FailureKind
+from runner.contract import FailureKind, Interval
 from tests.unit.cli.records import ILL, WELL
 
 FILE = """
@@ -128,6 +128,7 @@ def example(kind: str) -> Any:
         "int | None": 7,
         "float": 1.5,
         "FailureKind | None": FailureKind.EXTRACT,
+        "Interval | None": Interval("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
         "Mapping[str, str]": {"a": "b"},
         "Mapping[str, int]": {"a": 1},
         "Mapping[str, float]": {"a": 0.5},

@@ -1,0 +1,78 @@
+"""From the dates of a backfill to its steps. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from launcher.config.units import parse_duration
+from launcher.errors import ConfigurationError
+from runner.contract import Interval, instant, interval, moment
+
+MOST = 5000
+"""Steps of one command: each is a run of its own, of some seconds at least."""
+_FORM = "--from 2026-01-01 --to 2026-02-01T08:00+01:00; without an offset it is UTC"
+
+
+def steps(start: str | None, end: str | None, every: str | None, now: datetime) -> tuple[Interval, ...]:
+    """The steps from one date to another, the last one maybe shorter; none without dates.
+
+    Raises ConfigurationError for what is no date, no step, an empty interval, one that isn't over, and for
+    too many steps.
+    """
+    if not start and not end:
+        return ()
+    if not start or not end:
+        missing = "--to" if start else "--from"
+        raise ConfigurationError(f"an interval has two ends: {missing} is missing", _FORM)
+    bounds = []
+    for option, text in (("--from", start), ("--to", end)):
+        try:
+            bounds.append(instant(text))
+        except ValueError:
+            raise ConfigurationError(f"{option}: '{text}' is no date or time", _FORM) from None
+    try:
+        whole = interval(*bounds)
+    except ValueError as error:
+        raise ConfigurationError(f"--from, --to: {error}", _FORM) from None
+    if moment(whole.end) > now:
+        raise ConfigurationError(
+            f"--to {whole.end} is not over yet: rows that come until then would be missed",
+            "a sync without dates loads what is new",
+        )
+    if every is None:
+        return (whole,)
+    try:
+        size = timedelta(seconds=parse_duration(every))
+    except (ValueError, OverflowError):
+        raise ConfigurationError(f"--every: '{every}' is no duration such as 1d, 6h or 30m") from None
+    count = -((moment(whole.start) - moment(whole.end)) // size)
+    if count > MOST:
+        raise ConfigurationError(
+            f"--every {every} makes {count:,} steps, each a run of its own, and {MOST:,} are the most",
+            "choose longer steps, or load the interval in parts",
+        )
+    first, last = moment(whole.start), moment(whole.end)
+    ends = [min(first + size * number, last) for number in range(count + 1)]
+    return tuple(interval(a.isoformat(), b.isoformat()) for a, b in itertools.pairwise(ends))
+
+
+def left(asked: Collection[Interval], done: Collection[Interval]) -> tuple[Interval, ...]:
+    """What is left of the steps without what is done: a step that is done in part is cut."""
+    found = []
+    spans: list[tuple[datetime, datetime]] = []
+    for start, until in sorted((moment(span.start), moment(span.end)) for span in done):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], until))
+        else:
+            spans.append((start, until))
+    for step in asked:
+        at, end = moment(step.start), moment(step.end)
+        for start, until in spans:
+            if at < min(start, end):
+                found.append((at, min(start, end)))
+            at = max(at, until)
+        if at < end:
+            found.append((at, end))
+    return tuple(interval(start.isoformat(), until.isoformat()) for start, until in found)
