@@ -259,12 +259,14 @@ def _has_cursor(source: typing.Any, pipe: typing.Any) -> bool:
         return resource is not None and returned.may_return_another(resource)
     if step.incremental is not None:
         return True
-    # An argument that dlt looks at when it calls the function. A generator has been called.
+    # an argument that dlt looks at when it calls the function; a generator has been called
     if not callable(pipe.gen):
         return False
-    signature = inspect.signature(pipe.gen)
-    argument = IncrementalResourceWrapper.get_incremental_arg(signature)
-    return argument is not None and argument.default is not None
+    argument = IncrementalResourceWrapper.get_incremental_arg(inspect.signature(inspect.unwrap(pipe.gen)))
+    if argument is None:
+        return False
+    given = resource.explicit_args if resource is not None and resource.args_bound else {}
+    return (given or {}).get(argument.name, argument.default) is not None
 
 
 def _merge_appends(session: Session, source: typing.Any, resource: typing.Any) -> bool:

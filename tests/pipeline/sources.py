@@ -254,6 +254,30 @@ BOUNDS: list[tuple[typing.Any, typing.Any]] = []
 """What cursors were given, run by run, in this process."""
 
 
+@dlt.resource(name="orders", write_disposition="merge", primary_key="id")
+def bare_days(
+    upto: int = 10,
+    at: typing.Any = dlt.sources.incremental[datetime]("at"),
+    other: dlt.sources.incremental[datetime] | None = None,
+) -> Iterator[typing.Any]:
+    yield [{"id": i, "at": DAY_ONE + timedelta(days=i - 1)} for i in range(1, upto + 1)]
+
+
+@dlt.resource(name="orders", write_disposition="merge", primary_key="id")
+def perhaps_days(upto: int = 10, at: dlt.sources.incremental[datetime] | None = None) -> Iterator[typing.Any]:
+    yield [{"id": i, "at": DAY_ONE + timedelta(days=i - 1)} for i in range(1, upto + 1)]
+
+
+def returning_days(upto: int = 10) -> typing.Any:
+    """A resource whose function returns another one, as verified sources do."""
+
+    @dlt.resource(name="orders", write_disposition="merge", primary_key="id")
+    def orders() -> dlt.sources.DltResource:
+        return bare_days(upto)
+
+    return orders
+
+
 @dlt.source(name="shop")
 def days(
     upto: int = 10,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import typing
 from datetime import date, datetime, timezone
 
+import dlt
 import pytest
 
 from runner.contract import FailureKind, Interval, Result, interval
 from runner.explain.classify import JobFailed, StepError, classify
 from tests.pipeline import sources
 from tests.pipeline.sandbox import DuckSandbox
+
+MERGE = {"days": {"disposition": "merge"}}
 
 
 def january(first: int, end: int) -> Interval:
@@ -210,3 +213,25 @@ def test_an_offset_counts_and_parts_of_a_day_do_too(sandbox: DuckSandbox) -> Non
 def test_neither_a_full_refresh_nor_a_limit_goes_with_an_interval(sandbox: DuckSandbox) -> None:
     for changes in ({"full_refresh": True}, {"limit": 1}):
         assert "neither by a full refresh nor with a limit" in refusal(sandbox, 2, 4, **changes)
+
+
+@pytest.mark.parametrize("function", ["bare_days", "returning_days", "days"])
+def test_a_cursor_is_found_wherever_a_source_has_it(sandbox: DuckSandbox, function: str) -> None:
+    resources = ("orders",)
+    for _ in range(2):
+        sandbox.run(
+            function,
+            interval=january(3, 5),
+            kwargs={"upto": 20, **MERGE.get(function, {})},
+            resources=resources,
+        )
+    assert sandbox.ids() == [3, 4]
+
+
+def test_an_argument_that_may_be_a_cursor_counts_where_it_is_given(sandbox: DuckSandbox) -> None:
+    with pytest.raises(JobFailed) as caught:
+        sandbox.run("perhaps_days", interval=january(3, 5), kwargs={"upto": 20})
+    assert "goes by a cursor" in classify(caught.value).message
+    given = {"upto": 20, "at": dlt.sources.incremental[datetime]("at")}
+    sandbox.run("perhaps_days", interval=january(3, 5), kwargs=given)
+    assert sandbox.ids() == [3, 4]
