@@ -106,6 +106,13 @@ test-kubernetes: setup-dev ## the tests on the cluster that KUBECONFIG names
 	@scripts/ensure-base-image
 	.venv/bin/pytest tests/kubernetes -q $(PYTEST_FLAGS)
 
+.PHONY: docs
+docs: setup ## the documentation as a site in build/site, with the packages that requirements/docs.txt pins
+	@.venv/bin/uv venv -q --allow-existing -p .venv/bin/python build/docs
+	@.venv/bin/uv pip sync -q --require-hashes -p build/docs/bin/python requirements/docs.txt
+	@build/docs/bin/sphinx-build -q -W --keep-going -j auto docs build/site
+	@echo "build/site/index.html"
+
 .PHONY: bench
 bench: setup-dev examples/shop.db ## the tables of docs/performance.md, measured and written anew
 	@scripts/ensure-base-image
@@ -122,6 +129,8 @@ pins: setup-dev ## resolve requirements/*.txt anew
 	  pyproject.toml requirements/dev.in --extra kubernetes -o requirements/dev.txt
 	.venv/bin/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate --no-header $(UPGRADE) \
 	  pyproject.toml -c requirements/dev.txt -o requirements/launcher.txt
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(UPGRADE) \
+	  requirements/docs.in -o requirements/docs.txt
 
 .PHONY: schema
 schema: setup ## docs/sources.schema.json anew, from the models

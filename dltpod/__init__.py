@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 _HERE = Path(__file__).resolve().parent
-# First, so that a module of the same name in the folder that someone works in isn't taken instead.
+# First, so that a module of the same name in the folder that someone works in isn't taken instead; both at
+# once, for the path is the program's own: Dagster, say, puts it back.
 sys.path.insert(0, str(_HERE if (_HERE / "launcher").is_dir() else _HERE.parent))
+try:
+    import launcher
+    import runner
+finally:
+    del sys.path[0]
+for _found in (launcher, runner):
+    if Path(_found.__file__ or "").resolve().parent.parent not in (_HERE, _HERE.parent):
+        raise ImportError(f"dltpod needs the name '{_found.__name__}', which {_found.__file__} has taken")
 
 if TYPE_CHECKING:
     from dltpod.api import *  # noqa: F403 - what its __all__ lists

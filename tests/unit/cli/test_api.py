@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import textwrap
 import threading
 from pathlib import Path
@@ -18,6 +20,7 @@ from launcher.errors import Exit
 from launcher.runs.history import RunRecord
 from runner.contract import FailureKind
 
+ROOT = Path(dltpod.__file__).parents[1]
 WELL = RunRecord("1", "shop", "ok", "2026-01-02T03:04:05.678Z", "2026-01-02T03:05:05Z", 60.0, rows={"a": 2})
 ILL = RunRecord(
     "2",
@@ -108,3 +111,23 @@ def test_logs_that_threads_open_side_by_side_are_written_to_their_ends(tmp_path:
     two.__exit__(None, None, None)
     assert not first._thread.is_alive()
     assert '"late"' in (tmp_path / "b/logs/2").read_text()
+
+
+def test_a_program_that_puts_its_path_back_can_go_on(tmp_path: Path) -> None:
+    script = (
+        "import sys; before = list(sys.path); import dltpod; sys.path[:] = before; from dltpod import sync; "
+    )
+    script += "from launcher import config; import runner.contract; print(sys.path == before)"
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert told.stdout == "True\n"
+
+
+def test_a_module_of_the_same_name_that_is_loaded_already_is_told_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "runner.py").touch()
+    script = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; import runner; import dltpod"
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert f"dltpod needs the name 'runner', which {tmp_path}/runner.py has taken" in told.stderr
