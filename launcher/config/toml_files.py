@@ -91,3 +91,11 @@ def configured_destinations(root: Path, environ: Mapping[str, str]) -> dict[str,
         if match and value:
             found[match[1].lower()] = value
     return found
+
+
+def at(table: Mapping[str, Any], path: str) -> Any:
+    """What stands at a dotted path, None where nothing does."""
+    found: Any = table
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found

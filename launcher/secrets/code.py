@@ -6,6 +6,7 @@ import ast
 import functools
 import threading
 import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,11 @@ class Module:
     def names(self) -> Names:
         """What its top level defines; nothing where it is no Python."""
         return _names_of(self.tree) if self.tree is not None else Names()
+
+    @functools.cached_property
+    def asked(self) -> tuple[tuple[str, int], ...]:
+        """Places that it asks by path, ``dlt.secrets["a.b"]`` or ``dlt.config.get("a.b")``, and lines."""
+        return tuple(_asked_by(self.tree)) if self.tree is not None else ()
 
     @functools.cached_property
     def parameters(self) -> frozenset[str]:
@@ -130,13 +136,20 @@ def _names_of(tree: ast.Module) -> Names:
     return Names(functions, assigned, frozenset(classes), imported, dynamic)
 
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SAY_SECTIONS = {
+    **dict.fromkeys(("source", "clone", "with_args"), ("section", "name")),
+    **dict.fromkeys(("resource", "transformer"), ("section",)),
+}
+
+
 def looked_up(project: Project, module: str, function: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """Names of the sections that dlt looks up for a source, ``[sources.<one of these>]``, and of parameters.
 
     dlt takes the last part of the module's name, ``__source_name__`` if the module says one, and what the
-    decorator says (``section=``, and ``name=`` from dlt 1.31 on); a function imported from a submodule has
-    that one's name. The parameters
-    are those of a custom module's functions, without those that may be a resource's as well.
+    decorator says (``section=``, and ``name=`` from dlt 1.31 on), or a copy (``.clone``, ``.with_args``); a
+    function imported from a submodule has that one's name. The same holds for the sources that it calls. The
+    parameters are those of a custom module's functions, without those that may be a resource's as well.
     """
     file = custom_file(project, module)
     last = module.rpartition(".")[2]
@@ -151,14 +164,50 @@ def _sections_of(names: Names, last: str, function: str) -> tuple[str, ...]:
     said = names.assigned.get("__source_name__")
     if isinstance(said, ast.Constant) and isinstance(said.value, str):
         found.append(said.value)
-    defined = names.functions.get(function)
-    for decorator in defined.decorator_list if defined else ():
-        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
-            if keyword.arg in ("section", "name") and isinstance(keyword.value, ast.Constant):
-                found.append(str(keyword.value.value))
     if function in names.imported:
         found.append(names.imported[function])
+    todo = [function]
+    for name in todo:  # what is found is added
+        node = names.functions.get(name) or names.assigned.get(name)
+        if node is not None:
+            found += _sections_said(node, names.imported)
+            used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+            todo += sorted((used & {*names.functions, *names.assigned}) - {*todo})
     return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _sections_said(node: ast.AST, imported: Mapping[str, str]) -> Iterator[str]:
+    """What a function or an expression says of sections, and the modules of the functions that it calls."""
+    within = _names_of(ast.Module(node.body, [])).imported if isinstance(node, _FUNCTIONS) else {}
+    for call in ast.walk(node):
+        if not isinstance(call, ast.Call):
+            continue
+        called = call.func
+        if isinstance(called, ast.Name) and (module := {**imported, **within}.get(called.id)):
+            yield module
+        word = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        asked = _SAY_SECTIONS.get(word, ())
+        for keyword in call.keywords:
+            if keyword.arg in asked and isinstance(keyword.value, ast.Constant):
+                yield str(keyword.value.value)
+
+
+def _asked_by(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        place, key = None, None
+        if isinstance(node, ast.Subscript):
+            place, key = node.value, node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            place, key = node.func.value, node.args[0] if node.args else None
+        if (
+            isinstance(place, ast.Attribute)
+            and place.attr in ("secrets", "config")
+            and isinstance(place.value, ast.Name)
+            and place.value.id == "dlt"
+            and isinstance(key, ast.Constant)
+            and isinstance(key.value, str)
+        ):
+            yield key.value, key.lineno
 
 
 def _parameters_of(tree: ast.Module) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from launcher.config.destinations import bucket_extra, destination_extra
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
-from launcher.config.toml_files import CONFIG, SECRETS, read_toml
+from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
 from launcher.errors import ConfigurationError, near_miss
 from launcher.secrets import addresses, code, destinations, literals, slices
 from launcher.secrets.dotenv import read_dotenv
@@ -71,6 +71,7 @@ def part_of(
     secrets, config = _selected(project, scope, environ)
     _refuse_empty(project, source, secrets)
     names = sorted({*slices.dotted_keys(secrets), *slices.dotted_keys(config)})
+    unseen = _unseen(project, source, secrets, config)
     doubts = _addresses(
         project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
     )
@@ -83,7 +84,7 @@ def part_of(
         files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
     slice = Slice(
         files={name: text for name, text in files.items() if text},
-        warnings=(*_warnings(project, source, arguments, overrides), *doubts),
+        warnings=(*_warnings(project, source, arguments, overrides), *doubts, *unseen),
         names=tuple(names),
         sections=tuple(sorted(scope.natives)),
     )
@@ -317,6 +318,23 @@ def _addresses(
         for place, text in told.items()
         if addresses.doubtful(text)
     )
+
+
+def _unseen(project: Project, source: Source, *selected: Table) -> Iterator[str]:
+    """Warnings of places that its code asks for by their path and that it doesn't get, though they are there.
+
+    Code that asks by ``get`` would take that for a secret that nobody gave, and say nothing.
+    """
+    file = code.custom_file(project, source.dlt_native.source_module)
+    for path, line in code.read_module(file).asked if file is not None else ():
+        whole = [at(read_toml(project.root / name), path) for name in (SECRETS, CONFIG)]
+        if any(part is not None for part in whole) and all(at(table, path) is None for table in selected):
+            section = path if any(isinstance(part, Mapping) for part in whole) else path.rpartition(".")[0]
+            place = f"{shown_path(file or project.file)}:{line}"
+            yield (
+                f"{_line(project, source)}: {source.name}: {place} reads {path}, which it doesn't get;"
+                f" write dlt_native: {{secret_sections: [{section}]}}"
+            )
 
 
 def _lacking(

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from launcher.config import toml_files
 from launcher.config.forms import RESERVED_NAMES
 from launcher.errors import ConfigurationError
 
@@ -201,12 +202,8 @@ def select(table: Mapping[str, Any], scope: Scope) -> Table:
         chosen[scope.pipeline] = kept
     chosen = copy.deepcopy(chosen)
     for path in scope.more:
-        steps = path.split(".")
-        found: Any = table
-        for step in steps:
-            found = found.get(step) if isinstance(found, Mapping) else None
-        if found is not None:
-            put(chosen, steps, copy.deepcopy(found))
+        if (found := toml_files.at(table, path)) is not None:
+            put(chosen, path.split("."), copy.deepcopy(found))
     return chosen
 
 

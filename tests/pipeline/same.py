@@ -52,12 +52,12 @@ def differences(seed: int) -> list[str]:
         slow = outcome(Case(seed), folder / "run", fast=False)
         shutil.rmtree(folder / "run")
         fast = outcome(Case(seed), folder / "run", fast=True)
-        found = list(_compare(slow, fast, ""))
+        found = list(compare(slow, fast, ""))
         failed = any(run[0] != "ok" for run in slow["runs"])
         if found and (Case(seed).has_threads() or failed):
             for _ in range(5):
                 shutil.rmtree(folder / "run")
-                if list(_compare(slow, outcome(Case(seed), folder / "run", fast=False), "")):
+                if list(compare(slow, outcome(Case(seed), folder / "run", fast=False), "")):
                     return []  # dlt differs from itself
         return found
     finally:
@@ -114,7 +114,7 @@ def outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
     finally:
         for name in case.settings:
             os.environ.pop(name, None)
-    return {"runs": runs, "schemas": schemas, "state": state, **files, **_stored(folder / "rows.duckdb")}
+    return {"runs": runs, "schemas": schemas, "state": state, **files, **stored(folder / "rows.duckdb")}
 
 
 def _told(exc: BaseException) -> tuple[str, str]:
@@ -192,7 +192,8 @@ def _normalized(pipeline: typing.Any) -> dict[str, typing.Any]:
     }
 
 
-def _stored(file: Path) -> dict[str, typing.Any]:
+def stored(file: Path) -> dict[str, typing.Any]:
+    """Columns and rows of every table that isn't dlt's own or for staging, ids told by what they point to."""
     import duckdb
 
     if not file.exists():
@@ -239,6 +240,9 @@ def _by_what_they_point_to(
     def told(table: str, row: dict[str, typing.Any], depth: int = 0) -> str:
         # the order of keys in a line of JSON says nothing
         plain = {key: repr(row[key]) for key in sorted(row) if key not in _MADE_UP}
+        if "_dlt_valid_to" in row:
+            until = row["_dlt_valid_to"]
+            plain["over"] = str(until is not None and until.year < 9999)
         if (load := row.get("_dlt_load_id")) is not None:
             plain["load"] = str(loads.index(load) if load in loads else -1)
         parent = row.get("_dlt_parent_id")
@@ -250,23 +254,24 @@ def _by_what_they_point_to(
         if root is not None and depth == 0:
             plain["root"] = told(*rows[root], 9) if root in rows else "nobody"
         if len(str(row.get("_dlt_id"))) != 14:
-            plain["id"] = str(row.get("_dlt_id"))
+            plain["_dlt_id"] = str(row.get("_dlt_id"))
         return f"{table} {plain}"
 
     return {table: sorted(told(table, row) for row in found) for table, found in tables.items()}
 
 
-def _compare(slow: typing.Any, fast: typing.Any, place: str) -> typing.Iterator[str]:
+def compare(slow: typing.Any, fast: typing.Any, place: str) -> typing.Iterator[str]:
+    """What differs between two nested values: what dlt made, and what came of another way."""
     if isinstance(slow, dict) and isinstance(fast, dict):
         for key in {**slow, **fast}:
             if key not in slow or key not in fast:
                 side = "dlt" if key in slow else "fast"
                 yield f"{place}.{key}: only {side}: {str(slow.get(key, fast.get(key)))[:200]}"
             else:
-                yield from _compare(slow[key], fast[key], f"{place}.{key}")
+                yield from compare(slow[key], fast[key], f"{place}.{key}")
     elif isinstance(slow, (list, tuple)) and isinstance(fast, (list, tuple)) and len(slow) == len(fast):
         for at, (one, other) in enumerate(zip(slow, fast, strict=True)):
-            yield from _compare(one, other, f"{place}[{at}]")
+            yield from compare(one, other, f"{place}[{at}]")
     elif slow != fast:
         yield f"{place}:\n    dlt  {str(slow)[:600]}\n    fast {str(fast)[:600]}"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from launcher.secrets import slices
 from runner.contract import CONFIG_FILE, SECRETS_FILE, VALUES_FILE
 from tests.unit.config.project import write
-from tests.unit.secrets.asking import cut, given
+from tests.unit.secrets.asking import ENTRY, cut, given
 
 SOURCES = """\
 sources:
@@ -165,6 +165,11 @@ def test_the_names_of_the_keys_are_known_and_their_values_are_not(tmp_path: Path
         ("from .endpoints import orders\n__source_name__ = 'by_name'\n", {"shop", "endpoints", "by_name"}),
         ("import dlt\n@dlt.source(section='named')\ndef orders(): ...\n", {"shop", "named"}),
         ("not python", {"shop"}),
+        ("orders = other.clone(name='by_name', section='named')\n", {"shop", "named", "by_name"}),
+        ("@dlt.source(section='named')\ndef a(): ...\ndef orders():\n    return a()\n", {"shop", "named"}),
+        ("from endpoints import a\norders = a.with_args(section='other')\n", {"shop", "other"}),
+        ("def orders():\n    from x.endpoints import a as b\n    return [b()]\n", {"shop", "endpoints"}),
+        ("@dlt.source(section='named')\ndef unused(): ...\ndef orders(): ...\n", {"shop"}),
     ],
 )
 def test_the_sections_that_the_code_names_are_native_places(
@@ -179,6 +184,23 @@ def test_the_sections_that_the_code_names_are_native_places(
     write(tmp_path, code, "custom_sources/shop/__init__.py")
     found = everything(cut(project, "a").files)
     assert {name for name in everywhere if f"mark-{name}" in found} == sections
+
+
+def test_a_place_that_the_code_asks_by_its_path_and_does_not_get_is_told(tmp_path: Path) -> None:
+    asked = (
+        'import dlt\na = dlt.secrets["vendor.eu.token"]\nb = dlt.secrets.get("sources.api.token")\n'
+        'c = dlt.config.get("not.there", int)\nd = dlt.secrets.get("top")\ne = dlt.secrets.get("vendor.eu")\n'
+    )
+    secrets = 'top = "x"\n[vendor.eu]\ntoken = "t"\n[sources.api]\ntoken = "t"\n'
+    project = given(tmp_path, ENTRY.format(function="orders", more=""), secrets, code=asked)
+    told = [warning.partition("acme: ")[2] for warning in cut(project, "acme").warnings]
+    assert len(told) == 2
+    assert "custom_sources/api.py:2 reads vendor.eu.token, which" in told[0]
+    assert "custom_sources/api.py:6 reads vendor.eu, which" in told[1]
+    assert all(text.endswith("write dlt_native: {secret_sections: [vendor.eu]}") for text in told)
+    more = ", secret_sections: [vendor.eu]"
+    project = given(tmp_path, ENTRY.format(function="orders", more=more), secrets, code=asked)
+    assert cut(project, "acme").warnings == ()
 
 
 KEYS = st.sampled_from(
