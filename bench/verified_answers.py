@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import typing
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 Json = typing.Any
 _TIME = "2024-03-01T00:00:00Z"
@@ -119,7 +119,7 @@ def _personio(url: str, _: str) -> Json:
     own: Json = {"id": 1, "date": "2024-03-01", "created_at": _TIME, "updated_at": _TIME}
     if url.partition("?")[0].endswith("company/employees"):
         own = {"id": attribute, "changed": changed}
-    if re.search(r"reports/\w+", url):
+    if re.search(r"reports/reports/\w+", url):
         cell = {"attribute_id": "a", "data_type": "text", "value": "x"}
         own = {"items": [{"employee_id": 1, "attributes": [cell]}]}
     if re.search(r"attendances(\?|$)|projects|document-categories", url):
@@ -151,8 +151,8 @@ _AD = {
     "id": "1",
     "account_id": "1",
     "name": "one",
-    "date_start": str(_TODAY - timedelta(days=2)),
-    "ad_id": "1",
+    "date_start": str(_TODAY),
+    **dict.fromkeys(("ad_id", "adset_id", "campaign_id"), "1"),
 }
 _JOB = {"id": "1", "async_status": "Job Completed", "async_percent_completion": 100, "report_run_id": "1"}
 _RECORD = {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psycopg2
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,9 @@ class Case:
     kwargs: dict[str, typing.Any] = field(default_factory=dict)
     secrets: str = ""
     resource_kwargs: dict[str, dict[str, typing.Any]] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
+    before: Callable[[], object] = lambda: None
+    """Called before each run."""
 
     @property
     def name(self) -> str:
@@ -42,14 +49,27 @@ _REPORT = {"resource_name": "visits", "dimensions": ["date"], "metrics": ["users
 def cases(folder: Path, postgres: str | None) -> list[Case]:
     """All cases. ``folder`` holds files that sources read; ``postgres`` is the address of a server."""
     own = [
-        Case("filesystem", "readers", {"bucket_url": folder.as_uri(), "file_glob": "*.jsonl"}),
+        Case(
+            "filesystem",
+            "readers",
+            {"bucket_url": folder.as_uri(), "file_glob": "*.jsonl"},
+            resources=("read_jsonl",),
+        ),
         Case("rest_api", "rest_api_source", {"config": _REST}),
         Case("sql_database", "sql_database", {"credentials": f"sqlite:///{folder}/shop.db"}),
     ]
-    replication = {"slot_name": "bench", "pub_name": "bench", "flush_slot": False}
+    replication = {"slot_name": "bench", "pub_name": "bench"}
     if postgres is not None:
-        own += [Case("pg_replication", "replication_resource", replication, f'credentials = "{postgres}"')]
+        secrets = f'credentials = "{postgres}"'
+        change = functools.partial(_insert, postgres)
+        own += [Case("pg_replication", "replication_resource", replication, secrets, before=change)]
     return sorted(own + _ASKED, key=lambda case: case.name)
+
+
+def _insert(address: str) -> None:
+    """A change for replication to find: without one its source waits for ever."""
+    with psycopg2.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders (name) VALUES ('one')")
 
 
 _ASKED = [

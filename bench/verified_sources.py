@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psycopg2
+
 from bench import verified_cases, verified_stub
 from bench.verified_cases import Case
 from tests.pipeline import postgres
@@ -32,6 +34,8 @@ from tests.pipeline.runner.forkserver import ForkServer
 REPOSITORY = "https://github.com/dlt-hub/verified-sources.git"
 RELEASES = Path(__file__).parents[1] / "launcher" / "assets" / "dlt_versions.json"
 UV = str(Path(sys.executable).with_name("uv"))
+_SECONDS = 120.0
+"""For one run."""
 _DLT = "dlt[duckdb,filesystem,parquet,postgres,s3,sql-database]"
 
 
@@ -90,8 +94,6 @@ def _work_tree(repository: str, folder: Path) -> Path:
 
 def _fill(folder: Path, address: str) -> None:
     """What sources read that ask no service: a file, a database, and changes of a Postgres table."""
-    import psycopg2
-
     (folder / "files").mkdir()
     (folder / "files" / "orders.jsonl").write_text('{"id": 1}\n{"id": 2}\n')
     with sqlite3.connect(folder / "files" / "shop.db") as shop:
@@ -101,10 +103,9 @@ def _fill(folder: Path, address: str) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         for statement in (
-            "CREATE TABLE orders (id int PRIMARY KEY, name text)",
+            "CREATE TABLE orders (id serial PRIMARY KEY, name text)",
             "CREATE PUBLICATION bench FOR TABLE orders",
             "SELECT pg_create_logical_replication_slot('bench', 'pgoutput')",
-            "INSERT INTO orders VALUES (1, 'one')",
         ):
             cursor.execute(statement)
     connection.close()
@@ -164,12 +165,15 @@ def _run(case: Case, server: ForkServer, tree: Path, plain: bool) -> str:
         box.environ[verified_stub.CASE_VARIABLE] = f"plain {case.name}" if plain else case.name
         secrets = f"[sources.{case.module}]\n{case.secrets}\n"
         for turn in ("", "second run: "):
+            case.before()
             ran = box.run(
                 secrets=secrets,
                 module=case.module,
                 function=case.function,
                 kwargs=case.kwargs,
                 resource_kwargs=case.resource_kwargs,
+                resources=case.resources,
+                timeout=_SECONDS,
             )
             failed = ran.stored.failure
             if failed is not None:

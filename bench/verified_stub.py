@@ -224,7 +224,7 @@ def _run_plainly(given: typing.Any, paths: typing.Any) -> dict[str, int]:
     source = getattr(module, job.function)(**job.kwargs)
     for name, kwargs in job.resource_kwargs.items():
         source.resources[name].bind(**kwargs)
-    pipeline.run(source)
+    pipeline.run(source.with_resources(*job.resources) if job.resources else source)
     return dict(pipeline.last_trace.last_normalize_info.row_counts)
 
 

@@ -51,14 +51,26 @@ def _round(schema: typing.Any, items: typing.Any, steps: Steps) -> bool:
             continue
         for row in items:
             value = row.get(field.name)
-            if not isinstance(value, decimal.Decimal) or not value.is_finite():
-                continue
-            digits = -int(value.as_tuple().exponent)
-            if digits > scale:
-                row[field.name] = value.quantize(decimal.Decimal(1).scaleb(-scale), context=_EXACT)
+            if isinstance(value, decimal.Decimal) and has_more_digits(value, scale):
+                row[field.name] = to_scale(value, scale)
                 changed = True
-                steps.note(
-                    f"column {field.name}: rounded to {scale} digits after the point; "
-                    "give the column a scale where it needs more (dlt's columns hint)"
-                )
+                steps.note(told(field.name, scale))
     return changed
+
+
+def has_more_digits(value: decimal.Decimal, scale: int) -> bool:
+    """Whether a number has more than ``scale`` digits after the point."""
+    return value.is_finite() and -int(value.as_tuple().exponent) > scale
+
+
+def to_scale(value: decimal.Decimal, scale: int) -> decimal.Decimal:
+    """The number rounded to ``scale`` digits after the point, halves away from zero."""
+    return value.quantize(decimal.Decimal(1).scaleb(-scale), context=_EXACT)
+
+
+def told(column: str, scale: int) -> str:
+    """What people are told of it."""
+    return (
+        f"column {column}: rounded to {scale} digits after the point; "
+        "give the column a scale where it needs more (dlt's columns hint)"
+    )

@@ -15,7 +15,17 @@ from pathlib import Path
 
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
-from runner.load import compat, destination, edits, intervals, loading, merges, returned, selection
+from runner.load import (
+    arrow_decimals,
+    compat,
+    destination,
+    edits,
+    intervals,
+    loading,
+    merges,
+    returned,
+    selection,
+)
 from runner.load.fast import switch
 from runner.load.locks import state_lock
 from runner.load.progress import Emit, Steps, collector
@@ -169,7 +179,8 @@ def _drop_dataset(session: Session) -> None:
 
 
 def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
-    with session.steps.step("extract"):
+    fitted = arrow_decimals.fitted(session.steps, session.job.destination.type)
+    with session.steps.step("extract"), fitted:
         sources: list[typing.Any] = []
         try:
             with session.work.extracting():
