@@ -11,8 +11,8 @@ import re
 import socket
 import typing
 
-from runner.contract import WORKSPACE_DIR, ExitCode, Failure, FailureKind
-from runner.explain import code, connections, missing
+from runner.contract import ExitCode, Failure, FailureKind
+from runner.explain import code, connections, files, missing
 from runner.explain.causes import has_class, unwrap
 from runner.explain.wording import one_line
 
@@ -383,10 +383,8 @@ def _hint(chain: tuple[BaseException, ...]) -> str:
     for link in chain:
         if has_class(link, "SSLCertVerificationError"):
             return "point SSL_CERT_FILE at your CA bundle before the sync: the container gets it too"
-        file = link.filename if isinstance(link, FileNotFoundError) else None
-        if isinstance(file, str) and file and not file.startswith("/"):
-            name = one_line(file.removeprefix("./"), 100)
-            return f'mount it: container: {{mounts: ["{name}:{WORKSPACE_DIR}/{name}"]}}'
+        if mount := files.mount_hint(link):
+            return mount
         status = status_of(link)
         if status in (401, 403):
             return "the credentials were refused: look at [sources.<name>] in .dlt/secrets.toml"

@@ -123,15 +123,31 @@ def test_a_long_message_is_one_line_of_bounded_length() -> None:
     assert "\n" not in failure.message
 
 
-@pytest.mark.parametrize("name", ["files/prices.csv", "./files/prices.csv"])
-def test_a_file_that_is_opened_from_the_working_folder_is_told_where_it_would_have_to_lie(name: str) -> None:
-    failure = classify(StepError("extract", FileNotFoundError(errno.ENOENT, "No such file", name)))
-    assert failure.hint == 'mount it: container: {mounts: ["files/prices.csv:/workspace/files/prices.csv"]}'
+@pytest.mark.parametrize(
+    ("missing", "name", "place"),
+    [
+        (
+            (errno.ENOENT, "No such file", "files/prices.csv"),
+            "files/prices.csv",
+            "/workspace/files/prices.csv",
+        ),
+        ((errno.ENOENT, "No such file", "./prices.csv"), "prices.csv", "/workspace/prices.csv"),
+        ((errno.ENOENT, "No such file", "../prices.csv"), "../prices.csv", "/prices.csv"),
+        ((errno.ENOENT, "Failed to open local file 'a.csv'. Detail: none"), "a.csv", "/workspace/a.csv"),
+        (("a.parquet",), "a.parquet", "/workspace/a.parquet"),
+    ],
+)
+def test_a_file_that_is_opened_from_the_working_folder_is_told_where_it_would_have_to_lie(
+    missing: tuple[object, ...], name: str, place: str
+) -> None:
+    failure = classify(StepError("extract", FileNotFoundError(*missing)))
+    line = f'mount it: container: {{mounts: ["{name}:{place}"]}}'
+    assert failure.hint == f"it is looked for at {place}; {line}"
 
 
-def test_a_missing_file_elsewhere_is_no_matter_of_mounts() -> None:
-    failure = classify(StepError("extract", FileNotFoundError(errno.ENOENT, "No such file", "/data/x.csv")))
-    assert "mount" not in failure.hint
+@pytest.mark.parametrize("missing", [(errno.ENOENT, "No such file", "/data/x.csv"), ("no row",), ()])
+def test_a_missing_file_elsewhere_is_no_matter_of_mounts(missing: tuple[object, ...]) -> None:
+    assert "mount" not in classify(StepError("extract", FileNotFoundError(*missing))).hint
 
 
 def test_a_client_whose_own_retries_are_used_up_is_worth_another_try() -> None:

@@ -1,0 +1,29 @@
+"""Files that a source opens relative to its working folder, and that aren't there."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from runner.contract import WORKSPACE_DIR
+from runner.explain.wording import one_line
+
+
+def mount_hint(exc: BaseException) -> str:
+    """Where such a file would have to lie, and the line that puts it there; empty for any other exception."""
+    file = _relative_file(exc)
+    if file is None:
+        return ""
+    name = one_line(file.removeprefix("./"), 100)
+    place = posixpath.normpath(f"{WORKSPACE_DIR}/{name}")
+    return f'it is looked for at {place}; mount it: container: {{mounts: ["{name}:{place}"]}}'
+
+
+def _relative_file(exc: BaseException) -> str | None:
+    if not isinstance(exc, FileNotFoundError):
+        return None
+    file = exc.filename
+    if file is None and exc.args:  # Arrow's own errors say it in their text
+        quoted = re.search(r"local file '([^']+)'", str(exc.args[-1]))
+        file = quoted[1] if quoted else exc.args[0] if len(exc.args) == 1 else None
+    return file if isinstance(file, str) and file and not re.search(r"^/|\s|://", file) else None
