@@ -168,7 +168,8 @@ def _sliced(
     from launcher.secrets.gather import destination_for, part_of
 
     try:
-        return *part_of(project, source, environ, {}), ()
+        part = part_of(project, source, environ, {})
+        return part.slice, part.destination, ()
     except ConfigurationError as error:
         destination = None
         with contextlib.suppress(ConfigurationError):  # the row of the slice says so

@@ -65,11 +65,11 @@ def _one(
     from launcher.host import rights
     from launcher.host import user as users
     from launcher.runs.webhook import for_own_runs
-    from launcher.secrets.gather import slice_for
+    from launcher.secrets.gather import part_of
 
     name = source.name
     folder = project.private / "secrets" / name
-    cut = for_own_runs(project, slice_for(project, source, environ, {}), environ)
+    cut = for_own_runs(project, part_of(project, source, environ, {}).slice, environ)
     for warning in cut.warnings:
         click.echo(f"warning: {warning}", err=True)
     if only_names:

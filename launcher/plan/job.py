@@ -7,7 +7,6 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from launcher.config.forms import split_mount
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from launcher.images.tags import Image
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import EngineFacts
+    from launcher.secrets.gather import Part
 
 LABEL_PROJECT = "dltpod.project"
 LABEL_SOURCE = "dltpod.source"
@@ -79,10 +79,7 @@ def plan_job(
     source: Source,
     *,
     image: Image,
-    slice: Slice,
-    destination: Destination,
-    kwargs: Mapping[str, Any],
-    resource_kwargs: Mapping[str, Any] = MappingProxyType({}),
+    part: Part,
     options: SyncOptions,
     user: JobUser,
     facts: EngineFacts,
@@ -95,8 +92,8 @@ def plan_job(
     Raises ConfigurationError where the container as asked for can't be walled in, or where the
     engine can't do what the source asks for.
     """
-    native = source.dlt_native
-    container = source.container
+    native, container = source.dlt_native, source.container
+    slice, destination = part.slice, part.destination
     memory = parse_size(container.memory)
     secret_proxies = {name: url for name, url in host.proxies.items() if "@" in url}
     # A reference's value is a secret's business: the runner puts it in from the slice.
@@ -124,8 +121,8 @@ def plan_job(
         pipeline_name=source.pipeline_name,
         dataset_name=source.dataset_name,
         action=options.action,
-        kwargs=dict(kwargs),
-        resource_kwargs=dict(resource_kwargs),
+        kwargs=dict(part.kwargs),
+        resource_kwargs=dict(part.resource_kwargs),
         overrides=tuple(options.set),
         resources=options.resources or native.resources,
         write_disposition=_dlts(native.write_disposition),

@@ -70,12 +70,11 @@ def plan_source(
     gathered: Gathered, source: Source, say: Say, *, run_id: str = "", token: str = ""
 ) -> JobPlan:
     """The plan of one job. Raises ConfigurationError, BuildError, EngineError."""
-    from launcher.secrets.gather import job_kwargs, part_of
+    from launcher.secrets.gather import part_of
 
     project, options = gathered.project, gathered.options
-    kwargs = job_kwargs(source, options.set)
-    slice, destination = part_of(project, source, gathered.environ, options.set)
-    for warning in slice.warnings:
+    part = part_of(project, source, gathered.environ, options.set)
+    for warning in part.slice.warnings:
         say(warning)
     with log.timed("image") as fields:
         image = gathered.image_for(source, options, say)
@@ -84,10 +83,7 @@ def plan_source(
         project,
         source,
         image=image,
-        slice=slice,
-        destination=destination,
-        kwargs=kwargs["function_kwargs"],
-        resource_kwargs=kwargs["resource_kwargs"],
+        part=part,
         options=options,
         user=gathered.user,
         facts=gathered.engine.facts(),
@@ -98,7 +94,7 @@ def plan_source(
     if options.action == "sync" and options.limit is None and options.interval is None:
         waiting = edits.waiting(project.private, source.name)
         plan = replace(plan, job=replace(plan.job, state_edits=waiting)) if waiting else plan
-    if plan.container.egress == source.container.egress != () and destination.file is None:
+    if plan.container.egress == source.container.egress != () and part.destination.file is None:
         say(
             f"where destination '{source.destination}' is reached is not known from its settings:"
             " list it in container.egress, if it is on the network"

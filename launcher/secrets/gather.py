@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,19 @@ from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FIL
 DOTENV = ".env"
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one job is given of the project: its slice, where its rows go, and its arguments.
+
+    Literals in the arguments that look like secrets are references, whose values are in the slice.
+    """
+
+    slice: Slice
+    destination: Destination
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    resource_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
 def read_environment(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:
     """``.env`` of the project's root under ``environ``, which wins.
 
@@ -38,34 +51,16 @@ def read_environment(project: Project, environ: Mapping[str, str]) -> Mapping[st
     return {**read_dotenv(project.root / DOTENV), **environ}
 
 
-def job_kwargs(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """``function_kwargs`` with ``overrides`` (``--set``) over them, and ``resource_kwargs``, by these names,
-    as the job may show them.
-
-    Literals that look like secrets are replaced by references, whose values are in ``slice_for``'s slice.
-    """
-    return _arguments(source, overrides).kwargs
-
-
-def slice_for(
-    project: Project, source: Source, environ: Mapping[str, str], overrides: Mapping[str, Any]
-) -> Slice:
-    """The slice of one job, as ``part_of`` makes it. Raises as that does."""
-    return part_of(project, source, environ, overrides)[0]
-
-
 def part_of(
     project: Project, source: Source, environ: Mapping[str, str], overrides: Mapping[str, Any]
-) -> tuple[Slice, Destination]:
-    """The slice of one job, and where its rows go.
-
-    ``environ`` is ``read_environment``'s, ``overrides`` as for ``job_kwargs``.
+) -> Part:
+    """What one job is given. ``environ`` is ``read_environment``'s, ``overrides`` are ``--set``'s arguments.
 
     Raises ConfigurationError: variables without a value (all at once), secrets of the entry's own section
     that are empty, a file that can't be read, a destination file outside ``data/``, connection strings that
     no program can read.
     """
-    arguments = _arguments(source, overrides)
+    arguments = literals.take_out(_given(source, overrides))
     values = {**_values(project, source, environ, arguments, overrides), **arguments.literals}
     scope = scope_of(project, source)
     secrets, config = _selected(project, scope, environ)
@@ -88,7 +83,7 @@ def part_of(
         names=tuple(names),
         sections=tuple(sorted(scope.natives)),
     )
-    return slice, destination
+    return Part(slice, destination, arguments.kwargs["function_kwargs"], arguments.kwargs["resource_kwargs"])
 
 
 def destination_for(project: Project, source: Source, environ: Mapping[str, str]) -> Destination:
@@ -184,10 +179,6 @@ def _scope(
         more=source.dlt_native.secret_sections,
         parameters=parameters,
     )
-
-
-def _arguments(source: Source, overrides: Mapping[str, Any]) -> literals.Arguments:
-    return literals.take_out(_given(source, overrides))
 
 
 def _given(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from launcher import config
-from launcher.secrets.gather import job_kwargs, part_of, read_environment
+from launcher.secrets.gather import part_of, read_environment
 from tests.pipeline.runner.box import REPOSITORY, Box
 from tests.pipeline.runner.forkserver import ForkServer
 from tests.pipeline.same import SETTINGS, compare, stored
@@ -92,7 +92,8 @@ def _by_dltpod(project: Path, case: str, box: Box) -> None:
     loaded = config.load(project / "sources.yml")
     [source] = loaded.sources
     for action, run in (("check", 1), *(("sync", run) for run in RUNS)):
-        slice, _ = part_of(loaded, source, read_environment(loaded, {}), {"run": run})
+        part = part_of(loaded, source, read_environment(loaded, {}), {"run": run})
+        slice = part.slice
         assert slice.warnings == ()
         done = box.run(
             slice.files.get("secrets.toml", ""),
@@ -101,7 +102,7 @@ def _by_dltpod(project: Path, case: str, box: Box) -> None:
             module=case,
             function="load",
             action=action,
-            kwargs=job_kwargs(source, {"run": run})["function_kwargs"],
+            kwargs=part.kwargs,
             native_sections=slice.sections,
             secret_names=slice.names,
             pipeline_name=source.pipeline_name,

@@ -14,7 +14,7 @@ import pytest
 from launcher.config import load, schema
 from launcher.config.models import Container, File, Kubernetes, Model, WriteDisposition
 from launcher.errors import ConfigurationError
-from launcher.secrets.gather import read_environment, slice_for
+from launcher.secrets.gather import part_of, read_environment
 from runner.contract import SECRETS_FILE
 from tests.unit.config import field_tables
 from tests.unit.config.project import write
@@ -60,7 +60,7 @@ def test_the_secrets_of_the_reference_reach_whom_it_says(tmp_path: Path) -> None
     write(tmp_path, TOML[0], ".dlt/secrets.toml")
     project = load(file, environ={})
     given = {
-        source.name: slice_for(project, source, read_environment(project, {}), {}).files[SECRETS_FILE]
+        source.name: part_of(project, source, read_environment(project, {}), {}).slice.files[SECRETS_FILE]
         for source in project.sources
     }
     secrets = ("secret of eu", "secret of us", "secret of shop", "bot@example.com", "secret-of-warehouse")

@@ -16,6 +16,7 @@ from launcher.images.tags import Image
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import EngineFacts, Host, JobPlan
+from launcher.secrets.gather import Part
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 
@@ -50,9 +51,10 @@ def plan(
         project(root, entry, source("other")),
         entry,
         image=Image("dltpod/source:1", "digest", {"dlt": "1.31.0"}),
-        slice=slice or Slice({"secrets.toml": "", "config.toml": ""}),
-        destination=destination or Destination("duckdb", file="/data/warehouse.duckdb"),
-        kwargs={},
+        part=Part(
+            slice or Slice({"secrets.toml": "", "config.toml": ""}),
+            destination or Destination("duckdb", file="/data/warehouse.duckdb"),
+        ),
         options=options or SyncOptions(),
         user=user or JobUser(1000, 1000, True),
         facts=FACTS,

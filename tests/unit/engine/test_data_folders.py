@@ -16,7 +16,7 @@ from launcher.plan.job import looking, within_data
 from launcher.plan.values import Host, JobPlan
 from launcher.runs.host import prepare
 from launcher.secrets.destinations import folder_of
-from launcher.secrets.gather import all_destinations, destination_for, read_environment, slice_for
+from launcher.secrets.gather import all_destinations, destination_for, part_of, read_environment
 from tests.unit.engine import builders
 from tests.unit.secrets.asking import given, source
 
@@ -65,7 +65,7 @@ def plan(project: Project, name: str) -> JobPlan:
     return builders.plan(
         project.root,
         one,
-        slice=slice_for(project, one, environ, {}),
+        slice=part_of(project, one, environ, {}).slice,
         destination=destination_for(project, one, environ),
         host=Host(data_folders=folders(project, environ)),
     )

@@ -15,6 +15,7 @@ from launcher.plan.egress import Reader, destination_entries, rules
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import Host, Mount
+from launcher.secrets.gather import Part
 from launcher.secrets.slices import Slice
 from runner.contract import Destination
 from tests.unit.engine.builders import FACTS, project, source
@@ -134,9 +135,10 @@ def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_pr
         project(ROOT, entry),
         entry,
         image=Image("dltpod/source:1", "digest", gateway="dltpod/source:2"),
-        slice=Slice({"secrets.toml": '[destination.postgres.credentials]\nhost = "db"\n'}),
-        destination=Destination("postgres"),
-        kwargs={},
+        part=Part(
+            Slice({"secrets.toml": '[destination.postgres.credentials]\nhost = "db"\n'}),
+            Destination("postgres"),
+        ),
         options=SyncOptions(),
         user=JobUser(1000, 1000, True),
         facts=FACTS,

@@ -14,7 +14,7 @@ from launcher.host.user import JobUser
 from launcher.plan import hardening
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import ContainerSpec, Host, Mount
-from launcher.secrets.gather import slice_for
+from launcher.secrets.gather import part_of
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
 from tests.unit.engine.builders import plan, project, source
@@ -192,7 +192,7 @@ def test_a_reference_in_the_containers_environment_is_left_to_the_runner() -> No
 def test_a_new_source_changes_no_other_sources_job(tmp_path: Path) -> None:
     def job(*names: str) -> JobSpec:
         acme = project(tmp_path, *map(source, names))
-        slice = slice_for(acme, acme.sources[0], {}, {})
+        slice = part_of(acme, acme.sources[0], {}, {}).slice
         made = plan(tmp_path, source("jira_eu"), slice=slice)
         return made.job
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config import Project, Source, load
-from launcher.secrets.gather import read_environment, slice_for
+from launcher.secrets.gather import Part, part_of, read_environment
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
 from runner.explain.credentials import explain_missing
@@ -38,6 +38,16 @@ def source(project: Project, name: str) -> Source:
     return next(s for s in project.sources if s.name == name)
 
 
+def part(
+    project: Project,
+    name: str,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Part:
+    """What a job of one source of the project is given."""
+    return part_of(project, source(project, name), read_environment(project, environ or {}), overrides or {})
+
+
 def cut(
     project: Project,
     name: str,
@@ -45,9 +55,7 @@ def cut(
     overrides: Mapping[str, Any] | None = None,
 ) -> Slice:
     """The slice of one source of the project."""
-    return slice_for(
-        project, source(project, name), read_environment(project, environ or {}), overrides or {}
-    )
+    return part(project, name, environ, overrides).slice
 
 
 @contextmanager

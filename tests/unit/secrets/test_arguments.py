@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.secrets.gather import job_kwargs
 from launcher.secrets.literals import looks_secret, take_out
 from runner.contract import VALUES_FILE
-from tests.unit.secrets.asking import cut, given, source
+from tests.unit.secrets.asking import cut, given, part
 
 SOURCES = """\
 sources:
@@ -31,8 +30,7 @@ sources:
 
 def test_a_literal_that_looks_like_a_secret_travels_in_the_slice(tmp_path: Path) -> None:
     project = given(tmp_path, SOURCES, env="ACME_TOKEN=t\n")
-    kwargs = job_kwargs(source(project, "acme"), {})
-    assert kwargs["function_kwargs"] == {
+    assert part(project, "acme").kwargs == {
         "token": "env:DLTPOD_LITERAL_1",
         "auth": {"type": "bearer", "token": "env:ACME_TOKEN"},
         "list": [{"password": "env:DLTPOD_LITERAL_2"}, "plain"],
@@ -55,7 +53,7 @@ def test_a_literal_that_looks_like_a_secret_travels_in_the_slice(tmp_path: Path)
 def test_arguments_of_single_resources_are_treated_like_the_functions(tmp_path: Path) -> None:
     more = '      resource_kwargs: {issues: {api_token: hunter5, since: "env:SINCE"}}\n'
     project = given(tmp_path, SOURCES + more, env="ACME_TOKEN=t\nSINCE=2024\n")
-    assert job_kwargs(source(project, "acme"), {})["resource_kwargs"] == {
+    assert part(project, "acme").resource_kwargs == {
         "issues": {"api_token": "env:DLTPOD_LITERAL_3", "since": "env:SINCE"}
     }
     made = cut(project, "acme")
@@ -68,7 +66,7 @@ def test_arguments_of_single_resources_are_treated_like_the_functions(tmp_path: 
 def test_an_argument_of_this_run_replaces_the_entrys_and_its_secret_travels_too(tmp_path: Path) -> None:
     project = given(tmp_path, SOURCES)
     overrides: dict[str, Any] = {"token": "for this run", "auth": None, "list": []}
-    kwargs = job_kwargs(source(project, "acme"), overrides)["function_kwargs"]
+    kwargs = part(project, "acme", overrides=overrides).kwargs
     assert kwargs["token"] == "env:DLTPOD_LITERAL_1"
     values = json.loads(cut(project, "acme", overrides=overrides).files[VALUES_FILE])
     assert values == {"DLTPOD_LITERAL_1": "for this run"}

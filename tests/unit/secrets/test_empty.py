@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.secrets.gather import read_environment, slice_for
+from launcher.secrets.gather import part_of, read_environment
 from tests.unit.config.project import entries, project, write
 
 
@@ -15,7 +15,7 @@ def told(root: Path, secrets: str, **environ: str) -> str:
     write(root, secrets, ".dlt/secrets.toml")
     made = project(root, entries("shop"))
     try:
-        slice_for(made, made.sources[0], read_environment(made, environ), {})
+        part_of(made, made.sources[0], read_environment(made, environ), {})
     except ConfigurationError as error:
         return error.message.partition("shop: ")[2]
     return ""
