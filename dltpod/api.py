@@ -11,9 +11,10 @@ import contextvars
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -88,6 +89,8 @@ class Run:
     new_tables: tuple[str, ...]
     new_columns: tuple[str, ...]
     """``table.column``."""
+    interval: tuple[datetime, datetime] | None
+    """What was loaded instead of what is new; its end is not in it."""
     cursors: Mapping[str, str]
     """The last value of each incremental, by ``resource.path``."""
     notes: tuple[str, ...]
@@ -181,6 +184,7 @@ def sync(
     full_refresh: bool = False,
     resources: Sequence[str] = (),
     limit: int | None = None,
+    interval: tuple[datetime | str, datetime | str] | None = None,
     set: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     locked: bool = False,
@@ -194,7 +198,8 @@ def sync(
     ``names``, ``tags`` and ``all`` choose the sources. ``file`` is the project's ``sources.yml``, by default
     the one that DLTPOD_FILE names, or that of the working directory or a folder above it. ``timeout`` is in
     seconds. ``set`` are keyword arguments of the source, for this run only. The other parameters are the
-    command's options. ``notify`` in ``sources.yml`` applies.
+    command's options. ``interval`` is what to load instead of what is new: from its first time up to its
+    second one, in UTC where they name no other zone. ``notify`` in ``sources.yml`` applies.
 
     In the main thread SIGINT, SIGTERM and SIGHUP stop the runs gently; then the signal is raised again, for
     whoever handles it. In another thread, no signal is touched.
@@ -204,12 +209,18 @@ def sync(
     """
     from launcher import config
     from launcher.plan.options import SyncOptions
+    from launcher.plan.steps import steps
     from launcher.runs.notified import notified
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import cancel_builds
     from launcher.runs.sync import sync as run_sync
 
+    start, end = (None, None) if interval is None else map(str, interval)
+    chosen_steps = steps(start, end, None, datetime.now(timezone.utc))
+    if chosen_steps and (full_refresh or limit):
+        raise ConfigurationError("neither full_refresh nor limit goes with an interval")
     options = SyncOptions(
+        steps=chosen_steps,
         full_refresh=full_refresh,
         resources=tuple(resources),
         limit=limit,
@@ -287,9 +298,12 @@ def _project(file: str | os.PathLike[str] | None) -> Iterator[Project]:
     from launcher.host.rights import rights
 
     given = None if file is None else os.fspath(file)
-    found = config.find_file(Path.cwd(), given, os.environ)
-    with rights(config.root_of(found)):
-        yield config.load(found)
+    try:
+        found = config.find_file(Path.cwd(), given, os.environ)
+        with rights(config.root_of(found)):
+            yield config.load(found)
+    except DltpodError as error:
+        raise _noted(error) from None
 
 
 @contextlib.contextmanager
@@ -340,6 +354,7 @@ def _run(record: RunRecord) -> Run:
         first_run=record.first_run,
         new_tables=record.new_tables,
         new_columns=record.new_columns,
+        interval=(_moment(record.interval.start), _moment(record.interval.end)) if record.interval else None,
         cursors=dict(record.cursors),
         notes=record.notes,
         dataset=record.dataset,
@@ -362,5 +377,12 @@ def _failed(result: SyncResult, code: Exit) -> DltpodError:
         message += "; ".join(f"{run.source}: {failure.message}" for run, failure in told)
         hint = ""
     if code is Exit.ALREADY_RUNNING:
-        return AlreadyRunning(message, hint)
-    return SyncFailed(message, hint, exit_code=code, result=result)
+        return _noted(AlreadyRunning(message, hint))
+    return _noted(SyncFailed(message, hint, exit_code=code, result=result))
+
+
+def _noted(error: DltpodError) -> DltpodError:
+    """The error, whose traceback shows its hint too (Python 3.11)."""
+    if error.hint and sys.version_info >= (3, 11):
+        error.add_note(f"hint: {error.hint}")
+    return error

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import enum
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -62,8 +61,6 @@ class DltpodError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = without_credentials(hint)
-        if self.hint and sys.version_info >= (3, 11):
-            self.add_note(f"hint: {self.hint}")  # a traceback in another program shows it
         if exit_code is not None:
             self.exit_code = exit_code
 
@@ -100,9 +97,9 @@ def near_miss(word: str, words: Iterable[str]) -> str:
     return f"; did you mean '{found[0]}'?" if found else ""
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number and what it counts: ``1 row``, ``2,000 rows``; ``many`` where it isn't ``one`` with an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def counted(number: int, one: str) -> str:
+    """A number and what it counts: ``1 row``, ``2,000 rows``."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def page(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.errors import DltpodError, page
+from launcher.errors import DltpodError, counted, page
 from launcher.host import rights
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def examine(find: Callable[[], Project], environ: Mapping[str, str]) -> Iterator
             "sources.yml", FAIL, error.message.splitlines()[0], error.hint or "`dltpod list` says more"
         )
     else:
-        yield Finding("sources.yml", OK, f"{project.file}, {len(project.sources)} sources")
+        yield Finding("sources.yml", OK, f"{project.file}, {counted(len(project.sources), 'source')}")
         yield from _folders(project)
     yield from _engine(project, environ)
     yield from _builder(environ)

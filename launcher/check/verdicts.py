@@ -23,7 +23,7 @@ from launcher.config.rules import mount_source
 from launcher.config.toml_files import CONFIG, SECRETS, read_toml
 from launcher.environment import module_names
 from launcher.environment.values import Verified
-from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.errors import ConfigurationError, DltpodError, counted, near_miss
 from launcher.host import rights
 from launcher.secrets import code, literals
 from launcher.secrets.slices import Slice
@@ -49,7 +49,8 @@ _NOT_HERE = "x" * WHOLE_WORDS
 
 def check_project(project: Project) -> tuple[Row, ...]:
     """Verdicts on the files that all sources share: readable, and by whom."""
-    rows = [Row("", "configuration", Level.OK, f"{shown_path(project.file)}: {len(project.sources)} sources")]
+    text = f"{shown_path(project.file)}: {counted(len(project.sources), 'source')}"
+    rows = [Row("", "configuration", Level.OK, text)]
     for other in project.foreign:
         text = f"{other.name} (line {other.line}) is of type {other.type}, not dlt_native: ignored"
         rows.append(Row("", "configuration", Level.NOTE, text))

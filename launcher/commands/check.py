@@ -20,7 +20,7 @@ from launcher.commands.common import (
     with_json,
     with_sources,
 )
-from launcher.console.text import style
+from launcher.console.text import columns, folded, style
 from launcher.errors import Exit
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _CONNECTED = ("source", "destination")
 """Verdicts that ``--connect`` is asked for."""
+_BEFORE = 13
+"""Columns before what a row is about."""
 _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 
 
@@ -135,8 +137,11 @@ def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: 
             f"{style(level.value.ljust(5), _COLOURS[level.value])}  {style(name or 'project', 'bold')}"
         )
         shown = [row for row in own if verbose or row.level is not Level.OK or row.what in always]
+        indent = " " * (_BEFORE + max((len(row.what) for row in shown), default=0) + 2)
         for row in shown:
-            text = "\n".join(f"{'':<29}{line}" for line in row.text.splitlines()).strip()
-            click.echo(f"       {row.level.value:<6}{row.what:<15} {text}")
-            for line in row.hint.splitlines():
-                click.echo(f"{'':<29}{line}")
+            head = f"       {row.level.value:<6}{row.what}".ljust(len(indent))
+            lines = [(head, line) for line in row.text.splitlines()[:1] or [""]]
+            lines += [(indent, line) for line in (*row.text.splitlines()[1:], *row.hint.splitlines())]
+            for first, line in lines:
+                for part in folded(line, columns(), first=first, then=indent):
+                    click.echo(part.rstrip())

@@ -22,7 +22,7 @@ from launcher.commands.common import (
     with_json,
     with_sources,
 )
-from launcher.errors import Exit, gravest
+from launcher.errors import Exit, counted, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -85,7 +85,7 @@ def _show(project: Project, done: Sequence[Locked]) -> None:
         if item.error is not None:
             continue
         state = "written" if item.written else "unchanged"
-        click.echo(f"{item.path.relative_to(project.root)}: {state}, {len(item.pins)} packages")
+        click.echo(f"{item.path.relative_to(project.root)}: {state}, {counted(len(item.pins), 'package')}")
         if len(item.changes) < len(item.pins):
             for change in item.changes:
                 click.echo(f"  {change}")

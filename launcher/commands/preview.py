@@ -15,8 +15,8 @@ from launcher.commands.common import (
     with_file,
     with_json,
 )
-from launcher.console.text import columns, cut, joined, number, style, table
-from launcher.errors import DltpodError
+from launcher.console.text import columns, cut, joined, style, table
+from launcher.errors import DltpodError, counted
 from launcher.untrusted import clean
 
 _WIDEST = 40
@@ -70,8 +70,8 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
 def screen(name: str, found: dict[str, Any], width: int | None) -> str:
     """A table's name, its columns with their types, and its rows, each line cut at the terminal's edge."""
     rows = [["" if v is None else clean.words(str(v), _WIDEST) for v in row] for row in found["rows"]]
-    count = f"{number(len(rows))} row{'' if len(rows) == 1 else 's'}"
-    lines = [f"{style(name, 'bold')}  {count}, {len(found['columns'])} columns"]
+    what = f"{counted(len(rows), 'row')}, {counted(len(found['columns']), 'column')}"
+    lines = [f"{style(name, 'bold')}  {what}"]
     lines += joined([f"{column} {kind}" for column, kind in found["columns"]], width, first="    ")
     if rows and found["columns"]:
         text = table([column for column, _ in found["columns"]], rows, whole=True, indent=4)

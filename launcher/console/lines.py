@@ -7,7 +7,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launcher.console.text import number, seconds
+from launcher.console.text import seconds
+from launcher.errors import counted
 from launcher.plan.values import JobPlan
 from launcher.runs.history import OK, PLANNED, STOPPED, RunRecord
 from launcher.runs.listeners import Listener
@@ -41,7 +42,7 @@ class Lines(Listener):
                 return
             self._phases[source] = data["phase"]
             rows = self._rows.get(source)
-            so_far = f" ({number(rows)} rows so far)" if rows else ""
+            so_far = f" ({counted(rows, 'row')} so far)" if rows else ""
             self._write(source, "·", f"{data['phase']}{so_far}")
         elif kind == "progress":
             self._rows[source] = sum(data["rows"].values())
@@ -53,9 +54,8 @@ class Lines(Listener):
 
     def ended(self, record: RunRecord) -> None:
         if record.status == OK:
-            self._write(
-                record.source, "·", f"ok: {number(record.total_rows)} rows in {seconds(record.seconds)}"
-            )
+            rows = counted(record.total_rows, "row")
+            self._write(record.source, "·", f"ok: {rows} in {seconds(record.seconds)}")
         elif record.status != PLANNED:
             what = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
             ended = STOPPED if record.status == STOPPED else f"failed: {what}"

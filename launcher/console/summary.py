@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from launcher.console.text import columns, folded, joined, number, seconds, size, style, table
 from launcher.engines.kubernetes.names import IN_CLAIM
+from launcher.errors import counted
 from launcher.runs.history import OK, STOPPED, RunRecord
 from runner.contract import FailureKind
 
@@ -84,7 +85,7 @@ def several(records: Sequence[RunRecord]) -> str:
     if stopped:
         verdict += ", " + style(f"{stopped} stopped", "warn")
     new = [line for r in records for line in _additions(r, first=f"{r.source}: new ")]
-    return "\n".join([text, "", f"{verdict}, {number(total)} rows", *new, *_places(records)])
+    return "\n".join([text, "", f"{verdict}, {counted(total, 'row')}", *new, *_places(records)])
 
 
 def _additions(record: RunRecord, *, first: str) -> list[str]:
@@ -114,17 +115,18 @@ def _places(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _kind_of_run(record: RunRecord) -> str:
+    rows = counted(record.total_rows, "row")
     if record.limit is not None:
-        return f": limited to {number(record.total_rows)} rows, in a throw-away dataset"
+        return f": limited to {rows}, in a throw-away dataset"
     if record.interval is not None:
-        return f": {number(record.total_rows)} rows of {record.interval}"
+        return f": {rows} of {record.interval}"
     if record.full_refresh:
-        return f": started over, {number(record.total_rows)} rows"
+        return f": started over, {rows}"
     if record.first_run or not record.cursors:
-        return f": {number(record.total_rows)} rows"
+        return f": {rows}"
     if not record.rows:
         return ": nothing new since the last run"
-    return f": only what is new since the last run, {number(record.total_rows)} rows"
+    return f": only what is new since the last run, {rows}"
 
 
 def _facts(record: RunRecord) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 
 from launcher.console.text import number, seconds, size
+from launcher.errors import counted
 from launcher.report.style import SCRIPT, STYLE
 from launcher.runs.history import OK, RUNNING, STOPPED, RunRecord
 
@@ -133,7 +134,7 @@ def _chart(title: str, runs: Sequence[RunRecord], values: Sequence[float], label
     highest = labels[values.index(max(values))]
     return (
         f'<figure><figcaption>{title} <span>up to {escape(highest)}</span></figcaption><svg role="img" '
-        f'aria-label="{title} of the last {len(runs)} runs, up to {escape(highest)}" '
+        f'aria-label="{title} of the last {counted(len(runs), "run")}, up to {escape(highest)}" '
         f'viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none">{"".join(bars)}</svg></figure>'
     )
 

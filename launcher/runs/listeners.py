@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from launcher import log
+from launcher.errors import counted
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
 from runner.contract import Event
@@ -123,7 +124,8 @@ class Listeners(Listener):
                 self._lines = 0
             items.extend(("event", (source, data)) for (source, _), data in latest.items())
             for source, count in dropped.items():
-                items.append(("log", (source, f"[{count} lines not shown here; the log file has them]")))
+                told = f"[{counted(count, 'line')} not shown here; the log file has all]"
+                items.append(("log", (source, told)))
             for method, arguments in items:
                 for listener in self._listeners:
                     try:

@@ -16,7 +16,7 @@ from typing import Any
 
 from launcher import log
 from launcher.config.models import Project
-from launcher.errors import ConfigurationError
+from launcher.errors import ConfigurationError, counted
 from launcher.runs.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
 from launcher.secrets.slices import Slice
@@ -96,7 +96,8 @@ def payload(project: str, event: str, record: RunRecord) -> dict[str, Any]:
         what = (kind or record.status).replace("_", " ")
         text = f"{project}: {record.source} failed ({what}): {record.message}"
     else:
-        text = f"{project}: {record.source} recovered: {record.total_rows:,} rows in {record.seconds:.0f} s"
+        rows = counted(record.total_rows, "row")
+        text = f"{project}: {record.source} recovered: {rows} in {record.seconds:.0f} s"
     return {
         "text": text,
         "event": event,

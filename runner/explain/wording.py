@@ -40,6 +40,11 @@ def near_misses(word: str, words: Iterable[str], count: int = 3) -> str:
     return " or ".join(f"'{name}'" for name in dict.fromkeys(close))
 
 
+def counted(number: int, one: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def listed(words: list[str], most: int = 8) -> str:
     """A list of words for a sentence: the first ``most`` of them, and how many more there are."""
     rest = len(words) - most

@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.contract import FailureKind
 from runner.explain.causes import unwrap
 from runner.explain.classify import JobFailed, classify
+from runner.explain.wording import counted
 from runner.load import compat, decimals
 from runner.load.fast import switch
 from runner.load.recover import packages, undo
@@ -166,4 +167,4 @@ def finish_leftovers(session: Session) -> None:
         return
     if session.resumed:
         count = sum(session.rows.values())
-        session.steps.note(f"finished the load that an earlier run had left: {count} rows")
+        session.steps.note(f"finished the load that an earlier run had left: {counted(count, 'row')}")

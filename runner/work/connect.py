@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.contract import JobSpec
 from runner.explain.classify import StepError
-from runner.explain.wording import listed, one_line
+from runner.explain.wording import counted, listed, one_line
 from runner.load import compat, destination
 from runner.load.locks import file_lock
 from runner.load.progress import Steps
@@ -29,7 +29,7 @@ def source_of(job: JobSpec, kwargs: Mapping[str, typing.Any], resources: typing.
     """
     module = job.module.removeprefix("dlt.sources.").partition(".")[0]
     if module == "sql_database":
-        return f"logged in, {len(resources)} tables: {listed(list(resources))}"
+        return f"logged in, {counted(len(resources), 'table')}: {listed(list(resources))}"
     if module == "rest_api":
         config = kwargs.get("config") or kwargs
         client = config.get("client") if isinstance(config, Mapping) else None

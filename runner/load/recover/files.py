@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing
 
+from runner.explain.wording import counted
 from runner.load.session import Session
 
 _LOAD_ID = re.compile(r"(?<!\d)\d{10}\.\d+(?!\d)")
@@ -65,7 +66,9 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
                 client.fs_client.rm_file(path)
                 deleted += 1
     if deleted:
-        session.steps.note(f"{deleted} files of a load that was cut off are removed and written again")
+        session.steps.note(
+            f"removed, and written again: {counted(deleted, 'file')} of a load that was cut off"
+        )
     return deleted
 
 

@@ -15,6 +15,7 @@ import typing
 from datetime import datetime
 from pathlib import Path
 
+from runner.explain.wording import counted
 from runner.load import compat
 from runner.load.recover import packages
 from runner.load.recover.files import sweep_files
@@ -195,7 +196,9 @@ def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
                 _reinstate(session, client, known, owned)
             found = _sweep_tables(client, known, owned) if is_sql(client) else 0
             if found:
-                session.steps.note(f"{found} rows of a load that was cut off are removed and loaded again")
+                session.steps.note(
+                    f"removed, and loaded again: {counted(found, 'row')} of a load that was cut off"
+                )
             if not is_sql(client):
                 sweep_files(session, client, known, owned)
             deleted += found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from dltpod.api import _failed, _run
 from launcher import log
 from launcher.errors import Exit
 from launcher.runs.history import RunRecord
-from runner.contract import FailureKind
+from runner.contract import FailureKind, interval
 
 ROOT = Path(dltpod.__file__).parents[1]
 WELL = RunRecord("1", "shop", "ok", "2026-01-02T03:04:05.678Z", "2026-01-02T03:05:05Z", 60.0, rows={"a": 2})
@@ -131,3 +132,14 @@ def test_a_module_of_the_same_name_that_is_loaded_already_is_told_by_its_file(tm
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert f"dltpod needs the name 'runner', which {tmp_path}/runner.py has taken" in told.stderr
+
+
+def test_an_interval_is_two_times_in_their_order(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is empty"):
+        dltpod.sync("shop", file=file, interval=("2026-02-01", "2026-01-01"))
+    with pytest.raises(ConfigurationError, match="full_refresh"):
+        dltpod.sync("shop", file=file, interval=("2026-01-01", "2026-02-01"), full_refresh=True)
+    loaded = dataclasses.replace(WELL, interval=interval("2026-01-01", "2026-02-01T00:00:00+01:00"))
+    found = _run(loaded).interval
+    assert found is not None
+    assert (found[0].month, found[1].isoformat()) == (1, "2026-01-31T23:00:00+00:00")

@@ -46,7 +46,7 @@ def test_a_source_that_cannot_be_locked_stops_no_other_and_is_told_at_the_end(
 ) -> None:
     assert cli.main(["lock"]) == 2
     told = capsys.readouterr()
-    assert told.out == "locks/a.txt: written, 1 packages\nlocks/c.txt: written, 1 packages\n"
+    assert told.out == "locks/a.txt: written, 1 package\nlocks/c.txt: written, 1 packages\n"
     assert "error: sources.yml:1 (b): 'wigdet' is neither an extra" in told.err
     assert told.err.rindex("resolving c") < told.err.index("wigdet")
     assert sorted(file.name for file in (folder / "locks").iterdir()) == ["a.txt", "c.txt"]
@@ -112,7 +112,7 @@ def test_a_lock_that_is_no_text_is_its_own_sources_fault(
     (folder / "locks" / "a.txt").write_bytes(b"\xff\xfe")
     assert cli.main(["lock", "a", "c"]) == 2
     told = capsys.readouterr()
-    assert told.out == "locks/c.txt: written, 1 packages\n"
+    assert told.out == "locks/c.txt: written, 1 package\n"
     assert "error: locks/a.txt can't be read: it is no text\n  hint: mv locks/a.txt" in told.err
 
 
