@@ -88,7 +88,7 @@ def test_a_secret_that_was_given_for_this_run_is_not_blamed_on_the_file(tmp_path
 
 def test_a_variable_that_was_asked_for_in_this_run_alone_is_not_blamed_on_the_file(tmp_path: Path) -> None:
     project = given(tmp_path, SOURCES, env="ACME_TOKEN=t\n")
-    with pytest.raises(ConfigurationError, match=r"(?m)^acme: NOPE is not set, but --set uses it\.$"):
+    with pytest.raises(ConfigurationError, match=r"^acme: NOPE is not set, but --set uses it\.$"):
         cut(project, "acme", overrides={"limit": "env:NOPE"})
     with pytest.raises(ConfigurationError, match=r"^acme: --set limit: begins with env:"):
         cut(project, "acme", overrides={"limit": "env:no pe"})
