@@ -46,7 +46,7 @@ def test_a_source_that_cannot_be_locked_stops_no_other_and_is_told_at_the_end(
 ) -> None:
     assert cli.main(["lock"]) == 2
     told = capsys.readouterr()
-    assert told.out == "locks/a.txt: written, 1 package\nlocks/c.txt: written, 1 packages\n"
+    assert told.out == "locks/a.txt: written, 1 package\nlocks/c.txt: written, 1 package\n"
     assert "error: sources.yml:1 (b): 'wigdet' is neither an extra" in told.err
     assert told.err.rindex("resolving c") < told.err.index("wigdet")
     assert sorted(file.name for file in (folder / "locks").iterdir()) == ["a.txt", "c.txt"]
