@@ -182,13 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _flushed(int(code or 0))
 
 
-def _debugging() -> bool:
-    return os.environ.get("DLTPOD_DEBUG", "") not in ("", "0")
-
-
 def _explain(error: BaseException, message: str, hint: str, code: Exit) -> int:
     """Print an error for people: ``error: what``, then why, then ``hint:``."""
-    if _debugging():
+    if os.environ.get("DLTPOD_DEBUG", "") not in ("", "0"):
         import traceback
 
         traceback.print_exception(type(error), error, error.__traceback__)

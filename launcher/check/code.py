@@ -81,7 +81,11 @@ def function(source: Source, module: code.Module) -> Iterator[Row]:
 
 def _offers(names: code.Names) -> str:
     """The functions that may be meant, decorated ones first."""
-    decorated = [name for name, node in names.functions.items() if _dlt_decorators(node)]
+    decorated = [
+        name
+        for name, node in names.functions.items()
+        if not set(_KNOWN_DECORATORS).isdisjoint(decorators(node))
+    ]
     plain = [name for name in names.functions if not name.startswith("_") and name not in decorated]
     found = decorated or plain
     return f"It has: {', '.join(found[:10])}" if found else ""
@@ -94,10 +98,6 @@ def decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
         target = decorator.func if isinstance(decorator, ast.Call) else decorator
         found.append(target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", ""))
     return found
-
-
-def _dlt_decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(name in _KNOWN_DECORATORS for name in decorators(node))
 
 
 def signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
@@ -117,7 +117,9 @@ def signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
     injected = {argument.arg: kind for argument, default in both if (kind := _injected(default))}
     return Signature(
         names=tuple(argument.arg for argument, _ in both),
-        required=tuple(a.arg for a, default in both if default is None and not _incremental(a.annotation)),
+        required=tuple(
+            a.arg for a, default in both if default is None and "incremental" not in _text(a.annotation)
+        ),
         open_ended=arguments.kwarg is not None,
         injected=injected,
         optional=frozenset(a.arg for a, _ in both if a.arg in injected and _may_be_empty(a)),
@@ -141,10 +143,6 @@ def _text(annotation: ast.expr | None) -> str:
         return ast.unparse(annotation) if annotation is not None else ""
     except RecursionError:
         return ""
-
-
-def _incremental(annotation: ast.expr | None) -> bool:
-    return "incremental" in _text(annotation)
 
 
 def _may_be_empty(argument: ast.arg) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,7 +26,7 @@ from launcher.errors import Exit, counted, gravest
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-    from launcher.images.lock import Locked
+    from launcher.images.lock import Locked, Locks
 
 
 @click.command("lock")
@@ -50,19 +50,10 @@ def command(
     Default: all enabled sources. Commit the files: build and sync install what they pin, and fail with
     --locked if a lock is out of date.
     """
-    from launcher.images import lock
-
     project = load_project(ctx)
     sources = choose_or_all(project, names, tags=tags, everything=everything)
     with logged(project), log.timed("lock", sources=[source.name for source in sources], upgrade=upgrade):
-        done = lock.lock(
-            project,
-            sources,
-            exclude_newer=exclude_newer,
-            upgrade=upgrade,
-            say=say,
-            **_resources(project),
-        )
+        done = _locks(project).lock(sources, exclude_newer=exclude_newer, upgrade=upgrade)
         for item in done:
             log.event(
                 "locked",
@@ -97,9 +88,7 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
 
     The exit code is FAILED if there is one; else that of the gravest error of those that don't resolve.
     """
-    from launcher.images import lock
-
-    found = lock.outdated(project, sources, **_resources(project))
+    found = _locks(project).outdated(sources)
     behind = [item for item in found if item.changes]
     faulty = [(item.source, item.error) for item in found if item.error is not None]
     if as_json:
@@ -128,12 +117,9 @@ def _plain(item: Locked) -> dict[str, object]:
     }
 
 
-def _resources(project: Project) -> dict[str, Any]:
-    """What resolving needs; the engine is connected on first use."""
+def _locks(project: Project) -> Locks:
     from launcher.host.docker_engine import connect
+    from launcher.images.lock import Locks
 
-    return {
-        "environ": os.environ,
-        "client": functools.cache(lambda: connect(os.environ)),
-        "verified": repository(project.verified_sources, project.root),
-    }
+    client = functools.cache(lambda: connect(os.environ))
+    return Locks(project, os.environ, client, repository(project.verified_sources, project.root), say)

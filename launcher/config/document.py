@@ -282,18 +282,9 @@ def _integer(value: str) -> int | str:
 def _real(value: str) -> float | str:
     if ":" in value:
         return value
-    number = (
-        float(value.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        if _finite(value)
-        else math.nan
-    )
-    if not math.isfinite(number):
+    if value.lower().lstrip("+-") in (".inf", ".nan") or not math.isfinite(float(value.replace("_", ""))):
         raise _Ambiguous("must be a finite number")
-    return number
-
-
-def _finite(value: str) -> bool:
-    return value.lower().lstrip("+-") not in (".inf", ".nan")
+    return float(value.replace("_", ""))
 
 
 def _timestamp(node: yaml.ScalarNode) -> str:

@@ -62,7 +62,10 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
     elif result is not None:
         return Ended(result, exit.code, peak_memory=peak)
     elif exit.error:
-        kind, message = FailureKind.ENVIRONMENT, f"the container could not start: {_short(exit.error)}"
+        kind, message = (
+            FailureKind.ENVIRONMENT,
+            f"the container could not start: {clean.words(exit.error, 240)}",
+        )
         hint = "`dltpod doctor` checks the engine"
     elif exit.code in (128 + signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
         name = signal.Signals(exit.code - 128).name
@@ -138,7 +141,3 @@ def _code(code: int | None) -> str:
         except ValueError:
             pass
     return f"exit code {code}" if code is not None else "no exit code"
-
-
-def _short(text: str) -> str:
-    return clean.words(text, 240)

@@ -6,10 +6,12 @@ What the SDK raises becomes EngineError here, so that no caller needs to know th
 from __future__ import annotations
 
 import contextlib
+import datetime
 import errno
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -160,6 +162,14 @@ def _logged(send: Callable[..., requests.Response]) -> Callable[..., requests.Re
 def create(api: Any, body: Mapping[str, Any], name: str | None = None) -> str:
     """Create a container from the body of ``POST /containers/create``; returns its id. Raises APIError."""
     return str(api.create_container_from_config(body, name=name)["Id"])
+
+
+def moment(text: str | None) -> datetime.datetime | None:
+    """A time of the engine's (RFC 3339, nanoseconds, mostly UTC); None for none and for its year 1."""
+    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?([+-]\d\d:\d\d)?", text or "")
+    if found is None or found[1].startswith("0001"):
+        return None
+    return datetime.datetime.fromisoformat(found[1] + (found[2] or "+00:00"))
 
 
 class Input:

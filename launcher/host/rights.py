@@ -272,12 +272,9 @@ def _refusal(owner: Owner | None, root: Path | None) -> Exception:
     if owner is None:
         return RuntimeError("the rights on files can't be changed back")
     return ConfigurationError(
-        f"{root} belongs to uid {owner.uid}, and root can't take that user's rights here", _instead(owner)
+        f"{root} belongs to uid {owner.uid}, and root can't take that user's rights here",
+        f"call dltpod as the owner: `sudo -u '#{owner.uid}' dltpod …`",
     )
-
-
-def _instead(owner: Owner) -> str:
-    return f"call dltpod as the owner: `sudo -u '#{owner.uid}' dltpod …`"
 
 
 def _import_as_invoking_user() -> None:

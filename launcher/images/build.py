@@ -273,8 +273,7 @@ class Builder:
     def _native(self) -> str:
         """The engine's own platform: to name it would make old builders ask for an emulator."""
         if not self._platform:
-            version = self._options.client.version()
-            self._platform = f"{version['Os']}/{version['Arch']}"
+            self._platform = tags.platform_of(self._options.client)
         return self._platform
 
     def _progress(self, line: str) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from launcher.environment import locks
 from launcher.environment.values import Environment
 from launcher.errors import DltpodError
-from launcher.images import lock
 from launcher.images.images import DockerImages, distinct
+from launcher.images.lock import Locks
 from launcher.images.options import ImageOptions
 from launcher.images.tags import Image, platform_of
 
@@ -88,14 +88,8 @@ def build(
     for source in sources:
         try:
             if options.upgrade and locks.path_of(project, source).is_file():
-                (made,) = lock.lock(
-                    project,
-                    [source],
-                    environ=environ,
-                    client=lambda: client,
-                    verified=gatherer.verified,
-                    upgrade=True,
-                )
+                own_locks = Locks(project, environ, lambda: client, gatherer.verified)
+                (made,) = own_locks.lock([source], upgrade=True)
                 if made.error is not None:
                     raise made.error
             described.append(gatherer.describe(source, platform=platform))

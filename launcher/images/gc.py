@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.errors import EngineError
 from launcher.host.cache import cache_folder
-from launcher.host.docker_engine import Missing, translated
+from launcher.host.docker_engine import Missing, moment, translated
 from launcher.images.cache import last_use
 from launcher.images.tags import LABEL_KIND, LABEL_MANAGED, inspect, labels_of
 
@@ -155,7 +153,8 @@ def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = la
     for item in plan.items:
         try:
             if item.kind == "folder":
-                _remove(Path(item.id))
+                path = Path(item.id)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             else:
                 with translated():
                     _remove_from(client, item)
@@ -252,17 +251,7 @@ def _folders(cache: Path, now: float, older_than: float) -> list[Item]:
     return items
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
 def _time(text: str) -> float:
-    """Seconds since the epoch of the engine's RFC 3339 times (nine-digit fractions); 0 where none."""
-    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)?", text or "")
-    if match is None:
-        return 0.0
-    moment = datetime.fromisoformat(match[1] + ("+00:00" if match[2] in (None, "Z") else match[2]))
-    return moment.astimezone(timezone.utc).timestamp()
+    """Seconds since the epoch of a time of the engine's; 0 where there is none."""
+    found = moment(text)
+    return found.timestamp() if found else 0.0

@@ -48,87 +48,136 @@ class Locked:
     error: DltpodError | None = None
 
 
-def lock(
-    project: Project,
-    sources: Sequence[Source],
-    *,
-    environ: Mapping[str, str],
-    client: Callable[[], DockerClient],
-    verified: Verified | None = None,
-    exclude_newer: str | None = None,
-    upgrade: bool = False,
-    say: Callable[[str], None] = lambda line: None,
-) -> tuple[Locked, ...]:
-    """Write the lock of each source; pins that still fit are kept unless ``upgrade``.
-
-    ``exclude_newer``: a date (2026-01-31) or time (RFC 3339) after which no release counts.
-    A fault of one source is told in its ``Locked``, leaves its lock as it was and stops no other.
-    Raises CutoffError where ``exclude_newer`` is none, which is a fault of all.
-    """
-    if exclude_newer is not None and not _is_date(exclude_newer):
-        raise CutoffError(
-            f"--exclude-newer '{exclude_newer}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"
-        )
-    done = []
-    for source in sources:
-        say(f"resolving {source.name}")
-        try:
-            environment = bare(project, source, environ, verified)
-            done.append(_write(project, source, environment, environ, client, exclude_newer, upgrade))
-        except DltpodError as error:
-            done.append(Locked(source.name, path_of(project, source), error=error))
-    return tuple(done)
-
-
-def outdated(
-    project: Project,
-    sources: Sequence[Source],
-    *,
-    environ: Mapping[str, str],
-    client: Callable[[], DockerClient],
-    verified: Verified | None = None,
-) -> tuple[Locked, ...]:
-    """What resolving anew would change, of the sources that have a lock. Writes nothing.
+@dataclass(frozen=True)
+class Locks:
+    """Makes the locks of a project's sources. ``client`` gives the engine, which is asked when one resolves.
 
     A fault of one source is told in its ``Locked``, and stops no other.
     """
-    found = []
-    for source in sources:
-        path = path_of(project, source)
-        try:
-            before = text_of(path)
-            if before is None:
-                continue
-            environment = bare(project, source, environ, verified)
-            old = pins_of(before)
-            new = pins_of(_resolve(project, environment, environ, client, None, None))
-            # a new lock has dltpod's own pins, and with the same dltpod it would have them today too
-            with rights.as_invoking_user():
-                fresh = pins_of(SEED.read_text(encoding="utf-8"))
-            new.update({name: pin for name, pin in old.items() if name in new and pin == fresh.get(name)})
-            found.append(Locked(source.name, path, old, changes(old, new)))
-        except DltpodError as error:
-            found.append(Locked(source.name, path, error=error))
-    return tuple(found)
+
+    project: Project
+    environ: Mapping[str, str] = field(repr=False)
+    client: Callable[[], DockerClient]
+    verified: Verified | None = None
+    say: Callable[[str], None] = lambda line: None
+
+    def lock(
+        self, sources: Sequence[Source], *, exclude_newer: str | None = None, upgrade: bool = False
+    ) -> tuple[Locked, ...]:
+        """Write the lock of each source; pins that still fit are kept unless ``upgrade``.
+
+        ``exclude_newer``: a date (2026-01-31) or time (RFC 3339) after which no release counts. Raises
+        CutoffError where it is none, which is a fault of all.
+        """
+        if exclude_newer is not None and not _is_date(exclude_newer):
+            raise CutoffError(
+                f"--exclude-newer '{exclude_newer}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"
+            )
+        done = []
+        for source in sources:
+            self.say(f"resolving {source.name}")
+            try:
+                done.append(self._write(source, exclude_newer, upgrade))
+            except DltpodError as error:
+                done.append(Locked(source.name, path_of(self.project, source), error=error))
+        return tuple(done)
+
+    def outdated(self, sources: Sequence[Source]) -> tuple[Locked, ...]:
+        """What resolving anew would change, of the sources that have a lock. Writes nothing."""
+        found = []
+        for source in sources:
+            path = path_of(self.project, source)
+            try:
+                before = text_of(path)
+                if before is None:
+                    continue
+                old = pins_of(before)
+                new = pins_of(self._resolve(self._environment(source), None, None))
+                # a new lock has dltpod's own pins, and with the same dltpod it would have them today too
+                fresh = pins_of(seed())
+                new.update({name: pin for name, pin in old.items() if name in new and pin == fresh.get(name)})
+                found.append(Locked(source.name, path, old, changes(old, new)))
+            except DltpodError as error:
+                found.append(Locked(source.name, path, error=error))
+        return tuple(found)
+
+    def _environment(self, source: Source) -> Environment:
+        """The source's environment as far as a lock needs it: without lock, base and platform."""
+        from launcher.environment.describe import describe, drivers_of
+
+        kind, extras, schemes = drivers_of(self.project, source, self.environ)
+        return describe(
+            self.project,
+            source,
+            base_identity="",
+            verified=self.verified,
+            destination_type=kind,
+            destination_extras=extras,
+            schemes=schemes,
+            with_lock=False,
+        )
+
+    def _write(self, source: Source, exclude_newer: str | None, upgrade: bool) -> Locked:
+        environment = self._environment(source)
+        path = path_of(self.project, source)
+        before = text_of(path) or ""
+        cutoff = exclude_newer or (match[1] if (match := _CUTOFF.search(before)) and not upgrade else None)
+        text = self._resolve(environment, None if upgrade else (before or seed()), cutoff)
+        head = [f"# Made by: dltpod lock {source.name}", f"# inputs: {inputs_digest(environment)}"]
+        head += [f"# python: {environment.python}"]
+        head += [f"# exclude-newer: {cutoff}"] if cutoff else []
+        head += [f"# local: ./{item.path} sha256:{item.digest}" for item in environment.local_packages]
+        head += [f"# verified: {item.name} {item.commit}" for item in environment.verified]
+        whole = "\n".join(head) + "\n" + text
+        if whole != before:
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, whole)
+        pins = pins_of(text)
+        return Locked(source.name, path, pins, changes(pins_of(before), pins), written=whole != before)
+
+    def _resolve(self, environment: Environment, preferred: str | None, cutoff: str | None) -> str:
+        """uv's resolution for all platforms, without comments. ``preferred``: a lock, whose pins are kept.
+
+        It is done where builds are: it may build packages, and their code never runs on the host.
+        """
+        from launcher.images.build import Builder
+        from launcher.images.images import DockerImages
+        from launcher.images.tags import platform_of
+
+        engine = self.client()
+        images = DockerImages(ImageOptions(engine, self.project, self.environ))
+        base = images.base(environment.python)
+        environment = replace(
+            environment,
+            base_image=base.reference,
+            base_identity=base.identity,
+            platform=platform_of(engine),
+            lock=None,
+        )
+        texts = {"seed.txt": preferred} if preferred is not None else {}
+        if cutoff is not None:
+            texts["cutoff.txt"] = cutoff
+        text_out = Builder(images.options, images.verified).lock(environment, texts)
+        lines = [line for line in text_out.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        foreign = [line for line in lines if re.match(r"^[\w.-]+ @ (?!git\+)", line)]
+        if foreign:
+            name = foreign[0].split()[0]
+            raise BuildError(
+                f"source '{environment.sources[0]}': '{name}' comes from an address of its own",
+                "a lock holds packages of an index, folders of the project and git commits",
+            )
+        if not all(_LINE.match(line) for line in lines):
+            raise BuildError(
+                f"source '{environment.sources[0]}': the resolution holds lines that no lock has",
+                "a package that was built for it may have written them",
+            )
+        return "\n".join(lines) + "\n"
 
 
-def bare(
-    project: Project, source: Source, environ: Mapping[str, str], verified: Verified | None
-) -> Environment:
-    """The source's environment as far as a lock needs it: without lock, base and platform."""
-    from launcher.environment.describe import describe, drivers_of
-
-    kind, extras, schemes = drivers_of(project, source, environ)
-    return describe(
-        project,
-        source,
-        base_identity="",
-        verified=verified,
-        destination_type=kind,
-        destination_extras=extras,
-        schemes=schemes,
-        with_lock=False,
-    )
+@rights.as_invoking_user()
+def seed() -> str:
+    """dltpod's own pins, as a lock's text: what a first lock prefers."""
+    return SEED.read_text(encoding="utf-8")
 
 
 def pins_of(text: str) -> dict[str, str]:
@@ -160,77 +209,3 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return len(text) == 10 or moment.tzinfo is not None
-
-
-def _write(
-    project: Project,
-    source: Source,
-    environment: Environment,
-    environ: Mapping[str, str],
-    client: Callable[[], DockerClient],
-    exclude_newer: str | None,
-    upgrade: bool,
-) -> Locked:
-    path = path_of(project, source)
-    before = text_of(path) or ""
-    cutoff = exclude_newer or (match[1] if (match := _CUTOFF.search(before)) and not upgrade else None)
-    with rights.as_invoking_user():
-        first = SEED.read_text(encoding="utf-8")
-    seed = None if upgrade else (before or first)
-    text = _resolve(project, environment, environ, client, seed, cutoff)
-    head = [f"# Made by: dltpod lock {source.name}", f"# inputs: {inputs_digest(environment)}"]
-    head += [f"# python: {environment.python}"]
-    head += [f"# exclude-newer: {cutoff}"] if cutoff else []
-    head += [f"# local: ./{item.path} sha256:{item.digest}" for item in environment.local_packages]
-    head += [f"# verified: {item.name} {item.commit}" for item in environment.verified]
-    whole = "\n".join(head) + "\n" + text
-    if whole != before:
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, whole)
-    pins = pins_of(text)
-    return Locked(source.name, path, pins, changes(pins_of(before), pins), written=whole != before)
-
-
-def _resolve(
-    project: Project,
-    environment: Environment,
-    environ: Mapping[str, str],
-    client: Callable[[], DockerClient],
-    seed: str | None,
-    cutoff: str | None,
-) -> str:
-    """uv's resolution for all platforms, without comments. ``seed``: a lock's text, whose pins are preferred.
-
-    It is done where builds are: it may build packages, and their code never runs on the host.
-    """
-    from launcher.images.build import Builder
-    from launcher.images.images import DockerImages
-    from launcher.images.tags import platform_of
-
-    engine = client()
-    images = DockerImages(ImageOptions(engine, project, environ))
-    base = images.base(environment.python)
-    environment = replace(
-        environment,
-        base_image=base.reference,
-        base_identity=base.identity,
-        platform=platform_of(engine),
-        lock=None,
-    )
-    texts = {"seed.txt": seed} if seed is not None else {}
-    if cutoff is not None:
-        texts["cutoff.txt"] = cutoff
-    text_out = Builder(images.options, images.verified).lock(environment, texts)
-    lines = [line for line in text_out.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    foreign = [line for line in lines if re.match(r"^[\w.-]+ @ (?!git\+)", line)]
-    if foreign:
-        raise BuildError(
-            f"source '{environment.sources[0]}': '{foreign[0].split()[0]}' comes from an address of its own",
-            "a lock holds packages of an index, folders of the project and git commits",
-        )
-    if not all(_LINE.match(line) for line in lines):
-        raise BuildError(
-            f"source '{environment.sources[0]}': the resolution holds lines that no lock has",
-            "a package that was built for it may have written them",
-        )
-    return "\n".join(lines) + "\n"

@@ -80,11 +80,12 @@ def _failures(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
     items = []
     for run in sorted(failed, key=lambda r: r.started, reverse=True):
         hint = f'<p class="hint">{escape(run.hint)}</p>' if run.hint else ""
+        attempts = f" · {run.attempts} attempts" if run.attempts > 1 else ""
         items.append(
             f'<article class="failure"><h3>{escape(run.source)} '
             f'<span class="kind">{escape(_kind(run) or run.status)}</span></h3>'
             f"<p>{escape(run.message)}</p>{hint}"
-            f"<p class='meta'>{_time(run.started)} · run {escape(run.run_id)}{_attempts(run)}</p></article>"
+            f"<p class='meta'>{_time(run.started)} · run {escape(run.run_id)}{attempts}</p></article>"
         )
     return f"<h2>Failing now</h2>{''.join(items)}"
 
@@ -162,10 +163,6 @@ def _word(status: str) -> str:
 
 def _kind(run: RunRecord) -> str:
     return run.failure_kind.value.replace("_", " ") if run.failure_kind else ""
-
-
-def _attempts(run: RunRecord) -> str:
-    return f" · {run.attempts} attempts" if run.attempts > 1 else ""
 
 
 def _stamp(timestamp: str) -> str:

@@ -91,10 +91,6 @@ def _duckdb_path(text: Any, place: Place) -> str | None:
     return path or None
 
 
-def _filesystem(table: Mapping[str, Any], place: Place) -> Local | None:
-    return _folder(table.get("bucket_url"), ("bucket_url",), place.default("files", ""), place)
-
-
 def _lance(table: Mapping[str, Any], place: Place) -> Local | None:
     storage = table.get("storage")
     url = storage.get("bucket_url") if isinstance(storage, Mapping) else storage
@@ -149,7 +145,9 @@ def _ducklake(table: Mapping[str, Any], place: Place) -> Local | None:
 _FINDERS: Mapping[str, Callable[[Mapping[str, Any], Place], Local | None]] = {
     "duckdb": _duckdb,
     "ducklake": _ducklake,
-    "filesystem": _filesystem,
+    "filesystem": lambda table, place: _folder(
+        table.get("bucket_url"), ("bucket_url",), place.default("files", ""), place
+    ),
     "lance": _lance,
     "lancedb": _lancedb,
     "sqlalchemy": _sqlalchemy,

@@ -242,7 +242,8 @@ class Job:
         broke = self._broke is not None and self._ended_at - self._broke > _CUT_OFF_SECONDS
         told = result is not None and contract.INPUT_CLOSED in result.notes
         cut_off = told or (stopped and (self._away or broke))
-        if (self._gone and stopped) or (cut_off and self._asked is None and not _ok(result)):
+        well = result is not None and result.status == "ok"
+        if (self._gone and stopped) or (cut_off and self._asked is None and not well):
             return Ended(
                 result,
                 kind=FailureKind.ENGINE_GONE,
@@ -277,10 +278,6 @@ class Job:
             ),
             result,
         )
-
-
-def _ok(result: contract.Result | None) -> bool:
-    return result is not None and result.status == "ok"
 
 
 def _missing(error: Exception) -> bool:

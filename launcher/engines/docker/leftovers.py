@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.protocol import Running
+from launcher.host.docker_engine import moment
 from launcher.host.launchers import Alive
 from launcher.images.tags import LABEL_MANAGED
 from launcher.plan.job import LABEL_LAUNCHER, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
@@ -66,12 +67,3 @@ def ours(api: APIClient, project: str, source: str | None = None) -> list[dict[s
         except NotFound:
             continue
     return found
-
-
-def moment(text: str) -> datetime.datetime | None:
-    """A point in time of the engine's (RFC 3339, nanoseconds), None for none and for its year 1."""
-    try:
-        found = datetime.datetime.fromisoformat(text[:19]).replace(tzinfo=datetime.timezone.utc)
-    except ValueError:
-        return None
-    return found if found.year > 1 else None

@@ -22,6 +22,7 @@ from launcher.errors import BuildError
 from launcher.images import contexts
 from launcher.images.base import find
 from launcher.images.images import DockerImages
+from launcher.images.lock import Locks
 from launcher.images.options import ImageOptions
 from tests.containers.folder import image_tags
 
@@ -106,6 +107,9 @@ class Workshop:
                 pull=pull,
             )
         )
+
+    def locks(self, *sources: Source, environ: dict[str, str] | None = None) -> Locks:
+        return Locks(self.project(*sources), environ or self.environ, lambda: self.client)
 
     def describe(self, one: Source, *others: Source) -> Environment:
         return self.images(one, *others).describe(one)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from launcher.errors import BuildError
-from launcher.images import lock
 from tests.containers.images.conftest import Workshop
 from tests.containers.images.server import Server, serving, wheel
 
@@ -164,7 +163,7 @@ def test_an_sdist_of_a_private_index_is_no_public_package_of_its_name(
     with pytest.raises(BuildError, match=f"an index that asks for a password has {workshop.mark}"):
         workshop.images(source, environ=environ).ensure(workshop.describe(source))
     assert [path for path in server.asked if path.startswith(f"/open/{workshop.mark}")] == []
-    (failed,) = lock.lock(workshop.project(source), [source], environ=environ, client=lambda: workshop.client)
+    (failed,) = workshop.locks(source, environ=environ).lock([source])
     assert f"{workshop.mark} has no wheel" in str(failed.error)
 
 

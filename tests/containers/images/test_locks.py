@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import BuildError, ConfigurationError
-from launcher.images import lock
+from launcher.images.lock import SEED, pins_of
 from tests.containers.images.conftest import Workshop
 
 
@@ -16,8 +16,7 @@ def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_sa
     workshop: Workshop,
 ) -> None:
     source = workshop.source(requirements=(workshop.package(), "six<1.17"))
-    project = workshop.project(source)
-    (written,) = lock.lock(project, [source], environ=workshop.environ, client=lambda: workshop.client)
+    (written,) = workshop.locks(source).lock([source])
     assert written.written
     assert written.pins["six"] == "1.16.0"
     text = written.path.read_text()
@@ -36,7 +35,7 @@ def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_sa
     for name, version in written.pins.items():
         assert image.packages.get(name, version) == version
 
-    (again,) = lock.lock(project, [source], environ=workshop.environ, client=lambda: workshop.client)
+    (again,) = workshop.locks(source).lock([source])
     assert (again.written, again.changes) == (False, ())
 
     package = workshop.root / "packages" / workshop.mark / f"{workshop.mark}.py"
@@ -47,32 +46,19 @@ def test_a_lock_is_hashed_for_all_platforms_without_addresses_and_built_as_it_sa
 
 def test_at_a_cutoff_date_nothing_newer_is_taken_and_what_is_behind_is_told(workshop: Workshop) -> None:
     source = workshop.source(destination="dummy", requirements=("idna",), dlt="<1.22")
-    project = workshop.project(source)
-    (old,) = lock.lock(
-        project,
-        [source],
-        environ=workshop.environ,
-        exclude_newer="2026-01-01",
-        upgrade=True,
-        client=lambda: workshop.client,
-    )
+    (old,) = workshop.locks(source).lock([source], exclude_newer="2026-01-01", upgrade=True)
     assert "# exclude-newer: 2026-01-01\n" in old.path.read_text()
-    (kept,) = lock.lock(project, [source], environ=workshop.environ, client=lambda: workshop.client)
+    (kept,) = workshop.locks(source).lock([source])
     assert kept.pins == old.pins
-    (behind,) = lock.outdated(project, [source], environ=workshop.environ, client=lambda: workshop.client)
+    (behind,) = workshop.locks(source).outdated([source])
     assert behind.changes != ()
     assert old.path.read_text() == kept.path.read_text()
-    (newest,) = lock.lock(
-        project, [source], environ=workshop.environ, upgrade=True, client=lambda: workshop.client
-    )
+    (newest,) = workshop.locks(source).lock([source], upgrade=True)
     # what dltpod pins itself is not behind, however a lock came by it
-    own = lock.pins_of(lock.SEED.read_text())
+    own = pins_of(SEED.read_text())
     held = {name for name in newest.pins if name in own and old.pins.get(name) == own[name]}
     assert {change for change in newest.changes if change.split()[0] not in held} == set(behind.changes)
-    assert (
-        lock.outdated(project, [source], environ=workshop.environ, client=lambda: workshop.client)[0].changes
-        == ()
-    )
+    assert workshop.locks(source).outdated([source])[0].changes == ()
 
 
 def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop, tmp_path: Path) -> None:
@@ -86,9 +72,7 @@ def test_resolving_runs_no_code_of_a_requirement_on_this_host(workshop: Workshop
         f"setup(name={workshop.mark!r}, version='2', install_requires=['six'])\n"
     )
     source = workshop.source(requirements=(f"./packages/{workshop.mark}", "docopt==0.6.2"))
-    (written,) = lock.lock(
-        workshop.project(source), [source], environ=workshop.environ, client=lambda: workshop.client
-    )
+    (written,) = workshop.locks(source).lock([source])
     assert written.error is None
     assert "six" in written.pins  # its code asks for it
     images = workshop.images(source, locked=True)
@@ -110,9 +94,7 @@ def test_a_file_of_another_name_among_the_wheels_that_were_built_is_left_out_of_
     workshop.package()
     (workshop.root / "packages" / workshop.mark / "setup.py").write_text(text)
     source = workshop.source(requirements=(f"./packages/{workshop.mark}",))
-    (written,) = lock.lock(
-        workshop.project(source), [source], environ=workshop.environ, client=lambda: workshop.client
-    )
+    (written,) = workshop.locks(source).lock([source])
     assert written.error is None
     assert f"./packages/{workshop.mark}\n" in written.path.read_text()
     assert "other" not in written.path.read_text()
@@ -120,9 +102,7 @@ def test_a_file_of_another_name_among_the_wheels_that_were_built_is_left_out_of_
 
 def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Workshop) -> None:
     source = workshop.source(requirements=("six<1.16", "six>1.16"))
-    (failed,) = lock.lock(
-        workshop.project(source), [source], environ=workshop.environ, client=lambda: workshop.client
-    )
+    (failed,) = workshop.locks(source).lock([source])
     assert isinstance(failed.error, BuildError)
     assert "six<1.16" in failed.error.message
     assert "sources.yml:10 (one)" in failed.error.hint
@@ -132,10 +112,4 @@ def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Wo
 def test_a_cutoff_that_is_no_date_is_refused(workshop: Workshop) -> None:
     source = workshop.source()
     with pytest.raises(ConfigurationError, match="'last week' is no date"):
-        lock.lock(
-            workshop.project(source),
-            [source],
-            environ=workshop.environ,
-            exclude_newer="last week",
-            client=lambda: workshop.client,
-        )
+        workshop.locks(source).lock([source], exclude_newer="last week")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launcher import cli
-from launcher.images import lock
+from launcher.images.lock import SEED, CutoffError, Locks
 from tests.unit.images.projects import verified_tree
 
 PINS = "cowsay==1.17.0 \\\n    --hash=sha256:aa\n"
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _resolved(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(lock, "_resolve", lambda *_: text)
+    monkeypatch.setattr(Locks, "_resolve", lambda *_: text)
 
 
 def test_a_source_that_cannot_be_locked_stops_no_other_and_is_told_at_the_end(
@@ -120,9 +120,9 @@ def test_a_cutoff_that_is_no_date_is_told_once(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> str:
-        raise lock.CutoffError("--exclude-newer 'last week' is no date")
+        raise CutoffError("--exclude-newer 'last week' is no date")
 
-    monkeypatch.setattr(lock, "_resolve", refuse)
+    monkeypatch.setattr(Locks, "_resolve", refuse)
     assert cli.main(["lock", "--exclude-newer", "last week"]) == 2
     assert capsys.readouterr().err.count("is no date") == 1
 
@@ -130,7 +130,7 @@ def test_a_cutoff_that_is_no_date_is_told_once(
 def test_a_fresh_lock_is_not_behind_by_what_dltpod_pins_itself(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pinned = next(line.split()[0] for line in lock.SEED.read_text().splitlines() if line.startswith("six=="))
+    pinned = next(line.split()[0] for line in SEED.read_text().splitlines() if line.startswith("six=="))
     _resolved(monkeypatch, f"{pinned} \\\n    --hash=sha256:aa\n")
     cli.main(["lock", "a"])
     _resolved(monkeypatch, "six==99.0.0\n")

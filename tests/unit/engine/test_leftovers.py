@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.docker.leftovers import describe, is_leftover, moment
+from launcher.engines.docker.leftovers import describe, is_leftover
+from launcher.host.docker_engine import moment
 
 NOW = datetime.datetime(2026, 1, 1, 12, 0, tzinfo=datetime.timezone.utc)
 
