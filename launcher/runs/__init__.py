@@ -1,1 +1,1 @@
-"""Runs of sources, from the request to the record of how each ended."""
+"""Runs sources, and records how each run ended."""

@@ -13,7 +13,7 @@ from launcher.host.text_files import write_whole
 
 
 def file_of(private: Path, source: str) -> Path:
-    """Where a source's changes wait. ``private`` is ``.dltpod``."""
+    """The file with a source's pending changes. ``private`` is ``.dltpod``."""
     return private / "edits" / f"{source}.json"
 
 
@@ -36,7 +36,7 @@ def waiting(private: Path, source: str) -> dict[str, Any]:
 
 
 def ask(private: Path, source: str, *, set: Mapping[str, str], reset: tuple[str, ...]) -> dict[str, Any]:
-    """Let these changes wait instead of those that did. Raises OSError."""
+    """Replaces the pending changes. Raises OSError."""
     file = file_of(private, source)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = {"id": secrets.token_hex(8), "set": dict(set), "reset": list(reset)}
@@ -45,6 +45,6 @@ def ask(private: Path, source: str, *, set: Mapping[str, str], reset: tuple[str,
 
 
 def done(private: Path, source: str, edit: str) -> None:
-    """These changes were made; others that were asked for meanwhile go on waiting. Raises OSError."""
+    """Removes these changes, which were made; newer ones stay pending. Raises OSError."""
     if waiting(private, source).get("id") == edit:
         file_of(private, source).unlink(missing_ok=True)

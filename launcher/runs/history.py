@@ -28,13 +28,13 @@ RUNNING = "running"
 OK = "ok"
 FAILED = "failed"
 STOPPED = "stopped"
-"""Somebody asked for its end: a signal, ``dltpod stop``, ``--fail-fast``."""
+"""It was stopped by a signal, ``dltpod stop`` or ``--fail-fast``."""
 PLANNED = "planned"
 """Of a dry run: nothing was started, and history keeps nothing."""
 INTERRUPTED = "interrupted"
-"""The launcher of this run died before it could say how the run ended."""
+"""Its launcher died before the run ended."""
 DAMAGED = "damaged"
-"""Of this run history holds something that dltpod did not write. Never written."""
+"""The record in history is damaged. This status is never written."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -55,7 +55,7 @@ _BEFORE_ALL = "1970-01-01T00:00:00Z"
 
 
 class HistoryError(DltpodError):
-    """The file of history can't be used."""
+    """The history file can't be used."""
 
     exit_code = Exit.FAILED
 
@@ -215,7 +215,7 @@ class History:
         return record if self._alive is None else _seen(record, self._alive)
 
     def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
-        """The rows that a query finds. No file is made, so that who may only look at the project can read."""
+        """The rows that a query finds. It creates no file, so read access to the project suffices."""
         log = self.file.with_name(f"{self.file.name}-wal")
         if not log.exists():
             # Nobody writes. To look for a write-ahead log would make one.
@@ -273,7 +273,7 @@ def _seen(record: RunRecord, alive: Alive) -> RunRecord:
 
 
 def _last_sign(record: RunRecord) -> datetime.datetime:
-    """When a run whose launcher died was last seen to go on: its log's last line, else its start."""
+    """The last known time of a run whose launcher died: that of its log's last line, else its start."""
     started = _moment(record.started)
     try:
         written = Path(record.log_file).stat().st_mtime if record.log_file else 0.0
@@ -329,7 +329,7 @@ def _text(record: RunRecord) -> str:
 
 
 def _record(row: Sequence[Any]) -> RunRecord:
-    """A row of ``_COLUMNS`` as a record, whatever stands in it."""
+    """A row of ``_COLUMNS`` as a record, also if it is damaged."""
     try:
         record = _parsed(row[-1])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):

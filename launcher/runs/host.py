@@ -1,4 +1,4 @@
-"""Gathers what of this host a job may see, and makes the folders that it writes to."""
+"""Gathers what a job may see of this host, and creates the folders that it writes to."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def _passwd(user: JobUser) -> str:
 
 
 def _keep(file: Path, text: str) -> None:
-    """A small file that containers may read, made once, whole."""
+    """A small file that containers may read, written once."""
     if not file.exists():
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         write_whole(file, text, mode=0o644)
 
 
 def prepare(plan: JobPlan, data: Path) -> None:
-    """Make the folders that the job writes to, its user's own, and its files; check what it only mounts.
+    """Creates the folders and files that the job writes to, owned by its user, and checks its other mounts.
 
     Where root calls in a project of its own, the data folder and the source's state are made the job's
     user's: the two folders, nothing in them, and nothing that a link leads to. Raises ConfigurationError
@@ -133,7 +133,7 @@ def prepare(plan: JobPlan, data: Path) -> None:
 
 
 def _open_again(folder: Path) -> None:
-    """A source may have taken its user's rights to its own state folder away."""
+    """Restores the user's rights on the state folder, which a source may have removed."""
     if folder.lstat().st_mode & 0o700 == 0o700:
         return
     try:

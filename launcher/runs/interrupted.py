@@ -1,4 +1,4 @@
-"""Runs that no launcher watched to their end, or at all: history learns how they ended."""
+"""Records the ends of runs that no launcher watched to their end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from launcher.runs.run import finish
 
 
 def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
-    """Ask the engine for the ends of interrupted runs, and write them down. Returns what was learnt.
+    """Asks the engine how interrupted runs ended, and records it. Returns the changed records.
 
     The engine keeps its jobs until the next sync. One whose jobs die with their launcher has none. Who
     may only look at the project learns the ends too. Raises EngineError where it doesn't answer.
@@ -41,7 +41,7 @@ def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRec
 
 
 def take_in(engine: Engine, project: Project, history: History) -> tuple[RunRecord, ...]:
-    """Put the runs into history that the engine began by itself (a cluster's CronJobs) and that are over.
+    """Adds the finished runs to history that the engine started by itself (a cluster's CronJobs).
 
     Returns those that were not there yet. What a name of the project's sources doesn't cover is left out:
     history tells of sources. Raises EngineError where the engine doesn't answer.

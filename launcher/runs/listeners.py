@@ -1,4 +1,4 @@
-"""Who hears of a sync: the terminal, a JSON stream, a webhook, a test."""
+"""The listeners of a sync: the terminal, a JSON stream, a webhook, a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from launcher.runs.history import RunRecord
 from runner.contract import Event
 
 LOG_LINES = 10_000
-"""So many log lines may wait for slow listeners; what comes beyond is counted, and is in the log file."""
+"""How many log lines may wait for slow listeners. Further lines are only counted; the log file has them."""
 _REPLACED = ("memory", Event.PROGRESS.value)
 """Events of which only the last one counts."""
 
@@ -23,7 +23,7 @@ class Listener:
     """Hears what happens to each source of a sync, by the source's name. By itself it does nothing."""
 
     def say(self, source: str, text: str) -> None:
-        """One line of progress before the job runs or between its attempts: images, retries."""
+        """A line of progress before the job runs or between attempts, about images or retries."""
 
     def planned(self, source: str, plan: JobPlan) -> None:
         """An attempt holds its source and starts now, or, in a dry run, the job would start."""
@@ -35,10 +35,10 @@ class Listener:
         """A line of the source's log, masked."""
 
     def ended(self, record: RunRecord) -> None:
-        """The source is done with, whatever came of it."""
+        """The source's run has ended, well or not."""
 
     def ended_earlier(self, record: RunRecord) -> None:
-        """How an earlier run ended, whose launcher was killed."""
+        """How an earlier run ended whose launcher was killed."""
 
 
 class Listeners(Listener):

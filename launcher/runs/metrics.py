@@ -44,7 +44,7 @@ def file_of(project: Project, setting: str) -> Path:
 
 
 class Metrics(Listener):
-    """Writes the file anew, whole, when a source has ended. That it can't be is told by ``warn``."""
+    """Writes the whole file when a source has ended. ``warn`` is called if that fails."""
 
     def __init__(self, file: Path, project: Project, history: History, warn: Callable[[str], None]) -> None:
         self._file, self._project, self._history, self._warn = file, project, history, warn

@@ -18,7 +18,7 @@ from launcher.runs.listeners import Listener
 from runner.contract import Failure, FailureKind
 
 _HELD_SECONDS = 1.0
-"""Between two looks at whether the other run of the source has ended."""
+"""Seconds between two checks whether the other run of the source has ended."""
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 120.0
 
@@ -179,12 +179,12 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
 
 
 def ill_status(kind: FailureKind) -> str:
-    """The status of a run that did not end well."""
+    """The status of a failed run."""
     return STOPPED if kind is FailureKind.CANCELLED else FAILED
 
 
 def ending(record: RunRecord) -> dict[str, Any]:
-    """The end of a run, as the launcher's own log has it."""
+    """The end of a run for the launcher's own log."""
     failed = record.failure_kind is not None
     return {
         "level": "warning" if failed else "info",
@@ -199,7 +199,7 @@ def ending(record: RunRecord) -> dict[str, Any]:
 
 
 def failure_of(ended: Ended) -> Failure | None:
-    """What went wrong: what the engine saw, else what the runner says; None where nothing did."""
+    """The failure: as the engine saw it, else as the runner reports it; None if the run went well."""
     if ended.kind is not None:
         return Failure(ended.kind, ended.message, ended.hint, ended.transient)
     result = ended.result

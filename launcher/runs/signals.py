@@ -20,7 +20,7 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 class Stopper:
     """One stop request for a whole fleet, and one for each of its jobs.
 
-    ``also`` is called at each request: it ends what is no job, builds of images say.
+    ``also`` is called at each request, to end other work, such as image builds.
     """
 
     def __init__(self, also: Callable[[], None] = lambda: None) -> None:
@@ -62,7 +62,7 @@ class Stopper:
 
     @property
     def exit_code(self) -> Exit | None:
-        """The launcher's exit code for the signal that came, None where none did."""
+        """The launcher's exit code for a received signal, None if there was none."""
         if self.signal is None:
             return None
         return Exit.INTERRUPTED if self.signal == signal.SIGINT else Exit.TERMINATED

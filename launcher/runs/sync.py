@@ -234,7 +234,7 @@ class _Work:
         return record
 
     def _keep(self, record: RunRecord) -> None:
-        """Write to history; if that fails, say so and let the other sources go on."""
+        """Writes to history; if that fails, says so and lets the other sources continue."""
         try:
             self._history.write(record)
         except (HistoryError, OSError) as error:

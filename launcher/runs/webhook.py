@@ -1,4 +1,4 @@
-"""The webhook: told when a source fails and when it is well again."""
+"""The webhook: it is called when a source fails and when it works again."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FIRST_PAUSE = 1.0
 """Seconds before the second attempt; each further pause is twice as long."""
 TIMEOUT = 10.0
 CLOSE_TIMEOUT = 60.0
-"""Seconds that the end of a sync waits at most for calls under way."""
+"""The most seconds that a sync waits at its end for unfinished calls."""
 _UNTOLD = (FailureKind.ALREADY_RUNNING, FailureKind.CANCELLED)
-"""Ends that somebody at a keyboard asked for and knows of."""
+"""Kinds of failure that somebody caused deliberately, so nobody needs to be told."""
 
 
 def webhook_url(setting: str, environment: Mapping[str, str], key: str = "notify.webhook") -> str:
-    """The address that a setting means. Raises ConfigurationError, whose text has the key and no address."""
+    """The address that a setting gives. Raises ConfigurationError, whose text has the key and no address."""
     url = setting
     if setting.startswith(ENV_REFERENCE):
         name = setting[len(ENV_REFERENCE) :]
@@ -136,7 +136,7 @@ def shaped(body: Mapping[str, Any], form: str) -> Mapping[str, Any]:
 
 
 def beat(url: str, source: str, *, pause: Callable[[float], None] = time.sleep) -> str | None:
-    """Call the heartbeat's address for a source. As ``post``, but without a body."""
+    """Calls the heartbeat's address for a source, as ``post`` does, but without a body."""
     return post(url.replace("{source}", urllib.parse.quote(source)), None, pause=pause)
 
 
@@ -145,7 +145,7 @@ def post(
 ) -> str | None:
     """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not.
 
-    Why not holds nothing of the address, nor of the answer: both are secret.
+    The returned text shows no part of the address or of the answer: both are secret.
     """
     request = urllib.request.Request(
         url,
@@ -226,7 +226,7 @@ class Notifier(Listener):
                     self._warn(f"{record.source}: the webhook call for the {event} failed: {why}")
 
     def _before(self, record: RunRecord) -> RunRecord | None:
-        """The run before this one that counts: a sync, whole, and not refused. None without a history."""
+        """The previous run that counts: a sync without --limit, not refused. None without a history."""
         try:
             runs = self._history.runs(record.source, limit=50)
         except (HistoryError, OSError):

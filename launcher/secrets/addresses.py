@@ -1,9 +1,9 @@
-"""Connection strings that no program can read as they are meant, found before a run.
+"""Finds connection strings that no program reads as they are meant, before a run.
 
 An ``@``, a ``/`` or another of an address's own characters within a password has to be percent-encoded.
-Where it isn't, a driver takes the password's tail for the host and quotes it in its error. Refused is what
-certainly goes wrong. What SQLAlchemy reads, and so dlt, though others don't, is only warned of: there a
-password goes up to the first ``@``, whatever else it holds.
+Otherwise a driver takes the end of the password for the host and quotes it in its error. What fails in every
+program is refused. What SQLAlchemy (and so dlt) reads correctly and other drivers don't gets a warning: for
+SQLAlchemy, a password ends at the first ``@``.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _BY_URLLIB = re.compile(
 _SQLALCHEMY = re.compile(
     r"[^:/]*:[^@]*@(?P<host>\[[^/?]+\]|[^/:?]+)(:(?P<port>[^/?]*))?(?P<behind>[/?].*)?", re.DOTALL
 )
-"""Of SQLAlchemy 2.1 (``sqlalchemy.engine.url._parse_url``), what follows the scheme."""
+"""What follows the scheme, as SQLAlchemy 2.1 reads it (``sqlalchemy.engine.url._parse_url``)."""
 _PORT = re.compile(r"[0-9]*|\$?\{[^{}]*\}|<[^<>]+>|%\(\w+\)[sd]")
-"""A number, none, or something that code puts one into."""
+"""A number, nothing, or a placeholder for a number."""
 _SETTING = re.compile(r"[\w.%+-]+=")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -35,14 +35,14 @@ ENCODED = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, % as %25, [ as %5B,
 
 
 class Flaw(enum.Enum):
-    """What is wrong with an address, in words that show nothing of it."""
+    """What is wrong with an address. The texts show no part of it."""
 
     USERINFO = "its user or password holds a character that has to be percent-encoded"
     PORT = "its port is no number"
 
 
 def flaw(text: str) -> Flaw | None:
-    """Why no program reads a text as the address that is meant; None where some do, and for no address."""
+    """Why no program reads an address correctly; None if some program does, or if the text is no address."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or "@" not in found[2]:
         return None
@@ -68,7 +68,7 @@ def flaw(text: str) -> Flaw | None:
 
 
 def doubtful(text: str) -> bool:
-    """Whether a text that has no flaw is an address that some drivers read as another."""
+    """Whether some drivers misread an address that has no flaw."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or "@" not in found[2] or _WEB.fullmatch(found[1].lower()) or flaw(text) is not None:
         return False
@@ -80,7 +80,7 @@ def doubtful(text: str) -> bool:
 
 
 def holds_password(text: str) -> bool:
-    """Whether an address holds a password, or what can only be meant as one."""
+    """Whether an address contains a password, also a wrongly encoded one."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or "@" not in found[2]:
         return False
@@ -89,7 +89,7 @@ def holds_password(text: str) -> bool:
 
 
 def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Flaw | None:
-    """Of an ``@`` after what ends the host: a page's own, or that of a password that ended too early."""
+    """The flaw of an address with an ``@`` after its host only, which is a path's or a password's."""
     by_urllib = web or bool(_BY_URLLIB.fullmatch(scheme))
     if _is_whole(authority) and (by_urllib or ":" not in authority or not _goes_on(rest[len(authority) :])):
         return None
@@ -104,16 +104,16 @@ def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Flaw
 
 
 def _goes_on(behind: str) -> bool:
-    """Whether what seems to be a database's name or query is the rest of a password: it holds an ``@``."""
+    """Whether the part after the host is the rest of a password: it contains an ``@``."""
     path, _, query = behind.partition("?")
     return "@" in path or ("@" in query and not _SETTING.match(query))
 
 
 def _is_host(text: str) -> bool:
-    """``host``, ``host:5432`` or ``[::1]:5432``, by its port."""
+    """Whether a text is ``host``, ``host:5432`` or ``[::1]:5432``, judged by its port."""
     return bool(_PORT.fullmatch(re.sub(r"^\[[^\]]*\]", "", text).partition(":")[2]))
 
 
 def _is_whole(authority: str) -> bool:
-    """Whether a host without a user before it is one, and not a user whose password ended it: ``user:``."""
+    """Whether a text without a user is a host, and not a user with a cut password (``user:``)."""
     return _is_host(authority) and not authority.endswith(":")

@@ -1,4 +1,4 @@
-"""What a custom source's file says of itself, read and never run."""
+"""Reads a custom source's file without running it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from launcher.untrusted import files
 
 @dataclass(frozen=True)
 class Module:
-    """A file of ``custom_sources/``. ``tree`` is None where it is no Python, and ``error`` says why."""
+    """A file of ``custom_sources/``. ``tree`` is None if it isn't valid Python; then ``error`` says why."""
 
     file: Path
     tree: ast.Module | None
@@ -42,7 +42,7 @@ class Module:
 def custom_file(project: Project, module: str) -> Path | None:
     """The file of a custom module: ``a/b.py`` or ``a/b/__init__.py`` in ``custom_sources/`` for ``a.b``.
 
-    A folder without ``__init__.py`` (a namespace package) counts by itself. None where there is neither.
+    For a folder without ``__init__.py`` (a namespace package), the folder. None if nothing exists.
     """
     parts = module.split(".")
     if not all(part.isidentifier() for part in parts):
@@ -98,7 +98,7 @@ class Names:
     imported: dict[str, str] = field(default_factory=dict)
     """Name to the last part of the module it comes from."""
     dynamic: bool = False
-    """Names may come to be in ways that reading can't tell: ``import *``, ``__getattr__``."""
+    """Whether it may define names that can't be read from its text: ``import *``, ``__getattr__``."""
 
 
 def _names_of(tree: ast.Module) -> Names:

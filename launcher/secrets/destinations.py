@@ -1,7 +1,7 @@
-"""Where a source's rows go, and what that means for the files that the container sees.
+"""Where a source's rows go, and how the container's configuration files say it.
 
-A destination that is a file of this host lies below ``data/``, which is all of the host that the container
-may write; there it is ``/data``.
+A destination that is a file lies below ``data/``, the only folder of the host that the container may write
+to; it is mounted at ``/data``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runner.contract import DATA_DIR, Destination
 
 @dataclass(frozen=True)
 class Settings:
-    """``[destination.<name>]`` of both files as one table, and the type that it comes to."""
+    """``[destination.<name>]`` of both files as one table, and the destination's type."""
 
     name: str
     type: str
@@ -53,7 +53,7 @@ def _tables(pipeline: str, *files: Mapping[str, Any]) -> list[Any]:
 
 
 def resolve(project: Project, source: Source, found: Settings) -> Destination:
-    """The destination as the job is told. Raises ConfigurationError: unknown, or a file outside ``data/``."""
+    """The destination for the job. Raises ConfigurationError: unknown, or a file outside ``data/``."""
     if found.type not in EXTRAS and "." not in found.type:
         close = near_miss(found.type, EXTRAS)
         raise ConfigurationError(
@@ -68,10 +68,10 @@ def resolve(project: Project, source: Source, found: Settings) -> Destination:
 
 
 def folder_of(destination: Destination) -> PurePosixPath | None:
-    """The folder below ``/data`` that holds the destination's files, and all that its sources may see of it.
+    """The destination's folder below ``/data``, the only one that its sources may see.
 
-    A database keeps files beside its own, so it is the folder that it lies in. A lake may have its catalog in
-    one folder and its files in another, so it is the whole. None for what is reached by network.
+    For a database, the folder that contains its file, because it writes files beside it. For a lake, whose
+    catalog and files may be in different folders, ``/data``. None for a destination in the network.
     """
     if destination.file is None:
         return None
@@ -93,7 +93,7 @@ def _local(project: Project, source: Source, found: Settings) -> Local | None:
 
 
 def _shown_address(found: Settings) -> str:
-    """The address of a bucket, without what could be a secret in it."""
+    """A bucket's address without its query, which may contain a secret."""
     url = found.table.get("bucket_url")
     if not isinstance(url, str) or "@" in url:
         return ""
@@ -101,7 +101,7 @@ def _shown_address(found: Settings) -> str:
 
 
 def map_into(project: Project, source: Source, found: Settings, secrets: Table, config: Table) -> None:
-    """Change the sliced files so that a file destination is found where the container has it."""
+    """Changes the slice's files so that they name a file destination by its path in the container."""
     local = _local(project, source, found)
     if local is None:
         return

@@ -1,4 +1,4 @@
-"""``.env``: names and values for secrets, below the process environment."""
+"""``.env``: names and values; the process environment takes precedence."""
 
 from __future__ import annotations
 

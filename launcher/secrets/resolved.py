@@ -1,4 +1,4 @@
-"""An entry as it holds: ``defaults`` and dltpod's own defaults in it, and no secret."""
+"""An entry with all defaults filled in, and without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from launcher.secrets import literals
 
 MASK = "***"
 _WHOLE = ("function_kwargs", "resource_kwargs", "env", "write_disposition", "schema_contract")
-"""What is empty there says something."""
+"""Keys whose empty values are meaningful."""
 
 
 def resolved(source: Source, dlt: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def resolved(source: Source, dlt: str) -> dict[str, Any]:
 
 
 def _filled(table: Mapping[str, Any]) -> dict[str, Any]:
-    """``table`` without what says nothing."""
+    """``table`` without empty values."""
     found = {
         key: _filled(value) if isinstance(value, Mapping) and key not in _WHOLE else value
         for key, value in table.items()

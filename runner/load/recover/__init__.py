@@ -1,1 +1,1 @@
-"""What a killed run left behind: found, finished or undone."""
+"""Finds what a killed run left, and finishes or undoes it."""

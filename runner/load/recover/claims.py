@@ -1,7 +1,7 @@
 """Claims the destination for a load before it begins, and settles what earlier claims left open.
 
-A claim is written to the destination first (see ``ledger``), so that from then on no other folder takes
-what it remembers for the newest. Only then is anything removed or loaded there.
+A claim is written to the destination first (see ``ledger``). From then on every other state folder knows that
+it is out of date. Only after that is anything removed or loaded.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Refresh = typing.Mapping[str, typing.Mapping[str, typing.Any]]
 
 
 def newest(memory: Memory, found: Record | None) -> bool:
-    """Whether no load has been begun since the last one that this folder knows of."""
+    """Whether this folder knows of the newest load."""
     return found is None or found.epoch in (memory.epoch, memory.claiming)
 
 
 def claim(session: Session, load_ids: typing.Sequence[str]) -> None:
-    """Tells the destination that these packages are about to be loaded, with the refresh that they do.
+    """Records at the destination that these packages, and their full refresh, are about to be loaded.
 
-    Raises JobFailed (transient) where another load has been begun since this run looked.
+    Raises JobFailed (transient) if another load began after this run had looked.
     """
     if session.job.limit is not None or not ledger.possible(session):
         return
@@ -66,9 +66,9 @@ def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
 
 
 def settle(session: Session, found: Record | None) -> Refresh:
-    """Takes back loads of several packages of which only some have ended, before the state is read.
+    """Undoes loads of which only some packages are complete, before the state is read.
 
-    Nothing may be pending here. Returns the full refresh that was begun and never ended.
+    There must be no pending package. Returns the full refresh that was interrupted, if there is one.
     """
     if found is None:
         return {}
@@ -99,7 +99,7 @@ def settle(session: Session, found: Record | None) -> Refresh:
 
 
 def start_over(session: Session, refresh: Refresh) -> None:
-    """Goes on with a full refresh that was cut off: no rows and no cursor of what it was to load anew."""
+    """Continues an interrupted full refresh: empties its tables and resets its cursors."""
     for name, part in refresh.items():
         resources = part["resources"]
         with session.pipeline.managed_state() as state:
@@ -143,7 +143,7 @@ def _open_refresh(found: Record, done: typing.Collection[str]) -> Refresh:
 
 
 def _both(one: Refresh, other: Refresh) -> Refresh:
-    """Two refreshes as one. ``resources`` None is all of a source."""
+    """Joins two refreshes. ``resources`` is None for all resources of a source."""
     found = dict(one)
     for name, part in other.items():
         known = found.get(name, {"tables": [], "resources": []})

@@ -1,4 +1,4 @@
-"""Recovery for destinations of files, where there is no SQL to delete by."""
+"""Recovery for destinations that store files, where rows can't be deleted by SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def completed_loads(client: typing.Any) -> set[str]:
 
 
 def forget_loads(client: typing.Any, load_ids: typing.Collection[str]) -> None:
-    """Makes loads that the destination counts as done count as cut off."""
+    """Removes these loads from the destination's list of completed loads."""
     for path in table_files(client, client.schema.loads_table_name):
         if set(_LOAD_ID.findall(path.rsplit("/", 1)[-1])) & set(load_ids):
             client.fs_client.rm_file(path)
@@ -27,8 +27,8 @@ def forget_loads(client: typing.Any, load_ids: typing.Collection[str]) -> None:
 def forget_early_states(client: typing.Any, pipeline_name: str) -> None:
     """Deletes the pipeline's states of loads that were never completed.
 
-    dlt stores the state of a load before the load counts as done, and takes the newest one whether or
-    not it does.
+    dlt stores a load's state before the load is complete, and restores the newest state even if its load was
+    never completed.
     """
     done = completed_loads(client)
     for path in table_files(client, client.schema.state_table_name):
@@ -40,7 +40,7 @@ def forget_early_states(client: typing.Any, pipeline_name: str) -> None:
 def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> int:
     """Deletes files of loads that were never completed; returns how many files.
 
-    Works where the layout names the load, as dlt's default does; else notes what can't be promised.
+    This needs a layout with ``{load_id}``, as dlt's default has; without it, a note says what may be doubled.
     """
     layout = getattr(getattr(client, "config", None), "layout", None)
     if not hasattr(client, "list_table_files") or layout is None:

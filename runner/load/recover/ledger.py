@@ -1,11 +1,11 @@
-"""What the destination itself says of this pipeline's loads, for whoever comes next, from whichever folder.
+"""The record of this pipeline's loads at the destination, which every run reads, whatever its state folder.
 
 One row in the table ``_dltpod_loads``, or in a bucket one file in the folder of that name, written
 before a load begins: an epoch that no other load has, the load packages, and the full refresh that
 they are part of. A load has ended when its packages stand in dlt's own ``_dlt_loads``.
 
-So a folder that doesn't know the newest epoch knows that another load has been begun since, and a
-refresh whose packages haven't ended is told to all, also where the folder that began it is gone.
+A state folder that doesn't know the newest epoch is out of date. A full refresh whose packages haven't ended
+is known to every run, even if the folder that began it is lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from runner.load.recover.shared_tables import is_sql
 from runner.load.session import Session
 
 TABLE = "_dltpod_loads"
-"""Begins as dlt's own tables do, so that nobody takes it for data."""
+"""Named like dlt's own tables, so that it isn't mistaken for data."""
 _COLUMNS = {"pipeline_name": "text", "version": "bigint", "record": "text"}
 
 Loads = typing.Mapping[str, typing.Sequence[str]]
@@ -59,7 +59,7 @@ def possible(session: Session) -> bool:
 
 
 def connected(session: Session) -> typing.Any:
-    """A client that knows the record's table. To be entered; it is made once, as that takes a while."""
+    """A client that knows the record's table, not yet connected. It is made once, because that is slow."""
     if session.ledger is not None:
         return session.ledger
     schema = compat.blank_schema(session.pipeline, "dltpod")
@@ -72,7 +72,7 @@ def connected(session: Session) -> typing.Any:
 
 @contextmanager
 def opened(session: Session) -> Iterator[typing.Any]:
-    """The client, connected: once, though this is used within itself."""
+    """The client, connected. Nested uses share one connection."""
     client = connected(session)
     if session.ledger_open:
         yield client
@@ -88,7 +88,7 @@ def opened(session: Session) -> Iterator[typing.Any]:
 def read(session: Session) -> Record | None:
     """The newest record, None where the destination can't hold one. Raises dlt's exceptions.
 
-    In a dataset that has no place for it yet, that is made, so that a run knows before it begins.
+    Creates the table if it is missing, so that a destination that refuses it is known before the run begins.
     """
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
     from dlt.destinations.exceptions import DatabaseTerminalException
@@ -114,7 +114,7 @@ def read(session: Session) -> Record | None:
 
 
 def write(session: Session, record: Record) -> None:
-    """Puts the next record in the place of the newest one. Whoever reads sees the one or the other."""
+    """Replaces the newest record by the next one, atomically for readers."""
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
     text = json.dumps(dataclasses.asdict(record))
@@ -148,9 +148,9 @@ def ended(session: Session, load_ids: typing.Collection[str]) -> set[str]:
 
 
 def forget(session: Session, load_ids: typing.Collection[str]) -> None:
-    """Makes loads that have ended count as cut off, with the state that came with them.
+    """Treats completed loads, and the states that they stored, as interrupted.
 
-    Without any, the states that a bucket holds of loads that were cut off go all the same.
+    In a bucket, states of interrupted loads are deleted even if ``load_ids`` is empty.
     """
     if is_sql(connected(session)) and not load_ids:
         return

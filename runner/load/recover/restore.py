@@ -26,7 +26,7 @@ _TORN = "the working directory could not be read; it is emptied and restored fro
 def open_pipeline(session: Session) -> None:
     """Opens the pipeline on its working directory, or on an empty one where that is torn.
 
-    An extract that was cut off is taken back first. Raises dlt's configuration errors.
+    An interrupted extract is undone first. Raises dlt's configuration errors.
     """
     cut_off = session.work.undo_extract()
     if session.job.full_refresh:
@@ -73,7 +73,7 @@ def _probe(pipeline: typing.Any) -> None:
 
 
 def _unreadable(exc: BaseException) -> bool:
-    """Whether what was read is damaged, rather than out of reach."""
+    """Whether the error means damaged data, not an unreachable destination."""
     for link in unwrap(exc):
         names = {base.__name__ for base in type(link).__mro__}
         if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
@@ -84,7 +84,7 @@ def _unreadable(exc: BaseException) -> bool:
 
 
 def _garbled(exc: BaseException) -> bool:
-    """Whether what the destination stores could be fetched and not be understood."""
+    """Whether the destination's data could be fetched but not decoded."""
     import zlib
 
     meant = (ValueError, LookupError, TypeError, AttributeError, EOFError, zlib.error)
@@ -97,11 +97,11 @@ def _garbled(exc: BaseException) -> bool:
 
 
 def restore(session: Session) -> bool:
-    """Takes over state and schemas from the destination where they are newer or lost here.
+    """Restores state and schemas from the destination where they are newer there or lost here.
 
-    What an earlier run left here is kept only where the destination shows that no other load has been
-    begun since. Returns whether nothing of this pipeline was there before. Raises JobFailed (state) where
-    what is stored can't be read, save for a full refresh, which starts over from the tables alone.
+    Pending packages are kept only if the destination shows that no other load has begun since. Returns
+    whether this is the pipeline's first run. Raises JobFailed (state) if the stored state can't be read; a
+    full refresh needs only the tables, so it continues.
     """
     if not keeps_state(ledger.connected(session)):
         return _restore_nothing(session)
@@ -123,7 +123,7 @@ def restore(session: Session) -> bool:
 
 
 def _restore_nothing(session: Session) -> bool:
-    """What can be done where the destination keeps no state."""
+    """Restores as far as possible for a destination that stores no state."""
     stored = _sync(session)
     session.steps.note(
         "this destination keeps no state: should the state directory be lost, or a load be killed "
@@ -153,7 +153,7 @@ def _overtaken(memory: Memory, found: Record | None) -> str:
 
 
 def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, typing.Any] | None:
-    """Brings this folder, in which nothing is pending, in line with the destination."""
+    """Makes this folder, which has no pending package, agree with the destination."""
     memory = session.work.memory()
     refresh = session.patiently(lambda: settle(session, found))
     if refresh:
@@ -192,7 +192,7 @@ def restart(session: Session) -> None:
 
 
 def _anew(session: Session) -> None:
-    """Empties the working directory. Of what is remembered, only what the destination has shown stays."""
+    """Empties the working directory, and keeps of its memory only what the destination confirmed."""
     before = session.work.memory()
     session.start_anew()
     session.work.remember(Memory(destination=before.destination, epoch=before.epoch))
@@ -207,7 +207,7 @@ def _understood(
     session: Session,
     ask: Callable[[typing.Any], typing.Mapping[str, typing.Any] | None],
 ) -> typing.Mapping[str, typing.Any] | None:
-    """What ``ask`` finds at the destination; a full refresh goes on without it where it can't be read."""
+    """The result of ``ask``; for a full refresh, nothing if the stored data can't be read."""
     try:
         return session.patiently(lambda: ask(session.pipeline))
     except JobFailed:
@@ -229,9 +229,9 @@ def _understood(
 
 
 def _given_up(session: Session) -> bool:
-    """Whether a package that was handed to dlt's loader has neither ended well nor is there to be finished.
+    """Whether dlt's loader gave up a package: it is neither complete nor pending.
 
-    Old dlt gives one up where a job fails. Those beside it are then not to be loaded without it.
+    Old versions of dlt do so when a job fails. The other packages must not be loaded without it then.
     """
     pipeline = session.pipeline
     there = {*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()}
@@ -249,7 +249,7 @@ def _completed(session: Session, load_id: str) -> bool:
 
 
 def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str:
-    """Gets ready to drop this source's tables; returns dlt's refresh mode.
+    """Prepares dropping this source's tables; returns dlt's refresh mode.
 
     Tables are dropped in the same load that brings the new rows, so a refresh that fails before
     that changes nothing. Raises JobFailed where a table belongs to another pipeline too.
@@ -287,7 +287,7 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
 
 
 def remember_extracting(session: Session, sources: typing.Sequence[typing.Any], mode: str | None) -> None:
-    """Notes which resources the packages to come load anew, by schema; None stands for all of a source."""
+    """Remembers which resources the next packages load anew, by schema; None is all of a source."""
     refresh: dict[str, list[str] | None] = {}
     for source in sources if mode else ():
         if mode == "drop_sources":
@@ -304,10 +304,10 @@ def remember_extracting(session: Session, sources: typing.Sequence[typing.Any], 
 
 
 def remember_loading(session: Session, load_ids: typing.Sequence[str]) -> None:
-    """Notes the packages that are about to be loaded."""
+    """Remembers the packages that are about to be loaded."""
     session.work.remember(dataclasses.replace(session.work.memory(), loading=tuple(load_ids), swept=True))
 
 
 def remember_loaded(session: Session) -> None:
-    """Notes that all of them went through."""
+    """Remembers that all of them are loaded."""
     session.work.remember(dataclasses.replace(session.work.memory(), loading=(), loaded=True, stored=None))

@@ -1,4 +1,4 @@
-"""What else lives in the destination's dataset: schemas stored there, tables shared with others."""
+"""The destination's dataset: the schemas stored there, and tables shared with other pipelines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.load import compat
 
 @dataclass(frozen=True)
 class OtherPipelines:
-    """The other pipelines of a dataset, as far as this one's tables are theirs too.
+    """The other pipelines of a dataset that share tables with this one.
 
     ``tables`` are shared with a pipeline of another schema; ``same_schema`` names pipelines that
     use a schema of the same name, so that nobody can tell whose a table is.
@@ -97,7 +97,7 @@ def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
 def other_pipelines(
     client: typing.Any, pipeline_name: str, schemas: typing.Sequence[typing.Any]
 ) -> OtherPipelines:
-    """Who else loads into the tables of ``schemas``. The client must be connected."""
+    """The other pipelines that load into the tables of ``schemas``. The client must be connected."""
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
     names = {schema.name for schema in schemas}

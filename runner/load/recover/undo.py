@@ -43,9 +43,9 @@ def completed_at_destination(client: typing.Any, load_id: str) -> bool:
 
 
 def undo_started(session: Session, load_id: str) -> None:
-    """Makes the package's unfinished jobs as if they had never been started.
+    """Deletes what the package's unfinished jobs have loaded.
 
-    Idempotent, so it may be killed too. Notes the files for which that can't be done.
+    It may be killed and repeated. A note names the files for which this is impossible.
     """
     _, store = compat.storages(session.pipeline)
     schema = store.load_schema(load_id)
@@ -136,7 +136,7 @@ def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
 def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) -> bool:
     """Whether a replaced table has already changed places with its staging table, in one transaction.
 
-    Once more would bring back the staging table's rows, and it has none by then.
+    A second swap would bring in the staging table's rows, and by then it has none.
     """
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
@@ -158,7 +158,7 @@ def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) ->
 
 
 def _drop_premature(schema: typing.Any, folder: Path, started: typing.Sequence[Path]) -> None:
-    """Deletes merges that wait for a job which is about to run again: it makes them anew."""
+    """Deletes pending merges of jobs that are about to run again: those create them again."""
     from dlt.common.schema.utils import get_root_table
 
     names = {packages.table_of(file.name) for file in started if not file.name.endswith(".sql")}
@@ -233,9 +233,9 @@ def _sweep_tables(client: typing.Any, schema: typing.Any, names: typing.Sequence
 
 
 def _reinstate(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> None:
-    """Makes records of a history valid again that only a load that was cut off has ended.
+    """Makes history (scd2) records valid again that only an interrupted load has retired.
 
-    dlt ends them at the time at which the load's package was made.
+    dlt sets their end to the creation time of the load's package.
     """
     from dlt.common.destination.capabilities import DestinationCapabilitiesContext
     from dlt.common.pendulum import pendulum
