@@ -133,6 +133,11 @@ class Folder:
         file = Path(record.log_file)
         return file.read_text(errors="replace") if record.log_file and file.exists() else ""
 
+    def logged(self, name: str, text: str) -> bool:
+        """Whether a run of a source has a text in its log, so far."""
+        files = (self.root / ".dltpod" / "logs" / name).glob("*.log")
+        return any(text in file.read_text(errors="replace") for file in files)
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the DuckDB warehouse answers."""
         import duckdb

@@ -197,8 +197,9 @@ def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project
     project.source("sleepy", "sleeping", "sleepy")
     first = project.start("sync", "sleepy")
     try:
-        running = wait_for(lambda: json.loads(dltpod(project, "ps", "--json").out), 60)
-        wait_for(lambda: "asleep" in dltpod(project, "logs", "sleepy").out, 60)
+        wait_for(lambda: project.logged("sleepy", "asleep"), 60)
+        assert "asleep" in dltpod(project, "logs", "sleepy").out
+        running = json.loads(dltpod(project, "ps", "--json").out)
         assert [row["source"] for row in running] == ["sleepy"]
         second = dltpod(project, "sync", "sleepy")
         assert second.code == 4
@@ -232,7 +233,7 @@ def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
     project.code("sleeping", SLEEPY)
     project.source("sleepy", "sleeping", "sleepy")
     process = project.start("sync", "sleepy")
-    wait_for(lambda: "asleep" in dltpod(project, "logs", "sleepy").out, 60)
+    wait_for(lambda: project.logged("sleepy", "asleep"), 60)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
