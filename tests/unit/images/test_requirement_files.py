@@ -45,7 +45,7 @@ def test_a_module_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> No
     assert of_script(file, root=tmp_path) == (Requirement("six", "demo.py:3"),)
     file.write_bytes(b"# coding: latin-0\n")
     with pytest.raises(
-        ConfigurationError, match=r"^demo\.py: declares an encoding that Python does not know$"
+        ConfigurationError, match=r"(?m)^demo\.py: declares an encoding that Python does not know$"
     ):
         of_script(file, root=tmp_path)
 
