@@ -27,6 +27,7 @@ _LOGIN = (
     re.compile(r"no password supplied|ORA-01017|Incorrect username or password|\bAuthentication failed\b"),
 )
 _DATABASE = re.compile(r"FATAL: +database \"(?P<a>[^\"]+)\" does not exist|Unknown database '(?P<b>[^']+)'")
+_NO_RIGHT = re.compile(r"Access denied for user '(?P<user>[^']+)'@\S+ to database '(?P<base>[^']+)'")
 _UNKNOWN_NAME = re.compile(r"name or service not known|nodename nor servname|no address associated", re.I)
 _NO_ANSWER = re.compile(r"temporary failure in name resolution", re.I)
 _REFUSED = re.compile(r"connection refused|errno 111|errno 61\b|actively refused", re.I)
@@ -50,6 +51,9 @@ def refusal(chain: Chain) -> str | None:
     """What a server refused and will refuse again, a login say; None where that is not what happened."""
     for link in chain:
         text = str(link)
+        if found := _NO_RIGHT.search(text):
+            who, what = one_line(found["user"], 60), one_line(found["base"], 60)
+            return f"user '{who}' may not use the database '{what}'"
         for pattern in _LOGIN:
             if found := pattern.search(text):
                 user = found.groupdict().get("user")

@@ -41,7 +41,7 @@ def _unprivileged() -> dict[str, typing.Any]:
 def server(*settings: str) -> Iterator[str]:
     """Starts a server and yields its address as a URL; ends it and deletes its files afterwards.
 
-    ``settings`` are more of what its ``-c`` takes.
+    ``settings`` are more of what its ``-c`` takes. From another address than 127.0.0.1 a password is needed.
     """
     # not in pytest's folder, which only its owner may go through
     with tempfile.TemporaryDirectory(prefix="dltpod-unit-postgres-") as name:
@@ -63,6 +63,8 @@ def _serve(folder: Path, more: tuple[str, ...]) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     values = ("fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", *more)
+    with (data / "pg_hba.conf").open("a") as rules:
+        rules.write("host all all all scram-sha-256\n")
     settings = [part for value in values for part in ("-c", value)]
     process = subprocess.Popen(
         [_tool("postgres"), "-D", str(data), "-p", str(port), *settings], stderr=subprocess.DEVNULL, **quiet

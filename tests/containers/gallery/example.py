@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tomlkit
-import yaml
 
 from launcher.runs.history import RunRecord
 from tests.containers.folder import REPOSITORY, Folder
@@ -26,12 +25,13 @@ class Example:
                 copy = folder.root / file.relative_to(EXAMPLES / name)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(file.read_bytes())
-        content = yaml.safe_load((folder.root / "sources.yml").read_text())
-        content["project"] = folder.name
-        if network:
-            container = content.setdefault("defaults", {}).setdefault("container", {})
-            container["network"] = network
-        folder.write("sources.yml", yaml.safe_dump(content))
+        # no other line of it changes
+        text = (folder.root / "sources.yml").read_text()
+        if network and "defaults:" in text:
+            text = text.replace("  container:\n", f"  container:\n    network: {network}\n", 1)
+        elif network:
+            text = f"defaults: {{container: {{network: {network}}}}}\n{text}"
+        folder.write("sources.yml", f"project: {folder.name}\n{text}")
         template = tomlkit.parse((folder.root / "secrets.example.toml").read_text()).unwrap()
         assert sorted(_keys(template)) == sorted(_keys(secrets))
         self.fill_in(secrets)
@@ -43,6 +43,13 @@ class Example:
     def run(self, name: str) -> Mapping[str, int]:
         """A sync that goes well: what was loaded, by table."""
         return self.folder.must(name).rows
+
+    def run_all(self) -> Mapping[str, Mapping[str, int]]:
+        """A sync of all entries that goes well: what was loaded, by entry and table."""
+        records = self.folder.sync(jobs=3).records
+        for record in records:
+            assert record.status == "ok", f"{record.message}\n{self.folder.log(record)}"
+        return {record.source: record.rows for record in records}
 
     def fails(self, name: str) -> RunRecord:
         """A sync that fails."""

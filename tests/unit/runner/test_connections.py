@@ -19,6 +19,10 @@ REFUSED = [
         "(1045, \"Access denied for user 'reader'@'10.0.0.1' (using password: YES)\")",
         "the database refused user 'reader'",
     ),
+    (
+        "(1044, \"Access denied for user 'reader'@'%' to database 'crm'\")",
+        "user 'reader' may not use the database 'crm'",
+    ),
     ("Login failed for user 'reader'.", "the database refused user 'reader'"),
     ("ORA-01017: invalid username/password; logon denied", "the login was refused"),
     (
