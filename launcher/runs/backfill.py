@@ -70,6 +70,8 @@ def _together(records: Sequence[RunRecord], whole: Interval, steps: int, told: s
         phases.update(record.phases)
     notes = list(dict.fromkeys(note for record in records for note in record.notes))
     failed = last.status not in (OK, PLANNED)
+    going_on = f"{len(records) - 1} of {steps} steps are loaded; the same command goes on with this one"
+    going_on = going_on if steps > 1 else ""
     return replace(
         last,
         interval=whole if not failed else last.interval,
@@ -85,13 +87,8 @@ def _together(records: Sequence[RunRecord], whole: Interval, steps: int, told: s
         load_ids=tuple(load_id for record in records for load_id in record.load_ids),
         notes=tuple(filter(None, (told, *notes))),
         message=f"{last.interval}: {last.message}" if failed else last.message,
-        hint="\n".join(filter(None, (last.hint, _goes_on(len(records), steps)))) if failed else last.hint,
+        hint="\n".join(filter(None, (last.hint, going_on))) if failed else last.hint,
     )
-
-
-def _goes_on(number: int, steps: int) -> str:
-    done = f"{number - 1} of {steps} steps are loaded; " if steps > 1 else ""
-    return f"{done}the same command goes on with this one"
 
 
 def nothing_left(run_id: str, source: str, launcher: str) -> RunRecord:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from runner.contract import Failure, FailureKind, Interval, JobSpec, moment
 from runner.explain.causes import has_class
@@ -156,7 +157,7 @@ class Run:
             return
         first = kept.get("initial_value")
         try:
-            before = first is not None and cursor.end_value <= first
+            before = first is not None and _aware(cursor.end_value) <= _aware(first)
         except TypeError:
             before = False
         if not before:
@@ -171,7 +172,7 @@ class Run:
         if place in self.told:
             return
         self.told.add(place)
-        if not cursor.initial_value < cursor.end_value:
+        if not _aware(cursor.initial_value) < _aware(cursor.end_value):
             self.session.steps.note(
                 f"{place}: the source's own bounds leave nothing of {self.asked} "
                 f"(it would load {cursor.initial_value} to {cursor.end_value})"
@@ -231,7 +232,7 @@ def _check(job: JobSpec) -> None:
     except ImportError:
         raise _refused(
             f"dlt {dlt.__version__} can't load an interval: dlt {_OLDEST} is the first that can",
-            f'dlt_version: "{_OLDEST}" or newer',
+            f'container: {{dlt: ">={_OLDEST}"}} takes a newer one',
         ) from None
 
 
@@ -265,8 +266,19 @@ def _has_cursor(source: typing.Any, pipe: typing.Any) -> bool:
     argument = IncrementalResourceWrapper.get_incremental_arg(inspect.signature(inspect.unwrap(pipe.gen)))
     if argument is None:
         return False
-    given = resource.explicit_args if resource is not None and resource.args_bound else {}
-    return (given or {}).get(argument.name, argument.default) is not None
+    return _bound(pipe).get(argument.name, argument.default) is not None
+
+
+def _bound(pipe: typing.Any) -> Mapping[str, typing.Any]:
+    """The arguments that the pipe's function was given: dlt keeps them in a closure until it calls it."""
+    try:
+        bound = inspect.unwrap(pipe.gen, stop=lambda f: "kwargs" in f.__code__.co_freevars)
+        kept = inspect.getclosurevars(bound)
+        function, args, kwargs = (kept.nonlocals[name] for name in ("f", "args", "kwargs"))
+        item = (None,) if pipe.has_parent else ()
+        return inspect.signature(function).bind_partial(*item, *args, **kwargs).arguments
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _merge_appends(session: Session, source: typing.Any, resource: typing.Any) -> bool:
@@ -290,6 +302,12 @@ def _state_of(resource: str) -> dict[str, typing.Any]:
 
     state: dict[str, typing.Any] = dlt.current.resource_state(resource)
     return state
+
+
+def _aware(value: typing.Any) -> typing.Any:
+    """A cursor's value to compare with another: a time without an offset is UTC, as dlt has it."""
+    naive = isinstance(value, datetime) and value.tzinfo is None
+    return value.replace(tzinfo=timezone.utc) if naive else value
 
 
 def _unfit_type(cursor: typing.Any) -> str:

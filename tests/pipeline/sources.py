@@ -282,6 +282,37 @@ def returning_days(upto: int = 10) -> typing.Any:
     return orders
 
 
+def rest_days(url: str, start: typing.Any) -> typing.Any:
+    """dlt's rest_api over rows of days: JSON has no times, so a step makes them."""
+    from dlt.sources.rest_api import rest_api_source
+
+    def timed(row: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        return {**row, "at": datetime.fromisoformat(row["at"])}
+
+    endpoint = {
+        "path": "orders",
+        "params": {"since": "{incremental.start_value}", "until": "{incremental.end_value}"},
+        "incremental": {"cursor_path": "at", "initial_value": start},
+    }
+    orders: dict[str, typing.Any] = {"name": "orders", "primary_key": "id", "write_disposition": "merge"}
+    steps = [] if isinstance(start, str) else [{"map": timed}]
+    config: typing.Any = {
+        "client": {"base_url": url, "paginator": "single_page"},
+        "resources": [{**orders, "endpoint": endpoint, "processing_steps": steps}],
+    }
+    return rest_api_source(config, name="shop")
+
+
+def sql_days(url: str) -> typing.Any:
+    """dlt's sql_database over two tables, of which one has a cursor."""
+    from dlt.sources.sql_database import sql_database
+
+    source = sql_database(url, table_names=["orders", "shops"], backend="sqlalchemy")
+    cursor: typing.Any = dlt.sources.incremental("at", initial_value=datetime(2026, 1, 1))
+    source.orders.apply_hints(incremental=cursor, write_disposition="merge", primary_key="id")
+    return source
+
+
 @dlt.source(name="shop")
 def days(
     upto: int = 10,

@@ -16,9 +16,10 @@ UV = Path(sys.executable).with_name("uv")
 SUITES = {
     "1.18.2": ("killed", "refresh", "state", "selection", "stopped", "fast"),
     "1.24.0": ("killed", "fast"),
+    "1.26.0": ("intervals",),
 }
 """By version. With the one in between only what leans on dlt's insides: the names that ``runner.load.fast``
-replaces, and the points at which a load may be cut off.
+replaces, and the points at which a load may be cut off. 1.26 is the first that knows intervals.
 """
 
 
