@@ -120,14 +120,23 @@ class Failure:
     transient: bool = False
 
 
-def timed_out(seconds: float) -> Failure:
-    """The failure of a run that took longer than its timeout, whoever stopped it."""
+NO_ROWS = "stopped before rows came"
+"""One of ``Result.notes``: the source was being read, and no page of rows was handed on."""
+
+
+def timed_out(seconds: float, *, rows: bool = True) -> Failure:
+    """The failure of a run that took longer than its timeout, whoever stopped it.
+
+    ``rows`` is False where the source gave none in all that time: a longer timeout is no remedy then.
+    """
     minutes, rest = divmod(seconds, 60)
     text = f"{int(minutes)} min" + (f" {rest:g} s" if rest else "") if minutes else f"{rest:g} s"
     return Failure(
         FailureKind.TIMEOUT,
         f"stopped: it took longer than its timeout of {text}",
-        "raise container.timeout (24h by default), or load less at once; what was loaded stays loaded",
+        "raise container.timeout (24h by default), or load less at once; what was loaded stays loaded"
+        if rows
+        else "hardly a row came: does what it reads from answer, does container.egress let it through?",
     )
 
 

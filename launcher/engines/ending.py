@@ -14,7 +14,7 @@ from pathlib import Path
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
 from launcher.untrusted import answers, clean, files
-from runner.contract import NEVER_CONNECTED, FailureKind, Result, timed_out
+from runner.contract import NEVER_CONNECTED, NO_ROWS, FailureKind, Result, timed_out
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
     kind: FailureKind | None = None
     message = hint = ""
     if exit.asked is FailureKind.TIMEOUT:
-        late = timed_out(exit.timeout or 0.0)
+        late = timed_out(exit.timeout or 0.0, rows=result is None or NO_ROWS not in result.notes)
         kind, message, hint = late.kind, late.message, late.hint
         failure = result.failure if result is not None else None
         if failure is not None and failure.message.startswith(NEVER_CONNECTED):

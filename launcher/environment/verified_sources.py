@@ -7,7 +7,9 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -24,6 +26,12 @@ FOLDER = "sources"
 
 SECONDS = 120
 """For one call of git. The repository's newest state is a few megabytes."""
+
+
+_running: set[subprocess.Popen[str]] = set()
+"""Each git that runs now, for ``cancel_all``."""
+_starting = threading.Lock()
+"""Held from the start of a git until it is among them."""
 
 
 class Repository:
@@ -171,30 +179,54 @@ class Repository:
     def _git(self, *arguments: str) -> str:
         environment = {**self._environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
-            done = subprocess.run(
-                ["git", "-c", "advice.detachedHead=false", *arguments],
-                **rights.command(environment),
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-                errors="replace",
-            )
+            with _starting:
+                process = subprocess.Popen(
+                    ["git", "-c", "advice.detachedHead=false", *arguments],
+                    **rights.command(environment),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    stdin=subprocess.DEVNULL,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,
+                )
+                _running.add(process)
         except FileNotFoundError:
             raise ConfigurationError(
                 "verified sources are fetched with git, which is not installed",
                 "install git (Debian: apt-get install git)",
             ) from None
-        except subprocess.TimeoutExpired:
-            raise _GitFailed(f"no answer within {SECONDS} s") from None
-        if done.returncode != 0:
-            lines = [clean.line(line) for line in done.stderr.splitlines() if line.strip()]
+        with process:
+            try:
+                out, err = process.communicate(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                raise _GitFailed(f"no answer within {SECONDS} s") from None
+            finally:
+                _kill(process)
+                _running.discard(process)
+        if process.returncode != 0:
+            lines = [clean.line(line) for line in err.splitlines() if line.strip()]
             fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
             raise _GitFailed(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
-        return str(done.stdout)
+        return str(out)
 
     def _shown(self) -> str:
         return without_credentials(self._settings.location)
+
+
+def cancel_all() -> None:
+    """Ends every git of this launcher, whichever thread waits for it: that raises ConfigurationError."""
+    with _starting:
+        running = tuple(_running)
+    for process in running:
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kills git with its helpers, which wait for the network. Does nothing where it has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 class _GitFailed(Exception):

@@ -291,9 +291,12 @@ def run_all(
 
 
 def cancel_builds() -> None:
-    from launcher.images.buildkit import cancel_all
+    """End what no job's stop request ends: builds of images, and git."""
+    from launcher.environment import verified_sources
+    from launcher.images import buildkit
 
-    cancel_all()
+    buildkit.cancel_all()
+    verified_sources.cancel_all()
 
 
 class _DiskError(DltpodError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from runner.contract import NEVER_CONNECTED, Failure, FailureKind
 from runner.explain.wording import one_line
@@ -55,9 +56,23 @@ class Watch:
                 self._since, self._lines = None, 0
         return self._since is not None and self._lines >= _ENOUGH and now - self._since >= PATIENCE
 
+    @property
+    def rowless(self) -> bool:
+        """Whether no row has come."""
+        return not self._over
+
     def rows_came(self) -> None:
         """Ends the watch: the source gets its rows."""
         self._over, self._since = True, None
+
+    def cause(self, known: Failure | None, now: float) -> Failure | None:
+        """Why a run is stopped now: what is known, and what keeps the source from its rows."""
+        away = self.failure(now)
+        if away is None or known is None:
+            return known or away
+        if known.kind is not FailureKind.TIMEOUT:
+            return known
+        return replace(known, message=f"{known.message}: {away.message}", hint=away.hint)
 
     def failure(self, now: float) -> Failure | None:
         """What keeps the source from its rows: its last line, where it wrote nothing but such lines."""

@@ -16,7 +16,6 @@ import socket
 import time
 import typing
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from runner import contract
@@ -174,7 +173,7 @@ class Supervisor:
             if self._ends_at is not None and now >= self._ends_at:
                 self._ends_at = None
                 if not self._stopping:
-                    self._cause = contract.timed_out(self._job.timeout or 0.0)
+                    self._cause = contract.timed_out(self._job.timeout or 0.0, rows=not self._rowless())
                     self._stop("its timeout", self._job.stop_seconds)
             if self._signal_at is not None and now >= self._signal_at:
                 self._signal_at = None
@@ -242,6 +241,9 @@ class Supervisor:
             self._input = None
             self._stop(END_OF_INPUT, EOF_GRACE)
 
+    def _rowless(self) -> bool:
+        return self._phase == "extract" and self._connecting.rowless
+
     def _stop(self, why: str, grace: float) -> None:
         """Stops the worker: gently the first time, within ``grace`` seconds; at once the second time."""
         if self._stopping or self._status is not None:
@@ -249,12 +251,7 @@ class Supervisor:
             return
         self._stopping = why
         now = time.monotonic()
-        away = self._connecting.failure(now)
-        if away is not None and self._cause is None:
-            self._cause = away
-        elif away is not None and self._cause is not None and self._cause.kind is FailureKind.TIMEOUT:
-            message = f"{self._cause.message}: {away.message}"
-            self._cause = replace(self._cause, message=message, hint=away.hint)
+        self._cause = self._connecting.cause(self._cause, now)
         self._signal_at = now + grace * SECOND_SIGNAL.get(self._phase, _SECOND_SIGNAL_ELSE)
         self._kill_at = now + grace
         self._terminate()
@@ -357,10 +354,12 @@ class Supervisor:
             self._result = self._masked(contract.plain(results.failed(failure, versions=results.versions())))
         assert self._result is not None
         self._result = exit_status.with_cause(self._result, self._cause)
-        if self._stopping == END_OF_INPUT and self._result.get("status") != "ok":
-            # If the launcher lives and only its connection broke, it has to know why its job ended.
+        # If the launcher lives and only its connection broke, it has to know why its job ended.
+        told = [contract.INPUT_CLOSED] * (self._stopping == END_OF_INPUT)
+        told += [contract.NO_ROWS] * (self._stopping != "" and self._rowless())
+        if self._result.get("status") != "ok":
             with contextlib.suppress(TypeError):
-                self._result["notes"] = [*self._result.get("notes", ()), contract.INPUT_CLOSED]
+                self._result["notes"] = [*self._result.get("notes", ()), *told]
         try:
             place = self._job.result_file
             place = place if place.startswith(self._paths.root) else self._paths.root + place

@@ -141,6 +141,27 @@ def test_a_run_without_a_launcher_ends_by_itself_at_its_timeout(box: Box, hang: 
     outcome = box.ended(endless(box, HANGS[hang], timeout=8.0), timeout=60)
     assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.TIMEOUT)
     assert outcome.failure.message == "stopped: it took longer than its timeout of 8 s"
+    assert "raise" not in outcome.failure.hint
+
+
+def test_a_run_that_has_rows_at_its_timeout_is_told_to_raise_it(box: Box) -> None:
+    box.write(
+        "shop.py",
+        f"""
+        import time
+
+        def orders():
+            yield [{{"id": 1}}]
+            time.sleep(2)
+            yield [{{"id": 2}}]
+            open({str(box.root / "began")!r}, "w").write("x\\n")
+            time.sleep(300)
+        """,
+    )
+    process = box.start(box.job(stop_seconds=1.0, timeout=20.0))
+    outcome = box.ended(process, timeout=90)
+    assert outcome.failure.message == "stopped: it took longer than its timeout of 20 s"
+    assert outcome.failure.hint.startswith("raise container.timeout")
 
 
 def test_a_stop_is_a_full_disk_where_a_folder_takes_more_than_the_kubelet_lets_it(box: Box) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from launcher.engines.ending import Exit, clear_result, conclude, read_result, size
 from launcher.errors import ConfigurationError
-from runner.contract import NEVER_CONNECTED, Failure, FailureKind, Result, to_json
+from runner.contract import NEVER_CONNECTED, NO_ROWS, Failure, FailureKind, Result, to_json
 
 OK = Result(status="ok", exit_code=0, rows={"t": 3})
 FAILED = Result(status="failed", exit_code=1, failure=Failure(FailureKind.EXTRACT, "the source failed"))
@@ -63,6 +64,15 @@ def test_a_crash_names_its_signal() -> None:
 def test_a_timeout_names_its_length() -> None:
     message = conclude(Exit(143, asked=FailureKind.TIMEOUT, timeout=90), None).message
     assert "1 min 30 s" in message
+
+
+def test_a_timeout_before_any_row_does_not_say_to_raise_it() -> None:
+    late = Exit(143, asked=FailureKind.TIMEOUT, timeout=40)
+    with_rows = conclude(late, FAILED)
+    assert with_rows.hint.startswith("raise container.timeout")
+    without = conclude(late, replace(FAILED, notes=(NO_ROWS,)))
+    assert without.message == with_rows.message
+    assert without.hint.startswith("hardly a row came")
 
 
 def test_a_timeout_of_a_source_that_never_connected_says_what_kept_it() -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from launcher.config.models import VerifiedSources
+from launcher.environment import verified_sources
 from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError
 from tests.unit.images.projects import committed, verified_tree
@@ -98,3 +106,66 @@ def test_dlts_own_repository_is_not_asked_for_a_module_that_it_does_not_have(tmp
     assert found.may_have("jira")
     assert not found.may_have("my_company")
     assert repository(tmp_path, "tree").may_have("my_company")
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, socket.socket]]:
+    """A git server that takes calls and never answers, as behind a firewall that swallows packets."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        yield f"git://127.0.0.1:{server.getsockname()[1]}/sources.git", server
+
+
+def test_a_fetch_without_an_answer_ends_at_its_limit(
+    tmp_path: Path, silent: tuple[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verified_sources, "SECONDS", 1)
+    with pytest.raises(ConfigurationError, match="can't be fetched: no answer within 1 s"):
+        repository(tmp_path, silent[0]).names()
+
+
+def test_a_stop_ends_a_fetch_in_whichever_thread_it_is(
+    tmp_path: Path, silent: tuple[str, socket.socket]
+) -> None:
+    from launcher.runs.sync import cancel_builds
+
+    errors: list[ConfigurationError] = []
+
+    def ask() -> None:
+        try:
+            repository(tmp_path, silent[0]).names()
+        except ConfigurationError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    call, _ = silent[1].accept()
+    cancel_builds()
+    thread.join(60)
+    call.close()
+    assert len(errors) == 1
+
+
+def test_ctrl_c_ends_check_while_git_waits_and_leaves_no_git(
+    tmp_path: Path, silent: tuple[str, socket.socket]
+) -> None:
+    (tmp_path / "sources.yml").write_text(
+        f"verified_sources: {{location: '{silent[0]}'}}\n"
+        "sources: [{name: zoo, dlt_native: {source_module: zoo_keeper, source_function: zoo}}]\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dltpod", "check"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "HOME": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    call, _ = silent[1].accept()
+    call.settimeout(60)
+    assert call.recv(4096)
+    process.send_signal(signal.SIGINT)
+    # a process that waits for the network for two minutes would outlast this
+    assert process.wait(60) == 130
+    while call.recv(4096):  # until git has closed it
+        pass
+    call.close()
