@@ -45,6 +45,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--dlt", default="newest", help="a minor version (1.26), several, all or newest")
     parser.add_argument("--repository", default=REPOSITORY, help="a git repository, or its work tree")
     parser.add_argument("--environments", type=Path, default=Path(sys.prefix) / "verified")
+    parser.add_argument("--once", action="store_true", help="run each source once, without a second run")
     parser.add_argument("--plain", action="store_true", help="run the sources by dlt alone")
     parser.add_argument("--table", action="store_true", help="print a table in Markdown at the end")
     arguments = parser.parse_args(given)
@@ -63,7 +64,7 @@ def main(given: list[str] | None = None) -> int:
         _complain_of_unknown(tree, every)
         for version in _versions(arguments.dlt):
             found[version] = {}
-            for case, said in _run_all(cases, version, tree, arguments.environments, arguments.plain):
+            for case, said in _run_all(cases, version, tree, arguments):
                 found[version][case.name] = said
                 print(f"{version}  {case.name:45} {said}", flush=True)
     for version, row in found.items():
@@ -120,7 +121,7 @@ def _complain_of_unknown(tree: Path, cases: list[Case]) -> None:
 
 
 def _run_all(
-    cases: list[Case], version: str, tree: Path, environments: Path, plain: bool
+    cases: list[Case], version: str, tree: Path, arguments: argparse.Namespace
 ) -> Iterator[tuple[Case, str]]:
     every = {place.parent.name for place in tree.glob("*/__init__.py")}
     apart = set(verified_cases.APART)
@@ -128,10 +129,10 @@ def _run_all(
         chosen = [case for case in cases if case.module in modules]
         if not chosen:
             continue
-        python = _environment(version, environments, tree, sorted(modules), kind)
+        python = _environment(version, arguments.environments, tree, sorted(modules), kind)
         with _server(python) as server:
             for case in chosen:
-                yield case, _run(case, server, tree, plain)
+                yield case, _run(case, server, tree, arguments)
 
 
 @contextmanager
@@ -157,14 +158,14 @@ def _environment(version: str, environments: Path, tree: Path, modules: list[str
     return str(python)
 
 
-def _run(case: Case, server: ForkServer, tree: Path, plain: bool) -> str:
+def _run(case: Case, server: ForkServer, tree: Path, arguments: argparse.Namespace) -> str:
     """``ok``, or what kept the first or the second run of a source from extracting."""
     with tempfile.TemporaryDirectory(prefix="verified-") as name:
         box = Box(Path(name), server)
         (box.root / "opt/verified_sources" / case.module).symlink_to(tree / case.module)
-        box.environ[verified_stub.CASE_VARIABLE] = f"plain {case.name}" if plain else case.name
+        box.environ[verified_stub.CASE_VARIABLE] = f"plain {case.name}" if arguments.plain else case.name
         secrets = f"[sources.{case.module}]\n{case.secrets}\n"
-        for turn in ("", "second run: "):
+        for turn in ("", "second run: ")[: 1 if arguments.once else 2]:
             case.before()
             ran = box.run(
                 secrets=secrets,

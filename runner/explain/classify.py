@@ -385,6 +385,9 @@ def _hint(chain: tuple[BaseException, ...]) -> str:
             return "point SSL_CERT_FILE at your CA bundle before the sync: the container gets it too"
         if mount := files.mount_hint(link):
             return mount
+        begin = getattr(link, "cursor_value", None)  # dlt's IncrementalCursorInvalidCoercion has it
+        if isinstance(begin, str) and re.match(r"\d{4}-\d\d-\d\d", begin):
+            return f"if the source has dates, begin at one: initial_value: !!timestamp {one_line(begin, 40)}"
         status = status_of(link)
         if status in (401, 403):
             return "the credentials were refused: look at [sources.<name>] in .dlt/secrets.toml"

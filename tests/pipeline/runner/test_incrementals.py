@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from tests.pipeline.runner.box import Box
@@ -152,6 +154,27 @@ def test_a_cursor_at_a_text_that_finds_no_date_is_told_and_never_taken_for_nothi
         (note,) = ran.stored.notes
         assert note.startswith("orders.at: no row came, and the cursor begins at a text ('2026-01-01')")
         assert "!!timestamp 2026-01-01" in note
+
+
+@pytest.mark.parametrize(
+    ("start", "rows"), [("2026-01-03T00:00:00", None), ("!!timestamp 2026-01-03T00:00:00", 2)]
+)
+def test_the_cursor_of_a_databases_table_begins_at_a_point_in_time_and_a_text_is_told(
+    box: Box, start: str, rows: int | None
+) -> None:
+    with sqlite3.connect(box.root / "shop.db") as database:
+        database.execute("CREATE TABLE orders (id INTEGER, at TIMESTAMP)")
+        for day in range(1, 5):
+            database.execute("INSERT INTO orders VALUES (?, ?)", (day, f"2026-01-{day:02} 00:00:00.000000"))
+    address = f"sqlite:///{box.root}/shop.db"
+    cursor = {"cursor_path": "at", "initial_value": start}
+    kwargs = {"credentials": address, "table": "orders", "incremental": cursor}
+    ran = box.run(module="sql_database", function="sql_table", kwargs=kwargs)
+    assert ran.stored.rows == ({"orders": rows} if rows else {})
+    if rows is None:
+        assert (
+            ran.failure.hint == f"if the source has dates, begin at one: initial_value: !!timestamp {start}"
+        )
 
 
 def test_a_setting_that_no_cursor_has_is_refused(box: Box) -> None:
