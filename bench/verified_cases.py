@@ -46,7 +46,7 @@ _ZENDESK = 'credentials = {subdomain = "s", email = "e", token = "t"}'
 _REPORT = {"resource_name": "visits", "dimensions": ["date"], "metrics": ["users"]}
 
 
-def cases(folder: Path, postgres: str | None) -> list[Case]:
+def cases(folder: Path, postgres: str) -> list[Case]:
     """All cases. ``folder`` holds files that sources read; ``postgres`` is the address of a server."""
     own = [
         Case(
@@ -58,11 +58,15 @@ def cases(folder: Path, postgres: str | None) -> list[Case]:
         Case("rest_api", "rest_api_source", {"config": _REST}),
         Case("sql_database", "sql_database", {"credentials": f"sqlite:///{folder}/shop.db"}),
     ]
-    replication = {"slot_name": "bench", "pub_name": "bench"}
-    if postgres is not None:
-        secrets = f'credentials = "{postgres}"'
-        change = functools.partial(_insert, postgres)
-        own += [Case("pg_replication", "replication_resource", replication, secrets, before=change)]
+    own.append(
+        Case(
+            "pg_replication",
+            "replication_resource",
+            {"slot_name": "bench", "pub_name": "bench"},
+            f'credentials = "{postgres}"',
+            before=functools.partial(_insert, postgres),
+        )
+    )
     return sorted(own + _ASKED, key=lambda case: case.name)
 
 

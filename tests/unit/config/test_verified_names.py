@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bench import verified_cases
 from launcher.config import load
-from launcher.config.verified import meant
+from launcher.config.verified import KNOWN, meant
 from tests.unit.config.project import write
 
 ENTRY = "sources:\n  - {{name: a, dlt_native: {{source_module: {module}, source_function: f}}{more}}}\n"
@@ -59,3 +60,8 @@ def test_anything_that_can_account_for_the_name_comes_first(
 def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:
     text = "verified_sources: {location: ./mine}\n" + ENTRY.format(module="stripe", more="")
     assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe"
+
+
+def test_each_known_source_is_one_that_the_bench_extracts_with(tmp_path: Path) -> None:
+    measured = {case.module for case in verified_cases.cases(tmp_path, "postgresql://")}
+    assert measured | set(verified_cases.NO_SOURCE) == KNOWN | set(verified_cases.DLTS_OWN)
