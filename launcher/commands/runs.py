@@ -100,6 +100,7 @@ def screen(records: Sequence[RunRecord], width: int | None) -> str:
 
 def _row(record: RunRecord) -> list[str]:
     why = record.message.strip().splitlines()[0] if record.message.strip() else ""
+    why = ": ".join(filter(None, (str(record.interval) if record.interval else "", why)))
     told = record.failure_kind is not None and record.status not in (INTERRUPTED, STOPPED)
     kind = record.failure_kind.value.replace("_", " ") if told and record.failure_kind else ""
     status = record.status if record.action == "sync" else f"{record.action}: {record.status}"

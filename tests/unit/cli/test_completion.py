@@ -43,6 +43,7 @@ def test_commands_kinds_and_options_are_offered() -> None:
     assert offered("dltpod init py") == ["python"]
     assert offered("dltpod sync --source j") == ["jira"]
     assert offered("dltpod sync --fail") == ["--failed", "--fail-fast"]
+    assert offered("dltpod sync --fro") == ["--from"]
 
 
 def test_the_file_that_is_named_counts_wherever_it_is_named(folder: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from launcher import cli
 from launcher.commands.runs import screen
+from launcher.console.summary import summary
 from launcher.runs.history import FAILED, INTERRUPTED, OK, STOPPED, History, RunRecord, failing
-from runner.contract import FailureKind
+from runner.contract import FailureKind, interval
 
 Capture = pytest.CaptureFixture[str]
 ENTRY = "- {name: %s, dlt_native: {source_module: m, source_function: f}}\n"
@@ -123,3 +124,31 @@ def test_sync_failed_has_nothing_to_do_where_nothing_failed(folder: Path, capsys
     assert cli.main(["sync", "--failed", "b"]) == 0
     assert "no source's last run failed" in capsys.readouterr().err
     assert cli.main(["sync", "--failed", "nobody"]) == 2
+
+
+def test_a_backfill_shows_which_interval_each_step_had(folder: Path) -> None:
+    step = interval("2024-01-01", "2024-01-02")
+    ran(folder, "a", timedelta(minutes=5), interval=step)
+    ran(folder, "a", timedelta(minutes=4), interval=step, status=FAILED, message="it broke")
+    broke, well = screen(History(folder / ".dltpod").runs(), None).splitlines()[1:]
+    assert well.endswith("2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z")
+    assert "2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z: it broke" in broke
+    ok = next(run for run in History(folder / ".dltpod").runs() if run.status == OK)
+    assert ": 0 rows of 2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z" in summary([ok])[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--every", "1d"], "--every goes with --from and --to"),
+        (["--again"], "--again goes with --from and --to"),
+        (["--from", "2024-01-01"], "an interval has two ends: --to is missing"),
+        (["--from", "2024-01-01", "--to", "2024-01-02", "--limit", "1"], "--limit goes with no interval"),
+        (["--from", "2024-01-01", "--to", "2024-01-02", "--full-refresh"], "--full-refresh goes with no"),
+    ],
+)
+def test_options_that_do_not_fit_an_interval_are_refused(
+    folder: Path, capsys: Capture, options: list[str], message: str
+) -> None:
+    assert cli.main(["sync", "a", *options]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
