@@ -42,12 +42,12 @@ def command(ctx: click.Context, name: str, resource: str | None, rows: int, as_j
 
     It runs in the source's container, as a sync would. Cursors begin at their initial values.
     """
-    from launcher.engines.docker.inspect import preview
+    from launcher.engines.docker.inspect import ask
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
     engine, plan = inspection_plan(project, source)
-    answer = preview(engine, plan, {"resource": resource, "rows": rows})
+    answer = ask(engine, plan, "preview", {"resource": resource, "rows": rows})
     if "error" in answer:
         raise DltpodError(f"{name}: {answer['error']}", answer["hint"])
     if as_json:

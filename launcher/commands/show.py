@@ -48,7 +48,7 @@ def command(
 
     The query runs in the source's own image, so this machine needs no database client.
     """
-    from launcher.engines.docker.inspect import show
+    from launcher.engines.docker.inspect import ask
 
     project = load_project(ctx)
     (source,) = choose(project, (name,))
@@ -56,7 +56,7 @@ def command(
         engine, plan = inspection_plan(project, source, build=_may_have_loaded(project, source))
     except NotBuilt:
         raise _nothing(name, f"; if another machine has, run `dltpod build {name}` first") from None
-    answer = show(engine, plan, {"table": table_name, "sql": sql, "limit": limit})
+    answer = ask(engine, plan, "show", {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
         asked = table_name is not None or sql is not None
         tables = f"`dltpod show {name}` lists its tables"

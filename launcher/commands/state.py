@@ -60,7 +60,7 @@ def command(
     A change waits for the next sync and is stored in one transaction with its rows. Rows that are there stay:
     without a primary key and `merge`, what is read again arrives again.
     """
-    from launcher.engines.docker import inspect
+    from launcher.engines.docker.inspect import ask
     from launcher.runs import edits
 
     project = load_project(ctx)
@@ -68,7 +68,7 @@ def command(
     if undo:
         _undo(project, name)
         return
-    answer = inspect.state(*inspection_plan(project, source))
+    answer = ask(*inspection_plan(project, source), "state")
     if "error" in answer:
         hint = "is the destination up, and are its address and credentials right?"
         raise DltpodError(f"{name}: {answer['error']}", hint)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.logs import Follower
-from launcher.engines.docker.spec import LOG_DRIVER
+from launcher.engines.docker.spec import hardened
 from launcher.errors import EngineError
 from launcher.host.docker_engine import Input, create
 from launcher.host.rights import as_invoking_user
@@ -152,16 +152,10 @@ def arguments(spec: ContainerSpec) -> dict[str, Any]:
             ],
             "NetworkMode": spec.network,
             "ExtraHosts": [f"{name}:{address}" for name, address in spec.extra_hosts.items()],
-            "CapDrop": ["ALL"],
+            **hardened(memory=_MEMORY, pids=64),
             "CapAdd": ["NET_ADMIN", "NET_BIND_SERVICE", "SETGID", "SETUID"],
-            "SecurityOpt": ["no-new-privileges"],
-            "ReadonlyRootfs": True,
             "Tmpfs": {"/run": "rw,nosuid,nodev,noexec,size=1m"},
             "Init": True,
-            "Memory": _MEMORY,
-            "MemorySwap": _MEMORY,
-            "PidsLimit": 64,
-            "LogConfig": LOG_DRIVER,
             "RestartPolicy": {"Name": "no"},
         },
     }

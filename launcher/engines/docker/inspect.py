@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ READY_SECONDS = 60.0
 _LAST_WORDS = 4096
 _READY_FILE = "dltpod-job.json"
 """What ``runner.inspect.idle`` writes to /tmp last."""
+_ANSWERS = {"show": answers.inspection, "state": answers.state, "preview": answers.preview}
 
 
 def spec_of(plan: JobPlan) -> ContainerSpec:
@@ -90,40 +91,19 @@ def _wait(client: DockerClient, container: str) -> None:
     raise EngineError(f"the container did not become ready: {clean.words(text, 500) or 'it ended'}")
 
 
-def show(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``runner.inspect.execute show`` answers, in a container that has what is looked at and nothing
-    else.
-
-    Raises EngineError where it doesn't.
-    """
-    return _ask(engine, looking(plan), "show", question, answers.inspection)
-
-
-def state(engine: DockerEngine, plan: JobPlan) -> dict[str, Any]:
-    """What ``runner.inspect.execute state`` answers, in a container as for ``show``. Raises EngineError."""
-    return _ask(engine, looking(plan), "state", {}, answers.state)
-
-
-def preview(engine: DockerEngine, plan: JobPlan, question: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``runner.inspect.execute preview`` answers, in a container as a run would find it.
-
-    Raises EngineError where it doesn't.
-    """
-    return _ask(engine, plan, "preview", question, answers.preview)
-
-
-def _ask(
-    engine: DockerEngine,
-    plan: JobPlan,
-    what: str,
-    question: Mapping[str, Any],
-    read: Callable[[bytes], dict[str, Any]],
+def ask(
+    engine: DockerEngine, plan: JobPlan, what: str, question: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
+    """What ``runner.inspect.execute`` answers to ``show``, ``state`` or ``preview``. Raises EngineError.
+
+    Only a preview needs the source: for the others, the container has what is looked at and nothing else.
+    """
+    plan = plan if what == "preview" else looking(plan)
     client = engine.client
     with held(engine, plan) as container, translated():
         made = client.api.exec_create(
             container,
-            [PYTHON, "-m", f"{RUNNER_PACKAGE}.inspect.execute", what, json.dumps(question)],
+            [PYTHON, "-m", f"{RUNNER_PACKAGE}.inspect.execute", what, json.dumps(question or {})],
             stdout=True,
             stderr=True,
         )
@@ -137,7 +117,7 @@ def _ask(
                     "ask for fewer rows",
                 )
         try:
-            return read(bytes(out))
+            return _ANSWERS[what](bytes(out))
         except answers.Unfit:
             last = err.decode(errors="replace").strip().splitlines()[-1:]
             raise EngineError(f"the container did not answer: {clean.words(''.join(last), 300)}") from None

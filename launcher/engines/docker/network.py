@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
-from launcher.engines.docker.spec import LOG_DRIVER
+from launcher.engines.docker.spec import hardened
 from launcher.errors import EngineError
 from launcher.host.docker_engine import create
 from launcher.host.rights import as_invoking_user
@@ -199,13 +199,7 @@ def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
             # Whatever becomes of this launcher, nothing of it stays.
             "AutoRemove": True,
             "NetworkMode": f"container:{container}",
-            "CapDrop": ["ALL"],
+            **hardened(memory=_MEMORY, pids=16),
             "CapAdd": ["NET_ADMIN"],
-            "SecurityOpt": ["no-new-privileges"],
-            "ReadonlyRootfs": True,
-            "Memory": _MEMORY,
-            "MemorySwap": _MEMORY,
-            "PidsLimit": 16,
-            "LogConfig": LOG_DRIVER,
         },
     }

@@ -18,6 +18,20 @@ read, and at the end more than a run's log file keeps (see ``launcher.engines.lo
 _CPU_PERIOD_NANOS = 1_000_000_000
 
 
+def hardened(*, memory: int, pids: int) -> dict[str, Any]:
+    """What the ``HostConfig`` of every container of dltpod's has. ``memory`` in bytes."""
+    return {
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "Memory": memory,
+        # The same as Memory: no swap, so that the limit is the limit.
+        "MemorySwap": memory,
+        "PidsLimit": pids,
+        "LogConfig": LOG_DRIVER,
+    }
+
+
 def create_arguments(
     spec: ContainerSpec, *, network: str | None = None, podman: bool = False
 ) -> dict[str, Any]:
@@ -44,22 +58,15 @@ def create_arguments(
         "Tmpfs": {t.target: _tmpfs(t, None if podman else spec.user) for t in spec.tmpfs},
         "NetworkMode": mode,
         "ExtraHosts": hosts,
-        "ReadonlyRootfs": True,
-        "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges"],
+        **hardened(memory=spec.memory, pids=spec.pids),
         "Privileged": False,
         # The runner is PID 1, which nothing in there can stop. The daemon's default may be an init.
         "Init": False,
         "IpcMode": "private",
         "CgroupnsMode": "private",
-        "Memory": spec.memory,
-        # The same as Memory: no swap, so that the limit is the limit.
-        "MemorySwap": spec.memory,
-        "PidsLimit": spec.pids,
         # A core dump would write the secrets to disk.
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "ShmSize": 64 << 20,
-        "LogConfig": LOG_DRIVER,
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,
     }
