@@ -56,7 +56,6 @@ class Builder:
                     target="source",
                     tag=tag,
                     context=context,
-                    dockerfile=contexts.dockerfile(),
                     arguments={"ENVIRONMENT": below},
                     labels=_source_labels(environment, self.packages(below)),
                 ),
@@ -103,7 +102,6 @@ class Builder:
             steps = buildkit.Build(
                 target="packages",
                 context=context,
-                dockerfile=contexts.dockerfile(),
                 folder=installed,
                 arguments=_stages(environment, default, made),
                 secrets=logins.of_clones(environment.requirements, made, self._options.environ),
@@ -151,7 +149,6 @@ class Builder:
                 buildkit.Build(
                     target="locksdists" if sdists else "lock",
                     context=context,
-                    dockerfile=contexts.dockerfile(),
                     folder=folder,
                     # What an index has changes, and a branch moves.
                     arguments={**_stages(environment, default, made), "MOMENT": str(time.time_ns())},
@@ -172,7 +169,6 @@ class Builder:
                     target="deploy",
                     tag=tag,
                     context=context,
-                    dockerfile=contexts.dockerfile(),
                     arguments={"SOURCE": below, "SOURCE_DATE_EPOCH": str(epoch)},
                     labels={**_labels("deploy", environment), **labels},
                 ),
@@ -205,7 +201,6 @@ class Builder:
                         target="default",
                         tag=tag,
                         context=context,
-                        dockerfile=contexts.dockerfile(),
                         arguments={"BASE_IMAGE": environment.base_image, "PYTHON": python},
                         labels={
                             tags.LABEL_MANAGED: "1",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from launcher.errors import EngineError
 from launcher.host.rights import as_invoking_user
+from launcher.images import contexts
 from launcher.untrusted import clean
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
@@ -47,7 +48,6 @@ class Build:
 
     target: str
     context: Path
-    dockerfile: Path
     tag: str = ""
     folder: Path | None = None
     """Where the stage's files go, instead of an image of it."""
@@ -116,7 +116,7 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
     environment = dict(cli.environment)
     command = [cli.path, "build", "--progress=plain", "--target", build.target]
     command += ["-t", build.tag] if build.folder is None else ["-o", f"type=local,dest={build.folder}"]
-    command += ["-f", str(build.dockerfile)]
+    command += ["-f", str(contexts.dockerfile())]
     for name, value in build.arguments.items():
         command += ["--build-arg", f"{name}={value}"]
     for name in (variant for proxy in _PROXIES for variant in (proxy, proxy.upper())):
