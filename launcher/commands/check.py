@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _CONNECTED = ("source", "destination")
 """Verdicts that ``--connect`` is asked for."""
-_BEFORE = 13
+_BEFORE = 14
 """Columns before what a row is about."""
 _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 
@@ -139,7 +139,7 @@ def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: 
         shown = [row for row in own if verbose or row.level is not Level.OK or row.what in always]
         indent = " " * (_BEFORE + max((len(row.what) for row in shown), default=0) + 2)
         for row in shown:
-            head = f"       {row.level.value:<6}{row.what}".ljust(len(indent))
+            head = f"       {row.level.value:<7}{row.what}".ljust(len(indent))
             lines = [(head, line) for line in row.text.splitlines()[:1] or [""]]
             lines += [(indent, line) for line in (*row.text.splitlines()[1:], *row.hint.splitlines())]
             for first, line in lines:

@@ -6,6 +6,7 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -44,17 +45,32 @@ def file_of(project: Project, setting: str) -> Path:
 
 
 class Metrics(Listener):
-    """Writes the whole file when a source has ended. ``warn`` is called if that fails."""
+    """Writes the file anew, whole, when sources have ended. That it can't be is told by ``warn``.
+
+    Each time all of history is read, so that runs of other launchers are in it too. With thousands of sources
+    that takes long, so it is done after some of them, in a tenth of the time at most, and by ``close``.
+    """
 
     def __init__(self, file: Path, project: Project, history: History, warn: Callable[[str], None]) -> None:
         self._file, self._project, self._history, self._warn = file, project, history, warn
+        self._due, self._not_before = False, 0.0
 
     def ended(self, record: RunRecord) -> None:
+        self._due = True
+        if time.monotonic() >= self._not_before:
+            self.close()
+
+    def close(self) -> None:
+        """Write what is not in the file yet."""
+        if not self._due:
+            return
+        began = time.monotonic()
         try:
             text = exposition(self._project.name, last_runs(self._project, self._history))
             write_whole(self._file, text, mode=0o644)
         except (OSError, HistoryError) as error:
             self._warn(f"{self._file} can't be written: {error}")
+        self._due, self._not_before = False, began + 10 * (time.monotonic() - began)
 
 
 def last_runs(project: Project, history: History) -> list[tuple[RunRecord, RunRecord | None]]:

@@ -27,5 +27,7 @@ def notified(project: Project, stack: contextlib.ExitStack, warn: Callable[[str]
         stack.callback(notifier.close)
         found.append(notifier)
     if asked.metrics:
-        found.append(metrics.Metrics(metrics.file_of(project, asked.metrics), project, history, warn))
+        written = metrics.Metrics(metrics.file_of(project, asked.metrics), project, history, warn)
+        stack.callback(written.close)
+        found.append(written)
     return found

@@ -2,22 +2,24 @@
 
 A comment ``<!-- file: PATH -->`` before a block of code means that the block is that file. In a block of
 ``console`` a line that begins with ``$ `` is a command, and the lines after it are what it prints, where
-a line of ``…`` stands for any lines. ``<!-- exit: 1 -->`` before it is the exit code of its last command.
+a line of ``…`` stands for any lines. ``<!-- exit: 1 -->`` before it is the exit code of its last command, and
+``<!-- service: NAME -->`` says that its command goes on in another terminal.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 BLOCK = re.compile(
-    r"(?:<!-- (?P<key>file|exit): (?P<value>[^ ]+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.S | re.M
+    r"(?:<!-- (?P<key>file|exit|service): (?P<value>[^ ]+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$",
+    re.S | re.M,
 )
 # What differs from run to run: times, sizes, dates, ids.
 VARYING = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|\d{8}-\d{6}-[0-9a-f]{6}"
-    r"|\d+(\.\d+)?(?= (s|seconds|ms|min|MB|GB|KB)\b)"
+    r"|(\d+ min )?\d+(\.\d+)?(?= (s|seconds|ms|min|MB|GB|KB)\b)"
 )
 
 
@@ -36,6 +38,8 @@ class Command:
     text: str
     shown: tuple[str, ...]
     code: int = 0
+    service: bool = False
+    """Whether it goes on in another terminal until the page's end."""
 
 
 def steps(page: Path) -> list[File | Command]:
@@ -44,6 +48,8 @@ def steps(page: Path) -> list[File | Command]:
     for block in BLOCK.finditer(page.read_text()):
         if block["key"] == "file":
             found.append(File(block["value"], block["text"]))
+        elif block["key"] == "service":
+            found += [replace(command, service=True) for command in _commands(block["text"], 0)]
         elif block["kind"] == "console":
             found += _commands(block["text"], int(block["value"] or 0))
     return found

@@ -110,6 +110,6 @@ def test_check_connect_of_a_database_lists_its_tables_and_of_a_closed_port_names
         connection.execute("CREATE TABLE accounts (id int)")
     given: dict[str, typing.Any] = {"module": "sql_database", "function": "sql_database", "action": "connect"}
     outcome = box.run(**given, kwargs={"credentials": f"sqlite:///{box.root}/crm.db"})
-    assert {v.what: v.text for v in outcome.stored.verdicts}["source"] == "logged in, 1 tables: accounts"
+    assert {v.what: v.text for v in outcome.stored.verdicts}["source"] == "logged in, 1 table: accounts"
     outcome = box.run(**given, kwargs={"credentials": "postgresql+psycopg2://reader:any@127.0.0.1:9/crm"})
     assert "nothing listens at 127.0.0.1:9" in outcome.failure.message

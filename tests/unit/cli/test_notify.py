@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from launcher import config
 from launcher.errors import ConfigurationError
 from launcher.runs import metrics
-from launcher.runs.history import History
+from launcher.runs.history import History, RunRecord
 from launcher.runs.webhook import ATTEMPTS, Notifier, occasion, payload, post, shaped, webhook_url
 from runner.contract import FailureKind
 from tests.unit.cli.hook import Hook
@@ -181,3 +183,30 @@ def test_metrics_are_a_file_with_the_last_run_and_the_last_good_one_of_each_sour
     assert list(tmp_path.glob("*.prom*")) == [file]
     with pytest.raises(ConfigurationError):
         metrics.file_of(project, "dltpod.txt")
+
+
+def test_metrics_of_many_sources_are_not_read_anew_at_each_end_and_are_whole_at_the_last(
+    tmp_path: Path,
+) -> None:
+    names = [f"s{number}" for number in range(30)]
+    entry = "- {{name: {}, dlt_native: {{source_module: m, source_function: f}}}}\n"
+    (tmp_path / "sources.yml").write_text("sources:\n" + "".join(map(entry.format, names)))
+    project = config.load(tmp_path / "sources.yml")
+
+    class Slow(History):
+        asked = 0
+
+        def runs(self, *given: Any, **more: Any) -> tuple[RunRecord, ...]:
+            self.asked += 1
+            time.sleep(0.01)
+            return super().runs(*given, **more)
+
+    history, file = Slow(project.private), tmp_path / "dltpod.prom"
+    written = metrics.Metrics(file, project, history, lambda _: None)
+    for name in names:
+        record = replace(WELL, run_id=name, source=name)
+        history.write(record)
+        written.ended(record)
+    written.close()
+    assert history.asked < 10 * len(names)  # at each end, all of them: 30 times 30
+    assert file.read_text().count("dltpod_last_run_ok{") == len(names)
