@@ -6,6 +6,7 @@ A command's module is imported when that command runs, so that ``--help`` and ``
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import importlib
 import os
@@ -18,7 +19,7 @@ from typing import NoReturn
 import click
 
 from launcher.console import streams
-from launcher.errors import DltpodError, Exit, near_miss, without_credentials
+from launcher.errors import DltpodError, Exit, without_credentials
 
 COMMANDS = {
     "init": "Create a project in this folder, with a first source.",
@@ -52,6 +53,13 @@ _MEANT = {
     "load": "sync",
     "extract": "sync",
     "execute": "sync",
+    "up": "sync",
+    "fetch": "sync",
+    "retry": "sync",
+    "resume": "sync",
+    "restart": "sync",
+    "backfill": "sync",
+    "refresh": "sync",
     "pipeline": "sync",
     "create": "new",
     "add": "new",
@@ -59,8 +67,15 @@ _MEANT = {
     "status": "ps",
     "history": "runs",
     "log": "logs",
+    "tail": "logs",
+    "describe": "config",
+    "inspect": "config",
+    "cursor": "state",
+    "peek": "preview",
     "kill": "stop",
     "cancel": "stop",
+    "halt": "stop",
+    "down": "stop",
     "test": "check",
     "validate": "check",
     "lint": "check",
@@ -71,6 +86,10 @@ _MEANT = {
     "bash": "shell",
     "install": "build",
     "compile": "lock",
+    "update": "lock",
+    "upgrade": "lock",
+    "help": "--help",
+    "version": "--version",
     "generate": "render",
     "deploy": "render",
     "clean": "gc",
@@ -96,8 +115,10 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
         if unknown and not ctx.resilient_parsing:  # the shell's completion parses what is not whole yet
-            meant = _MEANT.get(args[0].lower())
-            guess = f"; did you mean '{meant}'?" if meant else near_miss(args[0], COMMANDS)
+            said = args[0].lower()
+            (close,) = difflib.get_close_matches(said, [*COMMANDS, *_MEANT], n=1) or ("",)
+            meant = _MEANT.get(said) or _MEANT.get(close, close)
+            guess = f"; did you mean '{meant}'?" if meant else ""
             raise DltpodError(
                 f"there is no command '{args[0]}'{guess}",
                 "`dltpod --help` lists the commands",

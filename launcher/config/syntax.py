@@ -11,6 +11,8 @@ from launcher.config.faults import Fault
 
 _PLACE = re.compile(r"^\s*(?:- )*(?P<key>[\w.-]+):\s+(?P<value>.*?)\s*$")
 """A line with a key and what stands behind it."""
+_TIGHT = re.compile(r"^\s*(?:- )*(?P<key>[A-Za-z][\w-]*):[^\s/:]+\s*$")
+"""A key whose ':' has no space behind it, so that it is text."""
 _LIKELY_SECRET = re.compile(r"password|secret|token|key|credential|://", re.IGNORECASE)
 _SPECIAL = "*&!%@`,|>]}"
 """Characters that mean something to YAML where a value begins with them."""
@@ -31,6 +33,13 @@ def fault_of(text: str, error: yaml.MarkedYAMLError) -> Fault:
     line = _line(text, number)
     if "cannot start any token" in problem and "\t" in line[: (mark.column if mark else 0) + 1]:
         return Fault(number, "", "a tab where YAML wants spaces")
+    if "tab character" in problem:
+        return Fault(number, "", "a tab where YAML wants spaces")
+    if "mapping values are not allowed" in problem and (tight := _TIGHT.match(_line(text, number - 1))):
+        told = (
+            f"put a space behind the ':' of '{tight['key']}'" if not _LIKELY_SECRET.search(tight[0]) else ""
+        )
+        return Fault(number - 1, "", told or "put a space behind each ':' that ends a key")
     if "another document" in problem:
         return Fault(number, "", "a second document (---); one file is one document")
     if context is not None and about in _UNFINISHED:
@@ -55,13 +64,15 @@ def _mended(line: str, mark: Any, problem: str) -> str:
     if "cannot start any token" in problem or "expected node content" in problem:
         return f"a value that begins with {at} needs quotes{_example(key, value, at)}" if at else ""
     if "mapping values are not allowed" in problem:
-        if found and ":" in value:
+        if found and ":" in value and column >= found.start("value"):
             return f"put quotes around text with ': '{_example(key, value, '')}"
         return "a key is out of line: keys of one mapping begin in the same column, and each ends with ':'"
     if "expected comment or line break" in problem:
         return f"a value that begins with | or > needs quotes{_example(key, value, '')}"
     if value[:1] in ("'", '"') and "expected key" in problem:
         return "text goes on behind its closing quote: quote the whole, and write '' for a ' within '…'"
+    if at and at in "]}" and ("expected key" in problem or "expected '-' indicator" in problem):
+        return f"this '{at}' closes nothing: there is one too many, or its beginning is missing"
     if "block sequence entries" in problem:
         return "a list begins on a line of its own: one '- item' a line, or [a, b]"
     if "expected key" in problem or "expected '-' indicator" in problem:

@@ -102,7 +102,15 @@ def test_an_unknown_command_names_the_near_miss(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [("run", "sync"), ("ls", "list"), ("add", "new"), ("history", "runs")]
+    ("said", "meant"),
+    [
+        ("run", "sync"),
+        ("ls", "list"),
+        ("add", "new"),
+        ("history", "runs"),
+        ("backfil", "sync"),
+        ("help", "--help"),
+    ],
 )
 def test_a_command_of_other_programs_is_told_by_its_name_here(
     said: str, meant: str, capsys: pytest.CaptureFixture[str]
