@@ -71,3 +71,9 @@ def test_every_plain_setting_is_listed_where_the_rule_of_masking_is() -> None:
     text = (ROOT / "docs" / "sources.md").read_text()
     listed = text.partition("<!-- plain fields -->")[2].partition("<!-- end -->")[0]
     assert set(re.findall(r"`([a-z_]+)`", listed)) == PLAIN_FIELDS
+
+
+def test_every_page_of_the_site_is_in_its_navigation() -> None:
+    listed = set(re.findall(r"^[\w/-]+$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE))
+    pages = {str(page.relative_to(ROOT / "docs").with_suffix("")) for page in (ROOT / "docs").rglob("*.md")}
+    assert pages - {"index"} <= listed
