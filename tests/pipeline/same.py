@@ -238,8 +238,7 @@ def _by_what_they_point_to(
             )  # a source may bring ids of its own
 
     def told(table: str, row: dict[str, typing.Any], depth: int = 0) -> str:
-        # the order of keys in a line of JSON says nothing
-        plain = {key: repr(row[key]) for key in sorted(row) if key not in _MADE_UP}
+        plain = {key: repr(value) for key, value in row.items() if not key.startswith(_MADE_UP)}
         if "_dlt_valid_to" in row:
             until = row["_dlt_valid_to"]
             plain["over"] = str(until is not None and until.year < 9999)

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable
 
 from runner.load.fast.pages import Buffer, Page
+from runner.load.fast.tables import Columns
 
 LEVEL = 1
 """gzip's, for files that are read once and removed. dlt's 9 takes ten times as long and saves a fifth of the
@@ -24,7 +25,7 @@ def write_rows(original: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(original)
     def write_data_item(self: typing.Any, item: typing.Any, columns: typing.Any) -> int:
-        if type(item) is not Page:
+        if type(item) is not Page and type(item) is not Columns:
             return original(self, item, columns)
         begin = count = 0
         while begin < len(item):

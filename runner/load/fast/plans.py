@@ -27,6 +27,18 @@ class Unplanned(Exception):
     """This row has to go dlt's own way."""
 
 
+class Value(typing.NamedTuple):
+    """What becomes of a value that is no dict or list."""
+
+    name: str
+    """The column."""
+    convert: Convert | None
+    null: bool = False
+    """Whether it is a None, which the row doesn't keep."""
+    moments: bool = False
+    """Whether it is a text that is converted to a moment with a zone."""
+
+
 class Plan(typing.NamedTuple):
     """How rows of one shape become rows of a table."""
 
@@ -55,7 +67,7 @@ class Place:
     """How much deeper lists and dicts may nest, in dlt's count."""
     row: Row
     plans: dict[tuple[typing.Any, ...], Plan | None] = field(default_factory=dict)
-    parts: dict[tuple[str, type], typing.Any] = field(default_factory=dict)
+    parts: dict[tuple[str, type], Value | Place | Children | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,13 +87,15 @@ class Children:
     place: Place
     ready: bool = False
     """Whether the child table was found to have all that dlt writes."""
-    values: dict[type, typing.Any] = field(default_factory=dict)
+    values: dict[type, Value | None] = field(default_factory=dict)
 
 
 class Planner:
     """Plans for one of dlt's JsonLItemsNormalizer objects (``owner``) and one root table."""
 
     def __init__(self, owner: typing.Any, table: str) -> None:
+        from dlt.common.data_writers.writers import JsonlWriter
+
         self.owner = owner
         self.names = owner.schema.data_item_normalizer
         self.table = table
@@ -90,6 +104,10 @@ class Planner:
         level = root._get_table_nesting_level(table, root.max_nesting)
         self.propagated = self._propagated(table, root.c_dlt_id, True)
         """Columns of child rows that hold the root row's id."""
+        self.misses = 0
+        """Chunks since the last one that was taken by column."""
+        # from 1.23 on dlt puts what stands in dicts behind the rest, which a line of JSON shows
+        self.spreads = hasattr(owner, "_type_map") or owner.item_storage.writer_cls is not JsonlWriter
         row = Row((table,), level, frozenset((root.c_dlt_id, root.c_dlt_load_id)))
         self.root = self._place(table, row)
 
@@ -146,13 +164,9 @@ class Planner:
         return made
 
     def _plan(self, place: Place, keys: typing.Sequence[str], types: typing.Sequence[type]) -> Plan | None:
-        parts = place.parts
         values, nulls, dicts, lists, taken = [], [], [], [], set(place.row.reserved)
         for key, kind in zip(keys, types, strict=True):
-            try:
-                part = parts[key, kind]
-            except KeyError:
-                part = parts[key, kind] = self._part(place, key, kind)
+            part = self.part(place, key, kind)
             if part is None:
                 return None
             if isinstance(part, Place):
@@ -161,14 +175,13 @@ class Planner:
             if isinstance(part, Children):
                 lists.append((key, part))
                 continue
-            name, convert, null = part
-            if name in taken:
+            if part.name in taken:
                 return None
-            taken.add(name)
-            if null:
+            taken.add(part.name)
+            if part.null:
                 nulls.append(key)
             else:
-                values.append((key, name, convert))
+                values.append((key, part.name, part.convert))
         if len({child.place.table for _, child in lists}) < len(lists):
             return None
         return Plan(
@@ -181,9 +194,15 @@ class Planner:
             renamed=any(key != name for key, name, _ in values),
         )
 
-    def _part(self, place: Place, key: str, kind: type) -> typing.Any:
-        """A value's column, conversion and whether it is a None; a Place; Children; None for dlt's own
-        way."""
+    def part(self, place: Place, key: str, kind: type) -> Value | Place | Children | None:
+        """What becomes of a key's values of one type; None for dlt's own way."""
+        try:
+            return place.parts[key, kind]
+        except KeyError:
+            made = place.parts[key, kind] = self._part(place, key, kind)
+            return made
+
+    def _part(self, place: Place, key: str, kind: type) -> Value | Place | Children | None:
         if not key or key.isspace():
             return None
         names, row = self.names, place.row
@@ -191,7 +210,7 @@ class Planner:
         path = (*place.path, fragment)
         name = names._shorten_fragments(*path) if place.path else fragment
         if kind is dict or kind is list:
-            if names._is_nested_type(place.table, name, place.level):
+            if names._is_nested_type(place.table, name, place.level) or (kind is dict and not self.spreads):
                 return None
             if kind is dict:
                 return self._place(place.table, row, path, place.level - 1)
@@ -220,11 +239,11 @@ class Planner:
         if not children.ready:
             raise Unplanned
 
-    def plain_value(self, children: Children, kind: type) -> typing.Any:
+    def plain_value(self, children: Children, kind: type) -> Value:
         """As ``value``, of a list's element that is no dict. Raises Unplanned."""
         if kind not in children.values:
             part = None if kind is list else self.value(children.place.table, self.names.c_value, kind)
-            if part is not None and part[0] in children.place.row.reserved:
+            if part is not None and part.name in children.place.row.reserved:
                 part = None
             children.values[kind] = part
         found = children.values[kind]
@@ -232,26 +251,24 @@ class Planner:
             raise Unplanned
         return found
 
-    def value(self, table: str, name: str, kind: type) -> tuple[str, Convert | None, bool] | None:
-        """The column, the conversion and whether the value is a None; None for dlt's own way."""
+    def value(self, table: str, name: str, kind: type) -> Value | None:
+        """What becomes of values of one type in a column; None for dlt's own way."""
         columns = self.owner.schema.tables.get(table, {}).get("columns", {})
         if kind is type(None):
             try:
                 changes = self.owner._coerce_null_value(columns, table, name)
             except Exception:  # noqa: BLE001 dlt raises it again, for the row
                 return None
-            return None if changes else (name, None, True)
+            return None if changes else Value(name, None, null=True)
         column = columns.get(name)
         wanted = (column or {}).get("data_type")
         if column is None or wanted is None or wanted in ("json", "wei"):
             return None
         part = self._converted(name, column, wanted, kind, columns, table)
-        if part is not None and wanted == "timestamp" and kind is str and part[1] is not None:
-            return (
-                name,
-                _parsed(part[1], self._zone(column), hasattr(self.owner, "_timezone_override")),
-                False,
-            )
+        if part is not None and wanted == "timestamp" and kind is str and part.convert is not None:
+            zone = self._zone(column)
+            parsed = _parsed(part.convert, zone, hasattr(self.owner, "_timezone_override"))
+            return Value(name, parsed, moments=zone)
         return part
 
     def _zone(self, column: typing.Any) -> bool:
@@ -260,7 +277,7 @@ class Planner:
 
     def _converted(
         self, name: str, column: typing.Any, wanted: str, kind: type, columns: typing.Any, table: str
-    ) -> tuple[str, Convert | None, bool] | None:
+    ) -> Value | None:
         known = getattr(self.owner, "_type_map", {}).get(kind)
         if known is not None:
             return self._known(name, column, wanted, known)
@@ -268,14 +285,12 @@ class Planner:
 
         try:
             if kind in _KEPT and py_type_to_sc_type(kind) == wanted:
-                return name, None, False
+                return Value(name, None)
         except TypeError:
             return None
-        return name, _asked(self.owner, columns, table, name), False
+        return Value(name, _asked(self.owner, columns, table, name))
 
-    def _known(
-        self, name: str, column: typing.Any, wanted: str, has: str
-    ) -> tuple[str, Convert | None, bool] | None:
+    def _known(self, name: str, column: typing.Any, wanted: str, has: str) -> Value | None:
         """As dlt from 1.24 on treats types that it maps, in JsonLItemsNormalizer._coerce_row."""
         owner = self.owner
         convert: Convert | None = None
@@ -286,7 +301,7 @@ class Planner:
         # up to 1.30 a datetime that needs no coercion is not moved to another zone
         if wanted == "timestamp" and (convert is not None or hasattr(owner, "_timezone_override")):
             convert = _zoned(convert, self._zone(column))
-        return name, convert, False
+        return Value(name, convert)
 
 
 def _has(owner: typing.Any, table: str, wanted: typing.Mapping[str, str]) -> bool:

@@ -10,9 +10,11 @@ import functools
 import typing
 from collections.abc import Callable
 
+from runner.load.fast.columns import Gathered
 from runner.load.fast.ids import digest, random_ids
 from runner.load.fast.pages import Page
 from runner.load.fast.plans import Children, Place, Plan, Planner, Unplanned
+from runner.load.fast.tables import Columns
 
 _PLANNERS = "_dltpod_planners"
 _AT_ONCE = 1000
@@ -20,6 +22,9 @@ _AT_ONCE = 1000
 _NEW: typing.Any = object()
 _TRIES = 200
 """Rows without a plan, if they are more than half of a chunk so far, after which the rest goes dlt's way."""
+
+_MISSES = 3
+"""Chunks in a row that can't be taken by column, after which no other is tried."""
 
 
 def normalize_chunk(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
@@ -96,6 +101,8 @@ class _Chunk:
             if not self.planner.usable():
                 self._own_way(items[1:])
                 return self.update
+        if self._by_column(items[begin:]):
+            return self.update
         waiting: list[typing.Any] = []
         misses = 0
         ids = random_ids(len(items), self.id_bytes)
@@ -141,6 +148,30 @@ class _Chunk:
         self._write()
         return self.update
 
+    def _by_column(self, items: list[typing.Any]) -> bool:
+        """Writes all the rows by column; False, and nothing written, where they can't be."""
+        from dlt.common.data_writers.writers import ParquetDataWriter
+
+        owner, planner = self.owner, self.planner
+        if owner.item_storage.writer_cls is not ParquetDataWriter or not items or planner.misses > _MISSES:
+            return False
+        try:
+            made = Gathered(
+                planner,
+                items,
+                load_id=owner.load_id,
+                id_bytes=self.id_bytes,
+                low=self.low if self.encoded else None,
+                decode=self.decode,
+            )
+        except Exception:  # noqa: BLE001 the rows are taken one by one, and dlt decides
+            planner.misses += 1
+            return False
+        planner.misses = 0
+        for table, columns in made.tables.items():
+            self._hand_on(table, columns)
+        return True
+
     def _planned(self, plan: Plan, item: dict[str, typing.Any], row_id: str) -> bool:
         """Adds the row and its children to those that are done; False, and nothing added, where it can't."""
         names = self.names
@@ -180,7 +211,7 @@ class _Chunk:
     def _spread(self, row: dict[str, typing.Any], plan: Plan, item: dict[str, typing.Any]) -> None:
         """Adds what stands in the item's dicts to the row; raises Unplanned where two values meet in one
         column."""
-        for key, place in plan.dicts:
+        for key, place in reversed(plan.dicts):  # as dlt does
             inner = item[key]
             inner_plan = self._plan_of(place, inner)
             own = _own(inner_plan, inner)
@@ -205,7 +236,7 @@ class _Chunk:
                     raise Unplanned
                 tables.add(children.place.table)
                 self._children(children, found, row_id, handed)
-        for key, place in plan.dicts:
+        for key, place in reversed(plan.dicts):
             inner = item[key]
             self._descend(self._plan_of(place, inner), inner, row_id, handed, tables)
 
@@ -228,7 +259,7 @@ class _Chunk:
             else:
                 if self.encoded and type(item) is str and item >= self.low:
                     item = self.decode(item)
-                name, convert, null = self.planner.plain_value(children, type(item))
+                name, convert, null, _ = self.planner.plain_value(children, type(item))
                 row = {} if null else {name: item if convert is None else convert(item)}
             if handed:
                 row.update(handed)
@@ -240,17 +271,19 @@ class _Chunk:
                 self._descend(plan, item, row_id, handed, set())
 
     def _write(self) -> None:
-        owner = self.owner
         for table, rows in self.done.items():
-            if not rows:
-                continue
-            columns = owner._column_schemas.get(table)
-            if not columns:
-                columns = owner._column_schemas[table] = owner.schema.get_table_columns(table)
-            owner.item_storage.write_data_item(owner.load_id, owner.schema.name, table, Page(rows), columns)
-            if hasattr(owner, "_report_progress"):
-                owner._report_progress(table, len(rows))
+            if rows:
+                self._hand_on(table, Page(rows))
         self.done = {}
+
+    def _hand_on(self, table: str, rows: Page | Columns) -> None:
+        owner = self.owner
+        columns = owner._column_schemas.get(table)
+        if not columns:
+            columns = owner._column_schemas[table] = owner.schema.get_table_columns(table)
+        owner.item_storage.write_data_item(owner.load_id, owner.schema.name, table, rows, columns)
+        if hasattr(owner, "_report_progress"):
+            owner._report_progress(table, len(rows))
 
     def _own_way(self, items: list[typing.Any]) -> None:
         """dlt's own way for these; plans are forgotten where that changed something that they go by."""

@@ -7,6 +7,7 @@ without them; a line of the log (level DEBUG) tells why.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 import typing
@@ -15,6 +16,9 @@ from contextlib import ExitStack, contextmanager
 
 PROVEN = ((1, 18), (1, 24), (1, 31))
 """Versions of dlt, without what stands behind the second point."""
+COLLECT_AFTER = 100_000
+"""Objects after which Python looks for garbage in normalize, where no code of the source's runs. Its own
+number is 700: several times for each chunk of rows."""
 log = logging.getLogger("dltpod.fast")
 
 _SIGNATURES = {
@@ -32,6 +36,7 @@ _SIGNATURES = {
     ),
     "dlt.extract.validation:PydanticValidator.__call__": "self item meta",
     "dlt.common.data_writers.buffered:BufferedDataWriter.write_data_item": "self item columns",
+    "dlt.common.data_writers.writers:ParquetDataWriter.write_data": "self items",
     "dlt.normalize.items_normalizers:JsonLItemsNormalizer._normalize_chunk": (
         "self root_table_name items may_have_pua skip_write"
     ),
@@ -63,6 +68,7 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
     from runner.load.fast import files, pages
 
     with ExitStack() as stack:
+        stack.enter_context(_frozen())
         buffer = pages.Buffer()
         paging = pages.paging(extract.PipeIterator, _pipes(sources), buffer)
         stack.enter_context(_replaced(extract, "PipeIterator", paging))
@@ -90,14 +96,32 @@ def normalizing(wanted: bool) -> Iterator[None]:
         yield
         return
     from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.common.data_writers.writers import ParquetDataWriter
     from dlt.normalize.items_normalizers import JsonLItemsNormalizer
 
-    from runner.load.fast import files, shapes
+    from runner.load.fast import files, shapes, tables
 
     with ExitStack() as stack:
+        stack.enter_context(_frozen(COLLECT_AFTER))
         stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
+        stack.enter_context(_wrapped(ParquetDataWriter, "write_data", tables.write_columns))
         stack.enter_context(_wrapped(JsonLItemsNormalizer, "_normalize_chunk", shapes.normalize_chunk))
         yield
+
+
+@contextmanager
+def _frozen(threshold: int = 0) -> Iterator[None]:
+    """Python's garbage collector doesn't look at what is there already, and not before there are as many new
+    objects as ``threshold``."""
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(before[0], threshold), *before[1:])
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 def usable() -> bool:
