@@ -118,11 +118,9 @@ def _kind_of_run(record: RunRecord) -> str:
     rows = counted(record.total_rows, "row")
     if record.limit is not None:
         return f": limited to {rows}, in a throw-away dataset"
-    if record.interval is not None:
-        return f": {rows} of {record.interval}"
     if record.full_refresh:
         return f": started over, {rows}"
-    if record.first_run or not record.cursors:
+    if record.first_run or not record.cursors or record.interval is not None:
         return f": {rows}"
     if not record.rows:
         return ": nothing new since the last run"
@@ -130,7 +128,7 @@ def _kind_of_run(record: RunRecord) -> str:
 
 
 def _facts(record: RunRecord) -> list[str]:
-    lines = []
+    lines = [] if record.interval is None else [f"    interval {record.interval}"]
     if record.phases:
         steps = [f"{name} {seconds(took)}" for name, took in record.phases.items()]
         lines += joined(steps, columns(), first="    time     ")

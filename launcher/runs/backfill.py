@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from launcher import log
+from launcher.engines.kubernetes.names import IN_CLAIM
 from launcher.plan.steps import left
 from launcher.runs.history import OK, PLANNED, RunRecord
 from runner.contract import Interval
@@ -28,6 +30,21 @@ def loaded(runs: Sequence[RunRecord], resources: Sequence[str]) -> tuple[Interva
         if run.interval is not None and set(run.resources) == set(resources):
             found.append(run.interval)
     return tuple(found)
+
+
+def at(runs: Sequence[RunRecord], location: str, dataset: str) -> list[RunRecord]:
+    """The runs that loaded into this dataset there. A claim's files have another place than on this machine,
+    and a destination writes a dataset's name in its own way."""
+    return [
+        run
+        for run in runs
+        if (run.location in ("", location) or IN_CLAIM in run.location)
+        and (not run.dataset or _letters(run.dataset) == _letters(dataset))
+    ]
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def backfill(

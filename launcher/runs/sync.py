@@ -31,7 +31,7 @@ from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
 from launcher.runs.run import begin, ending, ill_status, run_source
 from launcher.runs.signals import Stopper, watched
 from launcher.secrets import sharing
-from runner.contract import FailureKind
+from runner.contract import FailureKind, Interval
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,27 @@ class _Work:
         options, source = self._gathered.options, self._sources[name]
         if not options.steps:
             return self._once(name, self._gathered)
-        resources = options.resources or source.dlt_native.resources
-        runs = [] if options.again else self._history.runs(name, limit=None)
         return backfills.backfill(
             options.steps,
-            backfills.loaded(runs, resources),
+            () if options.again else self._loaded(source),
             lambda step: self._once(name, replace(self._gathered, options=replace(options, interval=step))),
             lambda text: self._listener.say(name, text),
             lambda: self._nothing_left(name),
+        )
+
+    def _loaded(self, source: Source) -> tuple[Interval, ...]:
+        """What history says is loaded there; nothing where that can't be known: the run says why."""
+        from launcher.secrets.gather import destination_for
+
+        gathered = self._gathered
+        try:
+            to = destination_for(gathered.project, source, gathered.environ)
+            runs = self._history.runs(source.name, limit=None)
+        except (DltpodError, OSError):
+            return ()
+        return backfills.loaded(
+            backfills.at(runs, to.shown or to.file or to.name or to.type, source.dataset_name),
+            gathered.options.resources or source.dlt_native.resources,
         )
 
     def _nothing_left(self, name: str) -> RunRecord:

@@ -56,7 +56,8 @@ def test_a_backfill_whose_launcher_is_killed_goes_on_where_it_was(project: Folde
     said = dltpod(project, "sync", "events", *days)
     assert said.code == 0, said.err
     assert "2 of 4 steps were loaded before; --again loads them anew" in said.err
-    assert "2 rows of 2024-01-02T00:00:00Z to 2024-01-06T00:00:00Z" in said.out
+    assert ": 2 rows\n" in said.out
+    assert "interval 2024-01-02T00:00:00Z to 2024-01-06T00:00:00Z" in said.out
     assert ids(project) == [2, 3, 4, 5]
     again = dltpod(project, "sync", "events", *days)
     assert again.code == 0

@@ -134,7 +134,7 @@ def test_a_backfill_shows_which_interval_each_step_had(folder: Path) -> None:
     assert well.endswith("2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z")
     assert "2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z: it broke" in broke
     ok = next(run for run in History(folder / ".dltpod").runs() if run.status == OK)
-    assert ": 0 rows of 2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z" in summary([ok])[0]
+    assert "    interval 2024-01-01T00:00:00Z to 2024-01-02T00:00:00Z" in summary([ok])[0]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,18 @@ def test_other_resources_are_not_done_and_a_full_refresh_forgets(tmp_path: Path)
     assert len(heard.jobs) == 6
 
 
+def test_what_was_loaded_elsewhere_is_not_done_here() -> None:
+    from launcher.runs.backfill import at
+
+    made = [
+        RunRecord(str(n), "shop", OK, "2026-01-01T00:00:00Z", location=location, dataset=dataset)
+        for n, (location, dataset) in enumerate(
+            [("warehouse", "RAW_SHOP"), ("lake", "raw_shop"), ("warehouse", "raw_shop_2")]
+        )
+    ]
+    assert [run.run_id for run in at(made, "warehouse", "raw_shop")] == ["0"]
+
+
 def test_several_sources_each_go_on_where_they_were(tmp_path: Path) -> None:
     backfill(tmp_path, Heard(), {"a": [ok(), ok(), ok()]})
     heard = Heard()
