@@ -317,6 +317,8 @@ def to_json(value: typing.Any) -> str:
 
 def plain(value: typing.Any) -> typing.Any:
     """A value of this module as JSON has it: objects, lists, texts and numbers."""
+    if value is None or type(value) in (str, bool, int, float):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):

@@ -31,6 +31,7 @@ def docker_images(
 ) -> ImageFor:
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
     first: DockerImages | None = None  # what it finds out is found out for all
+    tags: dict[str, str] = {}
 
     def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
         nonlocal first
@@ -44,9 +45,9 @@ def docker_images(
             # Without the project's locks: they are of its sources.
             gateway = _gateway(DockerImages(common), platform, dry_run=options.dry_run)
         if options.dry_run:
-            return Image(
-                source_tag(environment), environment.digest, gateway=gateway, base=environment.base_image
-            )
+            digest = environment.digest
+            tags[digest] = tags.get(digest) or source_tag(environment)
+            return Image(tags[digest], digest, gateway=gateway, base=environment.base_image)
         return replace(images.ensure(environment), gateway=gateway)
 
     return image_for
@@ -73,7 +74,7 @@ def deployed_images(
     """
     first: DockerImages | None = None  # what it finds out is found out for all
     code = ""
-    packages: dict[str, Mapping[str, str]] = {}
+    known: dict[str, Image] = {}
 
     def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
         from launcher.images import deploy, registry
@@ -85,10 +86,12 @@ def deployed_images(
         images.share(first)
         environment = images.describe(source, platform=platform)
         code = code or deploy.code_digest(project)
-        tag = deploy.tag(environment, code)
-        if tag not in packages:
-            packages[tag] = packages_of(inspect(client, tag))
-        name = tag if project.registry is None else registry.remote(project.registry, tag)
-        return Image(name, environment.digest, packages[tag], base=environment.base_image)
+        digest = environment.digest
+        if digest not in known:
+            tag = deploy.tag(environment, code)
+            name = tag if project.registry is None else registry.remote(project.registry, tag)
+            packages = packages_of(inspect(client, tag))
+            known[digest] = Image(name, digest, packages, base=environment.base_image)
+        return known[digest]
 
     return image_for

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -79,15 +79,14 @@ class Environment:
     @property
     def inputs(self) -> dict[str, object]:
         """What the digest is of, sorted; origins and order don't count."""
-        inputs = asdict(self)
-        del inputs["sources"], inputs["notes"], inputs["dlt_origin"]
-        # A name may stand for different images on two machines; its identity does not.
-        del inputs["base_image"]
+        # A base image's name may stand for different images on two machines; its identity does not.
+        left_out = ("sources", "notes", "dlt_origin", "base_image")
+        inputs = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         inputs["requirements"] = sorted({r.text for r in self.requirements})
         for name in ("dlt_extras", "system_packages"):
             inputs[name] = sorted(set(inputs[name]))
         for name, key in (("local_packages", "path"), ("verified", "name")):
-            inputs[name] = sorted(inputs[name], key=lambda item: item[key])
+            inputs[name] = sorted(map(asdict, inputs[name]), key=lambda item: item[key])
         inputs["recipe"] = RECIPE
         return inputs
 

@@ -124,3 +124,10 @@ def embedded(value: Any) -> list[str]:
     return [
         path for path, text in strings(value) if not text.startswith(ENV_REFERENCE) and inside.search(text)
     ]
+
+
+def copied(value: Any) -> Any:
+    """A TOML value of its own: tables and lists are new, what is in them can't change."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value

@@ -9,7 +9,6 @@ taken out of them: credentials whole, of any other table (a resource's section) 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 from launcher.config import toml_files
 from launcher.config.forms import RESERVED_NAMES
 from launcher.errors import ConfigurationError
+from launcher.secrets.literals import copied
 
 Table = dict[str, Any]
 
@@ -121,7 +121,7 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     heads = {"sources", "destination", scope.pipeline.lower(), *OWN_SECTIONS}
     heads |= {path.split(".")[0].lower() for path in scope.more}
     known: Table = {"sources": {name: {} for name in (*scope.sections, scope.function, scope.name)}}
-    known[scope.pipeline] = {"sources": copy.deepcopy(known["sources"])}
+    known[scope.pipeline] = {"sources": copied(known["sources"])}
     known["destination"] = {scope.destination: {}}
     folded: Table = {}
     # Few variables have the form at all, and this is asked for each source.
@@ -170,12 +170,12 @@ def put(table: Table, path: Sequence[str], value: Any) -> None:
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     """``above`` over ``below``, table by table; a copy."""
-    merged = copy.deepcopy(dict(below))
+    merged: Table = {key: copied(value) for key, value in below.items()}
     for key, value in above.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
             merged[key] = laid_over(merged[key], value)
         else:
-            merged[key] = copy.deepcopy(value)
+            merged[key] = copied(value)
     return merged
 
 
@@ -200,10 +200,10 @@ def select(table: Mapping[str, Any], scope: Scope) -> Table:
         if isinstance(kept.get("destination"), Mapping):
             kept["destination"] = _destination(kept["destination"], scope)
         chosen[scope.pipeline] = kept
-    chosen = copy.deepcopy(chosen)
+    chosen = copied(chosen)
     for path in scope.more:
         if (found := toml_files.at(table, path)) is not None:
-            put(chosen, path.split("."), copy.deepcopy(found))
+            put(chosen, path.split("."), copied(found))
     return chosen
 
 
@@ -367,7 +367,7 @@ def _replace(table: Table, flat: Mapping[str, Any], given: Mapping[str, Any], de
             if key in given:
                 table[key] = laid_over(_without(below, given[key]), flat.get(key, {}))
         elif key in given and key in flat:
-            table[key] = copy.deepcopy(flat[key])
+            table[key] = copied(flat[key])
         elif key in given:
             del table[key]
 

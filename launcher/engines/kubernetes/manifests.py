@@ -31,13 +31,13 @@ from launcher.engines.kubernetes.pod import (
 from launcher.errors import ConfigurationError
 from launcher.plan.job import CA_BUNDLE_TARGET
 from launcher.plan.values import JobPlan
+from runner import contract
 from runner.contract import (
     CUSTOM_SOURCES_DIR,
     DATA_DIR,
     STATE_DIR,
     ExitCode,
     JobSpec,
-    to_json,
 )
 
 TERMINATION_BYTES = 4096
@@ -221,7 +221,7 @@ def pod_failure_policy() -> dict[str, Any]:
 
 
 def _readable(job: JobSpec) -> str:
-    return json.dumps(json.loads(to_json(job)), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(contract.plain(job), indent=2, ensure_ascii=False) + "\n"
 
 
 def _longest_attempt(plan: JobPlan, timeout: float) -> float:
