@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import typing
 
-from runner.supervise import first_process
+from runner.supervise import attempts, first_process
 from runner.supervise.job_input import Input, Paths
 from runner.supervise.masking import Masker
 from runner.supervise.supervisor import Supervisor
@@ -19,7 +19,11 @@ from runner.supervise.supervisor import Supervisor
 
 def main() -> int:
     """Runs the one job of this container; returns the exit code, see ``contract.ExitCode``."""
-    return first_process.run(lambda given, paths: Supervisor(given, paths, _work).run())
+    return first_process.run(_run)
+
+
+def _run(given: Input, paths: Paths) -> int:
+    return attempts.run(given, lambda: Supervisor(given, paths, _work))
 
 
 def _work(given: Input, paths: Paths, masker: Masker, events: int, log: int) -> typing.NoReturn:

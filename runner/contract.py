@@ -244,6 +244,8 @@ class JobSpec:
     """Seconds between a request to stop and SIGKILL; less than the engine's own."""
     timeout: float | None = None
     """Seconds after which the runner stops the run by itself, where no launcher does (a cluster, Compose)."""
+    retries: int = 0
+    """How often the runner tries again by itself what failed for a passing reason (Compose)."""
     scratch: dict[str, int] = field(default_factory=dict)
     """Folders of a pod, with the bytes above which the kubelet evicts it."""
     events: bool = True

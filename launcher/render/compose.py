@@ -96,6 +96,8 @@ def service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
     service: dict[str, Any] = {
         "profiles": [PROFILE],
         "image": spec.image,
+        # Its name is this machine's own: whoever has it at a public registry is not asked.
+        "pull_policy": "never",
         "command": list(spec.command),
         "working_dir": spec.working_dir,
         "user": f"{spec.user.uid}:{spec.user.gid}",
@@ -143,7 +145,13 @@ def _job(plan: JobPlan) -> Any:
     """
     token = hashlib.sha256(f"{plan.job.project}/{plan.job.source}".encode()).hexdigest()[:32]
     return dataclasses.replace(
-        plan.job, run_id="compose", token=token, stop_on_eof=False, timeout=plan.timeout, events=False
+        plan.job,
+        run_id="compose",
+        token=token,
+        stop_on_eof=False,
+        timeout=plan.timeout,
+        retries=plan.retries,
+        events=False,
     )
 
 

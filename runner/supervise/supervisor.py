@@ -20,7 +20,7 @@ from pathlib import Path
 
 from runner import contract
 from runner.contract import Event, Failure, FailureKind
-from runner.supervise import connecting, exit_status, limits, plain_log, results, webhook
+from runner.supervise import connecting, exit_status, limits, plain_log, results
 from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
 
@@ -107,12 +107,11 @@ class Supervisor:
         self._stderr = Output(2)
         self._partial = bytearray()
         self._phase = "start"
-        self._result: dict[str, typing.Any] | None = None
+        self.result: dict[str, typing.Any] | None = None
         self._stopping = ""
         self._cause: Failure | None = None
         """What the run is stopped for, where that is a failure of its own."""
-        self._began = time.monotonic()
-        self._ends_at = None if given.job.timeout is None else self._began + given.job.timeout
+        self._ends_at = None if given.job.timeout is None else time.monotonic() + given.job.timeout
         self._connecting = connecting.Watch(self._masker.text)
         self._kill_at: float | None = None
         self._signal_at: float | None = None
@@ -318,7 +317,7 @@ class Supervisor:
     def _take_event(self, event: dict[str, typing.Any]) -> None:
         name = event.pop("event")
         if name == Event.RESULT.value:
-            self._result = self._masked(exit_status.corrected(event["result"], self._phase, self._stopping))
+            self.result = self._masked(exit_status.corrected(event["result"], self._phase, self._stopping))
             self._signal_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
             return
         if name == Event.PHASE.value:
@@ -342,7 +341,7 @@ class Supervisor:
 
     def _worker_failure(self) -> Failure | None:
         """Why there is no result, where the worker has given none."""
-        if self._result is not None or self._status is None:
+        if self.result is not None or self._status is None:
             return None
         return exit_status.explain(
             self._status, self._phase, self._stopping, exit_status.oom_kills() > self._oom_kills
@@ -351,25 +350,22 @@ class Supervisor:
     def _finish(self, failure: Failure | None) -> int:
         """Stores the result, which is the worker's or made of ``failure``; returns the exit code."""
         if failure is not None:
-            self._result = self._masked(contract.plain(results.failed(failure, versions=results.versions())))
-        assert self._result is not None
-        self._result = exit_status.with_cause(self._result, self._cause)
+            self.result = self._masked(contract.plain(results.failed(failure, versions=results.versions())))
+        assert self.result is not None
+        self.result = exit_status.with_cause(self.result, self._cause)
         # If the launcher lives and only its connection broke, it has to know why its job ended.
         told = [contract.INPUT_CLOSED] * (self._stopping == END_OF_INPUT)
         told += [contract.NO_ROWS] * (self._stopping != "" and self._rowless())
-        if self._result.get("status") != "ok":
+        if self.result.get("status") != "ok":
             with contextlib.suppress(TypeError):
-                self._result["notes"] = [*self._result.get("notes", ()), *told]
+                self.result["notes"] = [*self.result.get("notes", ()), *told]
         try:
             place = self._job.result_file
             place = place if place.startswith(self._paths.root) else self._paths.root + place
-            results.store(Path(place), self._result, self._job.result_bytes)
+            results.store(Path(place), self.result, self._job.result_bytes)
         except (OSError, *_MALFORMED) as exc:
             self._stderr.add(f"dltpod runner: the result could not be stored: {exc}\n".encode())
-        self._send(Event.RESULT.value, {"result": self._result})
-        if not self._job.events:
-            seconds = time.monotonic() - self._began
-            self._stderr.add(webhook.tell(self._given, self._result, seconds).encode())
+        self._send(Event.RESULT.value, {"result": self.result})
         deadline = time.monotonic() + DRAIN_GRACE
         outputs = (self._stderr, self._events)
         while any(output.waiting for output in outputs) and time.monotonic() < deadline:
@@ -379,7 +375,7 @@ class Supervisor:
                 poll.register(descriptor, select.POLLOUT)
             for descriptor, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 waiting[descriptor].write()
-        code = self._result.get("exit_code")
+        code = self.result.get("exit_code")
         return code if isinstance(code, int) and 0 <= code < 256 else int(contract.ExitCode.FAILED)
 
     def _masked(self, result: dict[str, typing.Any]) -> dict[str, typing.Any]:

@@ -20,11 +20,12 @@ _UNTOLD = (FailureKind.CANCELLED.value,)
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 
 
-def tell(given: Input, result: typing.Mapping[str, typing.Any], seconds: float) -> str:
+def tell(given: Input, result: typing.Mapping[str, typing.Any], seconds: float, attempts: int) -> str:
     """Posts the failure that a result tells of, if any; returns a line for the log where it could not.
 
     The address is the value ``contract.WEBHOOK_VALUE`` of the secret files. A text that is returned shows
-    nothing of it, nor of the answer. ``seconds`` is how long the run took.
+    nothing of it, nor of the answer. ``seconds`` is how long the run took, ``attempts`` how
+    many it had.
     """
     failure = result.get("failure") or {}
     if not failure or failure.get("kind") in _UNTOLD or given.job.action != "sync":
@@ -33,7 +34,7 @@ def tell(given: Input, result: typing.Mapping[str, typing.Any], seconds: float) 
         url = str(values_of(given.files).get(contract.WEBHOOK_VALUE) or "")
     except ValueError:
         return ""
-    why = _post(url, _body(given.job, result, failure, seconds), given.job.env) if url else ""
+    why = _post(url, _body(given.job, result, failure, seconds, attempts), given.job.env) if url else ""
     return f"dltpod: the webhook was not told: {why}\n" if why else ""
 
 
@@ -42,6 +43,7 @@ def _body(
     result: typing.Mapping[str, typing.Any],
     failure: typing.Mapping[str, typing.Any],
     seconds: float,
+    attempts: int,
 ) -> dict[str, typing.Any]:
     """As the launcher's own, see ``docs/events.md``."""
     kind, message = str(failure.get("kind")), failure.get("message")
@@ -60,7 +62,7 @@ def _body(
         "seconds": round(seconds, 3),
         "started": _stamp(now - seconds),
         "ended": _stamp(now),
-        "attempts": 1,
+        "attempts": attempts,
     }
 
 

@@ -130,6 +130,47 @@ def test_a_failure_is_the_exit_code_of_the_run(composed: Composed) -> None:
     assert "there is no such account" in output
 
 
+def test_a_service_that_runs_too_long_ends_and_says_so(composed: Composed) -> None:
+    composed.folder.code("slow", "import time\n\ndef slow():\n    time.sleep(600)\n    yield {'id': 1}\n")
+    composed.folder.source("slow", "slow", "slow", container={"timeout": "3s"})
+    composed.dltpod("render", "compose", "slow", "-o", "compose.yml")
+    composed.dltpod("secrets", "slow")
+    code, output = composed.run("slow")
+    assert (code, "dltpod: failed (timeout): " in output) == (1, True), output
+
+
+def test_a_failure_that_may_pass_is_tried_again_in_the_service_and_no_other(composed: Composed) -> None:
+    passing = """
+        import pathlib
+        def passing():
+            tried = pathlib.Path("/state/tried")
+            if not tried.exists():
+                tried.touch()
+                raise ConnectionError("the other side hung up")
+            yield {"id": 1}
+    """
+    composed.folder.code("passing", passing)
+    composed.folder.source("passing", "passing", "passing")
+    composed.dltpod("render", "compose", "-o", "compose.yml")
+    composed.dltpod("secrets", "passing")
+    code, output = composed.run("passing")
+    assert (code, output.count("trying again in")) == (0, 1), output
+    assert composed.folder.rows("select id from raw_passing.passing") == [(1,)]
+    code, output = composed.run("broken")
+    assert (code, "trying again" in output) == (1, False)
+
+
+def test_one_up_runs_all_and_shows_how_each_ended(composed: Composed) -> None:
+    done = composed.call("--profile", "dltpod", "up", "--no-color")
+    try:
+        assert "numbers_1 exited with code 0" in done.stdout.replace("-1 ", "_1 "), done.stdout + done.stderr
+        assert "broken_1 exited with code 1" in done.stdout.replace("-1 ", "_1 ")
+        assert '{"token"' not in done.stdout
+        assert composed.folder.rows("select count(*) from raw_numbers.numbers") == [(5,)]
+    finally:
+        composed.call("--profile", "dltpod", "down")
+
+
 def test_the_files_that_a_service_makes_are_its_users(composed: Composed) -> None:
     assert composed.run("numbers")[0] == 0
     document = yaml.safe_load((composed.folder.root / "compose.yml").read_text())

@@ -108,3 +108,39 @@ def test_an_error_in_a_plain_function_and_in_a_source_function_is_the_sources(bo
         outcome = box.run(function=function)
         assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.EXTRACT), outcome.log
         assert "failed: KeyError: 'id'" in outcome.failure.message
+
+
+def test_what_may_pass_is_tried_again_by_the_runner_where_the_job_says_so(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import pathlib
+        def orders():
+            tried = pathlib.Path(__file__).with_name("tried")
+            if not tried.exists():
+                tried.touch()
+                raise ConnectionError("the other side hung up")
+            yield [{"id": 1}]
+        """,
+    )
+    outcome = box.run(retries=2, events=False)
+    assert (outcome.code, outcome.stored.rows) == (0, {"orders": 1})
+    assert "dltpod: trying again in" in outcome.log and "(attempt 2 of 3)" in outcome.log
+
+
+def test_what_does_not_pass_is_not_tried_again(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    raise ValueError('there is no such account')\n")
+    outcome = box.run(retries=2, events=False)
+    assert outcome.code == ExitCode.FAILED
+    assert "trying again" not in outcome.log
+
+
+def test_a_signal_between_two_attempts_ends_the_run(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    raise ConnectionError('the other side hung up')\n")
+    process = box.start(box.job(retries=1, events=False))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if b"trying again" in line:
+            break
+    process.terminate()
+    assert process.wait(timeout=30) == ExitCode.STOPPED
