@@ -186,16 +186,24 @@ def _run(case: Case, server: ForkServer, tree: Path, arguments: argparse.Namespa
 
 def _table(found: dict[str, dict[str, str]]) -> str:
     """Sources by versions, for docs/environments.md: what extracts, and the class of what does not."""
-    names = sorted({name for row in found.values() for name in row})
-    lines = [f"| source | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
-    for name in names:
-        lines.append(f"| `{name}` | {' | '.join(_short(row.get(name, '')) for row in found.values())} |")
+    functions: dict[str, set[str]] = {}
+    for name in (name for row in found.values() for name in row):
+        functions.setdefault(name.partition(".")[0], set()).add(name.partition(".")[2])
+    lines = [f"| source | functions | {' | '.join(found)} |", f"|---|---|{'---|' * len(found)}"]
+    for module in sorted(functions):
+        names = sorted(functions[module])
+        cells = []
+        for row in found.values():
+            said = [row[f"{module}.{name}"] for name in names if f"{module}.{name}" in row]
+            cells.append(next((_short(text) for text in said if text != "ok"), "ok" if said else "-"))
+        shown = ", ".join(f"`{name}`" for name in names)
+        lines.append(f"| `{module}` | {shown} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _short(said: str) -> str:
     error = re.search(r"\b([A-Z]\w+(?:Error|Exception|NotFound|NotAvailable|Failed))\b", said)
-    return said if said == "ok" else error.group(1) if error else said.partition(":")[0]
+    return error.group(1) if error else said.partition(":")[0]
 
 
 if __name__ == "__main__":
