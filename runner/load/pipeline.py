@@ -20,6 +20,7 @@ from runner.load import (
     compat,
     destination,
     edits,
+    imported_files,
     intervals,
     loading,
     merges,
@@ -180,7 +181,7 @@ def _drop_dataset(session: Session) -> None:
 
 def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
     fitted = arrow_decimals.fitted(session.steps, session.job.destination.type)
-    with session.steps.step("extract"), fitted:
+    with session.steps.step("extract"), fitted, imported_files.with_load_ids():
         sources: list[typing.Any] = []
         try:
             with session.work.extracting():

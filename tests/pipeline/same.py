@@ -192,8 +192,11 @@ def _normalized(pipeline: typing.Any) -> dict[str, typing.Any]:
     }
 
 
-def stored(file: Path) -> dict[str, typing.Any]:
-    """Columns and rows of every table that isn't dlt's own or for staging, ids told by what they point to."""
+def stored(file: Path, leave_out: tuple[str, ...] = ()) -> dict[str, typing.Any]:
+    """Columns (but for ``leave_out``) and rows of every table that isn't dlt's own or for staging.
+
+    Ids are told by what they point to.
+    """
     import duckdb
 
     if not file.exists():
@@ -217,7 +220,9 @@ def stored(file: Path) -> dict[str, typing.Any]:
                 " where table_schema = ? and table_name = ? order by ordinal_position",
                 [schema, table],
             ).fetchall()
-            found = query(f'select * from "{schema}"."{table}"').fetchall()
+            columns[table] = [column for column in columns[table] if column[0] not in leave_out]
+            chosen = ", ".join(f'"{name}"' for name, *_ in columns[table])
+            found = query(f'select {chosen} from "{schema}"."{table}"').fetchall()
             tables[table] = [
                 dict(zip([name for name, *_ in columns[table]], row, strict=True)) for row in found
             ]

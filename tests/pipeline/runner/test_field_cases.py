@@ -28,8 +28,11 @@ from tests.pipeline.sandbox import PROCESSES
 FIELD = REPOSITORY / "tests" / "pipeline" / "field"
 CASES = sorted({place.stem for place in FIELD.iterdir() if place.suffix != ".toml" and place.stem[0] != "_"})
 RUNS = (1, 2)
-ARROW_IDS = {f"NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_{name}": "true" for name in ("ID", "LOAD_ID")}
+IDS = ("_dlt_id", "_dlt_load_id")
+GIVEN = {f"NORMALIZE__PARQUET_NORMALIZER__ADD{name.upper()}": "true" for name in IDS}
 """dltpod gives Arrow rows the columns by which it finds what a killed load left; dlt does so when told."""
+ARROW_IDS: dict[str, dict[str, str]] = {"files_imported_whole": {}}
+"""Where dlt can't do so: its tables are compared without these columns."""
 NATIVE: dict[str, dict[str, typing.Any]] = {
     "secrets_read_directly": {"secret_sections": ["my_accounts.eu"]},
 }
@@ -56,7 +59,7 @@ def _project(root: Path, case: str) -> Path:
 
 def _plain(project: str, case: str, database: str, answer: typing.Any) -> None:
     """What people do without dltpod, in a process of its own."""
-    os.environ.update(SETTINGS, DLT_DATA_DIR=f"{project}/dlt-data", **ARROW_IDS)
+    os.environ.update(SETTINGS, DLT_DATA_DIR=f"{project}/dlt-data", **ARROW_IDS.get(case, GIVEN))
     os.environ.pop("DLT_CONFIG_FOLDER", None)
     os.chdir(project)
     sys.path.append(f"{project}/custom_sources")
@@ -120,9 +123,10 @@ def test_a_source_of_this_shape_loads_what_plain_dlt_loads(
     box = Box(tmp_path / "box", server)
     _by_dlt(project, case, tmp_path / "plain.duckdb")
     _by_dltpod(project, case, box)
-    plain = stored(tmp_path / "plain.duckdb")
+    leave_out = IDS if case in ARROW_IDS else ()
+    plain = stored(tmp_path / "plain.duckdb", leave_out)
     assert plain["rows"]
-    assert list(compare(plain, stored(box.database), "")) == []
+    assert list(compare(plain, stored(box.database, leave_out), "")) == []
 
 
 def test_every_case_is_in_the_list_and_the_list_has_no_other() -> None:
