@@ -24,7 +24,7 @@ _LOGIN = (
     re.compile(r"Access denied for user '(?P<user>[^']+)'@"),
     re.compile(r"Login failed for user '(?P<user>[^']+)'"),
     re.compile(r"(?:^|[\s:])(?P<user>[\w.-]+): Authentication failed: password is incorrect"),
-    re.compile(r"no password supplied|ORA-01017|Incorrect username or password|\bAuthentication failed\b"),
+    re.compile(r"no password supplied|ORA-01017|Incorrect username or password|\b[Aa]uthentication failed\b"),
 )
 _DATABASE = re.compile(r"FATAL: +database \"(?P<a>[^\"]+)\" does not exist|Unknown database '(?P<b>[^']+)'")
 _NO_RIGHT = re.compile(r"Access denied for user '(?P<user>[^']+)'@\S+ to database '(?P<base>[^']+)'")

@@ -17,6 +17,7 @@ from docker.errors import APIError
 from launcher.errors import EngineError
 from launcher.host.docker_engine import connect
 from tests.containers.folder import Folder
+from tests.containers.gallery import verified
 
 if TYPE_CHECKING:
     import docker
@@ -38,6 +39,10 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(verified.said())
 
 
 @pytest.fixture(scope="session")

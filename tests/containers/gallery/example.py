@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -17,7 +18,12 @@ class Example:
     """``secrets`` are a whole secrets.toml; the template has to ask for these keys and for no others."""
 
     def __init__(
-        self, folder: Folder, name: str, secrets: Mapping[str, Any], network: str | None = None
+        self,
+        folder: Folder,
+        name: str,
+        secrets: Mapping[str, Any],
+        network: str | None = None,
+        verified: Path | None = None,
     ) -> None:
         self.folder = folder
         for file in (EXAMPLES / name).rglob("*"):
@@ -31,6 +37,9 @@ class Example:
             text = text.replace("  container:\n", f"  container:\n    network: {network}\n", 1)
         elif network:
             text = f"defaults: {{container: {{network: {network}}}}}\n{text}"
+        assert network is None or network in text
+        if verified:
+            text = f"verified_sources: {{location: {verified}}}\n{text}"
         folder.write("sources.yml", f"project: {folder.name}\n{text}")
         template = tomlkit.parse((folder.root / "secrets.example.toml").read_text()).unwrap()
         assert sorted(_keys(template)) == sorted(_keys(secrets))
@@ -52,9 +61,10 @@ class Example:
         return {record.source: record.rows for record in records}
 
     def fails(self, name: str) -> RunRecord:
-        """A sync that fails."""
+        """A sync that fails, and is not tried again."""
         record = self.folder.run(name)
         assert record.status == "failed", record
+        assert record.attempts == 1, record
         return record
 
 

@@ -52,5 +52,5 @@ def test_lazada(project: Folder, network: str) -> None:
 
     example.fill_in({"sources": {"lazada_sg": {**SECRETS, "access_token": "expired"}}})
     record = example.fails("lazada_sg")
-    assert (record.failure_kind, record.attempts) == ("extract", 1)
+    assert record.failure_kind == "extract"
     assert "IllegalAccessToken" in record.message

@@ -38,5 +38,5 @@ def test_rest_api(project: Folder, client: docker.DockerClient, tmp_path: Path) 
 
         example.fill_in({"sources": {"crm": {"credentials": {**secrets, "client_secret": "another-secret"}}}})
         record = example.fails("crm")
-        assert (record.failure_kind, record.attempts) == ("extract", 1)
+        assert record.failure_kind == "extract"
         assert "401" in record.message and "login.example.com" in record.message

