@@ -100,6 +100,8 @@ def screen(records: Sequence[RunRecord], width: int | None) -> str:
 
 def _row(record: RunRecord) -> list[str]:
     why = record.message.strip().splitlines()[0] if record.message.strip() else ""
+    # What was repaired or finished of a run that was cut off before.
+    why = why or next((note for note in record.notes if "an earlier run" in note), "")
     why = ": ".join(filter(None, (str(record.interval) if record.interval else "", why)))
     told = record.failure_kind is not None and record.status not in (INTERRUPTED, STOPPED)
     kind = record.failure_kind.value.replace("_", " ") if told and record.failure_kind else ""

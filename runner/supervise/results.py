@@ -78,12 +78,12 @@ def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
     for name in (
         "new_columns",
         "new_tables",
-        "notes",
         "cursors",
-        "resumed_load_ids",
         "load_ids",
         "versions",
         "seconds",
+        "notes",
+        "resumed_load_ids",
     ):
         default = next(field for field in dataclasses.fields(Result) if field.name == name)
         result[name] = [] if default.type.startswith("tuple") else {}

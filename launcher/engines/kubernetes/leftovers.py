@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +56,20 @@ def own_jobs(jobs: Jobs) -> list[tuple[str, dict[str, Any]]]:
 
 def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
     """How ``own_jobs`` ended, by their pods' termination messages. The Job's name is the run's id."""
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    made: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for namespace, pod in sorted(pods, key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"])):
-        newest[namespace, str(pod["metadata"].get("labels", {}).get("job-name", ""))] = pod
+        made.setdefault((namespace, str(pod["metadata"].get("labels", {}).get("job-name", ""))), []).append(
+            pod
+        )
     found = []
     for namespace, job in jobs:
         labels, status = job["metadata"]["labels"], job.get("status", {})
         name = str(job["metadata"]["name"])
+        own: list[dict[str, Any]] = made.get((namespace, name), [])
         found.append(
             Collected(
                 name,
-                _ended(job, newest.get((namespace, name)), None),
+                _with_earlier(_ended(job, own[-1] if own else None, None), own[:-1]),
                 _seconds(job),
                 source=str(labels.get(LABEL_SOURCE, "")),
                 started=str(status.get("startTime") or job["metadata"]["creationTimestamp"]),
@@ -73,6 +77,23 @@ def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
             )
         )
     return found
+
+
+def _with_earlier(ended: Ended, pods: Iterable[Mapping[str, Any]]) -> Ended:
+    """The end with what the Job's earlier pods told: loads that they finished, rows that they repaired."""
+    if ended.result is None:
+        return ended
+    notes, resumed = list(ended.result.notes), list(ended.result.resumed_load_ids)
+    for pod in pods:
+        seen = view(pod).terminated
+        result = None if seen is None else answers.result(seen.message.encode("utf-8", "replace"))
+        if result is not None:
+            notes += result.notes
+            resumed += result.resumed_load_ids
+    result = replace(
+        ended.result, notes=tuple(dict.fromkeys(notes)), resumed_load_ids=tuple(dict.fromkeys(resumed))
+    )
+    return replace(ended, result=result)
 
 
 def newest_pod(api: Api, namespace: str, job: Mapping[str, Any]) -> dict[str, Any] | None:

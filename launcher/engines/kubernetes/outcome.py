@@ -29,6 +29,12 @@ _PULL_STEPS = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 240
+_SETS = {
+    "memory": "set container.memory, or kubernetes.requests",
+    "cpu": "set container.cpus, or kubernetes.requests",
+    "ephemeral-storage": "set kubernetes.scratch, or kubernetes.requests",
+}
+"""What of sources.yml decides how much of a resource a pod may use."""
 _NODE_CRASHED = 255
 """containerd's exit code for a container that it didn't see end. The runner never exits so."""
 
@@ -313,6 +319,14 @@ def _refused_pod(text: str) -> Trouble:
             FailureKind.QUOTA,
             f"the namespace's quota asks for limits that this source doesn't set: {short}",
             "set container.cpus and container.memory",
+            fatal=True,
+        )
+    outside = re.search(r"(?:maximum|minimum) ([\w-]+) usage per (?:Container|Pod) is", text)
+    if outside:
+        return Trouble(
+            FailureKind.QUOTA,
+            f"the namespace's LimitRange refuses the pod: {short}",
+            _SETS.get(outside[1], "have the LimitRange changed"),
             fatal=True,
         )
     if "violates PodSecurity" in text:
