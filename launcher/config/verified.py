@@ -44,7 +44,7 @@ def with_its_module(source: Source, custom_sources: Path, repository: VerifiedSo
     """The source with the verified source that its ``source_module`` stands for.
 
     Unchanged where anything else can account for the name: code of the project, a requirement of such a name
-    or of an address, another repository.
+    or of an address, another repository but for a work tree that has that source and none of the name itself.
     """
     module = source.dlt_native.source_module
     name = meant(module)
@@ -52,6 +52,8 @@ def with_its_module(source: Source, custom_sources: Path, repository: VerifiedSo
     if name is None or own or any(_may_bring(text, module) for text in source.container.requirements):
         return source
     if repository.location != VerifiedSources().location:
-        return source
+        tree = custom_sources.parent / Path(repository.location).expanduser() / "sources"
+        if (tree / module).exists() or not (tree / name).is_dir():
+            return source
     native = source.dlt_native.model_copy(update={"source_module": name})
     return source.model_copy(update={"dlt_native": native})

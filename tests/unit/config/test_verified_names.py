@@ -62,6 +62,14 @@ def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:
     assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe"
 
 
+def test_a_work_tree_that_has_the_source_is_as_good_as_dlts_repository(tmp_path: Path) -> None:
+    write(tmp_path, "", "mine/sources/stripe_analytics/__init__.py")
+    text = "verified_sources: {location: ./mine}\n" + ENTRY.format(module="stripe", more="")
+    assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe_analytics"
+    write(tmp_path, "", "mine/sources/stripe/__init__.py")
+    assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe"
+
+
 def test_each_known_source_is_one_that_the_bench_extracts_with(tmp_path: Path) -> None:
     measured = {case.module for case in verified_cases.cases(tmp_path, "postgresql://")}
     assert measured | set(verified_cases.NO_SOURCE) == KNOWN | set(verified_cases.DLTS_OWN)
