@@ -1,8 +1,8 @@
 """What servers and drivers say of an address, a login or a table, in words that name what to correct.
 
 Drivers are recognised by their messages: none of them is imported. What is quoted here is Postgres' (psycopg2
-and 3), MySQL's (PyMySQL and others), SQL Server's, Oracle's, Snowflake's, MongoDB's, ClickHouse's, and what
-requests, httpx, aiohttp and urllib3 say.
+and 3), MySQL's (PyMySQL and others), SQL Server's, Oracle's, Snowflake's, MongoDB's, ClickHouse's, Google's,
+AWS' and Azure's, and what requests, httpx, aiohttp and urllib3 say.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ _LOGIN = (
     re.compile(r"Login failed for user '(?P<user>[^']+)'"),
     re.compile(r"(?:^|[\s:])(?P<user>[\w.-]+): Authentication failed: password is incorrect"),
     re.compile(r"no password supplied|ORA-01017|Incorrect username or password|\b[Aa]uthentication failed\b"),
+    # a locked account; Snowflake's key; Google's key file; AWS; Azure storage; a pooler's
+    re.compile(r"ORA-28000|JWT token is invalid|Invalid JWT Signature|Tenant or user not found"),
+    re.compile(r"\b(?:InvalidAccessKeyId|SignatureDoesNotMatch|InvalidClientTokenId|AuthenticationFailed)\b"),
 )
-_DATABASE = re.compile(r"FATAL: +database \"(?P<a>[^\"]+)\" does not exist|Unknown database '(?P<b>[^']+)'")
+_DATABASE = re.compile(
+    r"FATAL: +database \"(?P<a>[^\"]+)\" does not exist|Unknown database '(?P<b>[^']+)'"
+    r"|Cannot open database \"(?P<c>[^\"]+)\" requested by the login"
+)
 _NO_RIGHT = re.compile(r"Access denied for user '(?P<user>[^']+)'@\S+ to database '(?P<base>[^']+)'")
 _UNKNOWN_NAME = re.compile(r"name or service not known|nodename nor servname|no address associated", re.I)
 _NO_ANSWER = re.compile(r"temporary failure in name resolution", re.I)
@@ -54,14 +60,14 @@ def refusal(chain: Chain) -> str | None:
         if found := _NO_RIGHT.search(text):
             who, what = one_line(found["user"], 60), one_line(found["base"], 60)
             return f"user '{who}' may not use the database '{what}'"
+        if found := _DATABASE.search(text):
+            return f"the server has no database '{one_line(next(filter(None, found.groups())), 60)}'"
         for pattern in _LOGIN:
             if found := pattern.search(text):
                 user = found.groupdict().get("user")
                 return (
                     f"the database refused user '{one_line(user, 60)}'" if user else "the login was refused"
                 )
-        if found := _DATABASE.search(text):
-            return f"the server has no database '{one_line(found['a'] or found['b'], 60)}'"
     return None
 
 

@@ -31,6 +31,19 @@ REFUSED = [
     ),
     ('FATAL:  database "crm" does not exist', "the server has no database 'crm'"),
     ("(1049, \"Unknown database 'crm'\")", "the server has no database 'crm'"),
+    (
+        '(4060, \'Cannot open database "crm" requested by the login. The login failed. Login failed for user '
+        "\\'reader\\'.')",
+        "the server has no database 'crm'",
+    ),
+    ("ORA-28000: The account is locked.", "the login was refused"),
+    ("250001 (08001): Failed to connect to DB: JWT token is invalid.", "the login was refused"),
+    ("('invalid_grant: Invalid JWT Signature.', {'error': 'invalid_grant'})", "the login was refused"),
+    (
+        "An error occurred (InvalidAccessKeyId) when calling ListObjectsV2",
+        "the login was refused",
+    ),
+    ("FATAL:  Tenant or user not found", "the login was refused"),
 ]
 
 
