@@ -36,7 +36,7 @@ def run(work: Callable[[Input, Paths], int]) -> int:
         given = read_input(paths)
     except InputError as exc:
         sys.stderr.write(f"dltpod runner: {exc}\n")
-        return int(ExitCode.INTERNAL)
+        return int(exc.code)
     return work(given, paths)
 
 

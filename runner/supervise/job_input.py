@@ -59,6 +59,14 @@ class Input:
 class InputError(Exception):
     """There is no job, or it can't be read."""
 
+    code = contract.ExitCode.INTERNAL
+
+
+class NoInterval(InputError):
+    """The container's variables give no interval, though one of them is set."""
+
+    code = contract.ExitCode.CONFIGURATION
+
 
 def read_input(paths: Paths, descriptor: int = 0) -> Input:
     """The job, from ``JOB_FILE`` or ``JOB_VARIABLE``, else from the first frame on ``descriptor``.
@@ -80,14 +88,14 @@ def read_input(paths: Paths, descriptor: int = 0) -> Input:
 
 
 def _with_interval(job: contract.JobSpec) -> contract.JobSpec:
-    """The job, with the interval that the container's own variables give it. Raises ValueError."""
+    """The job, with the interval that the container's own variables give it. Raises NoInterval."""
     start, end = (os.environ.get(name) for name in contract.INTERVAL_VARIABLES)
     if job.interval is not None or job.action != "sync" or not (start or end):
         return job
     try:
         return dataclasses.replace(job, interval=contract.interval(start or "", end or ""))
     except ValueError as exc:
-        raise ValueError(f"{' and '.join(contract.INTERVAL_VARIABLES)} give no interval: {exc}") from None
+        raise NoInterval(f"{' and '.join(contract.INTERVAL_VARIABLES)} give no interval: {exc}") from None
 
 
 def _read_frame(descriptor: int) -> bytes:
