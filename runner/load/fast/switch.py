@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-PROVEN = ((1, 18), (1, 24), (1, 31))
+PROVEN = ((1, 18), (1, 24), (1, 30), (1, 31))
 """Versions of dlt, without what stands behind the second point."""
 COLLECT_AFTER = 100_000
 """Objects after which Python looks for garbage in normalize, where no code of the source's runs. Its own
