@@ -50,8 +50,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-TOO_MANY = Answer({"error": "too many requests"}, 429, {"Retry-After": "1"})
-BROKEN = Answer({"error": "internal error"}, 500)
+TOO_MANY = Answer({"error": {"message": "too many requests"}}, 429, {"Retry-After": "1"})
+BROKEN = Answer({"error": {"message": "internal error"}}, 500)
 
 
 @dataclass
