@@ -33,7 +33,7 @@ class Example:
                 copy.write_bytes(file.read_bytes())
         # no other line of it changes
         text = (folder.root / "sources.yml").read_text()
-        if network and "defaults:" in text:
+        if network and text.startswith("defaults:"):
             text = text.replace("  container:\n", f"  container:\n    network: {network}\n", 1)
         elif network:
             text = f"defaults: {{container: {{network: {network}}}}}\n{text}"
