@@ -120,5 +120,6 @@ class Kubernetes(Model):
         description="A pod's spec, merged into dltpod's last, lists by name as kubectl does.",
     )
     fewer_walls: bool = Field(
-        default=False, description="Whether `pod_overrides` may take down walls around the source."
+        default=False,
+        description="Whether `pod_overrides` and `annotations` may take down walls around the source.",
     )

@@ -23,6 +23,7 @@ from runner.contract import Event, Failure, FailureKind
 from runner.supervise import connecting, exit_status, limits, plain_log, results
 from runner.supervise.job_input import Input, Paths, write_secrets
 from runner.supervise.masking import Masker, StreamMasker, masker_of
+from runner.supervise.output import Output
 
 EOF_GRACE = 5.0
 """Seconds that a worker has to end once the input has closed. The container is gone after ten in all."""
@@ -38,59 +39,20 @@ for its API only notices the second.
 _SECOND_SIGNAL_ELSE = 0.7
 DRAIN_GRACE = 5.0
 """Seconds for what is left in the pipes once the worker has ended."""
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CHUNK = 1 << 16
-_BUFFER_LIMIT = 1 << 18
 _EVENT_LIMIT = 16 << 20
 """Bytes. A longer line of the event pipe is dropped, so that it does not fill the memory."""
 _REAPED_AT_ONCE = 100
 """Ended children that are reaped in one go, for a source may make orphans without end."""
 _LONGEST_EVENT = 1 << 20
 """Bytes. The launcher reads a log's lines in pieces of that length: a longer event would be several."""
-_ATOMIC = select.PIPE_BUF
-"""A pipe that is ready takes this many bytes without blocking."""
 
 Work = Callable[[Input, Paths, Masker, int, int], typing.NoReturn]
 """Turns the forked process into the worker; the numbers are its pipes for events and for the log."""
 
 _MALFORMED = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 """What reading an event of another shape than the worker's raises."""
-
-
-class Output:
-    """A descriptor that is written to without ever waiting for its reader."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.broken = False
-        self._held = bytearray()
-
-    def add(self, data: bytes) -> None:
-        """Takes bytes to be written later."""
-        if not self.broken:
-            self._held += data
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is something to write."""
-        return bool(self._held) and not self.broken
-
-    @property
-    def full(self) -> bool:
-        """Whether what feeds it should not be read for now."""
-        return len(self._held) > _BUFFER_LIMIT and not self.broken
-
-    def write(self) -> None:
-        """Writes a piece that a pipe which poll reports as ready takes. A reader that is gone is no error."""
-        try:
-            written = os.write(self.descriptor, self._held[:_ATOMIC])
-        except BlockingIOError:
-            return
-        except OSError:
-            self.broken = True
-            self._held.clear()
-            return
-        del self._held[:written]
 
 
 class Supervisor:
@@ -109,6 +71,7 @@ class Supervisor:
         self._phase = "start"
         self.result: dict[str, typing.Any] | None = None
         self._stopping = ""
+        self._signalled_to_stop = False
         self._cause: Failure | None = None
         """What the run is stopped for, where that is a failure of its own."""
         self._ends_at = None if given.job.timeout is None else time.monotonic() + given.job.timeout
@@ -133,6 +96,11 @@ class Supervisor:
         self._watch()
         return self._finish(self._worker_failure())
 
+    def signalled(self) -> bool:
+        """Whether a signal to stop has come, even one that came too late to show in the result."""
+        self._signalled()
+        return self._signalled_to_stop
+
     # The worker: started, watched, stopped
 
     def _start(self) -> None:
@@ -142,7 +110,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         self._wake = wake_read
         self._wake_write = wake_write
-        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
+        for number in (*STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, lambda signum, frame: None)
         log_read, log_write = os.pipe()
         event_read, event_write = os.pipe()
@@ -225,7 +193,8 @@ class Supervisor:
         except BlockingIOError:
             return
         for number in numbers:
-            if number in _STOP_SIGNALS:
+            if number in STOP_SIGNALS:
+                self._signalled_to_stop = True
                 if not self._stopping:
                     self._cause = limits.full(self._job.scratch, self._paths.root)
                 grace = limits.FULL_GRACE if self._cause is not None else self._job.stop_seconds

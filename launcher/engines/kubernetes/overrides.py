@@ -49,13 +49,18 @@ def overridden(source: str, pod: dict[str, Any], overrides: Mapping[str, Any], *
             f"{source}: kubernetes.pod_overrides removes the container '{CONTAINER}', which runs the source",
             "leave that out; its fields can be changed by its name",
         )
-    fallen = [] if weaker else _fallen(made, pod)
+    if not weaker:
+        refuse(f"{source}: kubernetes.pod_overrides takes", _fallen(made, pod))
+    return made
+
+
+def refuse(what: str, fallen: list[str]) -> None:
+    """Raises ConfigurationError, which begins with ``what``, where walls have fallen."""
     if fallen:
         raise ConfigurationError(
-            f"{source}: kubernetes.pod_overrides takes down a wall: {', '.join(fallen)}",
+            f"{what} down a wall: {', '.join(fallen)}",
             "leave that out, or say kubernetes.fewer_walls: true",
         )
-    return made
 
 
 def _fallen(made: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,8 @@ from launcher.engines.kubernetes.names import (
     bytes_quantity,
     cpu_quantity,
 )
-from launcher.engines.kubernetes.overrides import overridden
+from launcher.engines.kubernetes.overrides import overridden, refuse
+from launcher.engines.kubernetes.restricted import unconfined
 from launcher.errors import ConfigurationError
 from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES
 from launcher.plan.values import JobPlan
@@ -78,6 +79,8 @@ def _spec(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, A
     volumes, mounts = _volumes(plan, names)
     spec["containers"] = [_container(plan, mounts)]
     spec["volumes"] = volumes
+    if not settings.fewer_walls:
+        refuse(f"{plan.job.source}: kubernetes.annotations take", unconfined(settings.annotations))
     spec = overridden(plan.job.source, spec, settings.pod_overrides, weaker=settings.fewer_walls)
     return {"metadata": metadata_of(plan, labels), "spec": spec}
 

@@ -19,6 +19,8 @@ _VOLUMES = {
     "secret",
 }
 
+_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+
 
 def violations(pod: Mapping[str, Any]) -> list[str]:
     """What the pod's spec breaks of the standard; an empty list where it would be admitted."""
@@ -37,6 +39,17 @@ def violations(pod: Mapping[str, Any]) -> list[str]:
         for container in pod.get(kind, []):
             found += [f"{container['name']}: {fault}" for fault in _container(container, of_pod)]
     return found
+
+
+def unconfined(annotations: Mapping[str, str]) -> list[str]:
+    """The annotations that take AppArmor's profile from a container, as Kubernetes had it before 1.30."""
+    return [
+        f"{key}: {profile}"
+        for key, profile in annotations.items()
+        if key.startswith(_APPARMOR)
+        and profile not in ("", "runtime/default")
+        and not profile.startswith("localhost/")
+    ]
 
 
 def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[str]:

@@ -135,6 +135,28 @@ def test_what_does_not_pass_is_not_tried_again(box: Box) -> None:
     assert "trying again" not in outcome.log
 
 
+SIGNALLED_WHILE_THE_RESULT_IS_STORED = """
+import os, signal, sys
+from runner import __main__
+from runner.supervise import results
+
+def store(*given, stored=results.store):
+    stored(*given)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+results.store = store
+sys.exit(__main__.main())
+"""
+
+
+def test_a_signal_after_the_end_of_an_attempt_leads_to_no_other(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    raise ConnectionError('the other side hung up')\n")
+    box.program = ("-c", SIGNALLED_WHILE_THE_RESULT_IS_STORED)
+    outcome = box.ended(box.start(box.job(retries=1, events=False)))
+    assert outcome.code == ExitCode.STOPPED
+    assert "trying again" not in outcome.log
+
+
 def test_a_signal_between_two_attempts_ends_the_run(box: Box) -> None:
     box.write("shop.py", "def orders():\n    raise ConnectionError('the other side hung up')\n")
     process = box.start(box.job(retries=1, events=False))

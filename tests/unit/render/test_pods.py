@@ -155,6 +155,22 @@ def test_an_override_that_takes_down_a_wall_is_refused_unless_said_outright(
     assert pod_with(pod_overrides=overrides, fewer_walls=True)
 
 
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/runner"
+
+
+def test_an_annotation_that_takes_apparmor_down_is_refused_unless_said_outright() -> None:
+    annotations = {APPARMOR: "unconfined"}
+    with pytest.raises(ConfigurationError, match=f"annotations take down a wall: {APPARMOR}") as caught:
+        pod_with(annotations=annotations)
+    assert "fewer_walls: true" in caught.value.hint
+    assert pod_with(annotations=annotations, fewer_walls=True)
+
+
+def test_an_annotation_that_names_an_apparmor_profile_takes_down_nothing() -> None:
+    for profile in ("runtime/default", "localhost/mine"):
+        assert pod_with(annotations={APPARMOR: profile})
+
+
 def test_directives_of_kubectl_delete_and_replace() -> None:
     names = [{"name": "state", "$patch": "delete"}, {"name": "tmp", "$patch": "replace", "emptyDir": {}}]
     runner = {"name": "runner", "env": [{"$patch": "replace"}, {"name": "A", "value": "b"}]}
