@@ -266,7 +266,7 @@ def check(
     none answers. A fault of a source is a verdict.
     """
     from launcher import config
-    from launcher.check.whole import container_rows, file_rows, worth_a_container
+    from launcher.check.whole import file_rows, joined, worth_a_container
     from launcher.plan.options import SyncOptions
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import cancel_builds
@@ -283,7 +283,7 @@ def check(
             options = SyncOptions(action=action, jobs=jobs or os.cpu_count() or 1, engine=engine)
             with _logged(project):
                 outcome = run_sync(project, hopeful, options, _progress(), stopper=stopper)
-            rows += container_rows(outcome.records)
+            rows = joined(rows, outcome.records)
     if stopper.signal is not None:
         signal.raise_signal(stopper.signal)
     return CheckResult(

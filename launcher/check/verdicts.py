@@ -42,6 +42,8 @@ WHOLE_WORDS = 8
 """Shorter secrets are masked as whole words only (``runner.supervise.masking.SHORT``)."""
 SHORTEST = 3
 """Still shorter ones are not masked at all (``runner.supervise.secret_values.SHORTEST``)."""
+ADDED = "adds"
+"""What rows are about that name a package which nobody asked for, and why the source needs it."""
 _DOTENV = ".env"
 _NOT_HERE = "x" * WHOLE_WORDS
 """Stands for a variable that this machine lacks, where none is asked for."""
@@ -112,7 +114,7 @@ def check_source(
         *_module(project, source, module, names),
         *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
-        *_environment(project, source, verified),
+        *_environment(project, source, environ, verified),
         *_mounts(project, source),
         *_destination(project, source, destination, destinations),
         *faults,
@@ -225,28 +227,40 @@ def _listed(folder: Path) -> list[Path]:
         return []
 
 
-def _environment(project: Project, source: Source, verified: Verified | None) -> Iterator[Row]:
-    """What can't be an environment: the resolver sees the rest when it is built."""
+def _environment(
+    project: Project, source: Source, environ: Mapping[str, str], verified: Verified | None
+) -> Iterator[Row]:
+    """What is added to the environment, or can't be one: the resolver sees the rest when it is built."""
     from launcher.environment.describe import describe
+    from launcher.secrets.gather import drivers_for
 
     if module_names.fault(source.dlt_native.source_module) is not None:
         return  # the module's own row says so
     asked = source
     if verified is None:  # whether a name is a verified source can't be told, so only what else stands there
         asked = source.model_copy(update={"container": source.container.model_copy(update={"extras": ()})})
+    kind, schemes = "dummy", ((), ())
+    with contextlib.suppress(ConfigurationError):  # the row of the secrets says so
+        found = drivers_for(project, source, environ)
+        kind = found.destination.type if found.destination.type == "sqlalchemy" else kind
+        schemes = found.own, found.destinations
     try:
-        described = describe(project, asked, base_identity="", verified=verified, destination_type="dummy")
+        described = describe(
+            project, asked, base_identity="", verified=verified, destination_type=kind, schemes=schemes
+        )
     except DltpodError as error:
         yield Row(source.name, "environment", Level.WRONG, error.message, error.hint)
         return
+    for item in described.added:
+        yield Row(source.name, ADDED, Level.OK, f"{item.text}, {item.origin}")
     pinned: dict[str, tuple[str, str]] = {}
     for requirement in described.requirements:
-        found = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*==\s*([^\s;,*]+)\s*$", requirement.text)
-        if not found:
+        pin = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*==\s*([^\s;,*]+)\s*$", requirement.text)
+        if not pin:
             continue
-        name = re.sub(r"[-_.]+", "-", found[1]).lower()
-        version, origin = pinned.setdefault(name, (found[2], requirement.origin))
-        if version != found[2]:
+        name = re.sub(r"[-_.]+", "-", pin[1]).lower()
+        version, origin = pinned.setdefault(name, (pin[2], requirement.origin))
+        if version != pin[2]:
             text = f"{name}=={version} ({origin}) contradicts {requirement.text} ({requirement.origin})"
             yield Row(source.name, "environment", Level.WRONG, text, "Remove one of the lines.")
 

@@ -63,9 +63,15 @@ def worth_a_container(sources: Iterable[Source], rows: Iterable[Row]) -> list[So
     return [source for source in sources if source.name not in hopeless]
 
 
-def container_rows(records: Sequence[RunRecord]) -> list[Row]:
-    """What the containers told (a sync whose action is ``check`` or ``connect``)."""
-    return [row for record in records for row in _rows(record)]
+def joined(rows: Iterable[Row], records: Sequence[RunRecord]) -> list[Row]:
+    """The rows of the files, and what the containers told (a sync whose action is ``check`` or ``connect``).
+
+    A destination that a container logged in to, or could not, is told of once.
+    """
+    told = [row for record in records for row in _rows(record)]
+    tried = {row.source for row in told if row.what == "destination"}
+    kept = (r for r in rows if r.what != "destination" or r.level is not Level.OK or r.source not in tried)
+    return [*kept, *told]
 
 
 def _rows(record: RunRecord) -> list[Row]:

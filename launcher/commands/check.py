@@ -79,8 +79,8 @@ def command(
     The exit code is 2 if something is `wrong`.
     """
     from launcher.check.code import Level
-    from launcher.check.verdicts import worst
-    from launcher.check.whole import container_rows, file_rows, worth_a_container
+    from launcher.check.verdicts import ADDED, worst
+    from launcher.check.whole import file_rows, joined, worth_a_container
     from launcher.plan.options import SyncOptions
 
     if (deep or connect) and no_secrets:
@@ -94,7 +94,7 @@ def command(
     if (deep or connect) and (hopeful := worth_a_container(sources, rows)):
         options = SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine)
         outcome = _deep(project, hopeful, options, as_json)
-        rows += container_rows(outcome.records)
+        rows = joined(rows, outcome.records)
         if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED):
             interrupted = outcome.exit_code
     verdict = worst(rows)
@@ -103,7 +103,10 @@ def command(
         echo_json([{key: getattr(row, key) for key in keys} for row in rows])
     else:
         _print(
-            rows, [source.name for source in sources], verbose=verbose, always=_CONNECTED if connect else ()
+            rows,
+            [source.name for source in sources],
+            verbose=verbose,
+            always=(ADDED, *(_CONNECTED if connect else ())),
         )
     ctx.exit(int(interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)))
 

@@ -38,6 +38,7 @@ def describe(plan: JobPlan) -> str:
         ("into", f"{job.destination.shown or job.destination.type}, dataset {job.dataset_name}"),
         ("from scratch", "tables and cursors are reset first" if job.full_refresh else ""),
         ("image", container.image),
+        *(("adds", f"{item.text}, {item.origin}") for item in plan.added),
         ("container", container.name),
         ("user", f"{container.user.uid}:{container.user.gid}"),
         ("memory", size(container.memory)),

@@ -35,6 +35,7 @@ class Stream(Listener):
             environment=plan.environment_digest,
             container=plan.container.name,
             dataset=plan.job.dataset_name,
+            added={item.text: item.origin for item in plan.added},
         )
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:

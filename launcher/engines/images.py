@@ -47,7 +47,8 @@ def docker_images(
         if options.dry_run:
             digest = environment.digest
             tags[digest] = tags.get(digest) or source_tag(environment)
-            return Image(tags[digest], digest, gateway=gateway, base=environment.base_image)
+            base, added = environment.base_image, environment.added
+            return Image(tags[digest], digest, gateway=gateway, base=base, added=added)
         return replace(images.ensure(environment), gateway=gateway)
 
     return image_for
@@ -92,6 +93,6 @@ def deployed_images(
             name = tag if project.registry is None else registry.remote(project.registry, tag)
             packages = packages_of(inspect(client, tag))
             known[digest] = Image(name, digest, packages, base=environment.base_image)
-        return known[digest]
+        return replace(known[digest], added=environment.added)
 
     return image_for

@@ -134,8 +134,12 @@ def describe(
     files = requirement_files.code_of(project.custom_sources, module) if custom else ()
     native = source.dlt_native
     names_of_dlt = drivers.named_of_dlt(module, native.source_function, native.resources or (), files)
+    added: list[Requirement] = []
     if any(name.startswith("filesystem") for name in names_of_dlt):
-        extras |= {name for name in drivers.bucket_extras(schemes[0]) if is_extra(release, name)}
+        for scheme, extra in drivers.bucket_extras(schemes[0]).items():
+            if is_extra(release, extra) and extra not in extras:
+                added.append(Requirement(f"dlt[{extra}]", f"for '{scheme}://', {place}"))
+                extras.add(extra)
     needed = [
         *drivers.of_names(names_of_dlt),
         *(drivers.of_schemes(schemes[0]) if "sql-database" in extras else ()),
@@ -143,7 +147,8 @@ def describe(
     ]
     for packages, why in needed:
         missing = [text for text in packages if not _accounted(Parsed(text).name, requirements)]
-        requirements.extend(Requirement(text, f"for {why}, {place}") for text in missing)
+        added.extend(Requirement(text, f"for {why}, {place}") for text in missing)
+        requirements.extend(added[len(added) - len(missing) :])
         if missing or not packages:
             notes.append(f"source '{source.name}': {why}{' brings ' + ', '.join(missing) if missing else ''}")
 
@@ -172,6 +177,7 @@ def describe(
         platform=platform,
         sources=(source.name,),
         notes=tuple(notes),
+        added=tuple(added),
     )
     if not with_lock:
         return environment

@@ -72,9 +72,9 @@ def of_schemes(schemes: Iterable[str]) -> Iterator[Needed]:
             yield Needed((), f"'{scheme}://' has no driver that installs by itself: write '{other}://'")
 
 
-def bucket_extras(schemes: Iterable[str]) -> set[str]:
-    """The dlt extras of the buckets that addresses with these schemes lie in."""
-    return {extra for scheme in schemes if (extra := bucket_extra(f"{scheme}://")) is not None}
+def bucket_extras(schemes: Iterable[str]) -> dict[str, str]:
+    """The dlt extras of the buckets that addresses with these schemes lie in, by scheme."""
+    return {scheme: extra for scheme in schemes if (extra := bucket_extra(f"{scheme}://")) is not None}
 
 
 def named_of_dlt(module: str, function: str, resources: Sequence[str], files: Iterable[Path]) -> set[str]:

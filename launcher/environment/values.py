@@ -75,12 +75,14 @@ class Environment:
     sources: tuple[str, ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What people should know of how this came about."""
+    added: tuple[Requirement, ...] = field(default=(), compare=False)
+    """What nobody asked for and what the entry says needs, a driver say; all of it is installed."""
 
     @property
     def inputs(self) -> dict[str, object]:
         """What the digest is of, sorted; origins and order don't count."""
         # A base image's name may stand for different images on two machines; its identity does not.
-        left_out = ("sources", "notes", "dlt_origin", "base_image")
+        left_out = ("sources", "notes", "added", "dlt_origin", "base_image")
         inputs = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
         inputs["requirements"] = sorted({r.text for r in self.requirements})
         for name in ("dlt_extras", "system_packages"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from launcher.environment.values import Environment
+from launcher.environment.values import Environment, Requirement
 from launcher.errors import BuildError
 from launcher.host.docker_engine import Missing, translated
 from launcher.untrusted import answers
@@ -43,6 +43,8 @@ class Image:
     """The image of the egress gateway, where the source asks for one."""
     base: str = ""
     """The base image that it stands on. No package is in that one."""
+    added: tuple[Requirement, ...] = ()
+    """What of the environment nobody asked for (see ``Environment.added``)."""
 
 
 def source_tag(environment: Environment) -> str:
@@ -94,6 +96,7 @@ def image_of(
         built=built,
         seconds=seconds,
         base=environment.base_image,
+        added=environment.added,
     )
 
 

@@ -198,6 +198,7 @@ def plan_job(
         timeout=timeout,
         retries=container.retries if options.action == "sync" else 0,
         packages=image.packages,
+        added=image.added,
         kubernetes=source.kubernetes,
         schedule=source.schedule,
         enabled=source.enabled,

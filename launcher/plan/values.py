@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from launcher.config.models import Kubernetes
+from launcher.environment.values import Requirement
 from launcher.host.user import JobUser
 from launcher.secrets.slices import Slice
 from runner.contract import JobSpec
@@ -86,6 +87,8 @@ class JobPlan:
     retries: int = 2
     packages: Mapping[str, str] = field(default_factory=dict)
     """What the image holds, distribution to version, from its labels."""
+    added: tuple[Requirement, ...] = ()
+    """What of it nobody asked for, and what needs it."""
     kubernetes: Kubernetes = field(default_factory=Kubernetes)
     """The source's ``kubernetes:`` block, for the engine and the rendering of that name."""
     schedule: str | None = None

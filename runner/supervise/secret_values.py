@@ -23,6 +23,7 @@ PLAIN_FIELDS = frozenset(
         "api_version",
         "azure_storage_account_name",
         "base_url",
+        "bootstrap_servers",
         "bucket_name",
         "bucket_url",
         "catalog",

@@ -28,6 +28,7 @@ _ABOUT = {
 }
 """What a failure to build the source is about, by its kind; all others are about the function."""
 Explain = Callable[[BaseException], Failure]
+Settings = Mapping[str, typing.Any]
 
 
 def run(job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any], explain: Explain) -> Result:
@@ -68,7 +69,7 @@ def _findings(
         source.check_disposition(job.write_disposition)
         yield "write_disposition", "as asked for"
     yield "function", None
-    names = _resolve(found, kwargs, job, values)
+    names, settings = _resolve(found, kwargs, job, values)
     unseen = "" if names else "; what it returns is known only in a run, or with @dlt.source above it"
     yield "secrets", f"everything that {job.function} asks for is there{unseen}"
     if names:
@@ -76,7 +77,7 @@ def _findings(
     if job.action == "connect":
         yield "source", None
         unknown = "what its code connects to is seen in a run"
-        yield "source", connect.source_of(job, kwargs, names) or unknown
+        yield "source", connect.source_of(job, kwargs, names, settings) or unknown
         yield "destination", None
         yield "destination", connect.destination_of(job, paths.scratch)
 
@@ -86,44 +87,46 @@ def _resolve(
     kwargs: dict[str, typing.Any],
     job: contract.JobSpec,
     values: Mapping[str, typing.Any],
-) -> list[str]:
-    """Looks up all the configuration that the source would read; returns the names of its resources."""
+) -> tuple[list[str], list[Settings]]:
+    """Looks up all the configuration that the source would read: its resources' names, and what was found."""
     lazy = found.kind is not callables.Kind.FUNCTION or functions.is_lazy(found.target, found.function)
     if not lazy and not functions.declares_resources(found.function):
         functions.resolve_configuration(found.target, found.name, kwargs)
-        return []
-    names = []
+        return [], []
+    names, settings = [], []
     made = resources.bind(callables.call(found, kwargs), job, values)
     items = made if isinstance(made, list) else [made]
     for item in selection.only(items, job) if job.resources else items:
         selected = getattr(item, "selected_resources", None)
         for resource in [item] if selected is None else selected.values():
             resources.check_bound(resource)
-            _resolve_resource(resource, None if selected is None else item)
+            settings += _resolve_resource(resource, None if selected is None else item)
             names.append(str(resource.name))
-    return names
+    return names, settings
 
 
-def _resolve_resource(resource: typing.Any, source: typing.Any) -> None:
+def _resolve_resource(resource: typing.Any, source: typing.Any) -> list[Settings]:
     """Looks up what dlt would inject into a resource, and into those that feed it, while extracting."""
     explicit = resource.explicit_args if resource.args_bound else {}
-    _resolve_pipe(resource._pipe, resource.section, source, explicit)
+    settings = [explicit, _resolve_pipe(resource._pipe, resource.section, source, explicit)]
     parent = resource._pipe.parent
     while parent is not None and not parent.is_empty:
         if callable(parent.gen):
             section = str(getattr(parent.gen, "__module__", "")).rpartition(".")[2]
-            _resolve_pipe(parent, section, source, None if _is_bound(parent.gen) else {})
+            explicit = None if _is_bound(parent.gen) else {}
+            settings.append(_resolve_pipe(parent, section, source, explicit))
         parent = parent.parent
+    return settings
 
 
-def _resolve_pipe(pipe: typing.Any, section: str, source: typing.Any, explicit: typing.Any) -> None:
+def _resolve_pipe(pipe: typing.Any, section: str, source: typing.Any, explicit: typing.Any) -> Settings:
     from dlt.common.configuration import get_fun_spec
     from dlt.common.configuration.resolve import inject_section, resolve_configuration
     from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 
     spec = get_fun_spec(pipe.gen) if callable(pipe.gen) else None
     if spec is None or not spec.get_resolvable_fields():
-        return
+        return {}
     outer = (
         ("sources", source.section, source.name) if source is not None else ("sources", section, pipe.name)
     )
@@ -132,7 +135,8 @@ def _resolve_pipe(pipe: typing.Any, section: str, source: typing.Any, explicit: 
     )
     partial = explicit is None
     with inject_section(ConfigSectionContext(sections=outer)), inject_section(inner):
-        resolve_configuration(spec(), explicit_value=explicit or {}, accept_partial=partial)
+        resolved = resolve_configuration(spec(), explicit_value=explicit or {}, accept_partial=partial)
+    return typing.cast("Settings", resolved)
 
 
 def _is_bound(generator: typing.Any) -> bool:

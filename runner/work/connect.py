@@ -19,13 +19,19 @@ SUFFIX = "_dltpod_check"
 """Ends the name of the dataset that is made at the destination and dropped again."""
 _SECONDS = 20.0
 _ROW = {"id": 1}
+_KAFKA = ("bootstrap_servers", "security_", "sasl_", "ssl_", "client_id")
 
 
-def source_of(job: JobSpec, kwargs: Mapping[str, typing.Any], resources: typing.Sequence[str]) -> str:
+def source_of(
+    job: JobSpec,
+    kwargs: Mapping[str, typing.Any],
+    resources: typing.Sequence[str],
+    settings: typing.Sequence[Mapping[str, typing.Any]],
+) -> str:
     """What answered where the source reads from; an empty text where only a run can tell.
 
-    ``resources`` are the source's, as it was built: dlt's sql_database has read the tables for that. Raises
-    what the client raises.
+    ``resources`` are the source's, as it was built: dlt's sql_database has read the tables for that;
+    ``settings`` are what dlt found for their arguments. Raises what the client raises.
     """
     module = job.module.removeprefix("dlt.sources.").partition(".")[0]
     if module == "sql_database":
@@ -37,6 +43,10 @@ def source_of(job: JobSpec, kwargs: Mapping[str, typing.Any], resources: typing.
         return _answer(str(address)) if address else ""
     if module == "filesystem":
         return _files(kwargs)
+    for group in settings:
+        for found in (group, *group.values()):
+            if isinstance(found, Mapping) and found.get("bootstrap_servers"):
+                return _brokers(found)
     return ""
 
 
@@ -58,6 +68,30 @@ def _files(kwargs: Mapping[str, typing.Any]) -> str:
         name = page.get("file_name", "") if isinstance(page, Mapping) else ""
         return f"files can be listed, {one_line(name, 60)} among them"
     return "files can be listed, and none fits file_glob"
+
+
+def _brokers(found: Mapping[str, typing.Any]) -> str:
+    """What Kafka's brokers tell of themselves; settings have librdkafka's names, with ``_`` for ``.``."""
+    try:
+        from confluent_kafka import KafkaError, KafkaException
+        from confluent_kafka.admin import AdminClient
+    except ImportError:
+        return ""  # another client, which takes other settings
+    settings = {key.replace("_", "."): found[key] for key in found if key.startswith(_KAFKA) and found[key]}
+    errors: list[typing.Any] = []
+    client = AdminClient({**settings, "error_cb": errors.append, "log_level": 0})
+    for _ in range(int(_SECONDS / 2)):
+        try:
+            told = client.list_topics(timeout=2)
+            topics = sorted(name for name in told.topics if not name.startswith("__"))
+            there = f"{counted(len(topics), 'topic')}: {listed(topics)}" if topics else "no topics"
+            return f"{counted(len(told.brokers), 'broker')}, {there}"
+        except KafkaException:
+            client.poll(0)
+        if any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in errors):
+            break
+    why = next((error.str() for error in errors), f"{found['bootstrap_servers']}: no broker answers")
+    raise ConnectionError(why)
 
 
 def destination_of(job: JobSpec, scratch: Path) -> str:
@@ -82,7 +116,8 @@ def destination_of(job: JobSpec, scratch: Path) -> str:
                 pipeline.run([_ROW], table_name="connection", write_disposition="append")
     except Exception as exc:
         raise StepError("load", exc) from exc
-    return f"logged in, wrote and removed a row in dataset {job.dataset_name}"
+    shown = job.destination.shown or job.destination.type
+    return f"{shown}: logged in, wrote and removed a row in dataset {job.dataset_name}"
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ def test_kafka(project: Folder, client: docker.DockerClient, tmp_path: Path) -> 
         }
         secrets = {"sources": {"kafka_events": {"credentials": keys}}}
         example = Example(project, "kafka", secrets, where, repository(tmp_path))
+        assert connected(project) == (True, "1 broker, 2 topics: order.events, user.events")
         assert example.run("kafka_events") == {"user_events": 6, "order_events": 4}
 
         produce(broker, "user.events", range(6, 10))
@@ -45,6 +46,17 @@ def test_kafka(project: Folder, client: docker.DockerClient, tmp_path: Path) -> 
             "select _kafka__partition, _kafka__offset from raw_kafka_events.order_events order by all"
         )
         assert found == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+        keys["bootstrap_servers"] = "kafka.example.com:9093"
+        example.fill_in(secrets)
+        assert connected(project) == (False, "the source failed: nothing listens at kafka.example.com:9093")
+
+
+def connected(project: Folder) -> tuple[bool, str]:
+    """What ``check --connect`` tells of the source, and whether it is well."""
+    (record,) = project.sync("kafka_events", action="connect").records
+    (verdict,) = (found for found in record.verdicts if found["what"] == "source")
+    return bool(verdict["ok"]), str(verdict["text"])
 
 
 def produce(broker: Any, topic: str, numbers: range) -> None:

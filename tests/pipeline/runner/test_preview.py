@@ -97,7 +97,9 @@ def test_check_connect_tells_what_answered_and_leaves_nothing(shop: Box) -> None
     told = {verdict.what: verdict.text for verdict in outcome.stored.verdicts}
     assert outcome.code == 0, outcome.log
     assert told["source"] == "what its code connects to is seen in a run"
-    assert told["destination"] == "logged in, wrote and removed a row in dataset raw_shop_dltpod_check"
+    assert (
+        told["destination"] == "duckdb: logged in, wrote and removed a row in dataset raw_shop_dltpod_check"
+    )
     assert (
         shop.rows("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'raw_%'") == []
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from launcher.check.verdicts import Level, Row, check_project, check_source, worst
+from launcher.check.whole import joined
 from launcher.environment.values import Requirement
 from launcher.errors import BuildError
 from launcher.secrets.gather import read_environment
+from tests.unit.cli.records import WELL
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import given, source
 
@@ -155,6 +158,22 @@ def test_a_module_from_elsewhere_is_told_by_where_it_comes_from(
     found = rows(tmp_path, entry(module=module, more=more))["module"]
     assert [row.level for row in found] == [level]
     assert text in found[0].text
+
+
+def test_a_driver_that_comes_by_itself_is_named_with_what_needs_it(tmp_path: Path) -> None:
+    secrets = '[sources.acme]\ncredentials = "mysql+pymysql://reader:any@db/shop"\n'
+    project = given(tmp_path, entry("sql_database", module="sql_database"), secrets)
+    found = check_source(project, source(project, "acme"), read_environment(project, {}))
+    assert [(row.level, row.text) for row in found if row.what == "adds"] == [
+        (Level.OK, "pymysql[rsa], for 'mysql+pymysql://', sources.yml:2 (acme)")
+    ]
+
+
+def test_a_destination_that_a_container_tried_is_told_of_once(tmp_path: Path) -> None:
+    files = [Row("shop", "destination", Level.OK, "crm.db"), Row("erp", "destination", Level.OK, "erp.db")]
+    verdict = {"what": "destination", "ok": True, "text": "crm.db: logged in"}
+    told = joined(files, [replace(WELL, verdicts=(verdict,))])
+    assert [(row.source, row.text) for row in told] == [("erp", "erp.db"), ("shop", "crm.db: logged in")]
 
 
 def test_without_the_verified_sources_at_hand_an_unknown_module_is_no_fault(tmp_path: Path) -> None:

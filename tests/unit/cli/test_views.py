@@ -6,18 +6,22 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from launcher.console.dry import describe
 from launcher.console.lines import Lines
 from launcher.console.live import Live
 from launcher.console.stream import Stream
 from launcher.console.views import watching
+from launcher.environment.values import Requirement
 from launcher.runs.history import RunRecord
 from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
+from tests.unit.engine.builders import plan
 
 EVENTS_PAGE = Path(__file__).parents[3] / "docs" / "events.md"
 
@@ -60,6 +64,16 @@ def test_the_stream_is_json_lines_with_the_documented_fields(capsys: pytest.Capt
         "rows": 6963,
         "sources": {"shop": "ok", "jira": "failed"},
     }
+
+
+def test_a_plan_names_what_is_installed_without_being_asked_for_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "for 'mysql+pymysql://', sources.yml:3 (crm)"
+    planned = replace(plan(tmp_path), added=(Requirement("pymysql[rsa]", why),))
+    assert f"    adds         pymysql[rsa], {why}\n" in describe(planned)
+    Stream().planned("crm", planned)
+    assert json.loads(capsys.readouterr().out)["added"] == {"pymysql[rsa]": why}
 
 
 def test_the_page_on_events_names_every_field_of_a_run_and_every_failure_kind() -> None:

@@ -42,6 +42,9 @@ def test_a_connection_string_in_the_secrets_brings_its_driver_and_says_so(tmp_pa
     made = described(tmp_path, SQL % "", '[sources.crm]\ncredentials = "mysql+pymysql://reader:any@db/crm"\n')
     assert names(made) == {"pymysql[rsa]"}
     assert made.notes == ("source 'crm': 'mysql+pymysql://' brings pymysql[rsa]",)
+    assert [(item.text, item.origin) for item in made.added] == [
+        ("pymysql[rsa]", "for 'mysql+pymysql://', sources.yml:3 (crm)")
+    ]
 
 
 def test_a_drivername_brings_its_driver_too(tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_a_driver_that_the_entry_names_is_left_alone(tmp_path: Path) -> None:
     entry = SQL % "" + '\ncontainer: {requirements: ["pymysql==1.1.0"]}'
     made = described(tmp_path, entry, '[sources.crm]\ncredentials = "mysql+pymysql://reader:any@db/crm"\n')
     assert names(made) == {"pymysql==1.1.0"}
-    assert made.notes == ()
+    assert made.notes == made.added == ()
 
 
 def test_an_address_whose_driver_has_no_wheels_is_told_with_the_one_to_write(tmp_path: Path) -> None:
@@ -111,4 +114,8 @@ def test_a_bucket_that_files_are_read_from_brings_its_driver(tmp_path: Path) -> 
         "dlt_native: {source_module: filesystem, source_function: filesystem, "
         'function_kwargs: {bucket_url: "s3://acme/in"}}'
     )
-    assert "s3" in described(tmp_path, entry).dlt_extras
+    made = described(tmp_path, entry)
+    assert "s3" in made.dlt_extras
+    assert [(item.text, item.origin) for item in made.added] == [
+        ("dlt[s3]", "for 's3://', sources.yml:3 (crm)")
+    ]
