@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from launcher.config.models import Project
     from launcher.runs.history import RunRecord
     from launcher.runs.listeners import Listener
+    from runner.contract import Interval
 
 __all__ = [
     "AlreadyRunning",
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 _STATUS: Mapping[str, Literal["ok", "failed", "stopped"]] = {"ok": "ok", "stopped": "stopped"}
+_INTERVAL = 'interval=("2026-01-01", "2026-02-01")'
 _logger = logging.getLogger("dltpod")
 _logger.addHandler(logging.NullHandler())
 
@@ -185,6 +187,8 @@ def sync(
     resources: Sequence[str] = (),
     limit: int | None = None,
     interval: tuple[datetime | str, datetime | str] | None = None,
+    every: timedelta | str | None = None,
+    again: bool = False,
     set: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     locked: bool = False,
@@ -199,7 +203,8 @@ def sync(
     the one that DLTPOD_FILE names, or that of the working directory or a folder above it. ``timeout`` is in
     seconds. ``set`` are keyword arguments of the source, for this run only. The other parameters are the
     command's options. ``interval`` is what to load instead of what is new: from its first time up to its
-    second one, in UTC where they name no other zone. ``notify`` in ``sources.yml`` applies.
+    second one, in UTC where they name no other zone; ``every`` loads it in steps of that length (``"1d"``),
+    and with ``again`` also those that were loaded. ``notify`` in ``sources.yml`` applies.
 
     In the main thread SIGINT, SIGTERM and SIGHUP stop the runs gently; then the signal is raised again, for
     whoever handles it. In another thread, no signal is touched.
@@ -209,18 +214,19 @@ def sync(
     """
     from launcher import config
     from launcher.plan.options import SyncOptions
-    from launcher.plan.steps import steps
     from launcher.runs.notified import notified
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import cancel_builds
     from launcher.runs.sync import sync as run_sync
 
-    start, end = (None, None) if interval is None else map(str, interval)
-    chosen_steps = steps(start, end, None, datetime.now(timezone.utc))
+    chosen_steps = _steps(interval, every)
     if chosen_steps and (full_refresh or limit):
         raise ConfigurationError("neither full_refresh nor limit goes with an interval")
+    if again and not chosen_steps:
+        raise ConfigurationError("again goes with an interval", _INTERVAL)
     options = SyncOptions(
         steps=chosen_steps,
+        again=again,
         full_refresh=full_refresh,
         resources=tuple(resources),
         limit=limit,
@@ -289,6 +295,23 @@ def check(
     return CheckResult(
         tuple(Verdict(row.source, row.what, row.level.value, row.text, row.hint) for row in rows)
     )
+
+
+def _steps(
+    interval: tuple[datetime | str, datetime | str] | None, every: timedelta | str | None
+) -> tuple[Interval, ...]:
+    from launcher.plan.steps import Words, steps
+
+    if interval is None and every is not None:
+        raise ConfigurationError("every goes with an interval", _INTERVAL)
+    if interval is None:
+        return ()
+    if isinstance(interval, str) or len(interval) != 2:
+        raise ConfigurationError("interval takes two times", _INTERVAL)
+    start, end = map(str, interval)
+    length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
+    words = Words("the interval's start", "the interval's end", "interval", "every", _INTERVAL)
+    return steps(start, end, length, datetime.now(timezone.utc), words)
 
 
 @contextlib.contextmanager

@@ -116,7 +116,8 @@ class _Lazy(click.Group):
         unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
         if unknown and not ctx.resilient_parsing:  # the shell's completion parses what is not whole yet
             said = args[0].lower()
-            (close,) = difflib.get_close_matches(said, [*COMMANDS, *_MEANT], n=1) or ("",)
+            near = difflib.get_close_matches(said, [*COMMANDS, *_MEANT], n=3) or [""]
+            close = next((name for name in near if sorted(name) == sorted(said)), near[0])  # letters swapped
             meant = _MEANT.get(said) or _MEANT.get(close, close)
             guess = f"; did you mean '{meant}'?" if meant else ""
             raise DltpodError(

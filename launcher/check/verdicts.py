@@ -239,7 +239,7 @@ def _environment(
     asked = source
     if verified is None:  # whether a name is a verified source can't be told, so only what else stands there
         asked = source.model_copy(update={"container": source.container.model_copy(update={"extras": ()})})
-    kind, schemes = "dummy", ((), ())
+    kind, schemes = "dummy", (tuple[str, ...](), tuple[str, ...]())
     with contextlib.suppress(ConfigurationError):  # the row of the secrets says so
         found = drivers_for(project, source, environ)
         kind = found.destination.type if found.destination.type == "sqlalchemy" else kind

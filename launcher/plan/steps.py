@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from launcher.config.units import parse_duration
 from launcher.errors import ConfigurationError
@@ -12,10 +13,24 @@ from runner.contract import Interval, instant, interval, moment
 
 MOST = 5000
 """Steps of one command: each is a run of its own, of some seconds at least."""
-_FORM = "--from 2026-01-01 --to 2026-02-01T08:00+01:00; without an offset it is UTC"
 
 
-def steps(start: str | None, end: str | None, every: str | None, now: datetime) -> tuple[Interval, ...]:
+class Words(NamedTuple):
+    """What whoever asks calls the dates and the length of a step."""
+
+    start: str = "--from"
+    end: str = "--to"
+    both: str = "--from, --to"
+    every: str = "--every"
+    example: str = "--from 2026-01-01 --to 2026-02-01T08:00+01:00"
+
+
+_OPTIONS = Words()
+
+
+def steps(
+    start: str | None, end: str | None, every: str | None, now: datetime, words: Words = _OPTIONS
+) -> tuple[Interval, ...]:
     """The steps from one date to another, the last one maybe shorter; none without dates.
 
     Raises ConfigurationError for what is no date, no step, an empty interval, one that isn't over, and for
@@ -23,22 +38,23 @@ def steps(start: str | None, end: str | None, every: str | None, now: datetime) 
     """
     if not start and not end:
         return ()
+    form = f"{words.example}; without an offset it is UTC"
     if not start or not end:
-        missing = "--to" if start else "--from"
-        raise ConfigurationError(f"an interval has two ends: {missing} is missing", _FORM)
+        missing = words.end if start else words.start
+        raise ConfigurationError(f"an interval has two ends: {missing} is missing", form)
     bounds = []
-    for option, text in (("--from", start), ("--to", end)):
+    for option, text in ((words.start, start), (words.end, end)):
         try:
             bounds.append(instant(text))
         except ValueError:
-            raise ConfigurationError(f"{option}: '{text}' is no date or time", _FORM) from None
+            raise ConfigurationError(f"{option}: '{text}' is no date or time", form) from None
     try:
         whole = interval(*bounds)
     except ValueError as error:
-        raise ConfigurationError(f"--from, --to: {error}", _FORM) from None
+        raise ConfigurationError(f"{words.both}: {error}", form) from None
     if moment(whole.end) > now:
         raise ConfigurationError(
-            f"--to {whole.end} is not over yet: rows that come until then would be missed",
+            f"{words.end} {whole.end} is not over yet: rows that come until then would be missed",
             "a sync without dates loads what is new",
         )
     if every is None:
@@ -46,11 +62,11 @@ def steps(start: str | None, end: str | None, every: str | None, now: datetime) 
     try:
         size = timedelta(seconds=parse_duration(every))
     except (ValueError, OverflowError):
-        raise ConfigurationError(f"--every: '{every}' is no duration such as 1d, 6h or 30m") from None
+        raise ConfigurationError(f"{words.every}: '{every}' is no duration such as 1d, 6h or 30m") from None
     count = -((moment(whole.start) - moment(whole.end)) // size)
     if count > MOST:
         raise ConfigurationError(
-            f"--every {every} makes {count:,} steps, each a run of its own, and {MOST:,} are the most",
+            f"{words.every} {every} makes {count:,} steps, each a run of its own, and {MOST:,} are the most",
             "choose longer steps, or load the interval in parts",
         )
     first, last = moment(whole.start), moment(whole.end)

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,7 +141,28 @@ def test_an_interval_is_two_times_in_their_order(file: Path) -> None:
         dltpod.sync("shop", file=file, interval=("2026-02-01", "2026-01-01"))
     with pytest.raises(ConfigurationError, match="full_refresh"):
         dltpod.sync("shop", file=file, interval=("2026-01-01", "2026-02-01"), full_refresh=True)
+    with pytest.raises(ConfigurationError, match="two times"):
+        dltpod.sync("shop", file=file, interval=("2026-01-01",))  # type: ignore[arg-type]
     loaded = dataclasses.replace(WELL, interval=interval("2026-01-01", "2026-02-01T00:00:00+01:00"))
     found = _run(loaded).interval
     assert found is not None
     assert (found[0].month, found[1].isoformat()) == (1, "2026-01-31T23:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"interval": ("soon", "2026-01-01")}, "the interval's start: 'soon' is no date or time"),
+        ({"interval": ("2020-01-01", "2020-02-01"), "every": "often"}, "every: 'often' is no duration"),
+        ({"interval": ("2020-01-01", "2024-01-01"), "every": timedelta(hours=1)}, "every 3600s makes 35,064"),
+        ({"every": "1d"}, "every goes with an interval"),
+        ({"again": True}, "again goes with an interval"),
+    ],
+)
+def test_what_is_wrong_with_an_interval_is_told_in_the_words_of_python(
+    file: Path, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as told:
+        dltpod.sync("shop", file=file, **arguments)
+    assert message in told.value.message
+    assert "--" not in told.value.message + told.value.hint

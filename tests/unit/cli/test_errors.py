@@ -109,6 +109,8 @@ def test_an_unknown_command_names_the_near_miss(capsys: pytest.CaptureFixture[st
         ("add", "new"),
         ("history", "runs"),
         ("backfil", "sync"),
+        ("strat", "sync"),
+        ("stat", "state"),
         ("help", "--help"),
     ],
 )

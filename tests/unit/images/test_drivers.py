@@ -64,7 +64,7 @@ def test_a_driver_that_the_entry_names_is_left_alone(tmp_path: Path) -> None:
     entry = SQL % "" + '\ncontainer: {requirements: ["pymysql==1.1.0"]}'
     made = described(tmp_path, entry, '[sources.crm]\ncredentials = "mysql+pymysql://reader:any@db/crm"\n')
     assert names(made) == {"pymysql==1.1.0"}
-    assert made.notes == made.added == ()
+    assert (made.notes, made.added) == ((), ())
 
 
 def test_an_address_whose_driver_has_no_wheels_is_told_with_the_one_to_write(tmp_path: Path) -> None:
