@@ -10,7 +10,8 @@ The exchange, in order:
    Where ``JOB_FILE`` exists (Kubernetes) or ``JOB_VARIABLE`` is set (Compose) the runner reads
    that and the mounted ``SECRETS_DIR`` instead, and reads nothing from standard input.
 2. The runner prints events, one JSON object a line, on its private copy of standard output. Each
-   holds the run's own ``token``; a line without it is not an event.
+   holds the run's own ``token``; a line without it is not an event. In a pod, whose log has both streams,
+   an event's line begins with ``EVENT_MARK``.
 3. The last event is the result. The same JSON is written to ``JobSpec.result_file``. That file counts where
    the two differ: container logs rotate and streams break.
 """
@@ -42,6 +43,8 @@ STATE_DIR = "/state"
 DATA_DIR = "/data"
 WEBHOOK_VALUE = "DLTPOD_WEBHOOK"
 """In ``VALUES_FILE``: the webhook that a run without a launcher tells of its failure, where there is one."""
+EVENT_MARK = "dltpod-event "
+"""What tells people an event from a line of the source's log. For the launcher its token does."""
 WORKSPACE_DIR = "/workspace"
 RUNNER_DIR = "/opt/dltpod"
 RUNNER_PACKAGE = "dltpod_runner"
@@ -303,7 +306,7 @@ class Event(str, enum.Enum):
     PHASE = "phase"
     """``phase``: start, restore, wait (for the file's lock), extract, normalize, load."""
     PROGRESS = "progress"
-    """``rows``: rows so far by table; sent at most twice a second."""
+    """``rows``: rows so far by table; sent at most twice a second, in a pod once in five seconds."""
     NOTE = "note"
     """``text``."""
     TRACEBACK = "traceback"

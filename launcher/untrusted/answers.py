@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from launcher.untrusted import clean
-from runner.contract import Event, ExitCode, Failure, FailureKind, Result, Verdict
+from runner.contract import EVENT_MARK, Event, ExitCode, Failure, FailureKind, Result, Verdict
 
 RESULT_BYTES = 8 << 20
 """The longest result that is read."""
@@ -29,6 +29,7 @@ LONGEST_NAME = 1_000
 """Characters of a name. What is cut off a name makes another name, so a longer one doesn't fit."""
 LONGEST_TEXT = 4_000
 """Characters of a text: the rest is cut off."""
+_MARK = EVENT_MARK.encode()
 _MOST_BRACKETS = 100_000
 _MOST_BRACKETS_OF_ROWS = 5_000_000
 """Each costs memory and a level at the worst."""
@@ -58,7 +59,7 @@ def event(text: bytes, token: str) -> dict[str, Any] | None:
     ``result`` is a ``Result``. An event that doesn't fit is an empty object.
     """
     try:
-        data = _parsed(text, RESULT_BYTES)
+        data = _parsed(text.removeprefix(_MARK), RESULT_BYTES)
     except Unfit:
         return None
     if not isinstance(data, dict) or data.get("token") != token:

@@ -12,7 +12,7 @@ from launcher.render.kubernetes import documents
 from launcher.render.plans import plans
 from launcher.runs.history import OK, History
 from launcher.runs.interrupted import take_in
-from runner.contract import FailureKind
+from runner.contract import EVENT_MARK, FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 from tests.unit.render.plans import job_from
 
@@ -165,6 +165,10 @@ def test_a_finished_job_stays_as_long_as_it_is_told_to(cluster: Cluster) -> None
     [kept] = cluster.objects("Job")
     assert kept["spec"]["ttlSecondsAfterFinished"] == 10
     assert cluster.objects("Secret") == []
+    [pod] = cluster.objects("Pod")
+    path = item("Pod", cluster.namespace, pod["metadata"]["name"]) + "/log"
+    lines = [line.decode() for line in cluster.api.lines(path, {}, silence=60)]
+    assert [line for line in lines if not line.startswith(EVENT_MARK)] == list(cluster.heard.lines)
     again = cluster.run(name)
     assert again.status == OK, again.message
     wait_for(lambda: not cluster.objects("Job"), 40, "the Job is gone when its time is over")

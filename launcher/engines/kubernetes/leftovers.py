@@ -19,7 +19,7 @@ from launcher.engines.kubernetes.paths import collection, item, selector
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
 from launcher.untrusted import answers
-from runner.contract import FailureKind, Result, timed_out
+from runner.contract import Event, FailureKind, Result, timed_out
 
 _UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
@@ -106,14 +106,18 @@ def newest_pod(api: Api, namespace: str, job: Mapping[str, Any]) -> dict[str, An
 def print_log(
     api: Api, namespace: str, pod: Mapping[str, Any], line: Callable[[str], None], *, follow: bool
 ) -> None:
-    """The log of a pod without the runner's events. Raises ApiError, Unreachable."""
+    """A pod's log with the traceback and without the other events. Raises ApiError, Unreachable."""
     token = _token(api, namespace, pod)
 
-    def each(stream: int, text: bytes) -> None:
-        if token.encode() not in text or answers.event(text, token) is None:
+    def sort(stream: int, text: bytes) -> None:
+        event = answers.event(text, token) if token.encode() in text else None
+        if event is None:
             line(text.decode("utf-8", "replace"))
+        elif event.get("event") == Event.TRACEBACK.value:
+            for each in event["text"].splitlines():
+                line(each)
 
-    Follower(api, namespace, str(pod["metadata"]["name"]), each).read(follow=follow)
+    Follower(api, namespace, str(pod["metadata"]["name"]), sort).read(follow=follow)
 
 
 def _saved_log(api: Api, namespace: str, pod: Mapping[str, Any], file: Path) -> Result | None:

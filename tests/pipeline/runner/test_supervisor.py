@@ -279,20 +279,6 @@ def test_a_reader_that_is_gone_costs_the_log_and_not_the_run(box: Box) -> None:
     assert stored["rows"] == {"orders": 1}
 
 
-def test_a_mounted_job_needs_no_input_and_its_files_stay_where_they_are(box: Box) -> None:
-    box.write(
-        "shop.py", "import dlt\n@dlt.resource\ndef orders(key=dlt.secrets.value):\n    yield [{'id': key}]\n"
-    )
-    box.write("/run/dltpod/job.json", contract.to_json(box.job()))
-    box.write("/run/secrets/dlt/secrets.toml", "[shop.sources]\nkey = 's3cr3t-value'\n")
-    process = box.start(box.job())
-    assert process.stdin is not None
-    process.stdin.close()
-    process.stdin = None
-    assert box.ended(process).code == 0
-    assert box.rows("select id from raw_shop.orders") == [("s3cr3t-value",)]
-
-
 def test_secret_files_are_the_users_alone(box: Box) -> None:
     box.write("shop.py", ONE_ROW)
     box.run("a = 'secret-thing'")

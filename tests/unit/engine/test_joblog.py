@@ -48,6 +48,13 @@ def test_an_event_is_told_without_its_token_and_stays_out_of_the_log(heard: Hear
     assert heard.text() == ""
 
 
+def test_an_event_in_a_pods_log_begins_with_a_mark_for_people(heard: Heard) -> None:
+    heard.sorter.line(STDOUT, b"dltpod-event " + event(event="phase", phase="load"))
+    heard.sorter.line(STDOUT, b'dltpod-event {"token": "another", "event": "phase", "phase": "extract"}')
+    assert heard.events == [{"event": "phase", "phase": "load"}]
+    assert heard.text() == 'dltpod-event {"token": "another", "event": "phase", "phase": "extract"}\n'
+
+
 @pytest.mark.parametrize(
     "line",
     [
