@@ -246,8 +246,8 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
     refused = connections.refusal(chain)
     nowhere = connections.nowhere(chain) if refused is None else None
     if refused or nowhere:
-        hint = hint or (connections.MEND_LOGIN if refused else connections.MEND_ADDRESS)
-    words = refused or nowhere or summary(cause)
+        hint = hint or (nowhere[1] if nowhere else connections.MEND_LOGIN)
+    words = refused or (nowhere[0] if nowhere else summary(cause))
     if step in ("restore", "load"):
         if refused:
             return Failure(FailureKind.DESTINATION_UNREACHABLE, f"at the destination: {refused}", hint)
@@ -269,6 +269,8 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
         table = connections.missing_table(chain)
         if table:
             return Failure(FailureKind.EXTRACT, table, "correct it in dlt_native.function_kwargs")
+        if no_rows := code.no_rows(cause):
+            return Failure(FailureKind.EXTRACT, f"{who}: {no_rows}", "let it yield rows, or return them")
         if not refused:
             words += code.where(cause)
         return Failure(FailureKind.EXTRACT, refused or f"{who}: {words}", hint or LOG_HINT, transient)

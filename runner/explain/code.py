@@ -1,4 +1,4 @@
-"""The place in a source's own code at which an exception was raised."""
+"""What a source's own code did: the place at which an exception was raised, and what is no rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import traceback
 from pathlib import Path
 
+from runner.explain.causes import has_class
 from runner.explain.wording import one_line
 
 _FOLDERS = ("custom_sources", "verified_sources")
@@ -40,3 +41,16 @@ def shown(path: str | Path | None) -> str:
         if found:
             return f"{folder}/{rest}"
     return text
+
+
+def no_rows(exc: BaseException) -> str:
+    """What a resource's function returned instead of rows, where ``exc`` is dlt's refusal; else empty."""
+    if has_class(exc, "InvalidResourceDataTypeIsNone"):
+        return "its function returned nothing"
+    if not has_class(exc, "PipeGenInvalid"):
+        return ""
+    found = re.search(r"Generator type is <class '([\w.]+)'>", str(exc))
+    if found is None:
+        return ""
+    kind = found[1].rpartition(".")[2]
+    return "its function returned nothing" if kind == "NoneType" else f"its function returned '{kind}'"

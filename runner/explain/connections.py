@@ -37,6 +37,11 @@ _NO_RIGHT = re.compile(r"Access denied for user '(?P<user>[^']+)'@\S+ to databas
 _UNKNOWN_NAME = re.compile(r"name or service not known|nodename nor servname|no address associated", re.I)
 _NO_ANSWER = re.compile(r"temporary failure in name resolution", re.I)
 _REFUSED = re.compile(r"connection refused|errno 111|errno 61\b|actively refused", re.I)
+_SILENT = re.compile(
+    r"connect timeout=|connection timed out|timeout expired|: timed out \(configured|no route to host"
+    r"|(?:network|host) is unreachable|errno 1(?:01|10|13)\b",
+    re.I,
+)
 _HOSTS = (
     re.compile(r"could not translate host name [\"'](?P<host>[^\"']+)"),
     re.compile(r"failed to resolve (?:host )?'(?P<host>[^']+)'", re.I),
@@ -51,6 +56,7 @@ _HOSTS = (
 
 MEND_LOGIN = "correct user and password in .dlt/secrets.toml: [<section>]"
 MEND_ADDRESS = "correct host and port in .dlt/secrets.toml: [<section>]"
+MEND_NETWORK = "is the address right ([<section>]), and do container.network and container.egress lead there?"
 
 
 def refusal(chain: Chain) -> str | None:
@@ -71,16 +77,18 @@ def refusal(chain: Chain) -> str | None:
     return None
 
 
-def nowhere(chain: Chain) -> str | None:
-    """Why nothing was reached, with the address; None where no message says so."""
+def nowhere(chain: Chain) -> tuple[str, str] | None:
+    """Why nothing was reached, with the address, and what to look at; None where no message says so."""
     for link in chain:
         text = str(link)
         if _UNKNOWN_NAME.search(text) and (place := _host(text, link)):
-            return f"no such name: {place[0]}"
+            return f"no such name: {place[0]}", MEND_NETWORK
         if _NO_ANSWER.search(text) and (place := _host(text, link)):
-            return f"no name server answers for {place[0]}"
+            return f"no name server answers for {place[0]}", MEND_NETWORK
         if _REFUSED.search(text) and (place := _host(text, link)):
-            return f"nothing listens at {':'.join(filter(None, place))}"
+            return f"nothing listens at {':'.join(filter(None, place))}", MEND_ADDRESS
+        if _SILENT.search(text) and (place := _host(text, link)):
+            return f"no answer from {':'.join(filter(None, place))}", MEND_NETWORK
     return None
 
 

@@ -93,7 +93,9 @@ def requirement_for(exc: BaseException) -> Lacking | None:
         if isinstance(link, ModuleNotFoundError) and link.name and not link.name.startswith(_OURS):
             name, found = _installed(link.name)
             if found:
-                hint = f'pin one that has it, "{name}<{found}" say: container: {{requirements: […]}}'
+                hint = (
+                    f'pin one that has it, "{name}<{_line_of(found)}" say: container: {{requirements: […]}}'
+                )
                 return Lacking(link.name, hint, f"{name} {found}")
             wanted = distribution_of(_whole_name(link) or link.name)
             return Lacking(link.name.partition(".")[0], requirements_hint([wanted]))
@@ -127,6 +129,12 @@ def _installed(imported: str) -> tuple[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             return name, version(name)
     return name, ""
+
+
+def _line_of(found: str) -> str:
+    """Where the line of versions that ``found`` is of begins: modules go where a new one begins."""
+    first = re.match(r"0*[1-9]\d*|0+\.\d+", found)
+    return first[0] if first else found
 
 
 def distribution_of(imported: str) -> str:

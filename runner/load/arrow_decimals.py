@@ -85,13 +85,14 @@ def _converting(original: typing.Any, widest: int, steps: Steps) -> typing.Any:
     def row_tuples_to_arrow(
         rows: typing.Any, caps: typing.Any, columns: typing.Any, *given: typing.Any, **named: typing.Any
     ) -> typing.Any:
+        limits = {name: widest for name, column in columns.items() if narrowed(column, widest) is not column}
         columns = {name: narrowed(column, widest) for name, column in columns.items()}
         try:
             return original(rows, caps, columns, *given, **named)
         except Exception as exc:
             if "decimal" not in str(exc).lower():
                 raise
-            rounded = _rounded(rows, caps, columns, steps)
+            rounded = _rounded(rows, caps, columns, limits, steps)
             if rounded is None:
                 raise
         return original(rounded, caps, columns, *given, **named)
@@ -100,7 +101,7 @@ def _converting(original: typing.Any, widest: int, steps: Steps) -> typing.Any:
 
 
 def _rounded(
-    rows: typing.Any, caps: typing.Any, columns: typing.Any, steps: Steps
+    rows: typing.Any, caps: typing.Any, columns: typing.Any, limits: dict[str, int], steps: Steps
 ) -> list[typing.Any] | None:
     """The rows, with numbers of more digits than their column rounded; None where there are none."""
     default = (getattr(caps, "decimal_precision", None) or (38, 9))[1]
@@ -115,7 +116,7 @@ def _rounded(
             if isinstance(value, decimal.Decimal) and decimals.has_more_digits(value, scale):
                 row[at] = decimals.to_scale(value, scale)
                 changed = True
-                steps.note(decimals.told(name, scale))
+                steps.note(decimals.told(name, scale, limits.get(name)))
     return [tuple(row) for row in made] if changed else None
 
 
@@ -144,15 +145,15 @@ def _fitting(
     for field in fields:
         precision, scale = field.type.precision, field.type.scale
         hint = declared.get(field.name, {}).get("scale")
-        wanted = _scale(precision, scale, widest) if precision > widest else scale
-        wanted = wanted if hint is None else min(wanted, hint)
+        held = _scale(precision, scale, widest) if precision > widest else scale
+        wanted = held if hint is None else min(held, hint)
         if wanted == scale and precision <= widest:
             continue
         at = item.schema.get_field_index(field.name)
         column = item.column(at)
         rounded = pyarrow.compute.round(column, ndigits=wanted, round_mode="half_towards_infinity")
         if not rounded.equals(column):
-            steps.note(decimals.told(field.name, wanted))
+            steps.note(decimals.told(field.name, wanted, widest if wanted == held else None))
         kind = pyarrow.decimal128(min(precision - scale + wanted, widest), wanted)
         item = item.set_column(at, field.with_type(kind), rounded.cast(kind))
     return item

@@ -68,9 +68,9 @@ def to_scale(value: decimal.Decimal, scale: int) -> decimal.Decimal:
     return value.quantize(decimal.Decimal(1).scaleb(-scale), context=_EXACT)
 
 
-def told(column: str, scale: int) -> str:
-    """What people are told of it."""
-    return (
-        f"column {column}: rounded to {scale} digits after the point; "
-        "give the column a scale where it needs more (dlt's columns hint)"
-    )
+def told(column: str, scale: int, most: int | None = None) -> str:
+    """What people are told of it. ``most``: the digits that the destination holds, where those are why."""
+    rounded = f"column {column}: rounded to {scale} digits after the point; "
+    if most is not None:
+        return rounded + f"the destination holds {most} digits in a number, those before the point among them"
+    return rounded + "give the column a scale where it needs more (dlt's columns hint)"

@@ -15,6 +15,8 @@ from runner.explain.wording import one_line
 
 PATIENCE = 60.0
 """Seconds of nothing but failed connections after which a run is given up."""
+LOCAL_PATIENCE = 10.0
+"""The same where all are to localhost: that is the container itself, and nothing comes up there."""
 _ENOUGH = 5
 """Lines. One that came long ago and another now are no client that does nothing else."""
 _LONGEST = 1 << 14
@@ -25,7 +27,7 @@ _FAILED = re.compile(
     rb"connection (setup )?timed out|connect(ion)? (to \S+ )?(failed|timed out)|broker transport failure",
     re.IGNORECASE,
 )
-_LOCAL = re.compile(r"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
+_LOCAL = re.compile(rb"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
 _PREFIX = re.compile(r"^(%\d\|[^|]*\|[^|]*\|[^|]*\| *)?(\[thrd:[^]]*\]: *)?")
 """What librdkafka writes before a message."""
 
@@ -38,6 +40,7 @@ class Watch:
         self._partial = b""
         self._since: float | None = None
         self._lines = 0
+        self._local = 0
         self._last = b""
         self._over = False
 
@@ -51,10 +54,12 @@ class Watch:
             if _FAILED.search(line):
                 self._since = now if self._since is None else self._since
                 self._lines += 1
+                self._local += _LOCAL.search(line) is not None
                 self._last = line
             elif line.strip():
-                self._since, self._lines = None, 0
-        return self._since is not None and self._lines >= _ENOUGH and now - self._since >= PATIENCE
+                self._since, self._lines, self._local = None, 0, 0
+        patience = min(PATIENCE, LOCAL_PATIENCE) if self._local == self._lines else PATIENCE
+        return self._since is not None and self._lines >= _ENOUGH and now - self._since >= patience
 
     @property
     def rowless(self) -> bool:
@@ -79,7 +84,7 @@ class Watch:
         if self._since is None or self._lines < _ENOUGH:
             return None
         words = _PREFIX.sub("", one_line(self._mask(self._last.decode("utf-8", "replace")), 300))
-        local = _LOCAL.search(words) is not None
+        local = _LOCAL.search(self._last) is not None
         hint = "is it up, is its address right, and does container.egress let it through?"
         if local:
             hint = "in the container, localhost is the container itself: name the host host.docker.internal"

@@ -29,7 +29,10 @@ def versions() -> dict[str, str]:
     try:
         found["dlt"] = metadata.version("dlt")
     except metadata.PackageNotFoundError:
-        sys.stderr.write("dltpod runner: dlt is not installed\n")
+        # The supervisor has no installed packages on its path, and reads nothing of theirs but a name.
+        prefix = Path(sys.executable).parent.parent
+        for entry in prefix.glob("lib/python*/site-packages/dlt-*.dist-info"):
+            found["dlt"] = entry.name.removeprefix("dlt-").removesuffix(".dist-info")
     return found
 
 

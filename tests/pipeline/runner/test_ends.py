@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import signal
 import subprocess
 import time
@@ -47,6 +48,14 @@ def test_however_a_source_ends_there_is_a_result(box: Box, deed: str, kind: Fail
     assert (outcome.code, outcome.stored.status, outcome.failure.kind) == (ExitCode.FAILED, "failed", kind)
     assert words in outcome.failure.message
     assert outcome.events[-1]["event"] == Event.RESULT.value
+
+
+def test_a_run_whose_process_dies_tells_the_version_of_dlt_too(real_box: Box) -> None:
+    real_box.write("shop.py", "def orders():\n    import os\n    yield 1\n    os._exit(7)\n")
+    real_box.program = ("-S", "-m", "runner")
+    outcome = real_box.run()
+    assert outcome.stored.versions["dlt"] == importlib.metadata.version("dlt")
+    assert "not installed" not in outcome.log
 
 
 def test_a_source_that_exits_while_imported_is_told_so(box: Box) -> None:

@@ -50,6 +50,30 @@ def test_an_exception_of_the_sources_code_is_told_with_its_line(box: Box) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("None", "its function returned nothing"), ("7", "its function returned 'int'")],
+)
+def test_a_resource_whose_function_gives_no_rows_is_told_so(box: Box, value: str, words: str) -> None:
+    box.write("shop.py", f"import dlt\n\n@dlt.resource\ndef orders():\n    return {value}\n")
+    box.write(
+        "crm.py",
+        f"""\
+        import dlt
+
+        @dlt.source
+        def crm():
+            @dlt.resource
+            def orders():
+                return {value}
+            return orders
+        """,
+    )
+    for outcome in (box.run(), box.run(module="crm", function="crm")):
+        assert outcome.failure.message == f"resource 'orders' failed: {words}"
+        assert "yield rows" in outcome.failure.hint
+
+
 def test_a_line_that_gives_a_secret_as_a_literal_is_not_shown(box: Box) -> None:
     box.write("shop.py", "def orders():\n    yield int('x' if (password := 'hunter2') else 1)\n")
     outcome = box.run()

@@ -206,7 +206,7 @@ def test_a_module_that_the_installed_version_of_a_package_lacks_is_told_with_tha
     text = refused(box.run(), FailureKind.IMPORT_FAILED)
     version = importlib.metadata.version("duckdb")
     assert f"needs 'duckdb.long_gone', which duckdb {version} does not have" in text
-    assert f'"duckdb<{version}"' in text
+    assert f'"duckdb<{version.partition(".")[0]}" say' in text
 
 
 def test_any_other_error_while_importing_is_told_with_its_line(box: Box) -> None:

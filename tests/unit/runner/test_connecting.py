@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.supervise.connecting import PATIENCE, Watch
+from runner.supervise.connecting import LOCAL_PATIENCE, PATIENCE, Watch
 
 KAFKA = (
     b"%3|1764228000.1|FAIL|rdkafka#consumer-1| [thrd:localhost:9092/bootstrap]: localhost:9092/bootstrap: "
@@ -29,7 +29,7 @@ def fed(watch: Watch, lines: list[bytes], seconds: float) -> bool:
 
 def test_nothing_but_failed_connections_for_long_enough_is_found_out() -> None:
     watch = Watch(str)
-    assert not fed(watch, [KAFKA, DOWN] * 500, PATIENCE / 2)
+    assert not fed(watch, [KAFKA, DOWN] * 500, LOCAL_PATIENCE / 2)
     assert watch.feed(KAFKA, PATIENCE + 1)
     failure = watch.failure(PATIENCE + 1)
     assert failure is not None
@@ -39,6 +39,11 @@ def test_nothing_but_failed_connections_for_long_enough_is_found_out() -> None:
     )
     assert "host.docker.internal" in failure.hint
     assert not failure.transient
+
+
+def test_localhost_is_given_up_within_seconds_and_another_host_is_not() -> None:
+    assert fed(Watch(str), [KAFKA, DOWN] * 10, LOCAL_PATIENCE + 1)
+    assert not fed(Watch(str), [KAFKA, NO_NAME] * 10, LOCAL_PATIENCE + 1)
 
 
 def test_another_host_may_come_back() -> None:

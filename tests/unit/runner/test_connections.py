@@ -94,10 +94,31 @@ def test_what_a_server_refuses_for_good_is_told_and_not_tried_again(text: str, w
             'could not translate host name "db.acme" to address: Temporary failure in name resolution',
             "no name server answers for db.acme",
         ),
+        (
+            "HTTPSConnectionPool(host='api.acme', port=443): Max retries exceeded with url: /x (Caused by "
+            "ConnectTimeoutError('Connection to api.acme timed out. (connect timeout=5)'))",
+            "no answer from api.acme:443",
+        ),
+        (
+            "mongo.acme:27017: timed out (configured timeouts: socketTimeoutMS: 20000.0ms)",
+            "no answer from mongo.acme:27017",
+        ),
+        (
+            'connection to server at "db.acme" (10.0.0.2), port 5432 failed: timeout expired',
+            "no answer from db.acme:5432",
+        ),
     ],
 )
 def test_an_address_where_nobody_is_is_named(text: str, words: str) -> None:
-    assert connections.nowhere((requests.ConnectionError(text),)) == words
+    found = connections.nowhere((requests.ConnectionError(text),))
+    assert found is not None and found[0] == words
+    # A name or a silent address may be the network's fault; where a port is refused, somebody is there.
+    assert ("container.egress" in found[1]) is not words.startswith("nothing listens")
+
+
+def test_an_answer_that_is_late_is_no_address_where_nobody_is() -> None:
+    late = requests.ReadTimeout("HTTPSConnectionPool(host='a', port=443): Read timed out. (read timeout=5)")
+    assert connections.nowhere((late,)) is None
 
 
 def test_a_message_without_an_address_stays_what_it_is() -> None:
