@@ -102,7 +102,7 @@ def check_source(
     ``verified`` is dlt's verified sources, where they are at hand. Raises nothing for a fault of the source:
     that is a row.
     """
-    names, verified = _names(verified)
+    names, verified, unasked = _names(verified)
     found = code.custom_file(project, source.dlt_native.source_module)
     module = code.read_module(found) if found is not None else None
     if not with_secrets:
@@ -111,7 +111,7 @@ def check_source(
         environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
     sliced, destination, faults = _sliced(project, source, environ)
     return (
-        *_module(project, source, module, names),
+        *_module(project, source, module, names, unasked),
         *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
         *_environment(project, source, environ, verified),
@@ -143,12 +143,12 @@ def _unread(project: Project) -> Iterator[Row]:
                 yield Row("", "secrets", Level.NOTE, f"{text}{near_miss(name, meant)}")
 
 
-def _names(verified: Verified | None) -> tuple[Collection[str] | None, Verified | None]:
-    """The verified sources' names; both None where they can't be had now."""
+def _names(verified: Verified | None) -> tuple[Collection[str] | None, Verified | None, str]:
+    """The verified sources' names; None, None and why where they can't be had now."""
     try:
-        return (None, None) if verified is None else (verified.names(), verified)
-    except DltpodError:
-        return None, None
+        return (None, None, "") if verified is None else (verified.names(), verified, "")
+    except DltpodError as error:
+        return None, None, f"; dlt's verified sources couldn't be asked: {error.message}"
 
 
 def worst(rows: Iterable[Row]) -> Level:
@@ -181,7 +181,11 @@ def _sliced(
 
 
 def _module(
-    project: Project, source: Source, module: code.Module | None, verified: Collection[str] | None
+    project: Project,
+    source: Source,
+    module: code.Module | None,
+    verified: Collection[str] | None,
+    unasked: str,
 ) -> Iterator[Row]:
     name = source.dlt_native.source_module
     if (wrong := module_names.fault(name)) is not None:
@@ -199,10 +203,12 @@ def _module(
         text = f"dlt's verified source {name}, taken by itself"
         yield Row(source.name, "module", Level.NOTE, text, f"container: {{extras: [{name}]}} pins it")
     else:
-        yield _elsewhere(project, source, name, verified)
+        yield _elsewhere(project, source, name, verified, unasked)
 
 
-def _elsewhere(project: Project, source: Source, name: str, verified: Collection[str] | None) -> Row:
+def _elsewhere(
+    project: Project, source: Source, name: str, verified: Collection[str] | None, unasked: str
+) -> Row:
     """A module that is not here: a package of the image may bring it, unless nothing is asked for."""
     here = {p.stem if p.suffix == ".py" else p.name for p in _listed(project.custom_sources)}
     close = near_miss(name, {*here, *CORE_MODULES, *(verified or ())})
@@ -215,7 +221,7 @@ def _elsewhere(project: Project, source: Source, name: str, verified: Collection
         source.name,
         "module",
         Level.NOTE,
-        text,
+        text + unasked,
         "It may come with the image: `dltpod check --deep` checks it.",
     )
 

@@ -246,6 +246,8 @@ class Reader:
     def __init__(self) -> None:
         self._asked = ""
         self._told: set[str] = set()
+        self.refused: dict[str, None] = {}
+        """The hosts that weren't let through, names or addresses, in order."""
 
     def read(self, line: bytes) -> str | None:
         """One line of tcpdump's or dnsmasq's. Each refusal is told once."""
@@ -253,12 +255,14 @@ class Reader:
         if refused is not None:
             host, _, port = refused["to"].decode("ascii", "replace").rpartition(".")
             kind = "TCP" if b"Flags [" in refused["rest"] else "UDP or another protocol"
+            self.refused[host] = None
             return self._once(f"egress: refused {kind} to {host}:{port}, which container.egress doesn't list")
         lookup = _LOOKUP.search(line)
         if lookup is not None:
             self._asked = lookup["name"].decode("ascii", "replace")
             return None
         if _UNANSWERED.search(line) is not None and self._asked:
+            self.refused[self._asked] = None
             return self._once(
                 f"egress: refused to look up {self._asked}, which container.egress doesn't list"
             )

@@ -14,7 +14,10 @@ _MISSING = re.compile(r"missing (?:secret|setting)s? (?P<names>'.*?') for source
 
 
 def line_for(project: Project, source: Source, names: Iterable[str]) -> str:
-    """What to write where exactly one other section below ``[sources]`` has one of ``names``; else empty."""
+    """What to write where exactly one other section below ``[sources]`` has half of ``names``; else empty.
+
+    A field like ``email`` alone is in sections of all kinds.
+    """
     try:
         sections = read_toml(project.root / SECRETS).get("sources")
     except ConfigurationError:
@@ -24,7 +27,7 @@ def line_for(project: Project, source: Source, names: Iterable[str]) -> str:
         name
         for name, table in (sections.items() if isinstance(sections, Mapping) else ())
         if name not in (source.name, "credentials") and isinstance(table, Mapping)
-        if not wanted.isdisjoint(_keys(table))
+        if wanted and 2 * len(wanted & _keys(table)) >= len(wanted)
     ]
     if len(found) != 1 or f"sources.{found[0]}" in source.dlt_native.secret_sections:
         return ""

@@ -102,7 +102,8 @@ class DockerEngine:
                     return created
                 with self._removed_at_end(created):
                     listener.planned(plan.job.source, plan)
-                    return self._supervise(created, plan, listener, stop, network)
+                    ended = self._supervise(created, plan, listener, stop, network)
+            return network.judged(ended)
         except NetworkRefused as error:
             return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
 

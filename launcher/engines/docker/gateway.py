@@ -6,14 +6,17 @@ It has four capabilities, the source none; it ends with its standard input, as t
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.spec import hardened
+from launcher.engines.protocol import Ended
 from launcher.errors import EngineError
 from launcher.host.docker_engine import Input, create
 from launcher.host.rights import as_invoking_user
@@ -89,6 +92,10 @@ class Gateway:
         if text is not None:
             self._note(text)
 
+    def judged(self, ended: Ended) -> Ended:
+        """The end of a run, see ``judged``. Only when it is closed has the gateway told all refusals."""
+        return judged(ended, self._reader.refused)
+
     def close(self) -> None:
         """End it and remove it."""
         if self._stdin is not None:
@@ -98,6 +105,18 @@ class Gateway:
             self._follower.join(LAST_WORDS_SECONDS)
         with contextlib.suppress(Exception):
             self._api.remove_container(self._container, force=True, v=True)
+
+
+def judged(ended: Ended, refused: Iterable[str]) -> Ended:
+    """The end of a run that failed for want of a host that its list leaves out, with what to write."""
+    failure = ended.result.failure if ended.result is not None else None
+    if ended.kind is not None or failure is None:
+        return ended
+    for host in refused:
+        if re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", failure.message, re.IGNORECASE):
+            hint = f"container.egress doesn't list it: add {host} with its port, {host}:443 say"
+            return replace(ended, kind=failure.kind, message=failure.message, hint=hint, transient=False)
+    return ended
 
 
 @contextlib.contextmanager

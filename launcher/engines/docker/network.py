@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for
 from launcher.engines.docker.spec import hardened
+from launcher.engines.protocol import Ended
 from launcher.errors import EngineError
 from launcher.host.docker_engine import create
 from launcher.host.rights import as_invoking_user
@@ -46,6 +47,10 @@ class Network:
     ) -> None:
         self._api, self._spec, self._gateway, self._closes = api, spec, gateway, closes
         self.mode = mode
+
+    def judged(self, ended: Ended) -> Ended:
+        """The end of a job, once its gateway is closed: see ``Gateway.judged``."""
+        return ended if self._gateway is None else self._gateway.judged(ended)
 
     def open(self, note: Callable[[str], None]) -> None:
         """Before the container starts. ``note`` hears of what a gateway refuses. Raises EngineError."""

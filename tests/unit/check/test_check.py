@@ -183,6 +183,14 @@ def test_without_the_verified_sources_at_hand_an_unknown_module_is_no_fault(tmp_
         assert worst(found) is not Level.WRONG
 
 
+def test_verified_sources_that_cannot_be_asked_are_told_with_the_cause(tmp_path: Path) -> None:
+    project = given(tmp_path, entry(module="jira"))
+    found = check_source(project, source(project, "acme"), {}, Unreachable())
+    (module,) = [row for row in found if row.what == "module"]
+    assert module.level is Level.NOTE
+    assert "verified sources couldn't be asked: " in module.text
+
+
 def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:
     project = given(tmp_path, entry(), code="import dlt\ndef api(:\n")
     found = check_source(project, source(project, "acme"), {})

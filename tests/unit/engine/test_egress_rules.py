@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.docker.gateway import arguments
+from launcher.engines.docker.gateway import arguments, judged
+from launcher.engines.protocol import Ended
 from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.egress import Reader, destination_entries, rules
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import Host, Mount
+from launcher.runs.run import failure_of
 from launcher.secrets.gather import Part
 from launcher.secrets.slices import Slice
-from runner.contract import Destination
+from runner.contract import Destination, Failure, FailureKind, Result
 from tests.unit.engine.builders import FACTS, project, source
 
 ROOT = Path("/srv/acme")
@@ -169,3 +171,24 @@ def test_refusals_are_told_once_in_words() -> None:
     assert reader.read(b"dnsmasq[16]: query[A] evil.example.com from 127.0.0.1") is None
     assert "evil.example.com" in (reader.read(b"dnsmasq[16]: config error is REFUSED (EDE: not ready)") or "")
     assert reader.read(b"dnsmasq[16]: started, version 2.91 cache disabled") is None
+    assert list(reader.refused) == ["1.1.1.1", "8.8.8.8", "evil.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        ("no name server answers for acme.example.com", "container.egress doesn't list it: add acme"),
+        ("nothing listens at 192.0.2.1:443", "container.egress doesn't list it: add 192.0.2.1"),
+        ("nothing listens at 192.0.2.10:443", "the runner's own"),
+        ("no such name: my-acme.example.com", "the runner's own"),
+    ],
+)
+def test_a_run_that_failed_at_a_host_that_its_list_leaves_out_is_told_so_and_not_tried_again(
+    message: str, hint: str
+) -> None:
+    failure = Failure(FailureKind.EXTRACT, message, "the runner's own", transient=True)
+    ended = judged(Ended(Result("failed", 75, failure=failure)), ["acme.example.com", "192.0.2.1"])
+    told = failure_of(ended)
+    assert told is not None and told.message == message
+    assert told.hint.startswith(hint)
+    assert told.transient is (hint == "the runner's own")

@@ -17,6 +17,7 @@ MISSING = "missing secrets 'token', 'region' for source 'acme' (there is 'tokne'
     ("secrets", "more", "message", "line"),
     [
         ('[sources.crm]\ntoken = "x"\n', "", MISSING, LINE),
+        ('[sources.crm]\nregion = "x"\n', "", MISSING.replace("'token',", "'token', 'user',"), ""),
         ('[sources.crm.credentials]\ntoken = "x"\n', "", MISSING, LINE),
         ('[sources.crm]\ntoken = "x"\n[sources.erp]\ntoken = "y"\n', "", MISSING, ""),
         ('[sources.crm]\ntoken = "x"\n', ", secret_sections: [sources.crm]", MISSING, ""),
