@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from launcher.config.models import Project
     from launcher.runs.history import RunRecord
     from launcher.runs.listeners import Listener
-    from runner.contract import Interval
 
 __all__ = [
     "AlreadyRunning",
@@ -51,7 +50,6 @@ __all__ = [
 ]
 
 _STATUS: Mapping[str, Literal["ok", "failed", "stopped"]] = {"ok": "ok", "stopped": "stopped"}
-_INTERVAL = 'interval=("2026-01-01", "2026-02-01")'
 _logger = logging.getLogger("dltpod")
 _logger.addHandler(logging.NullHandler())
 
@@ -214,16 +212,15 @@ def sync(
     """
     from launcher import config
     from launcher.plan.options import SyncOptions
+    from launcher.plan.steps import steps_within
     from launcher.runs.notified import notified
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import cancel_builds
     from launcher.runs.sync import sync as run_sync
 
-    chosen_steps = _steps(interval, every)
+    chosen_steps = steps_within(interval, every, datetime.now(timezone.utc), again=again)
     if chosen_steps and (full_refresh or limit):
         raise ConfigurationError("neither full_refresh nor limit goes with an interval")
-    if again and not chosen_steps:
-        raise ConfigurationError("again goes with an interval", _INTERVAL)
     options = SyncOptions(
         steps=chosen_steps,
         again=again,
@@ -295,23 +292,6 @@ def check(
     return CheckResult(
         tuple(Verdict(row.source, row.what, row.level.value, row.text, row.hint) for row in rows)
     )
-
-
-def _steps(
-    interval: tuple[datetime | str, datetime | str] | None, every: timedelta | str | None
-) -> tuple[Interval, ...]:
-    from launcher.plan.steps import Words, steps
-
-    if interval is None and every is not None:
-        raise ConfigurationError("every goes with an interval", _INTERVAL)
-    if interval is None:
-        return ()
-    if isinstance(interval, str) or len(interval) != 2:
-        raise ConfigurationError("interval takes two times", _INTERVAL)
-    start, end = map(str, interval)
-    length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
-    words = Words("the interval's start", "the interval's end", "interval", "every", _INTERVAL)
-    return steps(start, end, length, datetime.now(timezone.utc), words)
 
 
 @contextlib.contextmanager

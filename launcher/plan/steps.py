@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -26,6 +26,9 @@ class Words(NamedTuple):
 
 
 _OPTIONS = Words()
+_PYTHON = Words(
+    "the interval's start", "the interval's end", "interval", "every", 'interval=("2026-01-01", "2026-02-01")'
+)
 
 
 def steps(
@@ -72,6 +75,24 @@ def steps(
     first, last = moment(whole.start), moment(whole.end)
     ends = [min(first + size * number, last) for number in range(count + 1)]
     return tuple(interval(a.isoformat(), b.isoformat()) for a, b in itertools.pairwise(ends))
+
+
+def steps_within(
+    interval: Sequence[datetime | str] | None, every: timedelta | str | None, now: datetime, *, again: bool
+) -> tuple[Interval, ...]:
+    """``steps`` for a Python program, whose arguments these are: none without an interval.
+
+    Raises ConfigurationError as ``steps``, and for ``every`` or ``again`` without an interval.
+    """
+    if interval is None:
+        for name, given in (("every", every is not None), ("again", again)):
+            if given:
+                raise ConfigurationError(f"{name} goes with an interval", _PYTHON.example)
+        return ()
+    if isinstance(interval, str) or len(interval) != 2:
+        raise ConfigurationError("interval takes two times", _PYTHON.example)
+    length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
+    return steps(str(interval[0]), str(interval[1]), length, now, _PYTHON)
 
 
 def left(asked: Collection[Interval], done: Collection[Interval]) -> tuple[Interval, ...]:

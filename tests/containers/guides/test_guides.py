@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -20,8 +22,22 @@ from tests.containers.folder import REPOSITORY
 from tests.containers.guides.guide import Command, File, differs, steps
 from tests.containers.terminal import on_a_terminal, shown
 from tests.pipeline.postgres import server
+from tests.stand_ins import mariadb
+from tests.stand_ins.crm import Crm, contact
+from tests.stand_ins.web import Site, serving
 
+SHOP = """\
+create database shop;
+create table shop.orders (id int primary key);
+insert into shop.orders values (1), (2), (3);
+create user reader identified by 'reader-Passw0rd';
+grant all on shop.* to reader;
+"""
 GUIDES = REPOSITORY / "docs" / "guides"
+# These change nothing and start no container, so they are looked at in a wide terminal too.
+READS = re.compile(
+    r"dltpod ((--file \S+ )?check( [a-z]+)?|runs|logs [a-z]+|list|config [a-z]+|gc --help|sync .*--dry-run)"
+)
 PAGES = sorted(page.name for page in GUIDES.glob("*.md") if any(steps(page)))
 
 
@@ -38,16 +54,20 @@ def test_a_guide_prints_what_it_says(page: str, columns: int, home: Path) -> Non
     (folder,) = home.iterdir()
     environ = _with_dltpod(home)
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(_database()) if page == "recipes.md" else 5432
+        here = stack.enter_context(_far_sides()) if page == "recipes.md" else {}
         for step in steps(GUIDES / page):
             if isinstance(step, File):
                 file = folder / step.path
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(step.text.replace(":5432/", f":{port}/"))
+                file.write_text(
+                    functools.reduce(lambda text, pair: text.replace(*pair), here.items(), step.text)
+                )
             elif step.service:
                 stack.enter_context(_going_on(step.text, folder, environ))
             else:
                 _do(step, folder, environ, columns)
+                if columns == 80 and READS.fullmatch(step.text):
+                    _do(step, folder, environ, 140)
 
 
 def _do(step: Command, folder: Path, environ: dict[str, str], columns: int) -> None:
@@ -69,6 +89,25 @@ def _going_on(command: str, folder: Path, environ: dict[str, str]) -> Iterator[N
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def _far_sides() -> Iterator[dict[str, str]]:
+    """What the recipes read from, as stand-ins of this machine: addresses on the page to those here."""
+    crm = Crm(contacts=[contact(n) for n in range(12)])
+    service = Site("", lambda asked: crm.login(asked) if asked.path == "/oauth/token" else crm.answer(asked))
+    with (
+        _database() as postgres,
+        mariadb.server("0.0.0.0", SHOP) as mysql,
+        serving([service], "0.0.0.0") as port,
+    ):
+        api = f"http://host.docker.internal:{port}"
+        yield {
+            ":5432/": f":{postgres}/",
+            ":3306/": f":{mysql}/",
+            "https://api.example.com": api,
+            "https://login.example.com": api,
+        }
 
 
 @contextlib.contextmanager
