@@ -100,8 +100,12 @@ def _show(project: Project, name: str, run_id: str | None, engine: str, *, follo
         current = history_of(project).run(record.run_id)
         return current is not None and current.status == RUNNING
 
+    empty = True
     for line in log_files.lines(Path(record.log_file), going):
+        empty = False
         _print(line.decode("utf-8", "replace"))
+    if empty:
+        click.echo(f"the log of {record.run_id} is empty: the source printed nothing", err=True)
 
 
 def _last(history: History, name: str) -> RunRecord:

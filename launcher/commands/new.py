@@ -63,8 +63,10 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
     try:
         names = set(verified_sources.names())
     except DltpodError as error:
+        if near := near_miss(kind, kinds.KINDS):
+            raise ConfigurationError(f"there is no kind of source '{kind}'{near}") from None
         raise ConfigurationError(
-            f"'{kind}' is not {', '.join(kinds.KINDS)}{near_miss(kind, kinds.KINDS)}\n"
+            f"'{kind}' is not {', '.join(kinds.KINDS)}\n"
             f"can't check whether it is a verified source: {error.message}",
             error.hint,
         ) from None

@@ -81,7 +81,9 @@ def check_known(
     found = [fault for fault in faults if fault is not None]
     if found:
         more = f", and {len(by_name) - 12} more" if len(by_name) > 12 else ""
-        raise ConfigurationError("\n".join(found), f"Sources: {', '.join(list(by_name)[:12])}{more}")
+        hint = f"Sources: {', '.join(list(by_name)[:12])}{more}"
+        every = {"all", "*"} & {*names} - {*by_name}
+        raise ConfigurationError("\n".join(found), "`--all` takes every source" if every else hint)
 
 
 def _name_fault(project: Project, by_name: Mapping[str, Source], name: str, *, enabled: bool) -> str | None:

@@ -31,6 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "message"),
     [
         (["sync", "shopp"], "there is no source 'shopp'; did you mean 'shop'?"),
+        (["sync", "all"], "`--all` takes every source"),
         (["sync", "old"], "'old' is disabled"),
         (["sync"], "Which source?"),
         (["sync", "--tag", "crm"], "no source has the tag 'crm'"),

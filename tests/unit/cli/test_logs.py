@@ -52,6 +52,15 @@ def test_the_rotated_files_of_a_run_come_before_the_last_one(
     assert len(found) > 2 * SMALL / len("line 100\n")
 
 
+def test_the_log_of_a_run_that_printed_nothing_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(folder)
+    written(folder, 0, 0).close()
+    assert cli.main(["logs", "shop"]) == 0
+    assert capsys.readouterr().err == f"the log of {RUN} is empty: the source printed nothing\n"
+
+
 def test_a_log_that_is_followed_goes_on_past_its_rotations_with_each_line_once(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
