@@ -260,7 +260,7 @@ def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
             sections.setdefault(section, []).append(key)
         told = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
         raise ConfigurationError(
-            f"{_line(project, source)}: {source.name}: {told} {'is' if len(empty) == 1 else 'are'} empty.",
+            f"{_line(project, source)}: {told} {'is' if len(empty) == 1 else 'are'} empty.",
             f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",
         )
 

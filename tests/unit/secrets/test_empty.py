@@ -17,7 +17,7 @@ def told(root: Path, secrets: str, **environ: str) -> str:
     try:
         part_of(made, made.sources[0], read_environment(made, environ), {})
     except ConfigurationError as error:
-        return error.message.partition("shop: ")[2]
+        return error.message.partition(": ")[2]
     return ""
 
 
