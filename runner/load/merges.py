@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 
-from runner.load import compat
+from runner.load import compat, intervals
 from runner.load.session import Session
 
 
@@ -27,6 +27,35 @@ def note_repeats(session: Session, known: typing.Collection[str]) -> None:
         session.steps.note(
             f"{', '.join(repeated)}: without a cursor all rows are appended at each run; to have each once, "
             "write dlt_native: {write_disposition: replace}, or merge where there is a key"
+        )
+
+
+def by_intervals_alone(session: Session) -> set[str]:
+    """The resources that have loaded intervals, and nothing yet by their cursor."""
+    return {
+        resource
+        for kept in (session.pipeline.state.get("sources") or {}).values()
+        for resource, state in (kept.get("resources") or {}).items()
+        if state.get(intervals.MARK) and not state.get("incremental")
+    }
+
+
+def note_after_intervals(session: Session, by_interval: typing.Collection[str]) -> None:
+    """Notes the tables that a first sync by the cursor has appended to, after intervals."""
+    if session.job.interval is not None:
+        return
+    loaded = {table for counts in session.counted.values() for table, rows in counts.items() if rows}
+    twice = [
+        str(table["name"])
+        for schema in session.known_schemas()
+        for table in schema.data_tables()
+        if table["name"] in loaded and not table.get("parent") and table.get("resource") in by_interval
+        if table.get("write_disposition") == "append"
+    ]
+    if twice:
+        session.steps.note(
+            f"{', '.join(twice)}: appended from the cursor's beginning on, after intervals: rows that both "
+            "have are there twice; to have each once, give it a key and write_disposition: merge"
         )
 
 

@@ -91,6 +91,18 @@ def test_an_append_that_would_double_rows_is_refused(sandbox: DuckSandbox) -> No
     assert sandbox.ids() == [5, 6, 7, 10, 11, 12]
 
 
+def test_a_first_sync_after_intervals_that_appends_is_told(sandbox: DuckSandbox) -> None:
+    load(sandbox, 5, 8)
+    (note,) = sync(sandbox, 12).notes
+    assert note.startswith("orders: appended from the cursor's beginning on, after intervals")
+    assert sync(sandbox, 14).notes == ()
+
+
+def test_a_first_sync_after_intervals_that_merges_has_nothing_to_tell(sandbox: DuckSandbox) -> None:
+    load(sandbox, 5, 8, disposition="merge")
+    assert sync(sandbox, 12, disposition="merge").notes == ()
+
+
 @pytest.mark.parametrize(
     ("kill", "lost"),
     [
