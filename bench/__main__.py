@@ -1,14 +1,14 @@
 """``python -m bench [--quick] [NAME…]``: the named benchmarks, or all, one after the other.
 
 Their tables go into docs/performance.md. With ``--quick`` they run fewer times and on less, without the
-longest (environment), and are only printed.
+longest (environment, fleet, peers), and are only printed.
 """
 
 from __future__ import annotations
 
 import sys
 
-from bench import environment, many_sources, masking, page, rows, startup, warm_sync
+from bench import environment, fleet, many_sources, masking, page, peers, rows, startup, warm_sync
 
 BENCHMARKS = {
     "startup": startup.main,
@@ -17,8 +17,10 @@ BENCHMARKS = {
     "warm_sync": warm_sync.main,
     "environment": environment.main,
     "rows": rows.main,
+    "fleet": fleet.main,
+    "peers": peers.main,
 }
-LONG = ("environment",)
+LONG = ("environment", "fleet", "peers")
 
 quick = "--quick" in sys.argv[1:]
 names = [name for name in sys.argv[1:] if name != "--quick"]

@@ -63,7 +63,7 @@ def main(*, quick: bool = False) -> str:
                 "-v",
                 f"{root}/shop.db:/workspace/shop.db:ro",
             ),
-            *("--entrypoint", "/opt/venv/bin/python", _image(root), "/plain_shop.py"),
+            *("--entrypoint", "/opt/venv/bin/python", image_of(root, "shop"), "/plain_shop.py"),
         ]
         ours, theirs, ratio = alternate(
             lambda: seconds(sync, root), lambda: seconds(docker), runs=3 if quick else 9
@@ -76,10 +76,10 @@ def main(*, quick: bool = False) -> str:
     return f"{page.machine()}\n{page.table(['', 'seconds'], rows)}"
 
 
-def _image(root: Path) -> str:
-    """The image that the sync used, as its own plan tells it."""
+def image_of(root: Path, source: str) -> str:
+    """The image that a sync of a source uses, as its own plan tells it."""
     plan = subprocess.run(
-        [DLTPOD, "sync", "shop", "--dry-run", "--json"], cwd=root, capture_output=True, text=True, check=True
+        [DLTPOD, "sync", source, "--dry-run", "--json"], cwd=root, capture_output=True, text=True, check=True
     )
     events = map(json.loads, plan.stdout.splitlines())
     return next(str(event["image"]) for event in events if event["event"] == "planned")

@@ -1,0 +1,84 @@
+"""200 tiny sources in one `dltpod sync --all -j 2`, against as many bare containers on two processors.
+
+A bare container is `docker run` of the sources' image with dlt alone, which loads the same row into a DuckDB
+file of its own; some are run one after the other, before and after, and their time is multiplied.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from bench import page
+from bench.paired import Spread, seconds
+from bench.warm_sync import DLTPOD, UNPRIVILEGED, image_of
+
+AT_ONCE = 2
+ONE = """\
+def rows():
+    yield {"id": 1}
+"""
+PLAIN = """\
+import dlt
+
+into = dlt.destinations.duckdb("/data/plain.duckdb")
+pipeline = dlt.pipeline("one", destination=into, dataset_name="raw", pipelines_dir="/state")
+pipeline.run([{"id": 1}], table_name="rows", write_disposition="replace")
+"""
+HEAD = "version: 1\nproject: fleet\nsources:\n"
+SOURCE = """\
+  - name: s{number}
+    type: dlt_native
+    destination: own{number}
+    dlt_native: {{source_module: one, source_function: rows, write_disposition: replace}}
+"""
+DESTINATION = '[destination.own{number}]\ndestination_type = "duckdb"\n'
+
+
+def main(*, quick: bool = False) -> str:
+    count, sample = (10, 4) if quick else (200, 20)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        _project(root, count)
+        sync = [DLTPOD, "sync", "--all", "-j", str(AT_ONCE)]
+        seconds(sync, root)  # builds the image, makes the files
+        bare = _bare(root, image_of(root, "s0"))
+        before = [seconds(bare) for _ in range(sample + 1)][1:]
+        fleet = seconds(sync, root)
+        each = Spread.of([*before, *(seconds(bare) for _ in range(sample))])
+    least = each.median * count / AT_ONCE
+    rows = [
+        [f"`dltpod sync --all -j {AT_ONCE}` of {count} sources", f"{fleet:.1f}"],
+        ["one bare container", each.text("")],
+        [f"{count} bare containers on {AT_ONCE} processors, computed", f"{least:.1f}"],
+        ["ratio", f"{fleet / least:.2f}"],
+    ]
+    return f"{page.machine()}\n{page.table(['', 'seconds'], rows)}"
+
+
+def _project(root: Path, count: int) -> None:
+    (root / "custom_sources").mkdir()
+    (root / "custom_sources/one.py").write_text(ONE)
+    (root / "sources.yml").write_text(HEAD + "".join(SOURCE.format(number=at) for at in range(count)))
+    (root / ".dlt").mkdir()
+    (root / ".dlt/config.toml").write_text("".join(DESTINATION.format(number=at) for at in range(count)))
+    (root / "plain.py").write_text(PLAIN)
+
+
+def _bare(root: Path, image: str) -> list[str]:
+    user = os.getuid() or UNPRIVILEGED
+    folders = []
+    for name in ("state", "data"):
+        place = root / "plain" / name
+        place.mkdir(parents=True)
+        os.chown(place, user, -1)
+        folders += ["-v", f"{place}:/{name}"]
+    command = ["docker", "run", "--rm", "--user", f"{user}:{user}", "-e", "HOME=/tmp"]
+    command += ["-e", "RUNTIME__DLTHUB_TELEMETRY=false", *folders, "-v", f"{root}/plain.py:/plain.py:ro"]
+    return [*command, "--entrypoint", "/opt/venv/bin/python", image, "/plain.py"]
+
+
+if __name__ == "__main__":
+    print(main())
