@@ -85,7 +85,8 @@ source = ab.get_source("source-file", config=config, install_if_missing=True, st
 source.read(cache=ab.DuckDBCache(db_path=database, schema_name="raw"), force_full_refresh=True)
 """
 MELTANO = """\
-version: 1
+default_environment: dev
+environments: [{{name: dev}}]
 send_anonymous_usage_stats: false
 plugins:
   extractors:
@@ -179,7 +180,9 @@ def main(*, quick: bool = False) -> str:
         server = stack.enter_context(Postgres.started("127.0.0.1"))
         login = f"postgresql://loader:{server.password}"
         url = f"{login}@127.0.0.1:{server.port}/postgres"
-        os.environ["PEERS_POSTGRES"] = f"{login}@host.docker.internal:{server.port}/postgres"
+        os.environ["PEERS_POSTGRES"] = f"{login}@host.docker.internal:{server.port}/postgres".replace(
+            "://", "+psycopg2://"
+        )
         table = _csv(root, count)
         _fill(url, table)
         peers = _peers(root, url, table)
@@ -249,11 +252,16 @@ def _peers(root: Path, url: str, table: Path) -> list[Peer]:
         Peer(
             "CSV into DuckDB",
             "PyAirbyte, source-file",
-            [tools["airbyte"] / "python", root / "airbyte.py", table, airbyte / "out.duckdb"],
+            [tools["airbyte"] / "python", root / "by_airbyte.py", table, airbyte / "out.duckdb"],
             airbyte / "out.duckdb",
             folder=airbyte,
         ),
-        Peer("Postgres into DuckDB", DLT, plain("from_postgres", url, "duckdb", other), other / "out.duckdb"),
+        Peer(
+            "Postgres into DuckDB",
+            DLT,
+            plain("from_postgres", url.replace("://", "+psycopg2://", 1), "duckdb", other),
+            other / "out.duckdb",
+        ),
         Peer("Postgres into DuckDB", "dltpod", [DLTPOD, "sync", "postgres"], warehouse, "raw_postgres", root),
         Peer(
             "Postgres into DuckDB",
@@ -293,7 +301,7 @@ def _peers(root: Path, url: str, table: Path) -> list[Peer]:
 def _project(root: Path) -> None:
     """What dltpod and dlt by itself run, in ``root``."""
     (root / "plain.py").write_text(PLAIN)
-    (root / "airbyte.py").write_text(AIRBYTE)
+    (root / "by_airbyte.py").write_text(AIRBYTE)
     (root / "custom_sources").mkdir()
     for place in (root, root / "custom_sources"):
         (place / "orders.py").write_text(ORDERS)
