@@ -19,7 +19,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
 from launcher.errors import ConfigurationError, near_miss
-from launcher.secrets import addresses, code, destinations, literals, slices
+from launcher.secrets import addresses, code, destinations, empty, literals, slices
 from launcher.secrets.dotenv import read_dotenv
 from launcher.secrets.slices import Scope, Slice, Table
 from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FILE, Destination
@@ -251,16 +251,9 @@ def _values(
 
 def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
     """Raises ConfigurationError for secrets that are still to be filled in."""
-    own = secrets.get("sources", {}).get(source.name)
-    texts = literals.strings(own, f"sources.{source.name}") if isinstance(own, Mapping) else ()
-    empty = [path for path, text in texts if not text.strip()]
-    if empty:
-        sections: dict[str, list[str]] = {}
-        for section, _, key in (path.rpartition(".") for path in empty):
-            sections.setdefault(section, []).append(key)
-        told = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
+    if unfilled := empty.told(source, secrets):
         raise ConfigurationError(
-            f"{_line(project, source)}: {told} {'is' if len(empty) == 1 else 'are'} empty.",
+            f"{_line(project, source)}: {unfilled} empty.",
             f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",
         )
 

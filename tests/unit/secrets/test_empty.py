@@ -8,12 +8,14 @@ import pytest
 
 from launcher.errors import ConfigurationError
 from launcher.secrets.gather import part_of, read_environment
-from tests.unit.config.project import entries, project, write
+from tests.unit.config.project import entries, one, project, write
+
+SHARES = one("").replace("source_function: shop", "source_function: shop, secret_sections: [sources.acme]")
 
 
-def told(root: Path, secrets: str, **environ: str) -> str:
+def told(root: Path, secrets: str, file: str = entries("shop"), **environ: str) -> str:
     write(root, secrets, ".dlt/secrets.toml")
-    made = project(root, entries("shop"))
+    made = project(root, file)
     try:
         part_of(made, made.sources[0], read_environment(made, environ), {})
     except ConfigurationError as error:
@@ -42,3 +44,14 @@ def test_empty_secrets_of_the_entrys_own_section_are_refused_by_name(
 
 def test_a_variable_fills_what_is_empty_in_the_file(tmp_path: Path) -> None:
     assert told(tmp_path, '[sources.shop]\ntoken = ""\n', SOURCES__SHOP__TOKEN="given") == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [("", "[sources.acme] token is empty."), ('[sources.shop]\ntoken = "mine"\n', "")],
+    ids=["used", "overridden"],
+)
+def test_what_is_empty_in_a_shared_section_is_refused_where_the_entry_uses_it(
+    tmp_path: Path, own: str, expected: str
+) -> None:
+    assert told(tmp_path, f'{own}[sources.acme]\ntoken = ""\nname = "x"\n', SHARES) == expected
