@@ -27,6 +27,7 @@ from launcher.errors import (
     Exit,
     counted,
 )
+from runner.contract import moment
 
 if TYPE_CHECKING:
     from launcher.config.models import Project
@@ -348,8 +349,8 @@ def _run(record: RunRecord) -> Run:
         source=record.source,
         run_id=record.run_id,
         status=_STATUS.get(record.status, "failed"),
-        started=_moment(record.started),
-        ended=_moment(record.ended or record.started),
+        started=moment(record.started),
+        ended=moment(record.ended or record.started),
         seconds=record.seconds,
         rows=dict(record.rows),
         failure=failure,
@@ -357,17 +358,13 @@ def _run(record: RunRecord) -> Run:
         first_run=record.first_run,
         new_tables=record.new_tables,
         new_columns=record.new_columns,
-        interval=(_moment(record.interval.start), _moment(record.interval.end)) if record.interval else None,
+        interval=(moment(record.interval.start), moment(record.interval.end)) if record.interval else None,
         cursors=dict(record.cursors),
         notes=record.notes,
         dataset=record.dataset,
         location=record.location,
         log_file=Path(record.log_file) if record.log_file else None,
     )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _failed(result: SyncResult, code: Exit) -> DltpodError:

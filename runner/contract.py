@@ -173,7 +173,7 @@ def interval(start: str, end: str) -> Interval:
 
 
 def moment(text: str) -> datetime:
-    """What ``instant`` has written, as a time in UTC."""
+    """A time in RFC 3339, in UTC where ``instant`` has written it. Raises ValueError."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 

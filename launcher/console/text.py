@@ -130,8 +130,9 @@ def ago(timestamp: str) -> str:
     """How long ago an RFC 3339 time was: ``just now``, ``5 min ago``, ``3 h ago``, ``2 days ago``."""
     from datetime import datetime, timezone
 
-    then = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-    passed = (datetime.now(timezone.utc) - then).total_seconds()
+    from runner.contract import moment
+
+    passed = (datetime.now(timezone.utc) - moment(timestamp)).total_seconds()
     for limit, unit, word in (
         (90, 1, ""),
         (5400, 60, "min"),

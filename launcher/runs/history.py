@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.errors import DltpodError, Exit
 from launcher.host.launchers import Alive
 from launcher.untrusted import clean
-from runner.contract import FailureKind, Interval, interval
+from runner.contract import FailureKind, Interval, interval, moment
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -263,7 +263,7 @@ def _seen(record: RunRecord, alive: Alive) -> RunRecord:
         record,
         status=INTERRUPTED,
         ended=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        seconds=round((ended - _moment(record.started)).total_seconds(), 3),
+        seconds=round((ended - moment(record.started)).total_seconds(), 3),
         failure_kind=FailureKind.KILLED,
         message="interrupted: dltpod itself was killed while this ran",
         hint="the job goes on in the cluster: `dltpod runs --engine kubernetes` shows how it ends"
@@ -274,16 +274,12 @@ def _seen(record: RunRecord, alive: Alive) -> RunRecord:
 
 def _last_sign(record: RunRecord) -> datetime.datetime:
     """The last known time of a run whose launcher died: that of its log's last line, else its start."""
-    started = _moment(record.started)
+    started = moment(record.started)
     try:
         written = Path(record.log_file).stat().st_mtime if record.log_file else 0.0
     except OSError:
         return started
     return max(started, datetime.datetime.fromtimestamp(written, datetime.timezone.utc))
-
-
-def _moment(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 @contextlib.contextmanager
@@ -360,17 +356,17 @@ def _parsed(text: Any) -> RunRecord:
         raise ValueError(record.status)
     if record.interval is not None:
         interval(record.interval.start, record.interval.end)
-    for moment in (record.started, record.ended):
-        if moment is not None:
-            _a_moment(moment)
+    for written in (record.started, record.ended):
+        if written is not None:
+            _a_moment(written)
     return record
 
 
 def _a_moment(text: str) -> None:
     """Raises ValueError where the text is no time with a zone."""
-    if _moment(text).tzinfo is None:
+    if moment(text).tzinfo is None:
         raise ValueError(text)
-    _moment(text).astimezone(datetime.timezone.utc)
+    moment(text).astimezone(datetime.timezone.utc)
 
 
 def _cleaned(value: Any) -> Any:

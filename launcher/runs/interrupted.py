@@ -12,6 +12,7 @@ from launcher.config.models import Project
 from launcher.engines.protocol import Engine, KeepsJobs
 from launcher.runs.history import INTERRUPTED, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.run import finish
+from runner.contract import moment
 
 
 def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
@@ -50,7 +51,7 @@ def take_in(engine: Engine, project: Project, history: History) -> tuple[RunReco
         return ()
     sources = {source.name for source in project.sources}
     found = {
-        run.run_id: (run, datetime.fromisoformat(run.started.replace("Z", "+00:00")))
+        run.run_id: (run, moment(run.started))
         for run in engine.own_runs(project.name)
         if run.source in sources
     }
@@ -68,9 +69,9 @@ def take_in(engine: Engine, project: Project, history: History) -> tuple[RunReco
     return tuple(new)
 
 
-def _stamp(moment: datetime) -> str:
+def _stamp(time: datetime) -> str:
     """As ``RunRecord.started``."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def going_on(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:

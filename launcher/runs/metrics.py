@@ -5,7 +5,6 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,9 +14,10 @@ from launcher.errors import ConfigurationError
 from launcher.host.text_files import write_whole
 from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
+from runner.contract import moment
 
 _METRICS: tuple[tuple[str, str, Callable[[RunRecord], float | None]], ...] = (
-    ("last_run_timestamp_seconds", "When the last run ended.", lambda run: _moment(run.ended)),
+    ("last_run_timestamp_seconds", "When the last run ended.", lambda run: _seconds(run.ended)),
     ("last_run_ok", "Whether the last run went well.", lambda run: float(run.status == OK)),
     ("last_run_duration_seconds", "How long the last run took.", lambda run: run.seconds),
     ("last_run_rows", "Rows that the last run loaded.", lambda run: float(run.total_rows)),
@@ -91,7 +91,7 @@ def exposition(project: str, runs: Iterable[tuple[RunRecord, RunRecord | None]])
     for name, words, value_of in _METRICS:
         values = [(last.source, value_of(last)) for last, _ in pairs]
         lines += _metric(project, name, words, values)
-    good = [(last.source, None if well is None else _moment(well.ended)) for last, well in pairs]
+    good = [(last.source, None if well is None else _seconds(well.ended)) for last, well in pairs]
     lines += _metric(project, "last_success_timestamp_seconds", "When the last good run ended.", good)
     return "\n".join(lines) + "\n"
 
@@ -105,5 +105,5 @@ def _metric(project: str, name: str, words: str, values: Iterable[tuple[str, flo
     return [f"# HELP dltpod_{name} {words}", f"# TYPE dltpod_{name} gauge", *rows] if rows else []
 
 
-def _moment(text: str | None) -> float | None:
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
+def _seconds(text: str | None) -> float | None:
+    return moment(text).timestamp() if text else None
