@@ -36,19 +36,12 @@ class Made:
     """Paths of files, by their names in the Compose file."""
 
 
-def render(
-    plans: Sequence[JobPlan], *, root: Path, folder: Path | None = None, file: str = "compose.yml"
-) -> str:
-    """The text of a Compose file that is to lie in ``folder`` (default: the project's ``root``).
-
-    Secrets are files below ``.dltpod/secrets``, mounted one by one; no value of one is in the text.
-    Raises ConfigurationError for what Compose can't do.
-    """
-    return together([make(plan, root, folder or root) for plan in plans], root=root, file=file)
-
-
 def make(plan: JobPlan, root: Path, place: Path) -> Made:
-    """One source's service, for a file in ``place``. Raises ConfigurationError for what Compose can't do."""
+    """One source's service, for a file in ``place``.
+
+    Secrets are files below ``.dltpod/secrets``, mounted one by one; no value of one is in the text. Raises
+    ConfigurationError for what Compose can't do.
+    """
     source = plan.job.source
     return Made(
         plan,

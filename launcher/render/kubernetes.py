@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,6 @@ class Made:
     source: str
     namespace: str | None
     files: Mapping[str, str]
-
-
-def render(
-    plans: Sequence[JobPlan], *, with_secrets: bool = False, kept: Collection[Standing] = ()
-) -> dict[str, str]:
-    """The files of ``make`` for each plan, ``together``."""
-    return together([make(plan, with_secrets=with_secrets) for plan in plans], kept)
 
 
 def together(made: Iterable[Made], kept: Collection[Standing] = ()) -> dict[str, str]:

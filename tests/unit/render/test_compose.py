@@ -15,8 +15,8 @@ from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.host.user import JobUser
 from launcher.plan.values import JobPlan, Mount
-from launcher.render.compose import render
 from runner.contract import job_from
+from tests.unit.render.made import compose_file
 from tests.unit.render.plans import ROOT, SECRET, a_file_destination, plan, with_container, with_job
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "compose.yml"
@@ -28,13 +28,13 @@ def fleet() -> list[JobPlan]:
 
 
 def service(made: JobPlan, **place: Any) -> dict[str, Any]:
-    document = yaml.safe_load(render([made], root=ROOT, **place))
+    document = yaml.safe_load(compose_file([made], root=ROOT, **place))
     found: dict[str, Any] = document["services"][made.job.source]
     return found
 
 
 def test_the_rendering_is_the_golden_one_to_the_letter() -> None:
-    assert render(fleet(), root=ROOT) == GOLDEN.read_text()
+    assert compose_file(fleet(), root=ROOT) == GOLDEN.read_text()
 
 
 def test_the_folders_that_the_file_mounts_are_there(tmp_path: Path) -> None:
@@ -51,17 +51,17 @@ def test_the_folders_that_the_file_mounts_are_there(tmp_path: Path) -> None:
         {"root": tmp_path, "file": tmp_path / "sources.yml", "name": "acme", "sources": (entry,)}
     )
     _prepare(project, [made])
-    text = render([made], root=tmp_path, file="compose.yml")
+    text = compose_file([made], root=tmp_path, file="compose.yml")
     volumes = yaml.safe_load(text)["services"]["shop"]["volumes"]
     assert [(tmp_path / volume["source"]).is_dir() for volume in volumes] == [True, True]
 
 
 def test_no_value_of_a_secret_is_rendered() -> None:
-    assert SECRET not in render(fleet(), root=ROOT)
+    assert SECRET not in compose_file(fleet(), root=ROOT)
 
 
 def test_secrets_are_files_that_a_runner_finds_where_it_looks_for_them() -> None:
-    document = yaml.safe_load(render([plan()], root=ROOT))
+    document = yaml.safe_load(compose_file([plan()], root=ROOT))
     mounted = document["services"]["jira_issues"]["secrets"]
     assert [entry["target"] for entry in mounted] == [
         "dlt/secrets.toml",
@@ -112,9 +112,9 @@ def test_paths_are_relative_to_where_the_file_will_lie() -> None:
 
 def test_the_same_source_renders_alike_whenever_it_is_planned() -> None:
     later = with_job(plan(), run_id="another", token="0" * 32)
-    assert render([plan()], root=ROOT) == render([later], root=ROOT)
+    assert compose_file([plan()], root=ROOT) == compose_file([later], root=ROOT)
 
 
 def test_an_egress_list_is_refused_for_compose_can_not_hold_it() -> None:
     with pytest.raises(ConfigurationError, match=r"jira_issues: container\.egress can't be enforced"):
-        render([with_container(plan(), egress=("api.atlassian.com:443",))], root=ROOT)
+        compose_file([with_container(plan(), egress=("api.atlassian.com:443",))], root=ROOT)

@@ -15,10 +15,10 @@ from kubernetes_validate.utils import all_versions
 from launcher.engines.kubernetes.restricted import violations
 from launcher.errors import ConfigurationError
 from launcher.plan.values import JobPlan, Mount
-from launcher.render.kubernetes import documents, render, state_documents
+from launcher.render.kubernetes import documents, state_documents
 from launcher.render.kustomization import kept, removed, standing
 from runner.contract import ExitCode
-from tests.unit.render.made import objects, pod_of
+from tests.unit.render.made import kubernetes_files, objects, pod_of
 from tests.unit.render.plans import (
     SECRET,
     a_file_destination,
@@ -63,13 +63,13 @@ def fleet() -> list[JobPlan]:
 
 
 def each_document() -> Iterator[dict[str, Any]]:
-    for name, text in render(fleet(), with_secrets=True).items():
+    for name, text in kubernetes_files(fleet(), with_secrets=True).items():
         if name != "kustomization.yaml":
             yield from yaml.safe_load_all(text)
 
 
 def test_the_rendering_is_the_golden_one_to_the_letter() -> None:
-    made = render(fleet())
+    made = kubernetes_files(fleet())
     golden = {path.name: path.read_text() for path in GOLDEN.iterdir()}
     assert made == golden
 
@@ -148,16 +148,16 @@ def test_a_source_without_a_schedule_or_disabled_is_a_cron_job_that_starts_nothi
 
 
 def test_a_source_without_a_schedule_is_told_with_the_command_that_runs_it() -> None:
-    made = render([with_kubernetes(plan(), namespace="pipelines")])["jira-issues.yaml"]
+    made = kubernetes_files([with_kubernetes(plan(), namespace="pipelines")])["jira-issues.yaml"]
     assert (
         "kubectl create job --from=cronjob/dltpod-acme-jira-issues --namespace pipelines"
         " dltpod-acme-jira-issues-$(date +%s)\n" in made
     )
-    assert "create job" not in render([scheduled()])["jira-issues.yaml"]
+    assert "create job" not in kubernetes_files([scheduled()])["jira-issues.yaml"]
 
 
 def test_files_of_sources_that_are_gone_are_found_by_their_source() -> None:
-    earlier = render([stateful(), plan("jira_issues"), with_job(plan("other"), project="b")])
+    earlier = kubernetes_files([stateful(), plan("jira_issues"), with_job(plan("other"), project="b")])
     gone = removed(standing(earlier), "acme", {"jira_issues"})
     assert {name: sorted(files) for name, files in gone.items()} == {"shop": ["shop.state.yaml", "shop.yaml"]}
 
@@ -187,8 +187,8 @@ def test_processors_are_written_as_the_server_writes_them(cpus: float, quantity:
 
 
 def test_no_value_of_a_secret_is_rendered_unless_asked_for() -> None:
-    assert SECRET not in "".join(render(fleet()).values())
-    assert SECRET in "".join(render(fleet(), with_secrets=True).values())
+    assert SECRET not in "".join(kubernetes_files(fleet()).values())
+    assert SECRET in "".join(kubernetes_files(fleet(), with_secrets=True).values())
 
 
 def test_a_secret_that_something_else_keeps_is_named_and_not_made() -> None:
@@ -200,7 +200,7 @@ def test_a_secret_that_something_else_keeps_is_named_and_not_made() -> None:
 
 
 def test_a_text_that_looks_like_a_number_stays_a_text_for_every_reader() -> None:
-    text = render([with_job(plan(), project="12e4")])["jira-issues.yaml"]
+    text = kubernetes_files([with_job(plan(), project="12e4")])["jira-issues.yaml"]
     assert 'dltpod.project: "12e4"' in text
 
 
@@ -224,12 +224,12 @@ def test_certificates_of_the_host_are_not_named_in_a_cluster_that_lacks_them() -
 
 def test_the_same_source_renders_alike_whenever_it_is_planned() -> None:
     later = with_job(plan(), run_id="another", token="0" * 32)
-    assert render([plan()]) == render([later])
+    assert kubernetes_files([plan()]) == kubernetes_files([later])
 
 
 def test_a_file_destination_without_a_volume_is_refused_with_the_line_that_adds_one() -> None:
     with pytest.raises(ConfigurationError, match=r"'duckdb' is a file") as caught:
-        render([a_file_destination(plan())])
+        kubernetes_files([a_file_destination(plan())])
     assert "kubernetes.state" in caught.value.hint
 
 
@@ -237,17 +237,17 @@ def test_a_folder_of_the_host_is_refused() -> None:
     made = plan()
     mounts = (*made.container.mounts, Mount(Path("/srv/acme/.git"), "/workspace/.git"))
     with pytest.raises(ConfigurationError, match=r"mount /srv/acme/\.git is a folder of this host"):
-        render([with_container(made, mounts=mounts)])
+        kubernetes_files([with_container(made, mounts=mounts)])
 
 
 def test_a_name_in_the_egress_list_is_refused_for_a_network_policy_knows_only_addresses() -> None:
     with pytest.raises(ConfigurationError, match=r"'api\.atlassian\.com:443' names a host"):
-        render([with_container(plan(), egress=("api.atlassian.com:443",))])
+        kubernetes_files([with_container(plan(), egress=("api.atlassian.com:443",))])
 
 
 def test_a_port_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="is no port"):
-        render([with_container(plan(), egress=("10.0.0.1:https",))])
+        kubernetes_files([with_container(plan(), egress=("10.0.0.1:https",))])
 
 
 def test_a_version_6_network_is_an_address_too() -> None:
@@ -266,27 +266,27 @@ def test_no_network_is_a_policy_that_lets_nothing_out() -> None:
 
 def test_a_network_of_a_docker_engine_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="network 'warehouse' is a network of one Docker engine"):
-        render([with_container(plan(), network="warehouse")])
+        kubernetes_files([with_container(plan(), network="warehouse")])
 
 
 def test_a_name_too_long_for_kubernetes_is_refused_with_the_number_of_characters_to_lose() -> None:
     with pytest.raises(ConfigurationError, match="has 55 characters") as caught:
-        render([with_job(plan(), source="a" * 43)])
+        kubernetes_files([with_job(plan(), source="a" * 43)])
     assert "by 3" in caught.value.hint
 
 
 def test_a_project_name_that_is_no_label_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="is no name that Kubernetes takes"):
-        render([with_job(plan(), project="Äcme")])
+        kubernetes_files([with_job(plan(), project="Äcme")])
 
 
 def test_the_kustomization_sets_the_namespace_that_all_sources_share() -> None:
     made = [with_kubernetes(plan(name), namespace="pipelines") for name in ("one", "two")]
-    assert yaml.safe_load(render(made)["kustomization.yaml"])["namespace"] == "pipelines"
+    assert yaml.safe_load(kubernetes_files(made)["kustomization.yaml"])["namespace"] == "pipelines"
 
 
 def test_deleting_what_runs_a_source_deletes_no_state() -> None:
-    files = render([stateful()])
+    files = kubernetes_files([stateful()])
     kinds = {name: [d["kind"] for d in yaml.safe_load_all(text)] for name, text in files.items()}
     assert "PersistentVolumeClaim" not in kinds["shop.yaml"]
     assert kinds["shop.state.yaml"] == ["PersistentVolumeClaim"]
@@ -300,7 +300,7 @@ def test_a_size_of_a_volume_is_read_as_docker_reads_it_and_written_in_units_of_k
     written: str, quantity: str
 ) -> None:
     [claim] = yaml.safe_load_all(
-        render([with_kubernetes(plan("shop"), state={"size": written})])["shop.state.yaml"]
+        kubernetes_files([with_kubernetes(plan("shop"), state={"size": written})])["shop.state.yaml"]
     )
     assert claim["spec"]["resources"]["requests"]["storage"] == quantity
     pod = pod_of(objects(with_kubernetes(plan("shop"), scratch=written))["Job"])
@@ -310,7 +310,7 @@ def test_a_size_of_a_volume_is_read_as_docker_reads_it_and_written_in_units_of_k
 
 def test_no_source_s_file_is_that_of_another_or_the_kustomization() -> None:
     names = ("a", "a_state", "kustomization", "kustomization_source")
-    made = render([with_kubernetes(plan(name), state={"size": "1Gi"}) for name in names])
+    made = kubernetes_files([with_kubernetes(plan(name), state={"size": "1Gi"}) for name in names])
     assert len(made) == 2 * len(names) + 1
     found = yaml.safe_load(made["kustomization.yaml"])
     assert found["kind"] == "Kustomization"
@@ -319,13 +319,15 @@ def test_no_source_s_file_is_that_of_another_or_the_kustomization() -> None:
 
 
 def test_what_an_earlier_rendering_left_in_the_folder_stays_in_the_kustomization() -> None:
-    earlier = render([stateful(), plan("jira_issues"), plan("gone"), with_job(plan("other"), project="b")])
+    earlier = kubernetes_files(
+        [stateful(), plan("jira_issues"), plan("gone"), with_job(plan("other"), project="b")]
+    )
     own = {
         "mine.yaml": "kind: ConfigMap\n",
         "broken.yaml": "# Source x: made by `dltpod render kubernetes x`\n]",
     }
     found = kept(standing({**earlier, **own}), "acme", {"shop", "repo_commits"})
-    made = render([plan("repo_commits")], kept=found)
+    made = kubernetes_files([plan("repo_commits")], kept=found)
     assert yaml.safe_load(made["kustomization.yaml"])["resources"] == [
         "other.yaml",
         "repo-commits.yaml",
@@ -335,14 +337,14 @@ def test_what_an_earlier_rendering_left_in_the_folder_stays_in_the_kustomization
 
 
 def test_a_namespace_that_a_file_of_the_folder_does_not_share_is_not_set_for_all() -> None:
-    spread = kept(standing(render([with_kubernetes(plan("a"), namespace="one")])), "acme", {"a"})
-    made = render([with_kubernetes(plan("b"), namespace="two")], kept=spread)
+    spread = kept(standing(kubernetes_files([with_kubernetes(plan("a"), namespace="one")])), "acme", {"a"})
+    made = kubernetes_files([with_kubernetes(plan("b"), namespace="two")], kept=spread)
     assert "namespace" not in yaml.safe_load(made["kustomization.yaml"])
 
 
 def test_a_claim_is_in_the_namespace_of_its_source() -> None:
     made = with_kubernetes(plan("shop"), namespace="pipelines", state={"size": "1Gi"})
-    [claim] = yaml.safe_load_all(render([made])["shop.state.yaml"])
+    [claim] = yaml.safe_load_all(kubernetes_files([made])["shop.state.yaml"])
     assert claim["metadata"]["namespace"] == "pipelines"
 
 
