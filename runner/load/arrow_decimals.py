@@ -14,7 +14,7 @@ import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.load import decimals
+from runner.load import compat, decimals
 from runner.load.progress import Steps
 
 WIDEST = dict.fromkeys(
@@ -27,7 +27,8 @@ WIDEST = dict.fromkeys(
 @contextmanager
 def fitted(steps: Steps, destination: str) -> Iterator[None]:
     """Within the body decimals that sources extract fit what the destination holds; rounding is noted."""
-    from dlt.extract import extractors, hints
+    from dlt.extract.extractors import ArrowExtractor
+    from dlt.extract.hints import DltResourceHints
 
     try:
         from dlt.common.libs import pyarrow as library
@@ -35,23 +36,14 @@ def fitted(steps: Steps, destination: str) -> Iterator[None]:
         yield  # without pyarrow there are no such tables
         return
     widest = WIDEST.get(destination, 76)
-    places = (
-        (library, "row_tuples_to_arrow", _converting(library.row_tuples_to_arrow, widest, steps)),
-        (
-            extractors.ArrowExtractor,
-            "write_items",
-            _writing(extractors.ArrowExtractor.write_items, widest, steps),
+    with (
+        compat.wrapped(library, "row_tuples_to_arrow", lambda original: _converting(original, widest, steps)),
+        compat.wrapped(ArrowExtractor, "write_items", lambda original: _writing(original, widest, steps)),
+        compat.wrapped(
+            DltResourceHints, "compute_table_schema", lambda original: _declaring(original, widest)
         ),
-        (hints.DltResourceHints, "compute_table_schema", _declaring(hints.DltResourceHints, widest)),
-    )
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
-    for owner, name, wrapped in places:
-        setattr(owner, name, wrapped)
-    try:
+    ):
         yield
-    finally:
-        for owner, name, original in originals:
-            setattr(owner, name, original)
 
 
 def narrowed(column: typing.Any, widest: int) -> typing.Any:
@@ -66,9 +58,7 @@ def _scale(precision: int, scale: int, widest: int) -> int:
     return max(0, min(scale, widest - (precision - scale)))
 
 
-def _declaring(owner: typing.Any, widest: int) -> typing.Any:
-    original = owner.compute_table_schema
-
+def _declaring(original: typing.Any, widest: int) -> typing.Any:
     @functools.wraps(original)
     def compute_table_schema(self: typing.Any, *given: typing.Any, **named: typing.Any) -> typing.Any:
         table = original(self, *given, **named)

@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from runner.load import compat
 from runner.load.progress import Steps
 
 _EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_UP)
@@ -22,8 +23,11 @@ def rounded(steps: Steps) -> Iterator[None]:
     """Within the body dlt's Parquet files take any number of digits; what was rounded is noted once."""
     from dlt.common.data_writers.writers import ParquetDataWriter
 
-    original: typing.Any = ParquetDataWriter.write_data
+    with compat.wrapped(ParquetDataWriter, "write_data", lambda original: _rounding(original, steps)):
+        yield
 
+
+def _rounding(original: typing.Any, steps: Steps) -> typing.Any:
     @functools.wraps(original)
     def write_data(self: typing.Any, items: typing.Any) -> None:
         before = self.items_count
@@ -35,11 +39,7 @@ def rounded(steps: Steps) -> Iterator[None]:
             self.items_count = before
             original(self, items)
 
-    ParquetDataWriter.write_data = write_data
-    try:
-        yield
-    finally:
-        ParquetDataWriter.write_data = original
+    return write_data
 
 
 def _round(schema: typing.Any, items: typing.Any, steps: Steps) -> bool:

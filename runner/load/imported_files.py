@@ -9,18 +9,23 @@ from __future__ import annotations
 import functools
 import tempfile
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from runner.load import compat
 
 
 @contextmanager
 def with_load_ids() -> Iterator[None]:
     """Within the body Parquet files that sources hand over are loaded with load ids."""
-    from dlt.extract import extractors
+    from dlt.extract.extractors import Extractor
 
-    original: typing.Any = extractors.Extractor._import_item
+    with compat.wrapped(Extractor, "_import_item", _with_load_id):
+        yield
 
+
+def _with_load_id(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def _import_item(self: typing.Any, table_name: str, resource_name: str, meta: typing.Any) -> None:
         columns = self.schema.get_table_columns(table_name)
@@ -33,11 +38,7 @@ def with_load_ids() -> Iterator[None]:
             _copy(meta.file_path, copy.file_path, name, self.load_id)
             original(self, table_name, resource_name, copy)
 
-    extractors.Extractor._import_item = _import_item
-    try:
-        yield
-    finally:
-        extractors.Extractor._import_item = original
+    return _import_item
 
 
 def _copy(file: str, to: str, column: str, load_id: str) -> None:

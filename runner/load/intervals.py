@@ -208,18 +208,13 @@ def given(session: Session) -> Iterator[Run | None]:
     from dlt.sources import incremental
 
     run = Run(session, asked)
-    original: typing.Any = incremental.bind
 
-    def bind(self: typing.Any, pipe: typing.Any) -> typing.Any:
-        return run.bind(self, original, pipe)
+    def binding(original: typing.Any) -> typing.Any:
+        return lambda self, pipe: run.bind(self, original, pipe)
 
     context = TimeIntervalContext((moment(asked.start), moment(asked.end)), True)
-    incremental.bind = bind
-    try:
-        with Container().injectable_context(context):
-            yield run
-    finally:
-        incremental.bind = original
+    with compat.wrapped(incremental, "bind", binding), Container().injectable_context(context):
+        yield run
 
 
 def _check(job: JobSpec) -> None:

@@ -11,8 +11,10 @@ import gc
 import inspect
 import logging
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+
+from runner.load.compat import replaced, wrapped
 
 PROVEN = ((1, 18), (1, 24), (1, 30), (1, 31))
 """Versions of dlt, without what stands behind the second point."""
@@ -71,11 +73,11 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
         stack.enter_context(_frozen())
         buffer = pages.Buffer()
         paging = pages.paging(extract.PipeIterator, _pipes(sources), buffer)
-        stack.enter_context(_replaced(extract, "PipeIterator", paging))
+        stack.enter_context(replaced(extract, "PipeIterator", paging))
         stack.enter_context(
-            _wrapped(BufferedDataWriter, "__init__", lambda init: files.pack_lightly(init, buffer))
+            wrapped(BufferedDataWriter, "__init__", lambda init: files.pack_lightly(init, buffer))
         )
-        stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
+        stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
         yield
 
 
@@ -103,9 +105,9 @@ def normalizing(wanted: bool) -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(_frozen(COLLECT_AFTER))
-        stack.enter_context(_wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
-        stack.enter_context(_wrapped(ParquetDataWriter, "write_data", tables.write_columns))
-        stack.enter_context(_wrapped(JsonLItemsNormalizer, "_normalize_chunk", shapes.normalize_chunk))
+        stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
+        stack.enter_context(wrapped(ParquetDataWriter, "write_data", tables.write_columns))
+        stack.enter_context(wrapped(JsonLItemsNormalizer, "_normalize_chunk", shapes.normalize_chunk))
         yield
 
 
@@ -152,17 +154,3 @@ def _arguments(place: str) -> str:
     for name in path.split("."):
         found = getattr(found, name)
     return " ".join(inspect.signature(found).parameters)
-
-
-def _wrapped(holder: typing.Any, name: str, wrap: Callable[..., typing.Any]) -> typing.Any:
-    return _replaced(holder, name, wrap(getattr(holder, name)))
-
-
-@contextmanager
-def _replaced(holder: typing.Any, name: str, value: typing.Any) -> Iterator[None]:
-    before = getattr(holder, name)
-    setattr(holder, name, value)
-    try:
-        yield
-    finally:
-        setattr(holder, name, before)
