@@ -147,8 +147,9 @@ def describe(
     ]
     for packages, why in needed:
         missing = [text for text in packages if not _accounted(Parsed(text).name, requirements)]
-        added.extend(Requirement(text, f"for {why}, {place}") for text in missing)
-        requirements.extend(added[len(added) - len(missing) :])
+        brought = [Requirement(text, f"for {why}, {place}") for text in missing]
+        added += brought
+        requirements += brought
         if missing or not packages:
             notes.append(f"source '{source.name}': {why}{' brings ' + ', '.join(missing) if missing else ''}")
 

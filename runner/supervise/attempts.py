@@ -37,10 +37,9 @@ class Attempt(typing.Protocol):
 def run(given: Input, attempt: Callable[[], Attempt]) -> int:
     """Runs the job until it has ended well, for good, or ``job.retries`` times more; returns the exit code.
 
-    Only what the runner calls transient is tried again, after a pause that grows from 5 to
-    120 seconds. After the last attempt
-    the webhook is told of a failure, where no launcher does so. A signal between two attempts ends it, from
-    the moment on at which the first can't show it in its result any more.
+    Only what the runner calls transient is tried again, after a pause that grows from 5 to 120 seconds. After
+    the last attempt the webhook is told of a failure, where no launcher does so. A signal ends it between two
+    attempts too, as soon as the first can't show it in its result any more.
     """
     began, number = time.monotonic(), 1
     while True:

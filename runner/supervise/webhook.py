@@ -24,8 +24,7 @@ def tell(given: Input, result: typing.Mapping[str, typing.Any], seconds: float, 
     """Posts the failure that a result tells of, if any; returns a line for the log where it could not.
 
     The address is the value ``contract.WEBHOOK_VALUE`` of the secret files. A text that is returned shows
-    nothing of it, nor of the answer. ``seconds`` is how long the run took, ``attempts`` how
-    many it had.
+    nothing of it, nor of the answer. ``seconds`` is how long the run took, ``attempts`` how many it had.
     """
     failure = result.get("failure") or {}
     if not failure or failure.get("kind") in _UNTOLD or given.job.action != "sync":
