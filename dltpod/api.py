@@ -225,6 +225,7 @@ def sync(
     options = SyncOptions(
         steps=chosen_steps,
         again=again,
+        again_as="again=True",
         full_refresh=full_refresh,
         resources=tuple(resources),
         limit=limit,

@@ -188,7 +188,8 @@ def run(
         if not options.dry_run:
             stack.enter_context(logged(project))
             listeners += notified(project, stack, lambda text: click.echo(f"warning: {text}", err=True))
-        view = stack.enter_context(watching([source.name for source in sources], json=as_json))
+        names = [source.name for source in sources]
+        view = stack.enter_context(watching(names, json=as_json, dry_run=options.dry_run))
         stopper = _AnnouncedStopper(view.announce, cancel_builds)
         outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
     if isinstance(view, Stream):

@@ -18,10 +18,12 @@ class Lines(Listener):
     """Writes a line for all that happens, each with its source's name before it.
 
     With ``only_log`` it writes the lines of the sources' logs alone: the launcher's own log says the rest.
+    In a ``dry_run`` what is planned would run, and doesn't.
     """
 
-    def __init__(self, names: Sequence[str], *, only_log: bool = False) -> None:
+    def __init__(self, names: Sequence[str], *, only_log: bool = False, dry_run: bool = False) -> None:
         self._only_log = only_log
+        self._dry_run = dry_run
         self._width = max((len(name) for name in names), default=0)
         self._lock = threading.Lock()
         self._gone = False
@@ -33,7 +35,8 @@ class Lines(Listener):
             self._write(source, "·", line)
 
     def planned(self, source: str, plan: JobPlan) -> None:
-        self._write(source, "·", f"run {plan.job.run_id} in {plan.container.image}")
+        what = "would run" if self._dry_run else f"run {plan.job.run_id}"
+        self._write(source, "·", f"{what} in {plan.container.image}")
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:
         kind = data.get("event")

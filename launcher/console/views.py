@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def watching(names: Sequence[str], *, json: bool = False) -> Iterator[Stream | Live | Lines]:
+def watching(
+    names: Sequence[str], *, json: bool = False, dry_run: bool = False
+) -> Iterator[Stream | Live | Lines]:
     """The listener that fits where the output goes; it is closed at the end."""
     if json:
         from launcher.console.stream import Stream
@@ -35,4 +37,4 @@ def watching(names: Sequence[str], *, json: bool = False) -> Iterator[Stream | L
     else:
         from launcher.console.lines import Lines
 
-        yield Lines(names)
+        yield Lines(names, dry_run=dry_run)

@@ -25,6 +25,8 @@ class SyncOptions:
     """The one that is planned; see ``launcher.runs.backfill``."""
     again: bool = False
     """Load steps anew that were loaded."""
+    again_as: str = "--again"
+    """How the caller writes ``again``, for what it is told."""
     set: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of this run only."""
     timeout: float | None = None

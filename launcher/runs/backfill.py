@@ -53,17 +53,19 @@ def backfill(
     run: Callable[[Interval], RunRecord],
     say: Say,
     nothing: Callable[[], RunRecord],
+    again_as: str = "--again",
 ) -> RunRecord:
     """Runs what is left of the steps, in order, until one fails; one record of what came of them all.
 
-    ``nothing`` makes the record where there is nothing left to run.
+    ``nothing`` makes the record where there is nothing left to run; ``again_as`` is how the caller asks for
+    steps that are done.
     """
     todo = left(asked, done)
     whole = Interval(asked[0].start, asked[-1].end)
     before = sum(not left([step], done) for step in asked) if done else 0
     told = ""
     if before:
-        told = f"{before} of {len(asked)} steps were loaded before; --again loads them anew"
+        told = f"{before} of {len(asked)} steps were loaded before; {again_as} loads them anew"
         say(told)
     records: list[RunRecord] = []
     for number, step in enumerate(todo, 1):

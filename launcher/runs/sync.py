@@ -162,6 +162,7 @@ class _Work:
             lambda step: self._once(name, replace(self._gathered, options=replace(options, interval=step))),
             lambda text: self._listener.say(name, text),
             lambda: self._nothing_left(name),
+            options.again_as,
         )
 
     def _loaded(self, source: Source) -> tuple[Interval, ...]:

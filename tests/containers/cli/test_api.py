@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 
+from tests.containers.cli.test_backfill import EVENTS
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder, wait_for
 
@@ -71,6 +72,29 @@ def test_a_program_syncs_and_checks_in_a_thread_and_gets_typed_results(project: 
         "kind": "extract",
     }
     assert "numbers: ok, 3 rows" in told
+
+
+TWICE = """
+    from dltpod import sync
+
+    interval = ("2024-01-02", "2024-01-04")
+    sync("events", interval=interval, every="1d")
+    print(*sync("events", interval=interval, every="1d")["events"].notes)
+"""
+
+
+def test_a_program_is_told_in_its_own_words_how_steps_are_loaded_anew(project: Folder) -> None:
+    project.code("events", EVENTS)
+    project.source("events", "events", "events")
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(TWICE)],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "2 of 2 steps were loaded before; again=True loads them anew\n"
 
 
 STOPPED = """

@@ -43,6 +43,21 @@ def test_lines_carry_the_name_of_their_source(capsys: pytest.CaptureFixture[str]
     ]
 
 
+@pytest.mark.parametrize(
+    ("dry_run", "line"),
+    [
+        (False, "shop · run 20260101-000000-abcdef in dltpod/source:1"),
+        (True, "shop · would run in dltpod/source:1"),
+    ],
+)
+def test_a_dry_run_says_what_would_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], dry_run: bool, line: str
+) -> None:
+    with watching(["shop"], dry_run=dry_run) as lines:
+        lines.planned("shop", plan(tmp_path))
+    assert capsys.readouterr().err == f"{line}\n"
+
+
 def test_the_stream_is_json_lines_with_the_documented_fields(capsys: pytest.CaptureFixture[str]) -> None:
     stream = Stream()
     stream.say("shop", "building")

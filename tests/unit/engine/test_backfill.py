@@ -91,6 +91,13 @@ def test_steps_that_are_done_are_not_run_again_unless_asked(tmp_path: Path) -> N
     assert [job[2] for job in heard.jobs] == [True, True, True]
 
 
+def test_a_step_is_done_whatever_arguments_it_was_loaded_with(tmp_path: Path) -> None:
+    backfill(tmp_path, Heard(), {"shop": [ok(), ok(), ok()]}, set={"region": "eu"})
+    heard = Heard()
+    backfill(tmp_path, heard, {"shop": []}, set={"region": "us"})
+    assert heard.jobs == []
+
+
 def test_what_is_done_counts_whatever_the_steps_were(tmp_path: Path) -> None:
     backfill(tmp_path, Heard(), {"shop": [ok(), ok(), ok()]})
     heard = Heard()
