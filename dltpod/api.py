@@ -214,10 +214,10 @@ def sync(
     from launcher import config
     from launcher.plan.options import SyncOptions
     from launcher.plan.steps import steps_within
-    from launcher.runs.notified import notified
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import cancel_builds
     from launcher.runs.sync import sync as run_sync
+    from launcher.runs.webhook import notified
 
     chosen_steps = steps_within(interval, every, datetime.now(timezone.utc), again=again)
     if chosen_steps and (full_refresh or limit):

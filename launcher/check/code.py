@@ -11,7 +11,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import SECRETS
 from launcher.errors import near_miss
-from launcher.secrets import code, sharing
+from launcher.secrets import code, missing
 from launcher.secrets.slices import Slice
 
 _KNOWN_DECORATORS = ("source", "resource", "transformer", "defer")
@@ -202,7 +202,7 @@ def missing_secrets(
         leaves = {n.rpartition(".")[2] for n in sliced.names if n.startswith("sources.")}
         place = file if kind == "secrets" else file.replace("secrets.toml", "config.toml")
         hint = f'In {place}: [sources.{source.name}] and below it {name} = "..."'
-        if share := sharing.line_for(project, source, [name]):
+        if share := missing.line_for(project, source, [name]):
             hint += f"; {share}"
         yield Row(
             source.name,

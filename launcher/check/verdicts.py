@@ -21,7 +21,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.rules import mount_source
 from launcher.config.toml_files import CONFIG, SECRETS, read_toml
-from launcher.environment import module_names
+from launcher.environment.describe import module_fault
 from launcher.environment.values import Verified
 from launcher.errors import ConfigurationError, DltpodError, counted, near_miss
 from launcher.host import rights
@@ -188,7 +188,7 @@ def _module(
     unasked: str,
 ) -> Iterator[Row]:
     name = source.dlt_native.source_module
-    if (wrong := module_names.fault(name)) is not None:
+    if (wrong := module_fault(name)) is not None:
         yield Row(source.name, "module", Level.WRONG, *wrong)
     elif module is not None and module.tree is None:
         place = f"{shown_path(module.file)}{f':{module.line}' if module.line else ''}"
@@ -240,7 +240,7 @@ def _environment(
     from launcher.environment.describe import describe
     from launcher.secrets.gather import drivers_for
 
-    if module_names.fault(source.dlt_native.source_module) is not None:
+    if module_fault(source.dlt_native.source_module) is not None:
         return  # the module's own row says so
     asked = source
     if verified is None:  # whether a name is a verified source can't be told, so only what else stands there

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from launcher.check.code import Level, Row
 from launcher.check.verdicts import CORE_MODULES, check_project, check_source
 from launcher.config.models import Project, Source
-from launcher.environment import module_names
+from launcher.environment.describe import module_fault
 from launcher.environment.dlt_versions import choose as choose_release
 from launcher.environment.dlt_versions import is_extra
 from launcher.environment.values import DEFAULT_DLT
@@ -46,7 +46,7 @@ def file_rows(
 def _may_be_verified(project: Project, source: Source) -> bool:
     """Whether the source's module or an extra of it may be a verified source, so that it is worth a look."""
     module, container = source.dlt_native.source_module, source.container
-    if module_names.fault(module) is not None:
+    if module_fault(module) is not None:
         return False
     if module.removeprefix("dlt.sources.") not in CORE_MODULES and custom_file(project, module) is None:
         return True

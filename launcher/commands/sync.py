@@ -179,8 +179,8 @@ def run(
     from launcher.console.dry import Plans
     from launcher.console.summary import failure, summary
     from launcher.console.views import watching
-    from launcher.runs.notified import notified
     from launcher.runs.sync import cancel_builds, sync
+    from launcher.runs.webhook import notified
 
     plans = Plans()
     with contextlib.ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement
@@ -12,11 +13,9 @@ from launcher.config.destinations import destination_extra
 from launcher.config.models import Project, Source
 from launcher.config.verified import meant
 from launcher.environment import (
-    core_sources,
     drivers,
     duckdb_version,
     local_packages,
-    module_names,
     requirement_files,
 )
 from launcher.environment.dlt_versions import Release, choose, is_extra, parse
@@ -62,7 +61,7 @@ def describe(
     destination_type = destination_type or source.destination
     container = source.container
     place = origin(project, source)
-    wrong = module_names.fault(source.dlt_native.source_module)
+    wrong = module_fault(source.dlt_native.source_module)
     if wrong is not None:
         raise ConfigurationError(f"{place}: {wrong[0]}", wrong[1])
     asked = dlt_version or container.dlt or DEFAULT_DLT
@@ -93,8 +92,8 @@ def describe(
     top = module.split(".")[0]
     custom = requirement_files.is_custom(project.custom_sources, module)
     if custom:
-        extras |= core_sources.extras_of(requirement_files.code_of(project.custom_sources, module))
-    elif (extra := core_sources.extra_of(module)) is not None:
+        extras |= drivers.core_extras(requirement_files.code_of(project.custom_sources, module))
+    elif (extra := drivers.core_extra(module)) is not None:
         extras.add(extra)
 
     requirements: list[Requirement] = [
@@ -104,7 +103,7 @@ def describe(
         requirements.extend(requirement_files.of_module(project.custom_sources, module, root=project.root))
     elif (
         verified is not None
-        and top not in core_sources.EXTRAS
+        and top not in drivers.CORE_SOURCES
         and top not in ("dlt", *verified_names)
         and not _accounted(top, requirements)
         and verified.may_have(top)
@@ -120,7 +119,7 @@ def describe(
     for name in verified_names:
         assert verified is not None
         requirements.extend(verified.requirements(name))
-        extras |= core_sources.extras_of(verified.code(name))
+        extras |= drivers.core_extras(verified.code(name))
 
     local: list[LocalPackage] = []
     for requirement in requirements:
@@ -244,3 +243,31 @@ def _unknown_extra(
         f"{place}: '{name}' is neither an extra of dlt {release.version} nor a verified source{near}",
         "a package from an index goes into container.requirements",
     )
+
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_GENERAL = "It is a dotted Python name: jira for custom_sources/jira.py, or my_company.sources.erp"
+
+
+def module_fault(module: str) -> tuple[str, str] | None:
+    """What is wrong with a ``source_module``, and a hint; None for one that may be a module's name."""
+    if _MODULE.fullmatch(module) and not module.endswith(".py"):
+        return None
+    text = " ".join(module.split())[:80]
+    if not text:
+        return "source_module is empty", _GENERAL
+    return f"'{text}' is not the name of a Python module", _hint(text)
+
+
+def _hint(text: str) -> str:
+    """The name that is meant, where what stands there is a file's or has dots too many."""
+    plain = text.removesuffix(".py").replace("\\", "/")
+    outside = plain.startswith(("/", "~", "../"))
+    plain = plain.rpartition("/")[2] if outside else plain.replace("/", ".")
+    meant = re.sub(r"\.{2,}", ".", plain).strip(".").removeprefix("custom_sources.").replace("-", "_")
+    if not _MODULE.fullmatch(meant):
+        return _GENERAL
+    place = f"custom_sources/{meant.replace('.', '/')}.py"
+    if outside:
+        return f"Put it into custom_sources/ and write source_module: {meant}"
+    return f"source_module: {meant}" + (f", with its file named {place}" if "-" in plain else "")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from launcher.config.destinations import bucket_extra
-from launcher.environment import core_sources
 from launcher.secrets import code
 
 _DRIVERS: dict[str, tuple[str, ...]] = {
@@ -53,6 +52,8 @@ _OTHERWISE = {
 _READERS = {"read_csv": ("pandas",), "readers": ("pandas",)}
 _HELPERS = {"OAuthJWTAuth": ("pyjwt", "cryptography")}
 """Names of ``dlt.sources.filesystem`` and of dlt's REST helpers, to what they need besides dlt."""
+CORE_SOURCES = {"sql_database": "sql-database", "filesystem": None, "rest_api": None}
+"""dlt's own sources (``dlt.sources.<name>``), and the dlt extra that each needs."""
 
 
 class Needed(NamedTuple):
@@ -84,7 +85,7 @@ def named_of_dlt(module: str, function: str, resources: Sequence[str], files: It
     """
     own = module.removeprefix("dlt.sources.")
     chosen = resources if resources and function == "readers" else (function, *resources)
-    named = {f"{own}.{name}" for name in chosen} if own.partition(".")[0] in core_sources.EXTRAS else set()
+    named = {f"{own}.{name}" for name in chosen} if own.partition(".")[0] in CORE_SOURCES else set()
     for file in files:
         tree = code.read_module(file).tree
         for node in ast.walk(tree) if tree is not None else ():
@@ -100,3 +101,30 @@ def of_names(named: Iterable[str]) -> Iterator[Needed]:
     for name, packages in {**_READERS, **_HELPERS}.items():
         if name in last:
             yield Needed(packages, name)
+
+
+def core_extra(module: str) -> str | None:
+    """The dlt extra that one of dlt's own sources needs, by its bare name or as ``dlt.sources.<name>``."""
+    return CORE_SOURCES.get(module.removeprefix("dlt.sources.").partition(".")[0])
+
+
+def core_extras(files: Iterable[Path]) -> set[str]:
+    """The dlt extras that Python files need because they import dlt's own sources.
+
+    A file that can't be read or parsed needs none here: its run will tell. No file is run.
+    """
+    found: set[str] = set()
+    for file in files:
+        tree = code.read_module(file).tree
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            for module in modules:
+                extra = core_extra(module)
+                if module.startswith("dlt.sources.") and extra is not None:
+                    found.add(extra)
+    return found

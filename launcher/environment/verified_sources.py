@@ -130,7 +130,7 @@ class Repository:
         return self._fetched(location)
 
     def _fetched(self, location: str) -> Path:
-        from launcher.host.cache import cache_folder
+        from launcher.host.files import cache_folder
 
         ref = self._settings.ref
         key = hashlib.sha256(f"{location}\0{ref}".encode()).hexdigest()[:16]

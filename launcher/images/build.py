@@ -15,9 +15,9 @@ from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
 from launcher.errors import BuildError, EngineError, Exit, without_credentials
 from launcher.host.docker_engine import translated
-from launcher.images import build_errors, buildkit, cache, contexts, logins, scratch, tags, wheels
-from launcher.images.build_settings import BuildSettings, read
-from launcher.images.options import ImageOptions
+from launcher.host.files import build_lock
+from launcher.images import build_errors, buildkit, contexts, logins, scratch, tags, wheels
+from launcher.images.build_settings import BuildSettings, ImageOptions, read
 from launcher.untrusted import answers, files
 
 _SHOWN = ("Collecting", "Resolved", "Prepared", "Downloading", "Building", "Installed", "Get:", "Setting up")
@@ -187,7 +187,7 @@ class Builder:
                 f"base image {environment.base_image} was made here, for {self._native()} alone",
                 f"base_image: in sources.yml names one that can be pulled for {environment.platform} too",
             )
-        with cache.build_lock(f"default-{digest}", self._options.environ, self._options.say):
+        with build_lock(f"default-{digest}", self._options.environ, self._options.say):
             if tags.inspect(self._options.client, tag) is not None:
                 return tag
             base = environment.base_image

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from launcher.environment import local_packages
 from launcher.errors import without_credentials
 from launcher.host import rights
-from launcher.images import cache, contexts, tags
+from launcher.host.files import build_lock, note_use
+from launcher.images import contexts, tags
 from launcher.images.build import Builder
-from launcher.images.cache import build_lock
 from launcher.images.images import DockerImages
 from launcher.images.tags import Image
 
@@ -49,7 +49,7 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     found = tags.inspect(client, reference)
     if found is None and project.registry:
         found = try_pull(client, project.registry, reference, say)
-    cache.note_use(reference, environ)
+    note_use(reference, environ)
     if found is not None:
         return tags.image_of(reference, environment, found)
     below = source_images.ensure(environment)

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.errors import EngineError
-from launcher.host.cache import cache_folder
 from launcher.host.docker_engine import Missing, moment, translated
-from launcher.images.cache import last_use
+from launcher.host.files import cache_folder, last_use
 from launcher.images.tags import LABEL_KIND, LABEL_MANAGED, inspect, labels_of
 
 if TYPE_CHECKING:

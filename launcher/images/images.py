@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
-from launcher.host.cache import cache_folder
+from launcher.host.files import build_lock, cache_folder, note_use
 from launcher.images import base as bases
-from launcher.images.cache import build_lock, note_use
-from launcher.images.options import ImageOptions
+from launcher.images.build_settings import ImageOptions
 from launcher.images.tags import Image, built_of, image_of, inspect, source_tag
 
 if TYPE_CHECKING:

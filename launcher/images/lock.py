@@ -14,8 +14,8 @@ from launcher.environment.locks import inputs_digest, path_of, text_of
 from launcher.environment.values import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
 from launcher.host import rights
-from launcher.host.text_files import write_whole
-from launcher.images.options import ImageOptions
+from launcher.host.files import write_whole
+from launcher.images.build_settings import ImageOptions
 
 if TYPE_CHECKING:
     from docker import DockerClient

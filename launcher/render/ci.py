@@ -9,8 +9,8 @@ from typing import Any
 
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError
+from launcher.render.cron import checked
 from launcher.render.documents import dump
-from launcher.render.schedule import checked
 from launcher.secrets import literals
 
 _TOP = PurePosixPath(".")

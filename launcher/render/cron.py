@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from launcher.config import cron
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError
-from launcher.render.schedule import checked
 
 _COMMENT = """\
 # The scheduled sources of {project}: made by `dltpod render cron`, to be made again, not edited.
@@ -38,3 +38,14 @@ def render(project: Project, sources: Sequence[Source], *, command: Sequence[str
         # cron ends a command at a bare percent sign.
         lines.append(f"{schedule} {line.replace('%', chr(92) + '%')}\n")
     return _COMMENT.format(project=project.name) + "".join(lines)
+
+
+def checked(source: str, expression: str) -> str:
+    """The expression, with numbers for ``H``. Raises ConfigurationError for what is no cron expression."""
+    why = cron.fault(expression)
+    if why:
+        raise ConfigurationError(
+            f"{source}: schedule '{expression}' is not a cron expression: {why}",
+            'minute, hour, day, month, weekday, as in "0 */6 * * *" (every six hours, UTC)',
+        )
+    return cron.spread(expression, source)

@@ -21,9 +21,9 @@ from launcher.engines.kubernetes.names import (
 )
 from launcher.engines.kubernetes.network import egress_rules, network_policy
 from launcher.plan.values import JobPlan
+from launcher.render.cron import checked
 from launcher.render.documents import dump_all
 from launcher.render.kustomization import FILE, Standing, kustomization
-from launcher.render.schedule import checked
 
 _KEPT = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.errors import ConfigurationError
-from launcher.host.text_files import write_whole
+from launcher.host.files import write_whole
 
 
 def file_of(private: Path, source: str) -> Path:

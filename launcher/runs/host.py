@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from launcher.config.mounts import Guard
 from launcher.errors import ConfigurationError
 from launcher.host import rights as owners
-from launcher.host.text_files import write_whole
+from launcher.host.files import write_whole
 from launcher.host.user import JobUser
 from launcher.plan.egress import DNS_UID, DNS_USER
 from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES, within_data

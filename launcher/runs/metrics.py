@@ -11,7 +11,7 @@ from pathlib import Path
 
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
-from launcher.host.text_files import write_whole
+from launcher.host.files import write_whole
 from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
 from runner.contract import moment

@@ -30,7 +30,7 @@ from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
 from launcher.runs.run import begin, ending, ill_status, run_source
 from launcher.runs.signals import Stopper, watched
-from launcher.secrets import sharing
+from launcher.secrets import missing
 from runner.contract import FailureKind, Interval
 
 
@@ -241,7 +241,7 @@ class _Work:
 
     def _pointed_at_others(self, source: Source, record: RunRecord) -> RunRecord:
         """The record with the line that shares another section's secrets: the job never sees those."""
-        line = sharing.line_after(self._gathered.project, source, record.message)
+        line = missing.line_after(self._gathered.project, source, record.message)
         if line:
             record = replace(record, hint=f"{record.hint}\n{line}")
             self._keep(record)

@@ -1,9 +1,11 @@
-"""The webhook: it is called when a source fails and when it works again."""
+"""Who hears of runs by ``notify``, and the webhook: called when a source fails and when it works again."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
 import queue
 import threading
 import time
@@ -17,8 +19,10 @@ from typing import Any
 from launcher import log
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError, counted
+from launcher.runs import metrics
 from launcher.runs.history import DAMAGED, FAILED, INTERRUPTED, OK, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
+from launcher.secrets.gather import read_environment
 from launcher.secrets.slices import Slice
 from runner.contract import ENV_REFERENCE, VALUES_FILE, WEBHOOK_VALUE, FailureKind
 
@@ -238,3 +242,22 @@ class Notifier(Listener):
             if earlier.started < record.started and earlier.status not in (RUNNING, DAMAGED) and counts:
                 return earlier
         return None
+
+
+def notified(project: Project, stack: contextlib.ExitStack, warn: Callable[[str], None]) -> list[Listener]:
+    """The listeners, closed with ``stack``; ``warn`` hears what fails. Raises ConfigurationError."""
+    if project.notify is None:
+        return []
+    asked, environ, history = project.notify, read_environment(project, os.environ), History(project.private)
+    found: list[Listener] = []
+    if asked.webhook or asked.heartbeat:
+        url = webhook_url(asked.webhook, environ) if asked.webhook else None
+        heartbeat = webhook_url(asked.heartbeat, environ, "notify.heartbeat") if asked.heartbeat else None
+        notifier = Notifier(url, project.name, history, warn, form=asked.format, heartbeat=heartbeat)
+        stack.callback(notifier.close)
+        found.append(notifier)
+    if asked.metrics:
+        written = metrics.Metrics(metrics.file_of(project, asked.metrics), project, history, warn)
+        stack.callback(written.close)
+        found.append(written)
+    return found

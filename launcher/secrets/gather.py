@@ -19,7 +19,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
 from launcher.errors import ConfigurationError, near_miss
-from launcher.secrets import addresses, code, destinations, empty, literals, slices
+from launcher.secrets import addresses, code, destinations, literals, missing, slices
 from launcher.secrets.dotenv import read_dotenv
 from launcher.secrets.slices import Scope, Slice, Table
 from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FILE, Destination
@@ -251,7 +251,7 @@ def _values(
 
 def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
     """Raises ConfigurationError for secrets that are still to be filled in."""
-    if unfilled := empty.told(source, secrets):
+    if unfilled := missing.empty(source, secrets):
         raise ConfigurationError(
             f"{_line(project, source)}: {unfilled} empty.",
             f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",

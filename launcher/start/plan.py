@@ -19,7 +19,7 @@ from launcher.config.faults import shown_path
 from launcher.config.forms import reserved
 from launcher.config.models import Project, SourceName
 from launcher.config.toml_files import SECRETS, read_toml
-from launcher.environment.core_sources import EXTRAS as CORE
+from launcher.environment.drivers import CORE_SOURCES as CORE
 from launcher.errors import ConfigurationError
 from launcher.start import entries, templates, texts
 from launcher.start.kinds import Kind

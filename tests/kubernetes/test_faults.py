@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from launcher.engines.kubernetes.engine import KubernetesEngine
-from launcher.engines.kubernetes.paths import item
+from launcher.engines.kubernetes.names import item
 from launcher.errors import EngineError
 from launcher.host.launchers import unknown
 from launcher.runs.history import FAILED, OK

@@ -6,7 +6,7 @@ from typing import Any
 
 from launcher import config
 from launcher.engines.kubernetes.facts import KNOWS_FAILURE_POLICY, version_of
-from launcher.engines.kubernetes.paths import collection, item
+from launcher.engines.kubernetes.names import collection, item
 from launcher.plan.options import SyncOptions
 from launcher.render.kubernetes import documents
 from launcher.render.plans import plans

@@ -33,13 +33,15 @@ from launcher.engines.kubernetes.names import (
     LABEL_RUN,
     LABEL_SOURCE,
     Names,
+    collection,
+    item,
     labels_of_run,
     labels_of_source,
     names_of_run,
+    selector,
 )
 from launcher.engines.kubernetes.network import egress_rules, network_policy
 from launcher.engines.kubernetes.outcome import finished, given_up
-from launcher.engines.kubernetes.paths import collection, item, selector
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.protocol import Collected, Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError

@@ -12,7 +12,7 @@ from typing import Any
 from launcher.config.units import parse_duration
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
-from launcher.engines.kubernetes.names import LABEL_RUN
+from launcher.engines.kubernetes.names import LABEL_RUN, collection, item
 from launcher.engines.kubernetes.outcome import (
     Trouble,
     View,
@@ -25,7 +25,6 @@ from launcher.engines.kubernetes.outcome import (
     view,
     with_start_timeout,
 )
-from launcher.engines.kubernetes.paths import collection, item
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.kubernetes.watch import PodWatch, Seen
 from launcher.engines.log import LogFile, Sorter

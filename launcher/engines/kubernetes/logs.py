@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from launcher.engines.docker.logs import STDOUT
 from launcher.engines.kubernetes.api import Api
-from launcher.engines.kubernetes.names import CONTAINER
-from launcher.engines.kubernetes.paths import item
+from launcher.engines.kubernetes.names import CONTAINER, item
 
 _SILENCE_SECONDS = 3600.0
 """A source may say nothing for an hour; a dead connection is noticed by the watch beside this."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
-from launcher.engines.kubernetes.paths import collection, selector
+from launcher.engines.kubernetes.names import collection, selector
 
 WATCH_SECONDS = 25
 """How long the server keeps one watch. Then the pods are listed anew, so nothing missed stays missed."""

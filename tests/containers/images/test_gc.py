@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from launcher.environment.values import Environment
-from launcher.host.cache import cache_folder
+from launcher.host.files import cache_folder
 from launcher.images import gc
 from launcher.images.tags import environment_tag
 from tests.containers.folder import image_tags

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from launcher.errors import ConfigurationError
-from launcher.render.schedule import checked
+from launcher.render.cron import checked
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.secrets.sharing import line_after
+from launcher.secrets.missing import line_after
 from tests.unit.secrets.asking import ENTRY, given, source
 
 LINE = "or share [sources.crm]: dlt_native: {secret_sections: [sources.crm]}"

@@ -1,11 +1,43 @@
-"""What this host remembers of images: their last use, and who builds one now."""
+"""Files on this host: texts that are written whole; the cache that all projects share, with the last use of
+each image and the lock of each build.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
-from launcher.host.cache import cache_folder
+from launcher.host.rights import acting
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """``~/.cache/dltpod``, by the XDG Base Directory Specification; the owner's where root works as one."""
+    if (owner := acting()) is not None:
+        with contextlib.suppress(OSError):
+            owner.home.mkdir(mode=0o700, exist_ok=True)  # it may be .dltpod
+        return owner.home / ".cache" / "dltpod"
+    base = environ.get("XDG_CACHE_HOME") or ""
+    root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".cache"
+    return root / "dltpod"
+
+
+def write_whole(file: Path, text: str, *, mode: int | None = None) -> None:
+    """Replaces ``file`` by ``text``, as UTF-8, in one step (``rename(2)``).
+
+    ``mode`` is the file's permissions; without it, the process' umask decides. Raises OSError, and leaves
+    nothing of the new file then.
+    """
+    beside = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        if mode is not None:
+            beside.chmod(mode)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def note_use(reference: str, environ: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Missing secrets that another section has: the line that shares it."""
+"""Secrets that are missing, with the line that shares another section's, and those still to be filled in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from launcher.config.models import Project, Source
-from launcher.config.toml_files import SECRETS, read_toml
+from launcher.config.toml_files import SECRETS, at, read_toml
 from launcher.errors import ConfigurationError
+from launcher.secrets import literals
+from launcher.secrets.slices import Table
 
 _MISSING = re.compile(r"missing (?:secret|setting)s? (?P<names>'.*?') for source '")
 """How the runner tells of them (``runner.explain.credentials``)."""
@@ -43,3 +45,24 @@ def line_after(project: Project, source: Source, message: str) -> str:
 def _keys(table: Mapping[str, object]) -> set[str]:
     below = table.get("credentials")
     return {*table, *(below if isinstance(below, Mapping) else ())} - {"credentials"}
+
+
+def empty(source: Source, secrets: Table) -> str:
+    """``[SECTION] KEY, KEY; [SECTION] KEY are``, in words that "empty" follows; "" where all have a value.
+
+    Looked at are the entry's own section, and those that it shares but for what its own says.
+    """
+    own = f"sources.{source.name}"
+    sections: dict[str, list[str]] = {}
+    for section in dict.fromkeys((own, *source.dlt_native.secret_sections)):
+        table = at(secrets, section)
+        for key, value in table.items() if isinstance(table, Mapping) else ():
+            if section != own and key in (at(secrets, own) or {}):
+                continue
+            for path, text in literals.strings(value, f"{section}.{key}"):
+                if not text.strip():
+                    above, _, name = path.rpartition(".")
+                    sections.setdefault(above, []).append(name)
+    several = sum(map(len, sections.values())) > 1
+    words = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
+    return words and f"{words} {'are' if several else 'is'}"
