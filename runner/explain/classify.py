@@ -256,7 +256,7 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
                 FailureKind.DESTINATION_UNREACHABLE,
                 f"the destination can't be reached: {words}",
                 hint or "is it up, and is its address right?",
-                transient=True,
+                transient=transient or not connections.refused_here(chain),
             )
         return Failure(FailureKind.LOAD, f"{step} failed: {words}", hint or LOG_HINT, transient)
     if step == "normalize":
@@ -345,6 +345,8 @@ def is_transient(chain: typing.Sequence[BaseException]) -> bool:
         if status is not None:
             return status in (408, 425, 429) or status >= 500
     for link in chain:
+        if connections.refused_here((link,)):
+            return False
         if has_class(link, "TerminalException", "TerminalValueError"):
             return is_unreachable((link,))
         if isinstance(link, (ConnectionError, TimeoutError, socket.timeout, socket.gaierror)):

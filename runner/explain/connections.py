@@ -8,6 +8,7 @@ AWS' and Azure's, and what requests, httpx, aiohttp and urllib3 say.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import traceback
 import typing
@@ -37,6 +38,7 @@ _NO_RIGHT = re.compile(r"Access denied for user '(?P<user>[^']+)'@\S+ to databas
 _UNKNOWN_NAME = re.compile(r"name or service not known|nodename nor servname|no address associated", re.I)
 _NO_ANSWER = re.compile(r"temporary failure in name resolution", re.I)
 _REFUSED = re.compile(r"connection refused|errno 111|errno 61\b|actively refused", re.I)
+_LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|::1", re.I)
 _SILENT = re.compile(
     r"connect timeout=|connection timed out|timeout expired|: timed out \(configured|no route to host"
     r"|(?:network|host) is unreachable|errno 1(?:01|10|13)\b",
@@ -47,6 +49,7 @@ _HOSTS = (
     re.compile(r"failed to resolve (?:host )?'(?P<host>[^']+)'", re.I),
     re.compile(r"server at [\"'](?P<host>[^\"']+)[\"'](?: \([^)]*\))?, port (?P<port>\d+)"),
     re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)"),
+    re.compile(r"Connect call failed \('(?P<host>[^']+)', (?P<port>\d+)"),
     re.compile(r"server on '(?P<host>[^':]+)(?::(?P<port>\d+))?'"),
     re.compile(
         r"(?:connect(?:ing)? to (?:host )?|^|[\s,'\"(])(?P<host>[A-Za-z0-9][\w.-]*):(?P<port>\d{2,5})\b"
@@ -90,6 +93,21 @@ def nowhere(chain: Chain) -> tuple[str, str] | None:
         if _SILENT.search(text) and (place := _host(text, link)):
             return f"no answer from {':'.join(filter(None, place))}", MEND_NETWORK
     return None
+
+
+def refused_here(chain: Chain) -> bool:
+    """Whether nothing listens at the container's own localhost, where nothing will come up later either.
+
+    False in a pod: another of its containers, a database's proxy say, may still be starting there.
+    """
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        return False
+    return any(
+        bool(_REFUSED.search(text := str(link)))
+        and (place := _host(text, link)) is not None
+        and _LOCALHOST.fullmatch(place[0]) is not None
+        for link in chain
+    )
 
 
 def _host(text: str, exc: BaseException) -> tuple[str, str] | None:

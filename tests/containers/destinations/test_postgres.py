@@ -11,6 +11,7 @@ import pytest
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from runner.contract import ExitCode, FailureKind
 from tests.containers.folder import Folder, image_tags, wait_for
 
 IMAGE = "dltpod-test/postgres:debian"
@@ -82,3 +83,20 @@ def test_a_merge_into_postgres_brings_each_row_once_and_then_only_what_is_new(
     assert query(port, "select count(*) from raw_orders.orders__lines") == [(10,)]
     assert project.must("orders", full_refresh=True).rows == {"orders": 5, "orders__lines": 10}
     assert query(port, "select count(*), count(distinct id) from raw_orders.orders") == [(5, 5)]
+
+
+def test_a_postgres_on_localhost_is_told_to_be_elsewhere_after_one_attempt(project: Folder) -> None:
+    project.write(
+        ".dlt/secrets.toml",
+        f"""
+        [destination.postgres]
+        credentials = "postgresql://loader:{PASSWORD}@localhost:5432/postgres"
+        """,
+    )
+    project.code("shop_orders", CODE)
+    project.source("orders", "shop_orders", "orders", {"count": 3}, destination="postgres")
+    record = project.run("orders")
+    assert (record.status, record.exit_code, record.attempts) == ("failed", ExitCode.FAILED, 1)
+    assert record.failure_kind is FailureKind.DESTINATION_UNREACHABLE
+    assert record.message == "the destination can't be reached: nothing listens at localhost:5432"
+    assert "host.docker.internal" in record.hint

@@ -70,9 +70,9 @@ def test_a_failing_api_is_told_by_resource_status_and_what_next(
     assert "HTTPError" in traces[0]
 
 
-def test_a_refused_connection_to_localhost_gets_the_hosts_name(api: Box) -> None:
+def test_a_refused_connection_to_localhost_gets_the_hosts_name_and_is_not_tried_again(api: Box) -> None:
     outcome = api.run(function="refused")
-    assert (outcome.code, outcome.failure.transient) == (ExitCode.TRANSIENT, True)
+    assert (outcome.code, outcome.failure.transient) == (ExitCode.FAILED, False)
     assert "host.docker.internal" in outcome.failure.hint
 
 

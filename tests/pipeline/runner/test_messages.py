@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runner.contract import ExitCode, FailureKind
+from runner.contract import Destination, ExitCode, FailureKind
 from tests.pipeline import postgres
 from tests.pipeline.runner.box import Box, Outcome
 
@@ -129,7 +129,27 @@ def test_a_user_whom_the_database_refuses_is_not_tried_again(box: Box, database:
 def test_a_port_at_which_nothing_listens_is_told_with_its_host(box: Box, closed_port: int) -> None:
     outcome = tables_of(box, f"postgresql+psycopg2://reader:any@127.0.0.1:{closed_port}/crm")
     assert outcome.failure.message == f"the source failed: nothing listens at 127.0.0.1:{closed_port}"
-    assert outcome.failure.transient
+    assert (outcome.code, outcome.failure.transient) == (ExitCode.FAILED, False)
+
+
+def test_a_destination_on_localhost_that_refuses_ends_the_run_before_rows_are_read(
+    real_box: Box, closed_port: int
+) -> None:
+    real_box.write("shop.py", "def orders():\n    print('rows are read')\n    yield {'id': 1}\n")
+    outcome = real_box.run(
+        secrets=f"[destination.postgres]\ncredentials = 'postgresql://l:any@localhost:{closed_port}/dwh'\n",
+        destination=Destination("postgres"),
+        events=False,
+        retries=2,
+    )
+    assert outcome.code == ExitCode.FAILED
+    assert outcome.failure.kind is FailureKind.DESTINATION_UNREACHABLE
+    assert outcome.failure.message == (
+        f"the destination can't be reached: nothing listens at localhost:{closed_port}"
+    )
+    assert "host.docker.internal" in outcome.failure.hint
+    assert "trying again" not in outcome.log
+    assert "rows are read" not in outcome.log
 
 
 def test_a_name_that_nobody_has_is_told(box: Box) -> None:

@@ -150,3 +150,40 @@ def test_a_hint_names_the_section_that_the_login_stands_in(
         secret_names=names,
     )
     assert connections.placed("[<section>]", job, at_destination=at_destination) == f"[{section}]"
+
+
+LOCAL = [
+    'connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused',
+    "(2003, \"Can't connect to MySQL server on '127.0.0.1' ([Errno 111] Connection refused)\")",
+    "localhost:27017: [Errno 111] Connection refused (configured timeouts: 20000ms)",
+    "Error 111 connecting to localhost:6379. Connection refused.",
+    "Multiple exceptions: [Errno 111] Connect call failed ('::1', 5432, 0, 0), "
+    "[Errno 111] Connect call failed ('127.0.0.1', 5432)",
+    "HTTPConnectionPool(host='localhost', port=80): Max retries exceeded with url: /x (Caused by "
+    "NewConnectionError('Failed to establish a new connection: [Errno 111] Connection refused'))",
+]
+
+
+@pytest.mark.parametrize("text", LOCAL)
+@pytest.mark.parametrize("name", ["OperationalError", "DestinationConnectionError", "ConnectionError"])
+def test_a_connection_that_the_containers_own_localhost_refuses_is_not_tried_again(
+    name: str, text: str
+) -> None:
+    error = type(name, (ConnectionError,), {})(text)
+    for step in ("extract", "restore", "load"):
+        failure = classify(error, step)
+        assert not failure.transient
+        assert "host.docker.internal" in failure.hint
+
+
+def test_in_a_pod_it_is_tried_again_for_another_container_may_come_up_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert classify(ConnectionError(LOCAL[0]), "load").transient
+
+
+def test_a_busy_server_is_tried_again_though_a_cache_on_localhost_refused_before() -> None:
+    busy = requests.ConnectionError("Connection reset by peer")
+    busy.__context__ = ConnectionRefusedError(LOCAL[3])
+    assert classify(busy, "extract").transient
