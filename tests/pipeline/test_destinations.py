@@ -65,7 +65,7 @@ def test_a_named_destination_takes_its_type_from_the_job(warehouse: PostgresSand
     warehouse.whole(10)
 
 
-def test_a_destination_that_nobody_answers_for_is_transient_and_loses_no_leftover(
+def test_a_destination_that_refuses_on_localhost_ends_the_run_and_loses_no_leftover(
     warehouse: PostgresSandbox,
 ) -> None:
     warehouse.run("append", upto=10)
@@ -78,7 +78,7 @@ def test_a_destination_that_nobody_answers_for_is_transient_and_loses_no_leftove
         warehouse.run("append", upto=20)
     failure = classify(caught.value)
     assert failure.kind is FailureKind.DESTINATION_UNREACHABLE
-    assert failure.transient
+    assert not failure.transient
     warehouse.environment = there
     result = warehouse.run("append", upto=30)
     assert len(result.resumed_load_ids) == 1
