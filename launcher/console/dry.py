@@ -39,6 +39,7 @@ def describe(plan: JobPlan) -> str:
         ("from scratch", "tables and cursors are reset first" if job.full_refresh else ""),
         ("image", container.image),
         *(("adds", f"{item.text}, {item.origin}") for item in plan.added),
+        *(("note", note) for note in plan.notes),
         ("container", container.name),
         ("user", f"{container.user.uid}:{container.user.gid}"),
         ("memory", size(container.memory)),

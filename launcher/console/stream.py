@@ -36,6 +36,7 @@ class Stream(Listener):
             container=plan.container.name,
             dataset=plan.job.dataset_name,
             added={item.text: item.origin for item in plan.added},
+            notes=list(plan.notes),
         )
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:

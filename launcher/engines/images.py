@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from launcher.config.models import Container, DltNative, Source
 from launcher.images.build_settings import ImageOptions
 from launcher.images.images import DockerImages
-from launcher.images.tags import Image, source_tag
+from launcher.images.tags import Image, image_of, source_tag
 from launcher.plan.egress import PACKAGES
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def docker_images(
         if options.dry_run:
             digest = environment.digest
             tags[digest] = tags.get(digest) or source_tag(environment)
-            base, added = environment.base_image, environment.added
-            return Image(tags[digest], digest, gateway=gateway, base=base, added=added)
+            return replace(image_of(tags[digest], environment, None), gateway=gateway)
         return replace(images.ensure(environment), gateway=gateway)
 
     return image_for
@@ -93,6 +92,6 @@ def deployed_images(
             name = tag if project.registry is None else registry.remote(project.registry, tag)
             packages = packages_of(inspect(client, tag))
             known[digest] = Image(name, digest, packages, base=environment.base_image)
-        return replace(known[digest], added=environment.added)
+        return replace(known[digest], added=environment.added, notes=environment.notes)
 
     return image_for

@@ -45,6 +45,8 @@ class Image:
     """The base image that it stands on. No package is in that one."""
     added: tuple[Requirement, ...] = ()
     """What of the environment nobody asked for (see ``Environment.added``)."""
+    notes: tuple[str, ...] = ()
+    """What is worth saying of it (see ``Environment.notes``)."""
 
 
 def source_tag(environment: Environment) -> str:
@@ -97,6 +99,7 @@ def image_of(
         seconds=seconds,
         base=environment.base_image,
         added=environment.added,
+        notes=environment.notes,
     )
 
 

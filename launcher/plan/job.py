@@ -199,6 +199,7 @@ def plan_job(
         retries=container.retries if options.action == "sync" else 0,
         packages=image.packages,
         added=image.added,
+        notes=image.notes,
         kubernetes=source.kubernetes,
         schedule=source.schedule,
         enabled=source.enabled,

@@ -89,6 +89,8 @@ class JobPlan:
     """What the image holds, distribution to version, from its labels."""
     added: tuple[Requirement, ...] = ()
     """What of it nobody asked for, and what needs it."""
+    notes: tuple[str, ...] = ()
+    """What is worth saying of it: where a module was taken from, or could not be looked for."""
     kubernetes: Kubernetes = field(default_factory=Kubernetes)
     """The source's ``kubernetes:`` block, for the engine and the rendering of that name."""
     schedule: str | None = None

@@ -187,6 +187,16 @@ def test_a_dry_run_says_what_would_run_and_starts_and_writes_nothing(counting: F
     assert dltpod(counting, "runs").err == "nothing ran yet\n"
 
 
+def test_a_dry_run_says_why_verified_sources_could_not_be_asked(project: Folder) -> None:
+    project.source("erp", "jira", "jira")
+    entries = (project.root / "sources.yml").read_text()
+    settings = '"verified_sources": {"location": "./gone"}, '
+    (project.root / "sources.yml").write_text(entries.replace("{", "{" + settings, 1))
+    said = dltpod(project, "sync", "erp", "--dry-run")
+    why = "verified sources couldn't be asked for 'jira': verified_sources.location: './gone' does not exist"
+    assert f"    note         {why}\n" in said.out
+
+
 def test_an_argument_may_be_set_for_one_run(counting: Folder) -> None:
     said = dltpod(counting, "sync", "numbers", "--set", "upto=5")
     assert "5 rows" in said.out.splitlines()[0]

@@ -91,6 +91,16 @@ def test_a_plan_names_what_is_installed_without_being_asked_for_and_why(
     assert json.loads(capsys.readouterr().out)["added"] == {"pymysql[rsa]": why}
 
 
+def test_a_plan_says_what_is_worth_saying_of_its_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "verified sources couldn't be asked for 'erp': no network"
+    planned = replace(plan(tmp_path), notes=(note,))
+    assert f"    note         {note}\n" in describe(planned)
+    Stream().planned("erp", planned)
+    assert json.loads(capsys.readouterr().out)["notes"] == [note]
+
+
 def test_the_page_on_events_names_every_field_of_a_run_and_every_failure_kind() -> None:
     text = EVENTS_PAGE.read_text()
     documented = set(re.findall(r"`([a-z_]+)`", text))
