@@ -21,6 +21,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.rules import mount_source
 from launcher.config.toml_files import CONFIG, SECRETS, read_toml
+from launcher.config.verified import KNOWN
 from launcher.environment.describe import module_fault
 from launcher.environment.values import Verified
 from launcher.errors import ConfigurationError, DltpodError, counted, near_miss
@@ -197,11 +198,11 @@ def _module(
         yield Row(source.name, "module", Level.OK, shown_path(module.file))
     elif name in CORE_MODULES or name.startswith("dlt.sources."):
         yield Row(source.name, "module", Level.OK, f"dlt.sources.{name.removeprefix('dlt.sources.')}")
-    elif name in source.container.extras and (verified is None or name in verified):
-        yield Row(source.name, "module", Level.OK, f"dlt's verified source {name}")
-    elif verified is not None and name in verified:
-        text = f"dlt's verified source {name}, taken by itself"
-        yield Row(source.name, "module", Level.NOTE, text, f"container: {{extras: [{name}]}} pins it")
+    elif (top := name.partition(".")[0]) in source.container.extras and (verified is None or top in verified):
+        yield Row(source.name, "module", Level.OK, f"dlt's verified source {top}")
+    elif verified is not None and top in verified:
+        text = f"dlt's verified source {top}, taken by itself"
+        yield Row(source.name, "module", Level.NOTE, text, f"container: {{extras: [{top}]}} pins it")
     else:
         yield _elsewhere(project, source, name, verified, unasked)
 
@@ -211,7 +212,8 @@ def _elsewhere(
 ) -> Row:
     """A module that is not here: a package of the image may bring it, unless nothing is asked for."""
     here = {p.stem if p.suffix == ".py" else p.name for p in _listed(project.custom_sources)}
-    close = near_miss(name, {*here, *CORE_MODULES, *(verified or ())})
+    others = {*here, *CORE_MODULES, *(KNOWN if verified is None else verified)} - {name}
+    close = near_miss(name, others)
     text = f"'{name}' is not in {shown_path(project.custom_sources)}/, nor a source of dlt's own{close}"
     asks = source.container.requirements or source.container.extras
     if verified is not None and not asks:

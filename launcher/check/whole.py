@@ -36,20 +36,26 @@ def file_rows(
             project,
             source,
             environ,
-            verified if _may_be_verified(project, source) else None,
+            verified if _may_be_verified(project, source, verified) else None,
             with_secrets=with_secrets,
             destinations=destinations,
         )
     return rows
 
 
-def _may_be_verified(project: Project, source: Source) -> bool:
-    """Whether the source's module or an extra of it may be a verified source, so that it is worth a look."""
+def _may_be_verified(project: Project, source: Source, verified: Repository) -> bool:
+    """Whether the source's module or an extra of it may be a verified source, so that it is worth a look.
+
+    Where nothing is required, it is: a module that the repository lacks is nowhere then.
+    """
     module, container = source.dlt_native.source_module, source.container
     if module_fault(module) is not None:
         return False
-    if module.removeprefix("dlt.sources.") not in CORE_MODULES and custom_file(project, module) is None:
-        return True
+    of_dlt = module in CORE_MODULES or module.startswith("dlt.sources.")
+    if not of_dlt and custom_file(project, module) is None:
+        required = container.requirements
+        if not required or verified.may_have(module, required):
+            return True
     try:
         release = choose_release(container.dlt or DEFAULT_DLT, container.python, source=source.name)
     except DltpodError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
 from packaging.utils import canonicalize_name
 
@@ -105,8 +104,7 @@ def describe(
         verified is not None
         and top not in drivers.CORE_SOURCES
         and top not in ("dlt", *verified_names)
-        and not _accounted(top, requirements)
-        and verified.may_have(top)
+        and verified.may_have(module, [item.text for item in requirements])
         and _has(verified, top, notes)
     ):
         verified_names.append(top)
@@ -145,7 +143,8 @@ def describe(
         *(drivers.of_schemes(schemes[1]) if destination_type == "sqlalchemy" else ()),
     ]
     for packages, why in needed:
-        missing = [text for text in packages if not _accounted(Parsed(text).name, requirements)]
+        asked_for = [item.text for item in requirements]
+        missing = [t for t in packages if not requirement_files.accounted(Parsed(t).name, asked_for)]
         brought = [Requirement(text, f"for {why}, {place}") for text in missing]
         added += brought
         requirements += brought
@@ -206,21 +205,6 @@ def origin(project: Project, source: Source) -> str:
     """``sources.yml:12 (jira_issues)``."""
     line = project.lines.get(source.name)
     return f"{project.file.name}:{line} ({source.name})" if line else f"{project.file.name} ({source.name})"
-
-
-def _accounted(top: str, requirements: list[Requirement]) -> bool:
-    """Whether a requirement's own name, or the path or address of a local or git one, may bring ``top``."""
-    for requirement in requirements:
-        if requirement_files.is_path(requirement.text) or requirement_files.is_direct(requirement.text):
-            if canonicalize_name(top) in canonicalize_name(requirement.text.replace("/", "-")):
-                return True
-            continue
-        try:
-            if canonicalize_name(Parsed(requirement.text).name) == canonicalize_name(top):
-                return True
-        except InvalidRequirement:
-            continue
-    return False
 
 
 def _has(verified: Verified, name: str, notes: list[str]) -> bool:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
+from packaging.utils import canonicalize_name
 
 from launcher.config.forms import holds_credentials, named_path
 from launcher.config.toml_files import syntax_fault
@@ -64,6 +66,20 @@ def of_module(custom_sources: Path, module: str, *, root: Path) -> tuple[Require
             within = custom_sources.resolve() if part is parts[0] else own
             found.extend(of_script(file, root=root, own=own, file_within=within))
     return tuple(found)
+
+
+def accounted(name: str, requirements: Iterable[str]) -> bool:
+    """Whether a requirement's own name, or the path or address of a local or git one, may bring ``name``."""
+    wanted = canonicalize_name(name)
+    for text in requirements:
+        if is_path(text) or is_direct(text):
+            if wanted in canonicalize_name(text.replace("/", "-")):
+                return True
+            continue
+        with contextlib.suppress(InvalidRequirement):
+            if canonicalize_name(Parsed(text).name) == wanted:
+                return True
+    return False
 
 
 def own_folder(custom_sources: Path, package: str) -> Path:

@@ -110,8 +110,8 @@ class Verified(Protocol):
     def names(self) -> Collection[str]:
         """The sources that it has. Raises ConfigurationError where it can't be had."""
 
-    def may_have(self, name: str) -> bool:
-        """Whether it is worth asking for a source that nobody named."""
+    def may_have(self, module: str, requirements: Collection[str]) -> bool:
+        """Whether it is worth asking for a module that no extra names and no requirement may bring."""
 
     def commit(self, name: str) -> str:
         """The commit, or the content digest, of a source's folder."""

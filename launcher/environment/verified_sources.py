@@ -60,9 +60,17 @@ class Repository:
         self._commit: str | None = None
         self._failed: ConfigurationError | None = None
 
-    def may_have(self, name: str) -> bool:
-        """Whether it is worth asking for a source that nobody named: dlt's own repository is known."""
-        return self._settings.location != VerifiedSources().location or name in KNOWN
+    def may_have(self, module: str, requirements: Collection[str]) -> bool:
+        """Whether it is worth asking for a module that no extra names and no requirement may bring.
+
+        What dlt's own repository has is known. Packages nest their modules, so any requirement may bring a
+        module that lies in another one, unless that is the name of a source of dlt's.
+        """
+        top = module.partition(".")[0]
+        if requirement_files.accounted(top, requirements):
+            return False
+        nested = top != module and bool(requirements)
+        return top in KNOWN or (self._settings.location != VerifiedSources().location and not nested)
 
     def names(self) -> Collection[str]:
         tree = self._open()

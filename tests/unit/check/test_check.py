@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ shared = api("x")
 class Sources:
     """Verified sources at hand, named ``jira`` and ``stripe``."""
 
-    def may_have(self, name: str) -> bool:
+    def may_have(self, module: str, requirements: Iterable[str]) -> bool:
         return True
 
     def names(self) -> list[str]:
@@ -71,7 +72,7 @@ class Sources:
 
 
 class Unreachable(Sources):
-    def may_have(self, name: str) -> bool:
+    def may_have(self, module: str, requirements: Iterable[str]) -> bool:
         return True
 
     def names(self) -> list[str]:
@@ -189,6 +190,11 @@ def test_verified_sources_that_cannot_be_asked_are_told_with_the_cause(tmp_path:
     (module,) = [row for row in found if row.what == "module"]
     assert module.level is Level.NOTE
     assert "verified sources couldn't be asked: " in module.text
+
+
+def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, entry(module="jira.helpers"))["module"]
+    assert row.text == "dlt's verified source jira, taken by itself"
 
 
 def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:

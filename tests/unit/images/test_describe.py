@@ -290,3 +290,9 @@ def test_verified_sources_that_could_not_be_asked_are_told(tmp_path: Path) -> No
         "verified sources couldn't be asked for 'my_company': "
         "verified_sources.location: './gone' does not exist"
     )
+
+
+def test_requirements_may_bring_a_dotted_module_so_verified_sources_are_not_asked(tmp_path: Path) -> None:
+    gone = Repository(VerifiedSources(location="./gone"), root=tmp_path, environ={})
+    entry = source(module="my_company.sources.erp", requirements=("acme-sources",))
+    assert described(tmp_path, entry, verified=gone).notes == ()

@@ -103,9 +103,27 @@ def test_a_repository_that_can_not_be_had_is_asked_once(tmp_path: Path) -> None:
 
 def test_dlts_own_repository_is_not_asked_for_a_module_that_it_does_not_have(tmp_path: Path) -> None:
     found = Repository(VerifiedSources(), root=tmp_path, environ={})
-    assert found.may_have("jira")
-    assert not found.may_have("my_company")
-    assert repository(tmp_path, "tree").may_have("my_company")
+    assert found.may_have("jira", ())
+    assert not found.may_have("my_company", ())
+    assert repository(tmp_path, "tree").may_have("my_company", ())
+
+
+@pytest.mark.parametrize(
+    ("module", "requirements", "asked"),
+    [
+        ("my_company.sources.erp", ["acme-sources"], False),
+        ("my_company.sources.erp", [], True),
+        ("my_company", ["acme-sources"], True),
+        ("my_company", ["My.Company>=2"], False),
+        ("my_company", ["./packages/my-company"], False),
+        ("jira.helpers", ["pendulum"], True),
+        ("jira.helpers", ["jira>3"], False),
+    ],
+)
+def test_a_source_is_looked_for_only_where_no_requirement_may_bring_the_module(
+    tmp_path: Path, module: str, requirements: list[str], asked: bool
+) -> None:
+    assert repository(tmp_path, "tree").may_have(module, requirements) is asked
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""When ``dltpod check`` fetches the repository of verified sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.check.whole import file_rows
+from tests.unit.check.test_check import entry
+from tests.unit.secrets.asking import given
+
+
+@pytest.mark.parametrize("more", ["", "verified_sources: {location: 'https://127.0.0.1:1/none.git'}\n"])
+@pytest.mark.parametrize(
+    ("module", "container", "fetched"),
+    [
+        ("my_company.sources.erp", "{requirements: [acme-sources]}", False),
+        ("my_company.sources.erp", "{requirements: [acme-sources], extras: [s3]}", False),
+        ("my_company.sources.erp", "{extras: [zoo]}", True),
+        ("my_company.sources.erp", "{}", True),
+        ("jira", "{requirements: ['jira>3']}", False),
+        ("jira", "{requirements: [pendulum]}", True),
+    ],
+)
+def test_verified_sources_are_fetched_only_where_nothing_else_may_bring_the_module(
+    tmp_path: Path, more: str, module: str, container: str, fetched: bool
+) -> None:
+    project = given(tmp_path, more + entry(module=module, more=f"    container: {container}\n"))
+    said: list[str] = []
+    nowhere = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
+    found = file_rows(project, project.sources, nowhere, said.append)
+    assert [line.startswith("fetching verified sources") for line in said] == [True] * fetched
+    (told,) = [row.text for row in found if row.what == "module"]
+    assert ("couldn't be asked" in told, "did you mean" in told) == (fetched, False)
