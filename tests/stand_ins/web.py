@@ -62,6 +62,8 @@ class Site:
     answer: Callable[[Request], Answer]
     faults: dict[int, Answer] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
+    given: list[Answer] = field(default_factory=list)
+    """What went out to clients, whole."""
 
     def take(self, request: Request) -> Answer:
         self.seen.append(request)
@@ -70,7 +72,12 @@ class Site:
     def forget(self) -> None:
         """The numbers of requests begin anew."""
         self.seen.clear()
+        self.given.clear()
         self.faults.clear()
+
+    def trouble(self) -> list[int]:
+        """The statuses of all answers so far that were no success."""
+        return [answer.status for answer in self.given if answer.status >= 400]
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,8 @@ def serving(sites: Sequence[Site], address: str = "127.0.0.1", pem: Path | None 
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+            if site:
+                site.given.append(answer)
 
         do_GET = do_POST = handle_any
 

@@ -37,6 +37,8 @@ def test_lazada(project: Folder, network: str) -> None:
         "products": 60,
         "products__skus": 60,
     }
+    assert SITE.trouble() == [429, 500]
+    assert [code for code in codes() if code != "0"] == ["ServiceTimeout"]
 
     SHOP.orders += [order(n) for n in range(230, 235)]
     SHOP.orders[0] = order(0, "shipped", minute=300)
@@ -54,3 +56,9 @@ def test_lazada(project: Folder, network: str) -> None:
     record = example.fails("lazada_sg")
     assert record.failure_kind == "extract"
     assert "IllegalAccessToken" in record.message
+    assert codes()[-1] == "IllegalAccessToken"
+
+
+def codes() -> list[str]:
+    """What Lazada said in answers of status 200, so far."""
+    return [answer.body["code"] for answer in SITE.given if answer.status == 200]

@@ -25,10 +25,12 @@ def test_a_package_of_ones_own(project: Folder, client: docker.DockerClient, tmp
             {"invoices": found[end - 10 : end], "next_page": end // 10 + 1 if found[end:] else None}
         )
 
-    with https(client, tmp_path, Site("erp.example.com", answer, {2: TOO_MANY, 4: BROKEN})) as network:
+    site = Site("erp.example.com", answer, {2: TOO_MANY, 4: BROKEN})
+    with https(client, tmp_path, site) as network:
         keys = {"sources": {"erp": {"api_key": "key-of-the-erp"}}}
         example = Example(project, "custom_package", keys, network)
         assert example.run("erp") == {"invoices": 25}
+        assert site.trouble() == [429, 500]
 
         rows.append({"number": "000025", "version": 25, "total": 25})
         rows[0] = {"number": "000000", "version": 26, "total": 1000}
@@ -38,3 +40,4 @@ def test_a_package_of_ones_own(project: Folder, client: docker.DockerClient, tmp
 
         example.fill_in({"sources": {"erp": {"api_key": "another-key"}}})
         assert "403" in example.fails("erp").message
+        assert set(site.trouble()[2:]) == {403}

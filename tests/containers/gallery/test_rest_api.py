@@ -24,6 +24,7 @@ def test_rest_api(project: Folder, client: docker.DockerClient, tmp_path: Path) 
     with https(client, tmp_path, api, login) as network:
         example = Example(project, "rest_api", {"sources": {"crm": {"credentials": secrets}}}, network)
         assert example.run("crm") == {"contacts": 24, "notes": 30}
+        assert {429, 500} <= set(api.trouble())
         # a token each: they end at once
         assert len(crm.tokens) >= len(api.seen) - 2
 
@@ -40,3 +41,4 @@ def test_rest_api(project: Folder, client: docker.DockerClient, tmp_path: Path) 
         record = example.fails("crm")
         assert record.failure_kind == "extract"
         assert "401" in record.message and "login.example.com" in record.message
+        assert set(login.trouble()) == {401}

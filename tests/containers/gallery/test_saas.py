@@ -56,6 +56,7 @@ def test_jira(project: Folder, world: World) -> None:
     example = world.example(project, "jira", {"acme": secrets})
     first = example.run_all()
     assert (first["jira_issues"]["issues"], first["jira_people"]) == (120, {"users": 60, "projects": 3})
+    assert SITES["jira"].trouble() == [429, 500]
 
     JIRA.issues += [issue(120)]
     JIRA.issues[0] = issue(0, "TEAM", summary="renamed")
@@ -68,6 +69,7 @@ def test_jira(project: Folder, world: World) -> None:
 
     example.fill_in({"sources": {"acme": {**secrets, "api_token": "token-that-expired"}}})
     assert "401" in example.fails("jira_issues").message
+    assert set(SITES["jira"].trouble()[2:]) == {401}
 
 
 def test_stripe(project: Folder, world: World) -> None:
@@ -90,6 +92,7 @@ def test_stripe(project: Folder, world: World) -> None:
     }
     example = world.example(project, "stripe", {"stripe_account": {"stripe_secret_key": STRIPE.key}})
     assert example.run_all() == {"stripe_events": {"event": 230}, "stripe": {"customer": 110, "product": 1}}
+    assert SITES["stripe"].trouble() == [429, 500]
 
     STRIPE.objects["events"] += [event(n) for n in range(230, 235)]
     STRIPE.objects["customers"][0] = customer(0, "renamed")
@@ -102,6 +105,7 @@ def test_stripe(project: Folder, world: World) -> None:
     example.fill_in({"sources": {"stripe_account": {"stripe_secret_key": "sk_test_that_expired"}}})
     record = example.fails("stripe_events")
     assert "401" in record.message or "Expired API Key" in record.message
+    assert set(SITES["stripe"].trouble()[2:]) == {401}
 
 
 def test_zendesk(project: Folder, world: World) -> None:
@@ -113,6 +117,7 @@ def test_zendesk(project: Folder, world: World) -> None:
     secrets = {"subdomain": "acme", "email": ZENDESK.email, "token": ZENDESK.token}
     example = world.example(project, "zendesk", {"zendesk": {"credentials": secrets}})
     assert example.run("zendesk") == {"tickets": 25, "users": 25, "organizations": 1}
+    assert SITES["zendesk"].trouble() == [429, 500]
 
     ZENDESK.rows["tickets"] += [ticket(25), ticket(26)]
     ZENDESK.rows["tickets"][0] = ticket(0, "solved", minute=40)
@@ -124,3 +129,4 @@ def test_zendesk(project: Folder, world: World) -> None:
 
     example.fill_in({"sources": {"zendesk": {"credentials": {**secrets, "token": "token-that-expired"}}}})
     assert "401" in example.fails("zendesk").message
+    assert set(SITES["zendesk"].trouble()[2:]) == {401}
