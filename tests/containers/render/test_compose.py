@@ -76,6 +76,17 @@ class Composed:
 @pytest.fixture
 def composed(project: Folder, tool: list[str]) -> Composed:
     """A project with two sources, built, rendered, with their secrets written."""
+    return composed_in(project, tool)
+
+
+@pytest.fixture(scope="module")
+def loaded(make_shared_folder: Callable[[], Folder], tool: list[str]) -> tuple[Composed, int, str]:
+    """One whose service has run once: the exit code and all that came out."""
+    made = composed_in(make_shared_folder(), tool)
+    return (made, *made.run("numbers"))
+
+
+def composed_in(project: Folder, tool: list[str]) -> Composed:
     project.code("numbers", NUMBERS)
     project.code("broken", 'def broken():\n    raise ValueError("there is no such account")\n    yield {}\n')
     project.source("numbers", "numbers", "numbers")
@@ -89,16 +100,17 @@ def composed(project: Folder, tool: list[str]) -> Composed:
     return made
 
 
-def test_the_tool_takes_the_file_and_up_starts_nothing(composed: Composed) -> None:
+def test_the_tool_takes_the_file_and_up_starts_nothing(loaded: tuple[Composed, int, str]) -> None:
+    composed, *_ = loaded
     assert composed.call("config", "-q").returncode == 0
     composed.call("up", "-d")
     assert composed.call("ps", "-q").stdout == ""
 
 
 def test_a_service_loads_the_same_rows_as_a_sync_and_then_only_what_is_new(
-    composed: Composed, make_folder: Callable[[], Folder]
+    loaded: tuple[Composed, int, str], make_folder: Callable[[], Folder]
 ) -> None:
-    code, output = composed.run("numbers")
+    composed, code, output = loaded
     assert code == 0, output
     assert composed.run("numbers")[0] == 0
     synced = make_folder()
@@ -111,20 +123,23 @@ def test_a_service_loads_the_same_rows_as_a_sync_and_then_only_what_is_new(
     assert composed.folder.rows("select count(*) from raw_numbers._dlt_loads") == [(1,)]
 
 
-def test_the_sync_of_a_source_goes_on_where_its_service_stopped(composed: Composed) -> None:
-    assert composed.run("numbers")[0] == 0
-    record = composed.folder.must("numbers", set={"last": 8})
+def test_the_sync_of_a_source_goes_on_where_its_service_stopped(
+    project: Folder, loaded: tuple[Composed, int, str]
+) -> None:
+    project.take_over(loaded[0].folder)
+    record = project.must("numbers", set={"last": 8})
     assert dict(record.rows) == {"numbers": 3}
 
 
-def test_no_output_shows_a_secret_and_no_container_holds_one(composed: Composed) -> None:
-    _, output = composed.run("numbers")
+def test_no_output_shows_a_secret_and_no_container_holds_one(loaded: tuple[Composed, int, str]) -> None:
+    composed, _, output = loaded
     assert "the token is" in output
     assert TOKEN not in output
     assert TOKEN not in (composed.folder.root / "compose.yml").read_text()
 
 
-def test_a_failure_is_the_exit_code_of_the_run(composed: Composed) -> None:
+def test_a_failure_is_the_exit_code_of_the_run(loaded: tuple[Composed, int, str]) -> None:
+    composed, *_ = loaded
     code, output = composed.run("broken")
     assert code == 1
     assert "there is no such account" in output
@@ -171,8 +186,9 @@ def test_one_up_runs_all_and_shows_how_each_ended(composed: Composed) -> None:
         composed.call("--profile", "dltpod", "down")
 
 
-def test_the_files_that_a_service_makes_are_its_users(composed: Composed) -> None:
-    assert composed.run("numbers")[0] == 0
+def test_the_files_that_a_service_makes_are_its_users(loaded: tuple[Composed, int, str]) -> None:
+    composed, code, output = loaded
+    assert code == 0, output
     document = yaml.safe_load((composed.folder.root / "compose.yml").read_text())
     uid = int(document["services"]["numbers"]["user"].split(":")[0])
     made = [composed.folder.root / "data" / "warehouse.duckdb"]
@@ -200,7 +216,8 @@ def test_a_service_stops_gently(composed: Composed) -> None:
     assert (result["exit_code"], result["failure"]["kind"]) == (143, "cancelled")
 
 
-def test_a_file_elsewhere_names_the_project_by_relative_paths(composed: Composed) -> None:
+def test_a_file_elsewhere_names_the_project_by_relative_paths(loaded: tuple[Composed, int, str]) -> None:
+    composed, *_ = loaded
     place = Path("deploy") / "compose.yml"
     composed.dltpod("render", "compose", "numbers", "-o", str(place))
     text = (composed.folder.root / place).read_text()
