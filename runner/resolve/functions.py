@@ -29,7 +29,7 @@ def run(target: typing.Any, function: typing.Any, name: str, kwargs: Mapping[str
     if is_lazy(target, function):
         return dlt.resource(_as_generator(target, name), name=name)(**kwargs)
     names = getattr(inspect.unwrap(function), "__globals__", {})
-    advice = f"let '{name}' return the source or resource that it runs"
+    advice = f"let '{name}' return what it runs"
     with own_pipelines.refused(f"function '{name}'", lambda: names, advice):
         value = _injected(target, name)(**kwargs)
         if inspect.isawaitable(value):

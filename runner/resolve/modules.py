@@ -95,7 +95,7 @@ def _import(name: str, module: str) -> types.ModuleType:
     advice = "keep what a script does below `if __name__ == '__main__':`"
     try:
         with own_pipelines.refused(
-            f"module '{module}', when it is imported,", lambda: vars(sys.modules[name]), advice
+            f"module '{module}', when it is imported,", lambda: vars(sys.modules[name]), advice, needed=True
         ):
             return importlib.import_module(name)
     except Exception as exc:
