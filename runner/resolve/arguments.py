@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from runner.contract import ENV_REFERENCE, TIMESTAMP, Failure, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses, one_line
-from runner.resolve import bare_incrementals, coercion
+from runner.resolve import bare_incrementals, coercion, parts
 from runner.resolve.callables import Found, Kind
 
 
@@ -20,13 +20,16 @@ def prepare(found: Found, job: JobSpec, values: Mapping[str, typing.Any]) -> dic
     ``values`` are those of ``env:NAME`` references. Raises JobFailed (arguments) with every fault at once:
     unknown, missing and badly typed arguments.
     """
-    return checked(found, resolved(job.kwargs, values), job.overrides)
+    return checked(found, resolved(job.kwargs, values), job.source, job.overrides)
 
 
 def checked(
-    found: Found, kwargs: Mapping[str, typing.Any], overrides: typing.Collection[str] = ()
+    found: Found, kwargs: Mapping[str, typing.Any], source: str, overrides: typing.Collection[str] = ()
 ) -> dict[str, typing.Any]:
-    """``prepare`` for arguments whose references are resolved; ``overrides`` are names of ``--set``."""
+    """``prepare`` for arguments whose references are resolved.
+
+    ``source`` is the entry's name, ``overrides`` are names of ``--set``.
+    """
     if found.signature is None:
         if kwargs:
             raise _wrong(found, [f"takes no arguments, being {found.kind.value}: {listed(sorted(kwargs))}"])
@@ -36,9 +39,15 @@ def checked(
     open_ended = any(p.kind is p.VAR_KEYWORD for p in found.signature.parameters.values())
     hints = coercion.hints_of(found.function)
     ready: dict[str, typing.Any] = {}
+    misplaced: list[parts.Part] = []
     for name, value in kwargs.items():
         parameter = parameters.get(name)
         if parameter is None and not open_ended:
+            part = parts.find(name, parameters.values(), hints)
+            if part is not None:
+                misplaced.append(part)
+                faults.append(f"has no argument '{name}' (it is a part of '{part.parameter}')")
+                continue
             near = near_misses(name, parameters)
             takes = f"it takes {listed(list(parameters))}" if parameters else "it takes none"
             faults.append(f"has no argument '{name}' ({f'did you mean {near}?' if near else takes})")
@@ -54,7 +63,7 @@ def checked(
     if missing:
         faults.append("needs " + ", ".join(f"'{name}'" for name in missing))
     if faults:
-        raise _wrong(found, faults)
+        raise _wrong(found, faults, parts.advice(misplaced, source))
     if found.kind is not Kind.RESOURCE and found.function is not None:
         for name, cursor in bare_incrementals.cursors_of(found.function).items():
             ready.setdefault(name, cursor)
@@ -137,9 +146,9 @@ def _is_cursor(parameter: inspect.Parameter, hints: Mapping[str, typing.Any]) ->
     return coercion.is_kind_of(hint, incremental)
 
 
-def _wrong(found: Found, faults: list[str]) -> JobFailed:
-    hint = "leave function_kwargs out"
-    if found.signature is not None:
+def _wrong(found: Found, faults: list[str], advice: str = "") -> JobFailed:
+    hint = advice or "leave function_kwargs out"
+    if found.signature is not None and not advice:
         # without the values of defaults, which may be secrets
         words = [name if p.default is p.empty else f"{name}=…" for name, p in _parameters(found).items()]
         hint = f"its signature: {found.name}({', '.join(words)})"

@@ -51,7 +51,7 @@ def coerce(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> t
     Without a hint the type of ``default`` counts, if it is a plain one: a text that can't be converted stays
     text.
     """
-    if _is_cursor(default) and not _is_cursor(value):
+    if is_cursor(default) and not is_cursor(value):
         declared = hint if is_kind_of(hint, type(default)) else type(default)
         return _cursor(value, declared, default)
     if hint is inspect.Parameter.empty or hint is None:
@@ -66,11 +66,17 @@ def is_kind_of(hint: typing.Any, cls: type) -> bool:
     """Whether a hint is an instance of ``cls``, the class or a subclass of it, also in a union."""
     if isinstance(hint, cls):
         return True
-    origin = typing.get_origin(hint)
-    if origin in _UNIONS or origin is typing.Annotated:
-        return any(is_kind_of(inner, cls) for inner in typing.get_args(hint))
-    kind = origin or hint
+    inner = members(hint)
+    if inner:
+        return any(is_kind_of(member, cls) for member in inner)
+    kind = typing.get_origin(hint) or hint
     return isinstance(kind, type) and issubclass(kind, cls)
+
+
+def members(hint: typing.Any) -> tuple[typing.Any, ...]:
+    """What a union or an annotated hint is made of; nothing of any other."""
+    origin = typing.get_origin(hint)
+    return typing.get_args(hint) if origin in _UNIONS or origin is typing.Annotated else ()
 
 
 def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
@@ -89,7 +95,7 @@ def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
         if hint in (_NONE, None, object):
             return None
         raise Mismatch(shown(hint), "null")
-    if _is_cursor(hint) and isinstance(value, dict):
+    if is_cursor(hint) and isinstance(value, dict):
         return _cursor(value, hint)
     if _is_specification(hint) and isinstance(value, dict):
         return _specified(value, hint)
@@ -98,7 +104,7 @@ def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:
     return _plain(value, hint) if isinstance(hint, type) else value
 
 
-def _is_cursor(thing: typing.Any) -> bool:
+def is_cursor(thing: typing.Any) -> bool:
     """Whether it is dlt's incremental: an instance, the class, or the class with its type in brackets."""
     kind = typing.get_origin(thing) or thing
     kind = kind if isinstance(kind, type) else type(kind)
@@ -113,7 +119,7 @@ def _cursor(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> 
     from dlt.sources import incremental
 
     kinds = [
-        arg for part in (hint, *typing.get_args(hint)) if _is_cursor(part) for arg in typing.get_args(part)
+        arg for part in (hint, *typing.get_args(hint)) if is_cursor(part) for arg in typing.get_args(part)
     ]
     kind = next(
         (kind for kind in kinds if kind is not typing.Any), type(getattr(default, "initial_value", None))

@@ -28,7 +28,7 @@ def bind(made: typing.Any, job: JobSpec, values: Mapping[str, typing.Any]) -> ty
                 f"did you mean {near}?" if near else f"it has: {listed(names) or 'none'}",
             )
         for resource in found:
-            resource.bind(**arguments.checked(_callable(resource), given))
+            resource.bind(**arguments.checked(_callable(resource), given, job.source))
     return made
 
 

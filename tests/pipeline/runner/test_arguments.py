@@ -304,3 +304,95 @@ def test_a_mapping_that_does_not_fit_its_class_is_refused(
     failure = box.run(action=action, kwargs=given).failure
     assert failure.kind is FailureKind.ARGUMENTS
     assert "a mapping that makes a" in failure.message or "wants Window" in failure.message
+
+
+SPECS = """
+import dataclasses
+from typing import Optional
+import dlt
+from dlt.common.configuration.specs import BaseConfiguration, CredentialsConfiguration, configspec
+
+@configspec
+class Broker(CredentialsConfiguration):
+    bootstrap_servers: str = None
+    sasl_password: Optional[dlt.TSecretStrValue] = None
+
+@configspec
+class Paging(BaseConfiguration):
+    page_size: int = 10
+
+@dataclasses.dataclass
+class Window:
+    days: int = 1
+
+@dlt.resource
+def orders(
+    topics: list,
+    credentials: Optional[Broker] = dlt.secrets.value,
+    paging: Paging = None,
+    window: Optional[Window] = None,
+    at: dlt.sources.incremental[int] = dlt.sources.incremental("id"),
+):
+    yield {"id": 1, "asked": credentials.bootstrap_servers, "size": paging.page_size}
+"""
+BROKER = '[sources.shop.credentials]\nbootstrap_servers = "…"'
+
+
+@pytest.mark.parametrize("action", ["sync", "check"])
+@pytest.mark.parametrize(
+    ("kwargs", "message", "hint"),
+    [
+        (
+            {"topics": [], "bootstrap_servers": "a:9092"},
+            "resource 'orders' has no argument 'bootstrap_servers' (it is a part of 'credentials')",
+            f"not an argument but in .dlt/secrets.toml:\n{BROKER}",
+        ),
+        (
+            {"bootstrap_servers": "a:9092", "sasl_password": "pw-of-the-broker"},
+            "'bootstrap_servers' (it is a part of 'credentials'); it has no argument 'sasl_password' (it is"
+            " a part of 'credentials'); it needs 'topics'",
+            f'not an argument but in .dlt/secrets.toml:\n{BROKER}\nsasl_password = "…"',
+        ),
+        (
+            {"topics": [], "page_size": 5},
+            "has no argument 'page_size' (it is a part of 'paging')",
+            'not an argument but in .dlt/config.toml:\n[sources.shop.paging]\npage_size = "…"',
+        ),
+        (
+            {"topics": [], "days": 5},
+            "has no argument 'days' (it is a part of 'window')",
+            "write in its place: window: {days: …}",
+        ),
+        (
+            {"topics": [], "initial_value": 5},
+            "has no argument 'initial_value' (it is a part of 'at')",
+            "write in its place: at: {initial_value: …}",
+        ),
+    ],
+)
+def test_what_is_a_part_of_a_parameter_is_told_with_the_lines_to_write(
+    box: Box, action: str, kwargs: dict[str, object], message: str, hint: str
+) -> None:
+    box.write("shop.py", SPECS)
+    outcome = box.run(action=action, kwargs=kwargs)
+    assert outcome.failure.kind is FailureKind.ARGUMENTS
+    assert message in outcome.failure.message
+    assert outcome.failure.hint == hint
+    assert "pw-of-the-broker" not in outcome.everything
+
+
+def test_a_resources_own_argument_that_is_a_part_of_its_credentials_is_told_so(box: Box) -> None:
+    box.write("shop.py", f"{SPECS}\n@dlt.source\ndef every():\n    return orders\n")
+    failure = box.run(function="every", resource_kwargs={"orders": {"bootstrap_servers": "a:9092"}}).failure
+    assert failure.hint == f"not an argument but in .dlt/secrets.toml:\n{BROKER}"
+
+
+def test_what_is_a_part_of_a_parameter_is_found_where_the_lines_say(box: Box) -> None:
+    box.write("shop.py", SPECS)
+    ran = box.run(
+        '[shop.sources.credentials]\nbootstrap_servers = "a:9092"\n',
+        config='[shop.sources.paging]\npage_size = "5"\n',
+        kwargs={"topics": [], "at": {"initial_value": 0}},
+    )
+    assert ran.stored.failure is None, ran.log
+    assert box.rows("SELECT asked, size FROM raw_shop.orders") == [("a:9092", 5)]
