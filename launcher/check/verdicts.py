@@ -11,7 +11,6 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +19,7 @@ from launcher.check.code import Level, Row
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.rules import mount_source
-from launcher.config.toml_files import CONFIG, SECRETS, read_toml
+from launcher.config.toml_files import CONFIG, SECRETS, read_toml, tomllib
 from launcher.config.verified import KNOWN
 from launcher.environment.describe import module_fault
 from launcher.environment.values import Verified
@@ -29,11 +28,6 @@ from launcher.host import rights
 from launcher.secrets import code, literals
 from launcher.secrets.slices import Slice
 from runner.contract import SECRETS_FILE, VALUES_FILE, Destination
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Level", "Row", "check_project", "check_source", "worst"]
 

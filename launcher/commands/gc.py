@@ -45,32 +45,29 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
     engine = docker_engine()
     client = engine.client
     found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(ctx, engine))
-    failed: tuple[tuple[gc.Item, str], ...] = ()
-    items, freed = found.items, found.bytes
     if not dry_run:
-        removed = gc.execute(client, found)
-        items, failed, freed = removed.items, removed.failed, removed.bytes
+        found = gc.execute(client, found)
     if as_json:
-        rows = [{"kind": i.kind, "name": i.name, "bytes": i.bytes, "reason": i.reason} for i in items]
+        rows = [{"kind": i.kind, "name": i.name, "bytes": i.bytes, "reason": i.reason} for i in found.items]
         echo_json(
             {
                 "dry_run": dry_run,
-                "bytes": freed,
+                "bytes": found.bytes,
                 "items": rows,
-                "failed": [i.name for i, _ in failed],
+                "failed": [i.name for i, _ in found.failed],
                 "notes": list(found.notes),
             }
         )
     else:
-        if items:
-            lines = [[i.kind, i.name, size(i.bytes), i.reason] for i in items]
+        if found.items:
+            lines = [[i.kind, i.name, size(i.bytes), i.reason] for i in found.items]
             click.echo(table(["kind", "name", "frees", "why"], lines, right=[2]))
-        click.echo(f"{'would free' if dry_run else 'freed'} {size(freed)}")
+        click.echo(f"{'would free' if dry_run else 'freed'} {size(found.bytes)}")
         for note in found.notes:
             click.echo(f"warning: {note}", err=True)
-        for item, why in failed:
+        for item, why in found.failed:
             click.echo(f"warning: {item.kind} {item.name} stays: {why}", err=True)
-    ctx.exit(int(Exit.FAILED if failed else Exit.OK))
+    ctx.exit(int(Exit.FAILED if found.failed else Exit.OK))
 
 
 def _in_use(ctx: click.Context, engine: DockerEngine) -> frozenset[str]:

@@ -15,12 +15,8 @@ from launcher.commands.common import (
     with_file,
     with_json,
 )
-from launcher.console.text import columns, cut, joined, style, table
+from launcher.console.text import cells, columns, cut, joined, style, table
 from launcher.errors import DltpodError, counted
-from launcher.untrusted import clean
-
-_WIDEST = 40
-"""Characters of a value that the table shows; --json shows all."""
 
 
 @click.command("preview")
@@ -69,7 +65,7 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
 
 def screen(name: str, found: dict[str, Any], width: int | None) -> str:
     """A table's name, its columns with their types, and its rows, each line cut at the terminal's edge."""
-    rows = [["" if v is None else clean.words(str(v), _WIDEST) for v in row] for row in found["rows"]]
+    rows = [cells(row) for row in found["rows"]]
     what = f"{counted(len(rows), 'row')}, {counted(len(found['columns']), 'column')}"
     lines = [f"{style(name, 'bold')}  {what}"]
     lines += joined([f"{column} {kind}" for column, kind in found["columns"]], width, first="    ")

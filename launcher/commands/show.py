@@ -19,16 +19,12 @@ from launcher.commands.common import (
     with_file,
     with_json,
 )
-from launcher.console.text import number, table
+from launcher.console.text import cells, number, table
 from launcher.errors import DltpodError, near_miss
-from launcher.untrusted import clean
 from runner.contract import DATA_DIR
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
-
-_WIDEST = 40
-"""Characters of a value that the table shows; --json shows all."""
 
 
 @click.command("show")
@@ -80,11 +76,7 @@ def command(
             click.echo(f"warning: {name} can't be read: {why}", err=True)
         click.echo(f"\nin {plan.job.destination.shown}, dataset {answer['dataset']}", err=True)
     else:
-        rows = [
-            ["" if value is None else clean.words(str(value), _WIDEST) for value in row]
-            for row in answer["rows"]
-        ]
-        click.echo(table(answer["columns"], rows, whole=True))
+        click.echo(table(answer["columns"], [cells(row) for row in answer["rows"]], whole=True))
 
 
 def _may_have_loaded(project: Project, source: Source) -> bool:

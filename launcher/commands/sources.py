@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ from launcher.commands.common import (
     with_file,
     with_json,
 )
-from launcher.console.text import table
+from launcher.console.text import columns, cut, table
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
 if TYPE_CHECKING:
@@ -83,8 +81,7 @@ def _project(ctx: click.Context) -> Project | None:
 def _table(found: list[Offer]) -> str:
     rows = [[offer.name, offer.origin, offer.text] for offer in found]
     header = ["source", "from", "what it is"]
-    if sys.stdout.isatty():
+    if (width := columns()) is not None:
         others = sum(2 + max(len(line[i]) for line in (header, *rows)) for i in (0, 1))
-        most = max(shutil.get_terminal_size().columns - others, 20)
-        rows = [[*row, text if len(text) <= most else text[: most - 1].rstrip() + "…"] for *row, text in rows]
+        rows = [[*row, cut(text, max(width - others, 20))] for *row, text in rows]
     return table(header, rows)

@@ -68,13 +68,6 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-def _refuse(check: Check, value: Any) -> Any:
-    wrong = check(value)
-    if wrong is not None:
-        raise fault(wrong)
-    return value
-
-
 def fault(wrong: str) -> PydanticCustomError:
     """The error for a value of which ``wrong`` says what is wrong."""
     return PydanticCustomError("form", "{wrong}", {"wrong": wrong})
@@ -82,7 +75,10 @@ def fault(wrong: str) -> PydanticCustomError:
 
 @dataclass(frozen=True)
 class Form:
-    """An annotation: what ``check`` finds wrong is a fault, ``pattern`` and ``words`` tell editors."""
+    """An annotation: what ``check`` finds wrong is a fault, ``pattern`` and ``words`` tell editors.
+
+    pydantic has checked the value's type already.
+    """
 
     check: Check
     pattern: str = ""
@@ -90,7 +86,13 @@ class Form:
     words: tuple[str, ...] = ()
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(refusing(self.check), handler(source))
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: Any) -> Any:
+        wrong = self.check(value)
+        if wrong is not None:
+            raise fault(wrong)
+        return value
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -103,16 +105,6 @@ class Form:
         if self.words:
             made["enum"] = list(self.words)
         return made
-
-
-def form(check: Check, pattern: str = "") -> Form:
-    """An annotation for a value whose type pydantic has checked already."""
-    return Form(check, pattern)
-
-
-def refusing(check: Check) -> Callable[[Any], Any]:
-    """A validator that raises what ``check`` finds wrong."""
-    return lambda value: _refuse(check, value)
 
 
 def matches(pattern: str, legal: str, longest: int = 200) -> Form:

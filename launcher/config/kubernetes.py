@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from launcher.config import forms
-from launcher.config.forms import Model, form, matches
+from launcher.config.forms import Form, Model, matches
 
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
@@ -24,8 +24,8 @@ KubernetesName = Annotated[
 Namespace = Annotated[
     str, matches(_DNS_LABEL, "a namespace: lower-case letters, digits and hyphens, no dots", 63)
 ]
-Key = Annotated[str, form(_not_ours, r"(?!dltpod\.|app\.kubernetes\.io/managed-by).*")]
-Size = Annotated[str, form(forms.size, forms.SIZE)]
+Key = Annotated[str, Form(_not_ours, r"(?!dltpod\.|app\.kubernetes\.io/managed-by).*")]
+Size = Annotated[str, Form(forms.size, forms.SIZE)]
 AsKubernetes = dict[str, Any]
 """Kubernetes' own keys, handed on as they are."""
 _KEYS: dict[str, Any] = {"additionalProperties": False}
@@ -107,11 +107,11 @@ class Kubernetes(Model):
         default="10Gi",
         description="What a pod may write to its node's disk where its state is not on a volume claim.",
     )
-    start_timeout: Annotated[str, form(forms.duration, forms.DURATION)] = Field(
+    start_timeout: Annotated[str, Form(forms.duration, forms.DURATION)] = Field(
         default="5m",
         description="How long a run waits for a node, a quota or an image before it is given up.",
     )
-    keep: Annotated[str, form(forms.duration, forms.DURATION)] | None = Field(
+    keep: Annotated[str, Form(forms.duration, forms.DURATION)] | None = Field(
         default=None,
         description="How long a finished Job stays in the cluster; default: it is removed at once.",
     )

@@ -17,7 +17,7 @@ from launcher.config import forms
 from launcher.config.dlt_words import Contract, Disposition
 from launcher.config.dlt_words import SchemaContract as SchemaContract
 from launcher.config.dlt_words import WriteDisposition as WriteDisposition
-from launcher.config.forms import IDENTIFIER, form, matches
+from launcher.config.forms import IDENTIFIER, Form, matches
 from launcher.config.forms import Model as Model
 from launcher.config.kubernetes import CaBundle as CaBundle
 from launcher.config.kubernetes import Kubernetes as Kubernetes
@@ -32,28 +32,28 @@ SourceName = Annotated[
         40,
     ),
 ]
-PipelineName = Annotated[str, form(forms.pipeline_name)]
+PipelineName = Annotated[str, Form(forms.pipeline_name)]
 DatasetName = Annotated[str, forms.NAME]
 Text = Annotated[str, matches(r"\S(.*\S)?", "text without blanks at its ends")]
-Section = Annotated[str, form(forms.section, r"[\w-]+(\.[\w-]+)*")]
-Size = Annotated[str, form(forms.size, forms.SIZE)]
-Duration = Annotated[str, form(forms.duration, forms.DURATION)]
-Schedule = Annotated[str, form(forms.schedule, r"@[a-z]+|\S+( +\S+){4}")]
+Section = Annotated[str, Form(forms.section, r"[\w-]+(\.[\w-]+)*")]
+Size = Annotated[str, Form(forms.size, forms.SIZE)]
+Duration = Annotated[str, Form(forms.duration, forms.DURATION)]
+Schedule = Annotated[str, Form(forms.schedule, r"@[a-z]+|\S+( +\S+){4}")]
 Extra = Annotated[
     str,
     matches(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of a dlt extra or of a verified source"),
 ]
-Requirement = Annotated[str, form(forms.requirement)]
+Requirement = Annotated[str, Form(forms.requirement)]
 SystemPackage = Annotated[
     str, matches(r"[a-z0-9][a-z0-9+.-]+(=[\w.+:~-]+)?", "the name of a Debian package, such as libpq5")
 ]
-EnvName = Annotated[str, form(forms.env_name, IDENTIFIER)]
-EnvValue = Annotated[str, form(forms.env_value)]
-Mount = Annotated[str, form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
-Egress = Annotated[str, form(forms.egress, forms.EGRESS)]
+EnvName = Annotated[str, Form(forms.env_name, IDENTIFIER)]
+EnvValue = Annotated[str, Form(forms.env_value)]
+Mount = Annotated[str, Form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
+Egress = Annotated[str, Form(forms.egress, forms.EGRESS)]
 Tag = Annotated[str, matches(r"[\w.-]+", "letters, digits, dots, hyphens and underscores", 60)]
-Cpus = Annotated[float, form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
-Retries = Annotated[int, form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
+Cpus = Annotated[float, Form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
+Retries = Annotated[int, Form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
 
 
 class DltNative(Model):
@@ -121,10 +121,10 @@ class Container(Model):
         default=(), description="pip requirements; ./folder and git+https://... too."
     )
     system_packages: tuple[SystemPackage, ...] = Field(default=(), description="Debian packages.")
-    python: Annotated[str, form(forms.python_version, r"3\.\d{1,2}(\.\d{1,2})?")] = Field(
+    python: Annotated[str, Form(forms.python_version, r"3\.\d{1,2}(\.\d{1,2})?")] = Field(
         default="3.13", description="The version of Python, in quotes."
     )
-    dlt: Annotated[str, form(forms.dlt_specifier)] | None = Field(
+    dlt: Annotated[str, Form(forms.dlt_specifier)] | None = Field(
         default=None,
         description='The version of dlt, "==1.31.0" say; default: the one that this dltpod brings.',
     )
@@ -146,7 +146,7 @@ class Container(Model):
     mounts: tuple[Mount, ...] = Field(
         default=(), description="HOST:TARGET[:ro|rw], HOST from the project's folder."
     )
-    network: Annotated[str, form(forms.network)] = Field(
+    network: Annotated[str, Form(forms.network)] = Field(
         default="bridge",
         description="bridge (dltpod's own, which keeps containers apart), none, or a network of the engine.",
     )
@@ -181,7 +181,7 @@ class VerifiedSources(Model):
 class Notify(Model):
     """Who hears of failure and recovery."""
 
-    webhook: Annotated[str, form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
+    webhook: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
         default=None, description='An address that hears of failure and recovery, or "env:NAME".'
     )
     format: Literal["json", "slack", "discord", "teams"] = Field(
@@ -189,7 +189,7 @@ class Notify(Model):
         description="What the webhook is sent: all of the run, or a text as Slack (Mattermost, Google Chat), "
         "Discord or Teams take it.",
     )
-    heartbeat: Annotated[str, form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
+    heartbeat: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
         default=None,
         description='An address that is called after each good run, or "env:NAME"; {source} in it is the '
         "source's name.",
@@ -275,8 +275,8 @@ Registry = Annotated[
         "a registry and a path, such as ghcr.io/acme, without scheme or tag",
     ),
 ]
-Install = Annotated[str, form(forms.install, forms.INSTALL)]
-BaseImage = Annotated[str, form(forms.base_image)]
+Install = Annotated[str, Form(forms.install, forms.INSTALL)]
+BaseImage = Annotated[str, Form(forms.base_image)]
 
 
 class File(Model):
@@ -305,7 +305,7 @@ class File(Model):
         default=Defaults(), description="What every entry has unless it says otherwise."
     )
     sources: Annotated[
-        tuple[Source, ...], form(lambda value: None if value else "must contain at least one source")
+        tuple[Source, ...], Form(lambda value: None if value else "must contain at least one source")
     ] = Field(description="The sources.", json_schema_extra={"minItems": 1})
 
 

@@ -13,7 +13,7 @@ from launcher.config.faults import changed, shown_path, text_of
 from launcher.errors import ConfigurationError
 
 if sys.version_info >= (3, 11):
-    import tomllib
+    import tomllib as tomllib
 else:
     import tomli as tomllib
 

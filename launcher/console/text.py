@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from launcher.untrusted import clean
+
 _STYLES = {"ok": "32", "failed": "31", "running": "36", "warn": "33", "dim": "2", "bold": "1"}
 
 
@@ -60,6 +62,11 @@ def columns(stream: TextIO | None = None) -> int | None:
 def cut(text: str, width: int | None) -> str:
     """``text`` in at most ``width`` columns."""
     return text if width is None or len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def cells(row: Iterable[object]) -> list[str]:
+    """A row's values as a table shows them, each in 40 characters at most; ``--json`` shows all."""
+    return ["" if value is None else clean.words(str(value), 40) for value in row]
 
 
 def folded(text: str, width: int | None, *, first: str = "", then: str = "") -> list[str]:

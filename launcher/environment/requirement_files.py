@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import re
-import sys
 import tokenize
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -18,16 +17,11 @@ from packaging.requirements import Requirement as Parsed
 from packaging.utils import canonicalize_name
 
 from launcher.config.forms import holds_credentials, named_path
-from launcher.config.toml_files import syntax_fault
+from launcher.config.toml_files import syntax_fault, tomllib
 from launcher.environment.local_packages import split_extras
 from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError
 from launcher.untrusted import files
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _BLOCK = re.compile(r"# /// ([a-zA-Z0-9-]+)")
 _INCLUDE = re.compile(r"(?:-r |--requirement[ =])\s*(\S+)")

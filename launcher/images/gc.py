@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,23 +42,13 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be removed, and what it would free. Layers that several images share count once."""
+    """What would be removed, or was, and what that frees. Layers that several images share count once."""
 
     items: tuple[Item, ...] = ()
     notes: tuple[str, ...] = ()
     """What could not be looked at, and why."""
-
-    @property
-    def bytes(self) -> int:
-        return sum(item.bytes for item in self.items)
-
-
-@dataclass(frozen=True)
-class Removed:
-    """What was removed, and what could not be, with the reason."""
-
-    items: tuple[Item, ...] = ()
     failed: tuple[tuple[Item, str], ...] = ()
+    """What could not be removed, with the reason."""
 
     @property
     def bytes(self) -> int:
@@ -145,8 +135,8 @@ def plan(
     return Plan(tuple(items), notes)
 
 
-def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = lambda line: None) -> Removed:
-    """Remove what was planned. What came into use since stays, and is told with the reason."""
+def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = lambda line: None) -> Plan:
+    """Carry the plan out; what came of it. What came into use since stays, and is told with the reason."""
     done: list[Item] = []
     failed: list[tuple[Item, str]] = []
     for item in plan.items:
@@ -164,7 +154,7 @@ def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = la
             continue
         say(f"removed {item.kind} {item.name}")
         done.append(item)
-    return Removed(tuple(done), tuple(failed))
+    return replace(plan, items=tuple(done), failed=tuple(failed))
 
 
 def _remove_from(client: DockerClient, item: Item) -> None:

@@ -7,17 +7,13 @@ address with a password by a variable. Source: uv's reference, 'Settings' and 'E
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import tomli_w
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from launcher.config.toml_files import tomllib
 
 IN_FILE = re.compile(
     r"UV_(INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD))"

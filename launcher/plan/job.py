@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.config.forms import split_mount
 from launcher.config.rules import mount_source
+from launcher.config.toml_files import tomllib
 from launcher.config.units import parse_duration, parse_size
 from launcher.host.user import JobUser
 from launcher.images.tags import LABEL_MANAGED
@@ -33,11 +33,6 @@ from runner.contract import (
     Destination,
     JobSpec,
 )
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, SchemaContract, Source, WriteDisposition

@@ -21,6 +21,11 @@ _HELD_SECONDS = 1.0
 """Seconds between two checks whether the other run of the source has ended."""
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 120.0
+_OF_RESULT = (
+    *("rows", "bytes", "versions", "new_tables", "new_columns", "first_run", "cursors"),
+    *("load_ids", "resumed_load_ids", "notes", "dataset", "location"),
+)
+"""What a record takes from the runner's result, under the same names."""
 
 
 def retry_delay(attempt: int, random: Callable[[], float]) -> float:
@@ -152,20 +157,9 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
         record = replace(
             record,
             phases=result.seconds,
-            rows=result.rows,
-            bytes=result.bytes,
-            versions=result.versions,
             dlt=result.versions.get("dlt", record.dlt),
-            new_tables=result.new_tables,
-            new_columns=result.new_columns,
-            first_run=result.first_run,
-            cursors=result.cursors,
-            load_ids=result.load_ids,
-            resumed_load_ids=result.resumed_load_ids,
-            notes=result.notes,
             verdicts=tuple({"what": v.what, "ok": v.ok, "text": v.text} for v in result.verdicts),
-            dataset=result.dataset,
-            location=result.location,
+            **{name: getattr(result, name) for name in _OF_RESULT},
         )
     if failure is not None:
         record = replace(

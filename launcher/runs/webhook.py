@@ -139,17 +139,13 @@ def shaped(body: Mapping[str, Any], form: str) -> Mapping[str, Any]:
     return {"text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
 
 
-def beat(url: str, source: str, *, pause: Callable[[float], None] = time.sleep) -> str | None:
-    """Calls the heartbeat's address for a source, as ``post`` does, but without a body."""
-    return post(url.replace("{source}", urllib.parse.quote(source)), None, pause=pause)
-
-
 def post(
     url: str, body: Mapping[str, Any] | None, *, pause: Callable[[float], None] = time.sleep
 ) -> str | None:
-    """Send ``body``; try again on network faults, 429 and 5xx. None if it got there, else why not.
+    """Send ``body``, or without one only call the address. None if it got there, else why not.
 
-    The returned text shows no part of the address or of the answer: both are secret.
+    Tries again on network faults, 429 and 5xx. The returned text shows no part of the address or of the
+    answer: both are secret.
     """
     request = urllib.request.Request(
         url,
@@ -217,7 +213,7 @@ class Notifier(Listener):
         while (record := self._queue.get()) is not None:
             if self._heartbeat and (record.status, record.action, record.limit) == (OK, "sync", None):
                 with log.timed("heartbeat", source=record.source, run_id=record.run_id) as fields:
-                    why = beat(self._heartbeat, record.source)
+                    why = post(self._heartbeat.replace("{source}", urllib.parse.quote(record.source)), None)
                     fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
                     self._warn(f"{record.source}: the heartbeat was not called: {why}")

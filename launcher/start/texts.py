@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from launcher.config.faults import shown_path
+from launcher.config.toml_files import tomllib
 from launcher.errors import ConfigurationError
 from launcher.start.kinds import Secret
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HEAD = (
     "# Secrets, of sources and of destinations. git must not see this file, and dltpod shows it to nobody.\n"
