@@ -72,9 +72,8 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
 
 def _in_use(ctx: click.Context, engine: DockerEngine) -> frozenset[str]:
     """The images of this project's sources, where there is a project here."""
-    from launcher.images.build_settings import ImageOptions
     from launcher.images.images import DockerImages
-    from launcher.images.tags import environment_tag, source_tag
+    from launcher.images.tags import ImageOptions, environment_tag, source_tag
 
     try:
         project = load_project(ctx)

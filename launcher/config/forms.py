@@ -313,10 +313,6 @@ def env_name(text: str) -> str | None:
     return "is reserved: dltpod's runner depends on it" if text in OWN_VARIABLES else None
 
 
-def env_value(text: str) -> str | None:
-    return "must not contain a null character" if "\0" in text else None
-
-
 def reserved(text: str) -> str | None:
     """What a name is that no pipeline can have; None if it can."""
     if text.lower() in RESERVED_NAMES:

@@ -48,7 +48,7 @@ SystemPackage = Annotated[
     str, matches(r"[a-z0-9][a-z0-9+.-]+(=[\w.+:~-]+)?", "the name of a Debian package, such as libpq5")
 ]
 EnvName = Annotated[str, Form(forms.env_name, IDENTIFIER)]
-EnvValue = Annotated[str, Form(forms.env_value)]
+EnvValue = Annotated[str, Form(lambda text: "must not contain a null character" if "\0" in text else None)]
 Mount = Annotated[str, Form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
 Egress = Annotated[str, Form(forms.egress, forms.EGRESS)]
 Tag = Annotated[str, matches(r"[\w.-]+", "letters, digits, dots, hyphens and underscores", 60)]

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from launcher.config.models import Container, DltNative, Source
-from launcher.images.build_settings import ImageOptions
 from launcher.images.images import DockerImages
-from launcher.images.tags import Image, image_of, source_tag
+from launcher.images.tags import Image, ImageOptions, image_of, source_tag
 from launcher.plan.egress import PACKAGES
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from launcher.errors import BuildError, EngineError, Exit, without_credentials
 from launcher.host.docker_engine import translated
 from launcher.host.files import build_lock
 from launcher.images import build_errors, buildkit, contexts, logins, scratch, tags, wheels
-from launcher.images.build_settings import BuildSettings, ImageOptions, read
+from launcher.images.build_settings import BuildSettings, read
+from launcher.images.tags import ImageOptions
 from launcher.untrusted import answers, files
 
 _SHOWN = ("Collecting", "Resolved", "Prepared", "Downloading", "Building", "Installed", "Get:", "Setting up")

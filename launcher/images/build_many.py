@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from launcher.environment import locks
 from launcher.environment.values import Environment
 from launcher.errors import DltpodError
-from launcher.images.build_settings import ImageOptions
 from launcher.images.images import DockerImages, distinct
 from launcher.images.lock import Locks
-from launcher.images.tags import Image, platform_of
+from launcher.images.tags import Image, ImageOptions, platform_of
 
 if TYPE_CHECKING:
     from docker import DockerClient

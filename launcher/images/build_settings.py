@@ -1,23 +1,23 @@
-"""What builds are given: options; the host's index addresses, credentials, certificates, which don't stay.
+"""What the host's settings bring to a build: index addresses, credentials, certificates. None of it stays.
 
 Source: uv's reference, 'Environment variables'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from launcher.config.models import Project
-
 if TYPE_CHECKING:
-    from docker import DockerClient
+    pass
 
 import os
 import re
 import shlex
 from pathlib import Path
+
+import tomli_w
 
 from launcher.errors import without_credentials
 from launcher.host.rights import as_invoking_user
@@ -81,9 +81,9 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
         "settings_open": _assignments(
             {name: value for name, value in plain.items() if name != "UV_KEYRING_PROVIDER"}
         ),
-        "uv_toml": uv_config.text(indexes) if table is not None else own,
-        "uv_toml_open": uv_config.text(open_ones),
-        "uv_toml_closed": uv_config.text(uv_config.alone(closed)) if closed else "",
+        "uv_toml": tomli_w.dumps(indexes) if table is not None else own,
+        "uv_toml_open": tomli_w.dumps(open_ones),
+        "uv_toml_closed": tomli_w.dumps(uv_config.alone(closed)) if closed else "",
     }
     secrets = [Secret(name, value=text) for name, text in texts.items() if text]
     if bundle is not None:
@@ -132,24 +132,3 @@ def _notes(environ: Mapping[str, str], home: Path, values: Mapping[str, str]) ->
 
 def _readable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.R_OK)
-
-
-@dataclass(frozen=True)
-class ImageOptions:
-    """What all that makes images needs to know: on which engine, for whom, and what was asked for."""
-
-    client: DockerClient
-    project: Project
-    environ: Mapping[str, str] = field(repr=False)
-    """The host's environment: its PATH finds the builder, its index, proxy and certificate settings reach
-    the build."""
-    say: Callable[[str], None] = lambda line: None
-    """Hears short lines of progress."""
-    upgrade: bool = False
-    """Take a newer base, and resolve anew."""
-    locked: bool = False
-    """Refuse a lock that no longer fits."""
-    verbose: bool = False
-    """Say all that the builder prints."""
-    pull: bool = True
-    """Without it a base image that is not there is asked for its digest alone."""

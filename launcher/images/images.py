@@ -10,8 +10,7 @@ from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
 from launcher.host.files import build_lock, cache_folder, note_use
 from launcher.images import base as bases
-from launcher.images.build_settings import ImageOptions
-from launcher.images.tags import Image, built_of, image_of, inspect, source_tag
+from launcher.images.tags import Image, ImageOptions, built_of, image_of, inspect, source_tag
 
 if TYPE_CHECKING:
     from launcher.config.models import Source

@@ -15,7 +15,7 @@ from launcher.environment.values import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
 from launcher.host import rights
 from launcher.host.files import write_whole
-from launcher.images.build_settings import ImageOptions
+from launcher.images.tags import ImageOptions
 
 if TYPE_CHECKING:
     from docker import DockerClient

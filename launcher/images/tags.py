@@ -1,9 +1,9 @@
-"""Images as the engine knows them: names, labels, and what these say."""
+"""Images as the engine knows them: names, labels, and what these say; the options of all that makes them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from launcher.untrusted import answers
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from launcher.config.models import Project
 
 LABEL_MANAGED = "dltpod.managed"
 LABEL_KIND = "dltpod.kind"
@@ -47,6 +49,27 @@ class Image:
     """What of the environment nobody asked for (see ``Environment.added``)."""
     notes: tuple[str, ...] = ()
     """What is worth saying of it (see ``Environment.notes``)."""
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """What all that makes images needs to know: on which engine, for whom, and what was asked for."""
+
+    client: DockerClient
+    project: Project
+    environ: Mapping[str, str] = field(repr=False)
+    """The host's environment: its PATH finds the builder, its index, proxy and certificate settings reach
+    the build."""
+    say: Callable[[str], None] = lambda line: None
+    """Hears short lines of progress."""
+    upgrade: bool = False
+    """Take a newer base, and resolve anew."""
+    locked: bool = False
+    """Refuse a lock that no longer fits."""
+    verbose: bool = False
+    """Say all that the builder prints."""
+    pull: bool = True
+    """Without it a base image that is not there is asked for its digest alone."""
 
 
 def source_tag(environment: Environment) -> str:

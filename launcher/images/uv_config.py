@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import tomli_w
-
 from launcher.config.toml_files import tomllib
 
 IN_FILE = re.compile(
@@ -125,11 +123,6 @@ def with_login(address: str, user: str, password: str) -> str:
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{host}"))
-
-
-def text(table: Mapping[str, Any]) -> str:
-    """The file's text; nothing of an empty one."""
-    return tomli_w.dumps(table)
 
 
 def _index(word: str) -> Table:

@@ -382,16 +382,12 @@ def _make_writable(project: Project) -> None:
             f"{project.private} can't be made: {error.strerror}",
             owners.mending(project.root) or "run dltpod as the owner of the project's folder",
         ) from None
-    for place in (project.private, *_children(project.private)):
+    places = [project.private]
+    with contextlib.suppress(OSError):
+        places += project.private.iterdir()
+    for place in places:
         if not owners.can_write(place):
             raise ConfigurationError(
                 f"{place} can't be written",
                 owners.mending(project.private) or f"`sudo chown -R $USER {project.private}`",
             )
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []

@@ -20,9 +20,8 @@ from launcher.engines.kubernetes.job import Patience
 from launcher.engines.kubernetes.names import LABEL_PROJECT, collection, item, selector
 from launcher.host.launchers import Launchers
 from launcher.images import deploy
-from launcher.images.build_settings import ImageOptions
 from launcher.images.images import DockerImages
-from launcher.images.tags import Image
+from launcher.images.tags import Image, ImageOptions
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import JobPlan, Say
 from launcher.runs.history import RunRecord

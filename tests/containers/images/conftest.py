@@ -21,9 +21,9 @@ from launcher.environment.values import Environment
 from launcher.errors import BuildError
 from launcher.images import contexts
 from launcher.images.base import find
-from launcher.images.build_settings import ImageOptions
 from launcher.images.images import DockerImages
 from launcher.images.lock import Locks
+from launcher.images.tags import ImageOptions
 from tests.containers.folder import image_tags
 
 PACKAGE = """\
