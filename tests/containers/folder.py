@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from launcher import config
 from launcher.config.models import Project
+from launcher.engines.docker.engine import DockerEngine
+from launcher.engines.images import docker_images
+from launcher.host.launchers import unknown
+from launcher.images.tags import Image
 from launcher.plan.job import container_name
 from launcher.plan.options import SyncOptions
 from launcher.runs.history import History, RunRecord
@@ -99,6 +103,13 @@ class Folder:
         project = self.load()
         sources = config.select(project, names=names, all=not names)
         return sync(project, sources, SyncOptions(**options), *filter(None, [listener]), stopper=stopper)
+
+    def image(self, name: str) -> Image:
+        """The image of a source, made without running it."""
+        project = self.load()
+        platform = DockerEngine(self.client, alive=unknown).facts().platform
+        make = docker_images(self.client, project, os.environ, platform)
+        return make(config.select(project, names=(name,))[0], SyncOptions(), lambda line: None)
 
     def run(self, name: str, listener: Listener | None = None, **options: Any) -> RunRecord:
         """Sync one source; its record."""

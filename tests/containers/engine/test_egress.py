@@ -120,7 +120,7 @@ with socket.create_server(("", 7000)) as server:
 def test_a_name_that_changes_its_address_in_mid_run_stays_reachable(project: Folder) -> None:
     project.code("changing", CHANGING)
     project.source("plain", "changing", "plain")
-    image = project.must("plain").image
+    image = project.image("plain").reference
     label = {"dltpod.project": project.name}
     network = project.client.networks.create(f"net-{project.name}", labels=label)
 

@@ -12,9 +12,8 @@ import pytest
 from launcher import config
 from launcher.engines.docker.engine import DockerEngine
 from launcher.engines.docker.network import network_for
-from launcher.engines.images import docker_images
 from launcher.host.docker_engine import connect
-from launcher.host.launchers import Launchers, unknown
+from launcher.host.launchers import Launchers
 from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
@@ -75,9 +74,7 @@ class Place:
 def place(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = Folder(tmp_path_factory.mktemp("named"), "named", client)
     walled(folder, "bridge")
-    project = folder.load()
-    make = docker_images(client, project, os.environ, DockerEngine(client, alive=unknown).facts().platform)
-    image = make(project.sources[0], SyncOptions(), lambda line: None)
+    image = folder.image("probe")
     settings = {
         "default-address-pools": [{"base": "10.99.0.0/16", "size": 24}],
         "dns": [NAMES],

@@ -11,8 +11,7 @@ import pytest
 
 from launcher import config
 from launcher.engines.docker.engine import DockerEngine
-from launcher.engines.images import docker_images
-from launcher.host.launchers import Launchers, unknown
+from launcher.host.launchers import Launchers
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.runs.history import RunRecord
@@ -33,9 +32,7 @@ def image(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
     """The image of a source that needs nothing of its own, which the common engine makes."""
     folder = Folder(tmp_path_factory.mktemp("plain"), "plain", client)
     events(folder)
-    project = folder.load()
-    make = docker_images(client, project, os.environ, DockerEngine(client, alive=unknown).facts().platform)
-    return make(project.sources[0], SyncOptions(), lambda line: None)
+    return folder.image("events")
 
 
 @pytest.fixture(scope="module")

@@ -260,7 +260,7 @@ with socket.create_server(("", 7000)) as server:
 def test_a_container_on_the_engines_default_bridge_is_no_neighbour_of_a_gateway(project: Folder) -> None:
     project.code("probe", PROBE)
     project.source("probe", "probe", "probe")
-    image = project.must("probe").image
+    image = project.image("probe").reference
     command = ["/opt/venv/bin/python", "-c", LISTENS]
     neighbour = project.client.containers.run(
         image, command, network="bridge", labels={"dltpod.project": project.name}, detach=True
@@ -273,12 +273,21 @@ def test_a_container_on_the_engines_default_bridge_is_no_neighbour_of_a_gateway(
     assert seen[f"{place}:7000"] == "TimeoutError None"
 
 
-@pytest.fixture
-def own(client: docker.DockerClient) -> Iterator[docker.DockerClient]:
-    """An engine of its own, which has addresses for a single network."""
+@pytest.fixture(scope="module")
+def own_host(client: docker.DockerClient) -> Iterator[str]:
+    """Where an engine of its own listens, which has addresses for a single network."""
     settings = {"default-address-pools": [{"base": "10.99.7.0/24", "size": 24}]}
     with own_engine(client, settings=settings) as engine:
-        yield connect({**os.environ, "DOCKER_HOST": engine.host})
+        yield engine.host
+
+
+@pytest.fixture
+def own(own_host: str) -> Iterator[docker.DockerClient]:
+    """That engine, without a network of anybody's."""
+    engine = connect({**os.environ, "DOCKER_HOST": own_host})
+    yield engine
+    engine.networks.prune()
+    engine.close()
 
 
 def modes(client: docker.DockerClient, network: str = "bridge") -> str:
