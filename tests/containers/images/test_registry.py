@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from launcher.config.models import Source
 from launcher.errors import BuildError, ConfigurationError, Exit, gravest
 from launcher.host.docker_engine import connect
 from launcher.images import deploy
 from launcher.images.build_many import BuildOptions, build
 from launcher.images.registry import push, remote
-from launcher.images.tags import environment_tag, source_tag
+from launcher.images.tags import Image, environment_tag, source_tag
 from tests.containers.images.conftest import Workshop
 
 CONFIG = """\
@@ -76,17 +78,43 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def shop(workshop: Workshop, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+def shop(workshop: Workshop, registry: Registry) -> Iterator[Workshop]:
     """A project with that registry, and the user's login to it."""
-    monkeypatch.setenv("DOCKER_CONFIG", str(registry.login))
+    with logged_in(workshop, registry):
+        yield workshop
+
+
+@contextlib.contextmanager
+def logged_in(workshop: Workshop, registry: Registry) -> Iterator[None]:
     workshop.registry = registry.address
     before = workshop.client
-    workshop.client = connect({**workshop.environ, "DOCKER_CONFIG": str(registry.login)})
-    yield workshop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_CONFIG", str(registry.login))
+        workshop.client = connect({**workshop.environ, "DOCKER_CONFIG": str(registry.login)})
+        yield
     for tag in workshop.tags(registry.address):
         workshop.client.images.remove(tag, force=True)
     workshop.client.close()
     workshop.client = before
+
+
+@dataclass(frozen=True)
+class Stocked:
+    """Such a project with one source, whose image was made, and what was said then."""
+
+    shop: Workshop
+    source: Source
+    image: Image
+    said: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def stocked(make_shared_workshop: Callable[[], Workshop], registry: Registry) -> Iterator[Stocked]:
+    shop = make_shared_workshop()
+    with logged_in(shop, registry):
+        source = shop.source(requirements=(shop.package(),))
+        image = shop.images(source).ensure(shop.describe(source))
+        yield Stocked(shop, source, image, tuple(shop.said))
 
 
 def forget(workshop: Workshop, *references: str) -> None:
@@ -96,18 +124,9 @@ def forget(workshop: Workshop, *references: str) -> None:
             workshop.client.images.remove(tag, force=True)
 
 
-def test_what_the_registry_has_is_pulled_and_not_built(shop: Workshop) -> None:
-    source = shop.source(requirements=(shop.package(),))
-    environment = shop.describe(source)
-    first = shop.images(source).ensure(environment)
-    there = push(shop.client, shop.registry, first.reference, shop.said.append)
-    assert there.startswith(f"{shop.registry}/dltpod/source@sha256:")
-    forget(shop, source_tag(environment), environment_tag(environment))
-    shop.said.clear()
-    nothing = {**shop.environ, "PATH": "/nonexistent"}
-    again = shop.images(source, environ=nothing).ensure(environment)
-    assert (again.reference, again.packages, again.built) == (first.reference, first.packages, False)
-    assert shop.said == [f"pulled {remote(shop.registry or '', first.reference)}"]
+def test_what_the_registry_lacks_is_built_and_that_is_said(stocked: Stocked) -> None:
+    assert stocked.image.built
+    assert stocked.said[0].endswith("is not to be had: the registry has no such tag")
 
 
 def test_a_cold_machine_asks_for_the_bases_digest_and_takes_its_layers_only_to_build(shop: Workshop) -> None:
@@ -145,33 +164,24 @@ def test_without_pulling_a_base_image_that_is_not_there_is_known_by_its_digest(s
     assert shop.tags(base) == [f"{base}:3.13"]
 
 
-def test_what_the_registry_lacks_is_built_and_that_is_said(shop: Workshop) -> None:
-    source = shop.source(requirements=(shop.package(),))
-    image = shop.images(source).ensure(shop.describe(source))
-    assert image.built
-    assert shop.said[0].endswith("is not to be had: the registry has no such tag")
-
-
 def test_a_push_without_a_login_is_told(
-    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stocked: Stocked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = shop.source(requirements=(shop.package(),))
-    project_registry, shop.registry = shop.registry, None
-    image = shop.images(source).ensure(shop.describe(source))
+    shop, image = stocked.shop, stocked.image
     with pytest.raises(ConfigurationError, match="there is no registry to push to"):
         push(shop.client, None, image.reference, shop.said.append)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "no-login"))
     stranger = connect({**shop.environ, "DOCKER_CONFIG": str(tmp_path / "no-login")})
     with pytest.raises(BuildError) as error:
-        push(stranger, project_registry, image.reference, shop.said.append)
+        push(stranger, shop.registry, image.reference, shop.said.append)
     stranger.close()
     assert error.value.message.endswith("could not be pushed: not logged in")
-    assert error.value.hint.startswith(f"docker login {project_registry}")
+    assert error.value.hint.startswith(f"docker login {shop.registry}")
 
 
-def test_a_deploy_image_holds_the_code_and_nobodys_secrets(shop: Workshop) -> None:
+def test_a_deploy_image_holds_the_code_and_nobodys_secrets(stocked: Stocked) -> None:
+    shop, source = stocked.shop, stocked.source
     (shop.root / "custom_sources/.env").write_text("TOKEN=hunter2\n")
-    source = shop.source(requirements=(shop.package(),))
     options = BuildOptions(deploy=True, push=True)
     (built,) = build(shop.project(source), [source], options, client=shop.client, environ=shop.environ)
     assert built.error is None
@@ -184,6 +194,19 @@ def test_a_deploy_image_holds_the_code_and_nobodys_secrets(shop: Workshop) -> No
     assert labels["org.opencontainers.image.version"] == built.image.digest
     assert labels["org.opencontainers.image.title"] == "acme"
     assert labels["dltpod.dlt"] == "==1.31.0"
+
+
+def test_what_the_registry_has_is_pulled_and_not_built(stocked: Stocked) -> None:
+    shop, source, first = stocked.shop, stocked.source, stocked.image
+    environment = shop.describe(source)
+    there = push(shop.client, shop.registry, first.reference, shop.said.append)
+    assert there.startswith(f"{shop.registry}/dltpod/source@sha256:")
+    forget(shop, source_tag(environment), environment_tag(environment))
+    shop.said.clear()
+    nothing = {**shop.environ, "PATH": "/nonexistent"}
+    again = shop.images(source, environ=nothing).ensure(environment)
+    assert (again.reference, again.packages, again.built) == (first.reference, first.packages, False)
+    assert shop.said == [f"pulled {remote(shop.registry or '', first.reference)}"]
 
 
 def test_a_deploy_image_of_the_same_inputs_has_the_same_layers_bit_for_bit(shop: Workshop) -> None:
