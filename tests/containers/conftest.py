@@ -58,7 +58,7 @@ def client() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture
 def make_folder(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
-    """Makes project folders, each a project of its own name; none of their containers stays."""
+    """Makes project folders, each a project of its own name; none of their containers and networks stays."""
     with folders(client) as make:
         yield make
 
@@ -88,6 +88,8 @@ def folders(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
             except APIError as error:
                 if error.status_code not in (404, 409):
                     raise
+        for network in client.networks.list(filters={"label": f"com.docker.compose.project={folder.name}"}):
+            network.remove()
         shutil.rmtree(folder.root, ignore_errors=True)
 
 
