@@ -51,6 +51,13 @@ def test_kafka(project: Folder, client: docker.DockerClient, tmp_path: Path) -> 
         example.fill_in(secrets)
         assert connected(project) == (False, "the source failed: nothing listens at kafka.example.com:9093")
 
+        # in a container that is the container itself
+        keys["bootstrap_servers"] = "localhost:9092"
+        example.fill_in(secrets)
+        record = example.fails("kafka_events")
+        assert "9092" in record.message, record
+        assert "host.docker.internal" in record.hint, record
+
 
 def connected(project: Folder) -> tuple[bool, str]:
     """What ``check --connect`` tells of the source, and whether it is well."""
