@@ -212,20 +212,24 @@ def test_what_the_source_prints_is_in_the_log_file_line_by_line(trouble: Folder)
     assert sum(line == ("noise " * 170).strip() or line == "noise " * 170 for line in lines) == 2048
 
 
-@pytest.mark.parametrize(("lines", "width"), [(260_000, 110), (620_000, 40)])
 def test_what_a_source_prints_at_full_speed_is_in_the_log_files_each_line_once_and_in_order(
-    trouble: Folder, lines: int, width: int
+    trouble: Folder,
 ) -> None:
-    """28 MB, and 25 MB in lines so short that the engine begins a second file for them."""
-    trouble.source("counts", "faulty", "counts", {"lines": lines, "width": width})
+    """25 MB in lines so short that the engine begins a second file for them."""
+    lines = 620_000
+    trouble.source("counts", "faulty", "counts", {"lines": lines, "width": 40})
     record = trouble.must("counts")
     assert counted(record) == list(range(lines))
 
 
 def test_a_log_longer_than_the_engines_files_stalls_nothing_and_leaves_its_newest_lines_in_bounded_files(
-    trouble: Folder,
+    trouble: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = 300 << 10  # of 1 KiB: 300 MiB, where the engine keeps 256 MB
+    # A quarter of what it is elsewhere.
+    driver = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "4"}}
+    monkeypatch.setattr("launcher.engines.docker.spec.LOG_DRIVER", driver)
+    monkeypatch.setattr("launcher.engines.docker.logs.LOG_FILE_BYTES", 16_000_000)
+    lines = 75 << 10  # of 1 KiB: 75 MiB, where the engine keeps 64 MB
     trouble.source("counts", "faulty", "counts", {"lines": lines, "width": 1 << 10})
     record = trouble.must("counts")
     logs = list(Path(record.log_file).parent.glob("*.log*"))
@@ -251,11 +255,13 @@ def test_a_terminal_that_nobody_reads_does_not_hold_up_the_run(trouble: Folder) 
     launcher.communicate()
 
 
-def test_output_that_is_piped_into_head_does_not_end_the_run(trouble: Folder) -> None:
+def test_a_reader_that_goes_away_as_head_does_ends_no_run(trouble: Folder) -> None:
     trouble.source("noisy", "faulty", "noisy", {"megabytes": 2})
     launcher = trouble.start("sync", "noisy", "--json")
     assert launcher.stdout is not None
+    assert launcher.stderr is not None
     launcher.stdout.readline()
     launcher.stdout.close()
-    launcher.wait(60)
+    launcher.stderr.close()
+    assert launcher.wait(60) == 0
     assert trouble.history.runs("noisy", limit=1)[0].status == "ok"
