@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from runner.contract import FailureKind
-from tests.containers.cli.calls import dltpod
+from tests.containers.cli.calls import Said, dltpod
 from tests.containers.engine.faulty import TROUBLE
 from tests.containers.folder import Folder, wait_for
 from tests.unit.cli.hook import Hook
@@ -55,21 +55,31 @@ def counting(project: Folder) -> Folder:
 
 
 @pytest.fixture(scope="module")
-def synced(make_shared_folder: Callable[[], Folder]) -> Folder:
+def synced(make_shared_folder: Callable[[], Folder]) -> tuple[Folder, Said]:
+    """The same project, which has been synced once, and what that said."""
     project = with_numbers(make_shared_folder())
-    project.must("numbers")
-    return project
+    return project, dltpod(project, "sync", "numbers", "--json")
 
 
 @pytest.fixture
-def counted(project: Folder, synced: Folder) -> Folder:
-    """The same project, which has been synced once."""
-    project.take_over(synced)
+def counted(project: Folder, synced: tuple[Folder, Said]) -> Folder:
+    """The project that has been synced once."""
+    project.take_over(synced[0])
     return project
 
 
-def test_the_json_stream_has_each_event_of_a_run_and_ends_with_the_summary(counting: Folder) -> None:
-    said = dltpod(counting, "sync", "numbers", "--json")
+@pytest.fixture(scope="module")
+def half_failed(make_shared_folder: Callable[[], Folder]) -> tuple[Folder, Said]:
+    """A project of two sources after a sync of both, one of which failed, and what that said."""
+    project = with_numbers(make_shared_folder())
+    project.source("broken", "counting", "broken", container={"retries": 0})
+    return project, dltpod(project, "sync", "--all", "-j", "2")
+
+
+def test_the_json_stream_has_each_event_of_a_run_and_ends_with_the_summary(
+    synced: tuple[Folder, Said],
+) -> None:
+    _, said = synced
     events = [json.loads(line) for line in said.out.splitlines()]
     kinds = [event["event"] for event in events]
     assert kinds[-2:] == ["ended", "summary"]
@@ -103,24 +113,23 @@ def test_a_failure_is_at_most_four_lines_and_the_log_holds_the_traceback(countin
     assert "Traceback" in dltpod(counting, "logs", "broken").out
 
 
-def test_one_failure_stops_no_other_source(counting: Folder) -> None:
-    counting.source("broken", "counting", "broken", container={"retries": 0})
-    said = dltpod(counting, "sync", "--all", "-j", "2")
+def test_one_failure_stops_no_other_source(half_failed: tuple[Folder, Said]) -> None:
+    _, said = half_failed
     assert said.code == 1
     assert "1 ok, 1 failed, 3 rows" in said.out
 
 
-def test_sync_failed_runs_what_failed_last_and_nothing_else(counting: Folder) -> None:
-    counting.source("broken", "counting", "broken", container={"retries": 0})
-    assert dltpod(counting, "sync", "--all").code == 1
-    before = len(counting.history.runs("numbers"))
-    again = dltpod(counting, "sync", "--failed")
+def test_sync_failed_runs_what_failed_last_and_nothing_else(
+    project: Folder, half_failed: tuple[Folder, Said]
+) -> None:
+    project.take_over(half_failed[0])
+    again = dltpod(project, "sync", "--failed")
     assert (again.code, "broken" in again.err) == (1, True)
-    assert len(counting.history.runs("broken")) == 2
-    assert len(counting.history.runs("numbers")) == before
-    counting.code("counting", NUMBERS.replace("raise ValueError", "print"))
-    assert dltpod(counting, "sync", "--failed").code == 0
-    assert "no source's last run failed" in dltpod(counting, "sync", "--failed").err
+    assert len(project.history.runs("broken")) == 2
+    assert len(project.history.runs("numbers")) == 1
+    project.code("counting", NUMBERS.replace("raise ValueError", "print"))
+    assert dltpod(project, "sync", "--failed").code == 0
+    assert "no source's last run failed" in dltpod(project, "sync", "--failed").err
 
 
 def test_what_was_loaded_can_be_shown_without_a_database_client(counted: Folder) -> None:
@@ -252,16 +261,6 @@ def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
     (record,) = project.history.runs()
     assert record.failure_kind is not None
     assert record.failure_kind.value == "cancelled"
-
-
-def test_a_reader_that_goes_away_stops_no_sync(counting: Folder) -> None:
-    process = counting.start("sync", "numbers", "--json")
-    assert process.stdout
-    assert process.stderr
-    process.stdout.close()
-    process.stderr.close()
-    assert process.wait(120) == 0
-    assert counting.rows("SELECT count(*) FROM raw_numbers.numbers") == [(3,)]
 
 
 def test_the_webhook_is_told_of_a_failure_and_of_the_recovery(project: Folder) -> None:
