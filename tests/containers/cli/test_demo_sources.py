@@ -33,18 +33,13 @@ def _repository(folder: Folder) -> None:
     )
 
 
-def test_a_git_history_is_loaded_with_its_changed_files(project: Folder) -> None:
+def test_a_git_history_is_loaded_with_its_files_then_what_is_new_of_an_old_date_too_then_the_same_anew(
+    project: Folder,
+) -> None:
     _repository(project)
     record = project.must("repo_commits")
     assert record.rows == {"commits": 2, "commits__files": 2}
     assert project.rows(FILES) == [("write a.txt", "a.txt", "add"), ("write b.txt", "b.txt", "add")]
-
-
-def test_only_new_commits_are_loaded_those_of_an_old_date_too_and_a_full_refresh_gives_the_same(
-    project: Folder,
-) -> None:
-    _repository(project)
-    project.must("repo_commits")
     said = dltpod(project, "sync", "repo_commits")
     assert (said.code, said.out.splitlines()[0].split(":")[1]) == (0, " nothing new since the last run")
 
