@@ -108,3 +108,12 @@ def test_databases(project: Folder, client: docker.DockerClient) -> None:
             "crm": ("the database refused user 'loader'", 1),
             "shop": ("user 'reader' may not use the database 'warehouse'", 1),
         }
+
+
+def test_a_file_that_is_no_database_is_told_as_that(project: Folder) -> None:
+    keys = {"credentials": "sqlite://"}
+    example = Example(project, "sql_database", {"sources": {"crm": keys, "shop": keys}})
+    (project.root / "till.db").write_bytes(b"not a database. " * 512)
+    record = example.fails("till")
+    assert record.failure_kind == "extract"
+    assert "file is not a database" in record.message
