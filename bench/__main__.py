@@ -21,8 +21,6 @@ BENCHMARKS = {
     "peers": peers.main,
 }
 LONG = ("environment", "fleet", "peers")
-PRINTED = ("fleet", "peers")
-"""These have no table on the page."""
 
 quick = "--quick" in sys.argv[1:]
 names = [name for name in sys.argv[1:] if name != "--quick"]
@@ -30,5 +28,5 @@ for name in names or [name for name in BENCHMARKS if not (quick and name in LONG
     print(f"== {name}", flush=True)
     made = BENCHMARKS[name](quick=quick)
     print(made, flush=True)
-    if not quick and name not in PRINTED:
+    if not quick:
         page.write(name, made)

@@ -2,19 +2,22 @@
 
     python -m bench peers
 
-Each tool is installed from the package index into an environment of its own. Routes: a CSV file or a Postgres
-table of 7 columns, into DuckDB or a Parquet file. Tools take turns, so that a busy minute hits all of them.
-Rows that arrive are counted, and must be all: ingestr 0.13 loses one of each thousand rows of a CSV file, so
-it has no such route. The Postgres server is that of the tests.
+Each tool is installed from the package index into an environment of its own. Routes: a CSV file or a
+Postgres table of 7 columns, into DuckDB or a Parquet file. Tools take turns, so that a busy minute hits all
+of them, and each ratio is of one turn. Rows that arrive are counted, and dlt and dltpod must bring all; the
+table has those of others. ingestr 0.13 loses one of each thousand rows of a CSV file, so it has no such
+route. The Postgres server is that of the tests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,9 +26,10 @@ from pathlib import Path
 import duckdb
 import psycopg2
 
-from bench import page
+from bench import cpu, page
 from bench.paired import Spread, seconds
 from bench.rows import rows
+from bench.warm_sync import image_of
 from tests.kubernetes.postgres import Postgres
 
 UV = str(Path(sys.executable).parent / "uv")
@@ -107,7 +111,7 @@ plugins:
 """
 SOURCES = """\
 version: 1
-project: peers
+project: {project}
 sources:
   - name: csv
     type: dlt_native
@@ -141,6 +145,8 @@ sources:
 
 
 DLT = "dlt by itself"
+DLTPOD_NAME = "dltpod"
+PROJECT = f"peers-{uuid.uuid4().hex[:8]}"
 
 
 @dataclass
@@ -153,11 +159,21 @@ class Peer:
     out: Path
     schema: str = "raw"
     folder: Path | None = None
-    times: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    rows: int = 0
 
-    def run(self) -> float:
-        """Wall seconds of one run. Raises RuntimeError where it fails."""
-        return seconds([str(word) for word in self.command], self.folder)
+    def run(self, count: int, *, counts: bool) -> None:
+        """Runs it once. Raises RuntimeError where it fails, or dlt or dltpod don't load ``count`` rows."""
+        before = cpu.of_children()
+        with cpu.of_containers(PROJECT) if self.name == DLTPOD_NAME else contextlib.nullcontext({}) as used:
+            wall = seconds([str(word) for word in self.command], self.folder)
+        self.rows = self.loaded()
+        if self.rows != count and self.name in (DLT, DLTPOD_NAME):
+            raise RuntimeError(f"{self.name} on {self.route}: {self.rows} of {count} rows")
+        if counts:
+            self.wall.append(wall)
+            self.cpu.append(cpu.of_children() - before + sum(used.values()))
 
     def loaded(self) -> int:
         """The rows that are there."""
@@ -172,7 +188,7 @@ class Peer:
 
 
 def main(*, quick: bool = False) -> str:
-    count = 20_000 if quick else 200_000
+    count = 20_000
     os.environ.update(QUIET)
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -186,21 +202,29 @@ def main(*, quick: bool = False) -> str:
         table = _csv(root, count)
         _fill(url, table)
         peers = _peers(root, url, table)
-        for turn in range(1 + (1 if quick else 3)):
-            for peer in peers:
-                took = peer.run()
-                if peer.loaded() != count:
-                    raise RuntimeError(f"{peer.name} on {peer.route}: {peer.loaded()} of {count} rows")
-                if turn:  # the first installs, builds and makes files
-                    peer.times.append(took)
-        versions = [_versions(root, name) for name in INSTALLED]
-    dlt = {peer.route: Spread.of(peer.times).median for peer in peers if peer.name == DLT}
+        try:
+            for turn in range(1 + (1 if quick else 3)):
+                for peer in peers:
+                    peer.run(count, counts=turn > 0)  # the first installs, builds and makes files
+            versions = [_versions(root, name) for name in INSTALLED]
+        finally:
+            _drop(*(image_of(root, name) for name in ("csv", "parquet", "postgres")))
+    dlt = {peer.route: peer.cpu for peer in peers if peer.name == DLT}
     lines = []
     for peer in peers:
-        spread = Spread.of(peer.times)
-        lines.append([peer.route, peer.name, spread.text(""), f"{spread.median / dlt[peer.route]:.1f}"])
-    head = [f"{count:,} rows", "tool", "seconds", "against dlt"]
+        pairs = zip(peer.cpu, dlt[peer.route], strict=True)
+        ratio = Spread.of([one / other for one, other in pairs]).text("")
+        spreads = [Spread.of(figures).text("") for figures in (peer.cpu, peer.wall)]
+        lines.append([f"{peer.route}: {peer.name}", spreads[0], ratio, spreads[1], f"{peer.rows:,}"])
+    head = [f"{count:,} rows", "CPU seconds", "against dlt by itself", "seconds", "rows that arrived"]
     return f"{page.machine()}\n{page.table(head, lines)}\n{'; '.join(filter(None, versions))}.\n"
+
+
+def _drop(*sources: str) -> None:
+    """Removes the images of sources and their environments, which no other project has but by chance."""
+    for source in sources:
+        environment = source.replace("/source:", "/environment:").rpartition("-")[0]
+        subprocess.run(["docker", "image", "rm", source, environment], capture_output=True, check=False)
 
 
 def _csv(root: Path, count: int) -> Path:
@@ -248,7 +272,7 @@ def _peers(root: Path, url: str, table: Path) -> list[Peer]:
     sling = [tools["sling"] / "sling", "run", "--mode", "full-refresh", "--src-stream", f"file://{table}"]
     return [
         Peer("CSV into DuckDB", DLT, plain("from_csv", str(table.parent), "duckdb", dlt), dlt / "out.duckdb"),
-        Peer("CSV into DuckDB", "dltpod", [DLTPOD, "sync", "csv"], warehouse, "raw_csv", root),
+        Peer("CSV into DuckDB", DLTPOD_NAME, [DLTPOD, "sync", "csv"], warehouse, "raw_csv", root),
         Peer(
             "CSV into DuckDB",
             "PyAirbyte, source-file",
@@ -262,7 +286,9 @@ def _peers(root: Path, url: str, table: Path) -> list[Peer]:
             plain("from_postgres", url.replace("://", "+psycopg2://", 1), "duckdb", other),
             other / "out.duckdb",
         ),
-        Peer("Postgres into DuckDB", "dltpod", [DLTPOD, "sync", "postgres"], warehouse, "raw_postgres", root),
+        Peer(
+            "Postgres into DuckDB", DLTPOD_NAME, [DLTPOD, "sync", "postgres"], warehouse, "raw_postgres", root
+        ),
         Peer(
             "Postgres into DuckDB",
             "ingestr",
@@ -284,7 +310,7 @@ def _peers(root: Path, url: str, table: Path) -> list[Peer]:
         ),
         Peer(
             "CSV into Parquet",
-            "dltpod",
+            DLTPOD_NAME,
             [DLTPOD, "sync", "parquet"],
             root / "data/files/raw_parquet",
             folder=root,
@@ -305,7 +331,7 @@ def _project(root: Path) -> None:
     (root / "custom_sources").mkdir()
     for place in (root, root / "custom_sources"):
         (place / "orders.py").write_text(ORDERS)
-    (root / "sources.yml").write_text(SOURCES)
+    (root / "sources.yml").write_text(SOURCES.replace("{project}", PROJECT))
 
 
 def _folder(root: Path, name: str) -> Path:

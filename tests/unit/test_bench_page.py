@@ -22,5 +22,5 @@ def test_a_page_without_a_place_for_it_is_refused() -> None:
 
 def test_the_page_has_a_place_for_each_benchmark() -> None:
     text = page.PAGE.read_text()
-    for name in ("startup", "many_sources", "masking", "warm_sync", "environment"):
+    for name in ("startup", "many_sources", "masking", "warm_sync", "environment", "rows", "fleet", "peers"):
         assert page.put(text, name, "")
