@@ -223,13 +223,9 @@ def test_what_a_source_prints_at_full_speed_is_in_the_log_files_each_line_once_a
 
 
 def test_a_log_longer_than_the_engines_files_stalls_nothing_and_leaves_its_newest_lines_in_bounded_files(
-    trouble: Folder, monkeypatch: pytest.MonkeyPatch
+    trouble: Folder,
 ) -> None:
-    # A quarter of what it is elsewhere.
-    driver = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "4"}}
-    monkeypatch.setattr("launcher.engines.docker.spec.LOG_DRIVER", driver)
-    monkeypatch.setattr("launcher.engines.docker.logs.LOG_FILE_BYTES", 16_000_000)
-    lines = 75 << 10  # of 1 KiB: 75 MiB, where the engine keeps 64 MB
+    lines = 300 << 10  # of 1 KiB: 300 MiB, where the engine keeps 256 MB
     trouble.source("counts", "faulty", "counts", {"lines": lines, "width": 1 << 10})
     record = trouble.must("counts")
     logs = list(Path(record.log_file).parent.glob("*.log*"))

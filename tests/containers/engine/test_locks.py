@@ -20,11 +20,11 @@ from tests.containers.folder import AtPhase, Folder, wait_for
 from tests.unit.cli.test_reading import everything
 
 
-def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_five_times_over(
+def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_ten_times_over(
     project: Folder,
 ) -> None:
     project.code("faulty", EVENTS)
-    for round in range(1, 6):
+    for round in range(1, 11):
         project.source("events", "faulty", "events", {"total": round * 100, "pause": 0.3})
         launchers = [project.start("sync", "events", "--json") for _ in range(2)]
         texts = [launcher.communicate(timeout=120) for launcher in launchers]
@@ -38,7 +38,7 @@ def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_f
         assert "planned" not in events
         assert events["ended"]["run"]["exit_code"] is None
         assert events["summary"]["exit_code"] == Exit.ALREADY_RUNNING
-    assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(500, 500)]
+    assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(1000, 1000)]
 
 
 def test_with_wait_the_second_run_begins_when_the_first_has_ended(project: Folder) -> None:
@@ -131,9 +131,9 @@ def test_stop_from_another_terminal_ends_the_run_gently(project: Folder, state: 
     assert project.history.runs("slow")[0].failure_kind is FailureKind.CANCELLED
 
 
-def test_sixteen_sources_eight_at_once_share_one_duckdb_file_without_a_lock_error(project: Folder) -> None:
+def test_thirty_sources_eight_at_once_share_one_duckdb_file_without_a_lock_error(project: Folder) -> None:
     project.code("faulty", EVENTS)
-    for number in range(16):
+    for number in range(30):
         project.source(
             f"s{number}", "faulty", "events", {"total": 100 + number}, container={"memory": "512m"}
         )
@@ -142,8 +142,8 @@ def test_sixteen_sources_eight_at_once_share_one_duckdb_file_without_a_lock_erro
         (record.source, record.message) for record in outcome.records if record.status != "ok"
     ]
     assert all(record.attempts == 1 for record in outcome.records)
-    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(16)]
-    assert counts == [100 + n for n in range(16)]
+    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(30)]
+    assert counts == [100 + n for n in range(30)]
     assert project.containers() == []
 
 
