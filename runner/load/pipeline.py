@@ -20,6 +20,7 @@ from runner.load import (
     compat,
     destination,
     edits,
+    http_retries,
     imported_files,
     intervals,
     loading,
@@ -68,7 +69,7 @@ def run(
     """
     steps = steps or Steps(emit)
     try:
-        with compat.settings(SETTINGS), state_lock(state, job.run_id):
+        with compat.settings(SETTINGS), http_retries.spared(), state_lock(state, job.run_id):
             session = _start(job, steps, state)
             try:
                 way = _sync if job.limit is None else _limited

@@ -76,6 +76,49 @@ def test_a_refused_connection_to_localhost_gets_the_hosts_name_and_is_not_tried_
     assert "host.docker.internal" in outcome.failure.hint
 
 
+def test_dlts_http_client_asks_a_localhost_that_refuses_once(box: Box) -> None:
+    box.write(
+        "shop.py",
+        """
+        import logging
+        import dlt
+        from dlt.sources.helpers import requests
+
+        logging.basicConfig(level="DEBUG")
+
+        @dlt.resource
+        def orders():
+            requests.get("http://localhost:9/")
+            yield [{"id": 1}]
+        """,
+    )
+    outcome = box.run()
+    assert (outcome.code, outcome.failure.transient) == (ExitCode.FAILED, False)
+    assert "host.docker.internal" in outcome.failure.hint
+    assert outcome.log.count("Starting new HTTP connection") == 1, outcome.log
+
+
+def test_dlts_http_client_asks_again_after_any_other_failure(box: Box, address: str) -> None:
+    box.write(
+        "shop.py",
+        f"""
+        import logging
+        import dlt
+        from dlt.sources.helpers import requests
+
+        logging.basicConfig(level="DEBUG")
+
+        @dlt.resource
+        def orders():
+            requests.Client(request_max_attempts=3, request_backoff_factor=0).get({address!r} + "/503")
+            yield [{{"id": 1}}]
+        """,
+    )
+    outcome = box.run()
+    assert (outcome.code, outcome.failure.transient) == (ExitCode.TRANSIENT, True)
+    assert outcome.log.count("GET /503") == 3, outcome.log
+
+
 def test_a_broken_schema_contract_names_table_and_column(box: Box) -> None:
     box.write("shop.py", "def orders():\n    yield [{'id': 1}]\n")
     assert box.run().code == 0

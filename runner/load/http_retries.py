@@ -1,0 +1,40 @@
+"""dlt's HTTP client tries once where localhost refuses, for that is the container itself.
+
+By itself it makes five attempts, and waits for some 15 s in all between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import typing
+from collections.abc import Callable
+
+from runner.explain import connections
+from runner.load import compat
+
+
+def spared() -> contextlib.AbstractContextManager[None]:
+    """Within the body such a connection is tried once by clients whose session begins there.
+
+    Does nothing where the source's module hasn't imported the client: its import takes a while.
+    """
+    client = sys.modules.get("dlt.sources.helpers.requests.retry")
+    return compat.wrapped(client, "_make_retry", _sparing) if client else contextlib.nullcontext()
+
+
+def _sparing(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
+    @functools.wraps(original)
+    def _make_retry(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+        retrying = original(*args, **kwargs)
+        again = retrying.retry
+
+        def retry(state: typing.Any) -> bool:
+            failure = state.outcome.exception()
+            return not (failure and connections.refused_here((failure,))) and bool(again(state))
+
+        retrying.retry = retry
+        return retrying
+
+    return _make_retry
