@@ -48,6 +48,7 @@ def ignores_signals(seconds: float = 600):
     import signal
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    print("deaf from now on", flush=True)
     while True:
         time.sleep(seconds)
     yield
