@@ -82,7 +82,6 @@ _REFUSED_TEXT = re.compile(
     r"too many connections|too many clients",
     re.IGNORECASE,
 )
-_LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|\[?::1\]?", re.IGNORECASE)
 
 LOG_HINT = "the log has the whole traceback"
 NEXT_SYNC_HINT = "the next sync resumes where this one stopped"
@@ -382,7 +381,8 @@ def is_unreachable(chain: typing.Sequence[BaseException]) -> bool:
 
 def _hint(chain: tuple[BaseException, ...]) -> str:
     words = " ".join(str(link) for link in chain)
-    if _LOCALHOST.search(words) and re.search(r"refused|errno 111|can't connect|cannot connect", words, re.I):
+    refused = re.search(r"refused|errno 111|can't connect|cannot connect", words, re.I)
+    if refused and connections.LOCALHOST.search(words):
         return "in the container, localhost is the container itself: use host.docker.internal for the host"
     for link in chain:
         if has_class(link, "SSLCertVerificationError"):

@@ -38,7 +38,7 @@ _NO_RIGHT = re.compile(r"Access denied for user '(?P<user>[^']+)'@\S+ to databas
 _UNKNOWN_NAME = re.compile(r"name or service not known|nodename nor servname|no address associated", re.I)
 _NO_ANSWER = re.compile(r"temporary failure in name resolution", re.I)
 _REFUSED = re.compile(r"connection refused|errno 111|errno 61\b|actively refused", re.I)
-_LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|::1", re.I)
+LOCALHOST = re.compile(r"localhost|127\.0\.0\.1|::1", re.I)
 _SILENT = re.compile(
     r"connect timeout=|connection timed out|timeout expired|: timed out \(configured|no route to host"
     r"|(?:network|host) is unreachable|errno 1(?:01|10|13)\b",
@@ -105,7 +105,7 @@ def refused_here(chain: Chain) -> bool:
     return any(
         bool(_REFUSED.search(text := str(link)))
         and (place := _host(text, link)) is not None
-        and _LOCALHOST.fullmatch(place[0]) is not None
+        and LOCALHOST.fullmatch(place[0]) is not None
         for link in chain
     )
 

@@ -50,14 +50,7 @@ def test_a_program_syncs_and_checks_in_a_thread_and_gets_typed_results(project: 
     project.code("broken", "def rows():\n    yield {'a': 1}\n    raise ValueError('no more')\n")
     project.source("numbers", "counting", "numbers")
     project.source("broken", "broken", "rows")
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM)],
-        cwd=project.root,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _run(project, PROGRAM)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     found = json.loads((project.root / "found.json").read_text())
     told = found.pop("told")
@@ -86,15 +79,21 @@ TWICE = """
 def test_a_program_is_told_in_its_own_words_how_steps_are_loaded_anew(project: Folder) -> None:
     project.code("events", EVENTS)
     project.source("events", "events", "events")
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(TWICE)],
+    done = _run(project, TWICE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2 of 2 steps were loaded before; again=True loads them anew\n"
+
+
+def _run(project: Folder, program: str) -> subprocess.CompletedProcess[str]:
+    """A program that imports dltpod, run in the project's folder."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
         cwd=project.root,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert done.stdout == "2 of 2 steps were loaded before; again=True loads them anew\n"
 
 
 STOPPED = """
