@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.logs import Follower
@@ -65,8 +66,7 @@ class Job:
         And NetworkRefused where its ``network`` can't be closed as it should be, ConfigurationError where the
         state folder can't be used.
         """
-        result_file = self._plan.state_dir / self._plan.job.result_file.rpartition("/")[2]
-        clear_result(result_file)
+        clear_result(self._result_file)
         stdin = Input(self._api, self._container)
         try:
             self._api.start(self._container)
@@ -92,10 +92,16 @@ class Job:
             # Whatever happened here, the runner's standard input ends now, and the runner with it.
             stdin.close()
             self._log.close()
-        result = read_result(result_file)
-        if result is not None and result.run_id not in ("", self._plan.job.run_id):
-            result = None
-        return self._conclude(result or self._sorter.result)
+        return self._conclude(self._written_result() or self._sorter.result)
+
+    @property
+    def _result_file(self) -> Path:
+        return self._plan.state_dir / self._plan.job.result_file.rpartition("/")[2]
+
+    def _written_result(self) -> contract.Result | None:
+        """The result that this run has left in the state folder, its last deed."""
+        result = read_result(self._result_file)
+        return result if result is not None and result.run_id in ("", self._plan.job.run_id) else None
 
     def note(self, line: str) -> None:
         """A line of the launcher's own in the run's log."""
@@ -137,7 +143,8 @@ class Job:
                     last_answer = time.monotonic()
                 else:
                     self._away = True
-                    if time.monotonic() - last_answer > PATIENCE_SECONDS:
+                    # A source that has ended needs no engine any more.
+                    if self._written_result() or time.monotonic() - last_answer > PATIENCE_SECONDS:
                         self._gone = True
                         self._over.set()
                 time.sleep(0.2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from launcher import config
+from launcher.engines.docker import job
 from launcher.engines.docker.engine import DockerEngine
 from launcher.host.launchers import Launchers
 from launcher.images.tags import Image
@@ -77,8 +78,9 @@ def test_an_engine_that_dies_and_comes_back_is_waited_for_and_costs_no_row(
 
 
 def test_a_job_that_ends_well_while_its_engine_is_dead_has_ended_well(
-    project: Folder, engine: OwnEngine, image: Image
+    project: Folder, engine: OwnEngine, image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(job, "PATIENCE_SECONDS", 120.0)  # a busy machine may take long to load the rows
     events(project, pause=0.1)
     record = run(project, engine, image, AtPhase("extract", engine.kill, after=0.5))
     engine.start().close()
@@ -88,8 +90,9 @@ def test_a_job_that_ends_well_while_its_engine_is_dead_has_ended_well(
 
 
 def test_a_source_that_fails_while_its_engine_is_dead_has_failed_by_its_own_fault(
-    project: Folder, engine: OwnEngine, image: Image
+    project: Folder, engine: OwnEngine, image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(job, "PATIENCE_SECONDS", 120.0)
     project.code(
         "faulty",
         """
