@@ -9,42 +9,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from launcher import __version__, log
-from launcher.commands.common import (
-    choose_or_all,
-    docker_engine,
-    echo_errors,
-    echo_json,
-    load_project,
-    logged,
-    with_file,
-    with_jobs,
-    with_json,
-    with_locked,
-    with_sources,
-)
+from launcher.commands import common
 from launcher.console.text import seconds, table
-from launcher.errors import ConfigurationError, gravest
+from launcher.errors import ConfigurationError, Exit, gravest
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
     from launcher.images.build_many import BuildOptions, Built
 
 
 @click.command("build")
-@with_sources
-@with_jobs("images to build")
+@common.with_sources
+@common.with_jobs("images to build")
 @click.option("--upgrade", is_flag=True, help="Update the base image and resolve all packages again.")
-@with_locked
+@common.with_locked
 @click.option("--deploy", is_flag=True, help="Build images that contain custom_sources/.")
 @click.option("--verbose", is_flag=True, help="Show the builder's whole output.")
 @click.option("--push", is_flag=True, help="Build as with --deploy, and push to `registry:` of sources.yml.")
 @click.option("--platform", metavar="OS/ARCH", help="The image's platform. Default: the engine's own.")
 @click.option("--outdated", is_flag=True, help="Build nothing; list the locks that have newer versions.")
-@with_json
-@with_file
-@click.pass_context
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     /,
     names: tuple[str, ...],
     everything: bool,
@@ -52,17 +38,16 @@ def command(
     outdated: bool,
     as_json: bool,
     **chosen: Any,
-) -> None:
+) -> Exit:
     """Build the images of the named sources. Default: all enabled sources.
 
     Sources with equal environments share one image.
     """
-    project = load_project(ctx)
-    sources = choose_or_all(project, names, tags=tags, everything=everything)
+    sources = common.choose_or_all(project, names, tags=tags, everything=everything)
     if outdated:
         from launcher.commands.lock import show_outdated
 
-        ctx.exit(int(show_outdated(project, sources, as_json=as_json)))
+        return show_outdated(project, sources, as_json=as_json)
     if chosen["push"] and not project.registry:
         raise ConfigurationError(
             f"{project.file.name} names no registry to push to", "add `registry: ghcr.io/acme` at its top"
@@ -70,22 +55,24 @@ def command(
     from launcher.images.build_many import BuildOptions
 
     options = BuildOptions(**{**chosen, "deploy": chosen["deploy"] or chosen["push"]})
-    with logged(project):
+    with common.logged(project):
         built = _build(project, sources, options)
     rows = [_row(item) for item in built]
     if as_json:
-        echo_json(rows)
+        common.echo_json(rows)
     else:
         lines = [
             [", ".join(r["sources"]), r["status"], seconds(r["seconds"]) if r["seconds"] else "", r["image"]]
             for r in rows
         ]
         click.echo(table(["sources", "image", "time", "reference"], lines, right=[2]))
-        echo_errors((item.sources[0], item.error) for item in built)
-    ctx.exit(int(gravest(item.error for item in built)))
+        common.echo_errors((item.sources[0], item.error) for item in built)
+    return gravest(item.error for item in built)
 
 
-def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -> Sequence[Built]:
+def _build(
+    project: common.Project, sources: Sequence[common.Source], options: BuildOptions
+) -> Sequence[Built]:
     from launcher.console.lines import Lines
     from launcher.images.build_many import build
 
@@ -103,7 +90,7 @@ def _build(project: Project, sources: Sequence[Source], options: BuildOptions) -
         push=options.push,
         version=__version__,
     )
-    client = docker_engine().client
+    client = common.docker_engine().client
     done = build(project, sources, options, client=client, environ=os.environ, heard=heard)
     for item in done:
         log.event(

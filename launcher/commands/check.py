@@ -8,24 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import (
-    choose_or_all,
-    echo_json,
-    load_project,
-    logged,
-    say,
-    with_engine,
-    with_file,
-    with_jobs,
-    with_json,
-    with_sources,
-)
+from launcher.commands import common
 from launcher.console.text import columns, folded, style
 from launcher.errors import Exit
 
 if TYPE_CHECKING:
     from launcher.check.code import Row
-    from launcher.config.models import Project, Source
     from launcher.plan.options import SyncOptions
     from launcher.runs.sync import Outcome
 
@@ -37,7 +25,7 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 
 
 @click.command("check")
-@with_sources
+@common.with_sources
 @click.option(
     "--deep",
     is_flag=True,
@@ -53,14 +41,13 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
     is_flag=True,
     help="Don't require values of secrets and env: names. For CI jobs that have none.",
 )
-@with_jobs("sources to check with --deep")
+@common.with_jobs("sources to check with --deep")
 @click.option("--verbose", is_flag=True, help="Show passed checks, too.")
-@with_engine
-@with_json
-@with_file
-@click.pass_context
+@common.with_engine
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     names: tuple[str, ...],
     everything: bool,
     tags: tuple[str, ...],
@@ -71,7 +58,7 @@ def command(
     verbose: bool,
     engine: str,
     as_json: bool,
-) -> None:
+) -> Exit:
     """Check the named sources. Default: all enabled sources.
 
     Checks module, function, arguments, environment, destination and secrets. Extracts and loads nothing.
@@ -87,9 +74,8 @@ def command(
         raise click.UsageError(
             "--deep and --connect read the secrets in the container, so neither goes with --no-secrets"
         )
-    project = load_project(ctx)
-    sources = choose_or_all(project, names, tags=tags, everything=everything)
-    rows = file_rows(project, sources, os.environ, say, with_secrets=not no_secrets)
+    sources = common.choose_or_all(project, names, tags=tags, everything=everything)
+    rows = file_rows(project, sources, os.environ, common.say, with_secrets=not no_secrets)
     interrupted: Exit | None = None
     if (deep or connect) and (hopeful := worth_a_container(sources, rows)):
         options = SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine)
@@ -100,7 +86,7 @@ def command(
     verdict = worst(rows)
     if as_json:
         keys = ("source", "what", "level", "text", "hint")
-        echo_json([{key: getattr(row, key) for key in keys} for row in rows])
+        common.echo_json([{key: getattr(row, key) for key in keys} for row in rows])
     else:
         _print(
             rows,
@@ -108,15 +94,17 @@ def command(
             verbose=verbose,
             always=(ADDED, *(_CONNECTED if connect else ())),
         )
-    ctx.exit(int(interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)))
+    return interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)
 
 
-def _deep(project: Project, sources: Sequence[Source], options: SyncOptions, as_json: bool) -> Outcome:
+def _deep(
+    project: common.Project, sources: Sequence[common.Source], options: SyncOptions, as_json: bool
+) -> Outcome:
     """The checks in each source's own container."""
     from launcher.console.views import watching
     from launcher.runs.sync import sync
 
-    with logged(project):
+    with common.logged(project):
         if as_json:
             return sync(project, sources, options)
         with watching([source.name for source in sources]) as view:

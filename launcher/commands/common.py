@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +17,10 @@ from launcher.errors import ConfigurationError, DltpodError
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source, VerifiedSources
+    # Named so, for most commands' types, where importing them would slow ``--help``.
+    from launcher.config.models import Project as Project
+    from launcher.config.models import Source as Source
+    from launcher.config.models import VerifiedSources
     from launcher.engines.docker.engine import DockerEngine
     from launcher.engines.protocol import Engine
     from launcher.environment.verified_sources import Repository
@@ -41,12 +45,13 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 def complete_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion of source names; empty where the project can't be read."""
-    root = ctx.find_root()
-    root.obj = {"file": given_file(ctx) or root.params.get("file")}
-    try:
-        names = [source.name for source in load_project(ctx).sources]
-    except (DltpodError, OSError):
-        return []
+    with ctx.scope(cleanup=False):
+        root = ctx.find_root()
+        root.obj = {"file": given_file() or root.params.get("file")}
+        try:
+            names = [source.name for source in load_project().sources]
+        except (DltpodError, OSError):
+            return []
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -76,6 +81,16 @@ def with_file(command: F) -> F:
     )(command)
 
 
+def with_project(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``with_file``; the command's first parameter is the project that is there, or that these name."""
+
+    @functools.wraps(command)
+    def loaded(**given: Any) -> Any:
+        return command(load_project(), **given)
+
+    return with_file(loaded)
+
+
 def with_sources(command: F) -> F:
     """NAMES, ``--all`` and ``--tag``: the parameters ``names``, ``everything`` and ``tags``."""
     everything = click.option("--all", "everything", is_flag=True, help="All enabled sources.")
@@ -93,13 +108,13 @@ def with_jobs(what: str) -> Callable[[F], F]:
     )
 
 
-def given_file(ctx: click.Context) -> str | None:
+def given_file() -> str | None:
     """The value of ``--file``, None where it isn't given."""
-    found: str | None = (ctx.find_root().obj or {}).get("file")
+    found: str | None = (click.get_current_context().find_root().obj or {}).get("file")
     return found
 
 
-def load_project(ctx: click.Context) -> Project:
+def load_project() -> Project:
     """The project that ``--file``, DLTPOD_FILE or the folder names. Raises ConfigurationError.
 
     If root runs dltpod in another user's project, files are from here on accessed with the owner's rights.
@@ -107,8 +122,8 @@ def load_project(ctx: click.Context) -> Project:
     from launcher import config
     from launcher.host import rights
 
-    file = config.find_file(Path.cwd(), given_file(ctx), os.environ)
-    ctx.find_root().with_resource(rights.rights(config.root_of(file)))
+    file = config.find_file(Path.cwd(), given_file(), os.environ)
+    click.get_current_context().find_root().with_resource(rights.rights(config.root_of(file)))
     return config.load(file)
 
 
@@ -118,7 +133,7 @@ def choose(
     """The sources that are asked for. Raises ConfigurationError: unknown, disabled, none."""
     from launcher import config
 
-    return tuple(config.select(project, names=tuple(names), tags=tuple(tags), all=everything))
+    return config.select(project, names, tags, everything)
 
 
 def choose_or_all(

@@ -7,7 +7,7 @@ import os
 
 import click
 
-from launcher.commands.common import echo_json, load_project, with_file, with_json
+from launcher.commands import common
 from launcher.console.text import style
 from launcher.errors import Exit
 
@@ -15,16 +15,15 @@ _COLOURS = {"ok": "ok", "warning": "warn", "wrong": "failed"}
 
 
 @click.command("doctor")
-@with_json
-@with_file
-@click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+@common.with_json
+@common.with_file
+def command(as_json: bool) -> Exit:
     """Check that this machine can run sources. The exit code is 2 if something is wrong."""
     from launcher.check.machine import FAIL, examine
 
     wrong = False
     findings = []
-    for finding in examine(lambda: load_project(ctx), os.environ):
+    for finding in examine(common.load_project, os.environ):
         wrong = wrong or finding.status == FAIL
         findings.append(finding)
         if not as_json:
@@ -33,5 +32,5 @@ def command(ctx: click.Context, as_json: bool) -> None:
             if finding.hint:
                 click.echo(f"{'':<23} {finding.hint}")
     if as_json:
-        echo_json([dataclasses.asdict(finding) for finding in findings])
-    ctx.exit(int(Exit.USAGE if wrong else Exit.OK))
+        common.echo_json([dataclasses.asdict(finding) for finding in findings])
+    return Exit.USAGE if wrong else Exit.OK

@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import (
-    docker_engine,
-    duration,
-    echo_json,
-    load_project,
-    with_file,
-    with_json,
-)
+from launcher.commands import common
 from launcher.console.text import size, table
 from launcher.errors import ConfigurationError, DltpodError, Exit
 
@@ -31,25 +24,24 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="Only what has not been used for this long.",
 )
-@with_json
-@with_file
-@click.pass_context
-def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -> None:
+@common.with_json
+@common.with_file
+def command(dry_run: bool, older_than: str, as_json: bool) -> Exit:
     """Remove dltpod's images, volumes and caches that no source uses any more.
 
     The projects of a host share images, so an image that any of them used recently is kept.
     """
     from launcher.images import gc
 
-    age = duration("--older-than", older_than)
-    engine = docker_engine()
+    age = common.duration("--older-than", older_than)
+    engine = common.docker_engine()
     client = engine.client
-    found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(ctx, engine))
+    found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(engine))
     if not dry_run:
         found = gc.execute(client, found)
     if as_json:
         rows = [{"kind": i.kind, "name": i.name, "bytes": i.bytes, "reason": i.reason} for i in found.items]
-        echo_json(
+        common.echo_json(
             {
                 "dry_run": dry_run,
                 "bytes": found.bytes,
@@ -67,16 +59,16 @@ def command(ctx: click.Context, dry_run: bool, older_than: str, as_json: bool) -
             click.echo(f"warning: {note}", err=True)
         for item, why in found.failed:
             click.echo(f"warning: {item.kind} {item.name} stays: {why}", err=True)
-    ctx.exit(int(Exit.FAILED if found.failed else Exit.OK))
+    return Exit.FAILED if found.failed else Exit.OK
 
 
-def _in_use(ctx: click.Context, engine: DockerEngine) -> frozenset[str]:
+def _in_use(engine: DockerEngine) -> frozenset[str]:
     """The images of this project's sources, where there is a project here."""
     from launcher.images.images import DockerImages
     from launcher.images.tags import ImageOptions, environment_tag, source_tag
 
     try:
-        project = load_project(ctx)
+        project = common.load_project()
     except ConfigurationError:
         return frozenset()
     images = DockerImages(ImageOptions(engine.client, project, os.environ))

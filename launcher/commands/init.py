@@ -15,8 +15,7 @@ NAMES = {"python": "example", "rest_api": "api", "sql_database": "database", "fi
 @click.command("init")
 @click.argument("kind", default="python", shell_complete=complete_kinds)
 @click.option("--name", metavar="NAME", help="The name of the first source.")
-@click.pass_context
-def command(ctx: click.Context, kind: str, name: str | None) -> None:
+def command(kind: str, name: str | None) -> None:
     """Create a project in this folder: sources.yml with a first source, .dlt/secrets.toml, .gitignore.
 
     KIND is python (the default), rest_api, sql_database, filesystem, or one of dlt's verified sources.
@@ -28,6 +27,6 @@ def command(ctx: click.Context, kind: str, name: str | None) -> None:
     from launcher.start import plan
 
     root = Path.cwd()
-    ctx.find_root().with_resource(rights.rights(root))
+    click.get_current_context().find_root().with_resource(rights.rights(root))
     name = name or NAMES.get(kind, kind)
-    finish(ctx, plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)))
+    finish(plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)))

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from launcher.commands.common import (
-    check_known,
-    echo_json,
-    load_project,
-    with_file,
-    with_json,
-    with_names,
-)
+from launcher.commands import common
 from launcher.console.text import table
-
-if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
 
 
 @click.command("list")
-@with_names
+@common.with_names
 @click.option("--tag", "tags", multiple=True, help="Only sources with this tag.")
 @click.option("--changed-since", metavar="REF", help="Only sources that changed since this git ref.")
-@with_json
-@with_file
-@click.pass_context
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     names: tuple[str, ...],
     tags: tuple[str, ...],
     changed_since: str | None,
@@ -39,8 +28,7 @@ def command(
     With --changed-since, only sources whose entry, code, lock or mounted files changed since a git ref,
     for the matrix of a CI job.
     """
-    project = load_project(ctx)
-    check_known(project, names, tags)
+    common.check_known(project, names, tags)
     sources = [
         s for s in project.sources if (not tags or set(tags) & set(s.tags)) and (not names or s.name in names)
     ]
@@ -50,7 +38,7 @@ def command(
         touched = changed_sources(project, changed_since)
         sources = [s for s in sources if s.name in touched]
     if as_json:
-        echo_json([_plain(project, s) for s in sources])
+        common.echo_json([_plain(project, s) for s in sources])
         return
     rows = [
         [
@@ -70,7 +58,7 @@ def command(
         click.echo(f"{foreign.name}: type {foreign.type}, not dlt_native, ignored", err=True)
 
 
-def _plain(project: Project, source: Source) -> dict[str, Any]:
+def _plain(project: common.Project, source: common.Source) -> dict[str, Any]:
     native = source.dlt_native
     return {
         "name": source.name,

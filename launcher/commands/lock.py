@@ -10,49 +10,38 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher import log
-from launcher.commands.common import (
-    choose_or_all,
-    echo_errors,
-    echo_json,
-    load_project,
-    logged,
-    repository,
-    say,
-    with_file,
-    with_json,
-    with_sources,
-)
+from launcher.commands import common
 from launcher.errors import Exit, counted, gravest
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
     from launcher.images.lock import Locked, Locks
 
 
 @click.command("lock")
-@with_sources
+@common.with_sources
 @click.option("--upgrade", is_flag=True, help="Update all pins. Default: keep those that still fit.")
 @click.option("--exclude-newer", metavar="DATE", help="Ignore releases after this date or time.")
-@with_json
-@with_file
-@click.pass_context
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     names: tuple[str, ...],
     everything: bool,
     tags: tuple[str, ...],
     upgrade: bool,
     exclude_newer: str | None,
     as_json: bool,
-) -> None:
+) -> Exit:
     """Pin the packages of the named sources, with hashes for all platforms, in locks/NAME.txt.
 
     Default: all enabled sources. Commit the files: build and sync install what they pin, and fail with
     --locked if a lock is out of date.
     """
-    project = load_project(ctx)
-    sources = choose_or_all(project, names, tags=tags, everything=everything)
-    with logged(project), log.timed("lock", sources=[source.name for source in sources], upgrade=upgrade):
+    sources = common.choose_or_all(project, names, tags=tags, everything=everything)
+    with (
+        common.logged(project),
+        log.timed("lock", sources=[source.name for source in sources], upgrade=upgrade),
+    ):
         done = _locks(project).lock(sources, exclude_newer=exclude_newer, upgrade=upgrade)
         for item in done:
             log.event(
@@ -65,13 +54,13 @@ def command(
                 message=item.error.message if item.error else None,
             )
     if as_json:
-        echo_json([{**_plain(item), "written": item.written} for item in done])
+        common.echo_json([{**_plain(item), "written": item.written} for item in done])
     else:
         _show(project, done)
-    ctx.exit(int(gravest(item.error for item in done)))
+    return gravest(item.error for item in done)
 
 
-def _show(project: Project, done: Sequence[Locked]) -> None:
+def _show(project: common.Project, done: Sequence[Locked]) -> None:
     for item in done:
         if item.error is not None:
             continue
@@ -80,10 +69,10 @@ def _show(project: Project, done: Sequence[Locked]) -> None:
         if len(item.changes) < len(item.pins):
             for change in item.changes:
                 click.echo(f"  {change}")
-    echo_errors((item.source, item.error) for item in done)
+    common.echo_errors((item.source, item.error) for item in done)
 
 
-def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool) -> Exit:
+def show_outdated(project: common.Project, sources: Sequence[common.Source], *, as_json: bool) -> Exit:
     """``build --outdated``: list the locks for which newer versions are available.
 
     The exit code is FAILED if there is one; else that of the gravest error of those that don't resolve.
@@ -92,7 +81,7 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
     behind = [item for item in found if item.changes]
     faulty = [(item.source, item.error) for item in found if item.error is not None]
     if as_json:
-        echo_json([_plain(item) for item in found])
+        common.echo_json([_plain(item) for item in found])
     else:
         for item in behind:
             click.echo(f"{item.path.relative_to(project.root)}: behind")
@@ -102,7 +91,7 @@ def show_outdated(project: Project, sources: Sequence[Source], *, as_json: bool)
             click.echo("no source has a lock: `dltpod lock` writes them", err=True)
         elif not behind and len(found) > len(faulty):
             click.echo(f"all {'other ' if faulty else ''}locks are up to date", err=True)
-        echo_errors(faulty)
+        common.echo_errors(faulty)
     return Exit.FAILED if behind else gravest(error for _, error in faulty)
 
 
@@ -117,9 +106,11 @@ def _plain(item: Locked) -> dict[str, object]:
     }
 
 
-def _locks(project: Project) -> Locks:
+def _locks(project: common.Project) -> Locks:
     from launcher.host.docker_engine import connect
     from launcher.images.lock import Locks
 
     client = functools.cache(lambda: connect(os.environ))
-    return Locks(project, os.environ, client, repository(project.verified_sources, project.root), say)
+    return Locks(
+        project, os.environ, client, common.repository(project.verified_sources, project.root), common.say
+    )

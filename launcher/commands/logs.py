@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import (
-    check_known,
-    complete_names,
-    engine_for,
-    history_of,
-    load_project,
-    with_engine,
-    with_file,
-)
+from launcher.commands import common
 from launcher.engines.protocol import KeepsJobs
 from launcher.errors import DltpodError
 from launcher.runs import log_files
 from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, History, RunRecord, failing
 from launcher.untrusted import clean
 
-if TYPE_CHECKING:
-    from launcher.config.models import Project
-
 
 @click.command("logs")
-@click.argument("name", required=False, shell_complete=complete_names)
+@click.argument("name", required=False, shell_complete=common.complete_names)
 @click.option(
     "--run", "run_id", metavar="ID", help="The run's id, or the beginning of it. Default: the last run."
 )
@@ -38,20 +26,18 @@ if TYPE_CHECKING:
     help="The last failed run of NAME. Without NAME: every source whose last run failed.",
 )
 @click.option("--follow", is_flag=True, help="Keep printing until the run ends.")
-@with_engine
-@with_file
-@click.pass_context
+@common.with_engine
+@common.with_project
 def command(
-    ctx: click.Context, name: str | None, run_id: str | None, failed: bool, follow: bool, engine: str
+    project: common.Project, name: str | None, run_id: str | None, failed: bool, follow: bool, engine: str
 ) -> None:
     """Show the log of a run."""
     if failed and (run_id is not None or follow):
         raise click.UsageError("--failed can't be combined with --run or --follow")
     if name is None and not failed:
         raise click.UsageError("name a source, or use --failed")
-    project = load_project(ctx)
     if name is not None:
-        check_known(project, [name])
+        common.check_known(project, [name])
         if not failed:
             return _show(project, name, run_id, engine, follow=follow)
     for record in _failed(project, name):
@@ -63,9 +49,9 @@ def command(
             click.echo("no log: it ended before its container started", err=True)
 
 
-def _failed(project: Project, name: str | None) -> Iterable[RunRecord]:
+def _failed(project: common.Project, name: str | None) -> Iterable[RunRecord]:
     """The last failed run of one source; of all sources, those whose last run is one."""
-    history = history_of(project)
+    history = common.history_of(project)
     if name is None:
         found = failing(history, [source.name for source in project.sources])
         if not found:
@@ -77,13 +63,15 @@ def _failed(project: Project, name: str | None) -> Iterable[RunRecord]:
     return runs
 
 
-def _show(project: Project, name: str, run_id: str | None, engine: str, *, follow: bool = False) -> None:
+def _show(
+    project: common.Project, name: str, run_id: str | None, engine: str, *, follow: bool = False
+) -> None:
     """Print the log of a run; without an id, of the last one."""
     if engine != "docker":
-        held = engine_for(engine, project)
+        held = common.engine_for(engine, project)
         if isinstance(held, KeepsJobs) and held.logs(project.name, name, run_id, _print, follow=follow):
             return
-    history = history_of(project)
+    history = common.history_of(project)
     if run_id is not None:
         record = history.run(run_id)
         if record is None or record.source != name:
@@ -97,7 +85,7 @@ def _show(project: Project, name: str, run_id: str | None, engine: str, *, follo
         if not follow:
             return False
         # A launcher that was killed can't say that its run is over.
-        current = history_of(project).run(record.run_id)
+        current = common.history_of(project).run(record.run_id)
         return current is not None and current.status == RUNNING
 
     empty = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import given_file, load_project, repository, with_file
+from launcher.commands import common
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) 
     shell_complete=complete_kinds,
     help="The kind: python, rest_api, sql_database, filesystem or one of dlt's verified sources.",
 )
-@with_file
-@click.pass_context
-def command(ctx: click.Context, name: str, kind: str | None) -> None:
+@common.with_project
+def command(project: common.Project, name: str, kind: str | None) -> None:
     """Add a source to sources.yml, the names of its secrets to secrets.toml, and the files it needs.
 
     Existing files are not overwritten. `dltpod sources` lists the kinds for --from.
@@ -48,9 +47,8 @@ def command(ctx: click.Context, name: str, kind: str | None) -> None:
             "of one of dlt's verified sources",
             f"dltpod new {name} --from python",
         )
-    project = load_project(ctx)
     made = kind_of(kind, name, project.verified_sources, project.root, DEFAULT_PYTHON)
-    finish(ctx, plan.another(project, name, made))
+    finish(plan.another(project, name, made))
 
 
 def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python: str) -> Kind:
@@ -59,7 +57,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
 
     if kind in kinds.KINDS:
         return kinds.make(kind, name)
-    verified_sources = repository(settings, root)
+    verified_sources = common.repository(settings, root)
     try:
         names = set(verified_sources.names())
     except DltpodError as error:
@@ -78,7 +76,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
     return verified.make(verified_sources, kind, name, python)
 
 
-def finish(ctx: click.Context, plan: Plan) -> None:
+def finish(plan: Plan) -> None:
     """Write the files, and say which and what to do next."""
     from launcher.config.faults import shown_path
     from launcher.console.summary import dltpod
@@ -91,7 +89,7 @@ def finish(ctx: click.Context, plan: Plan) -> None:
         for change in plan.changes
     ]
     click.echo(table(["", "", ""], rows, whole=True).lstrip("\n"))
-    file = given_file(ctx)
+    file = common.given_file()
     given = f"--file {file} " if file else ""
     steps = [
         *(f"fill in {todo}" for todo in plan.todo),

@@ -6,21 +6,13 @@ from typing import Any
 
 import click
 
-from launcher.commands.common import (
-    choose,
-    complete_names,
-    echo_json,
-    inspection_plan,
-    load_project,
-    with_file,
-    with_json,
-)
+from launcher.commands import common
 from launcher.console.text import cells, columns, cut, joined, style, table
 from launcher.errors import DltpodError, counted
 
 
 @click.command("preview")
-@click.argument("name", shell_complete=complete_names)
+@click.argument("name", shell_complete=common.complete_names)
 @click.option("--resource", metavar="NAME", help="Only this resource.")
 @click.option(
     "-n",
@@ -30,24 +22,22 @@ from launcher.errors import DltpodError, counted
     show_default=True,
     help="The most rows of a table.",
 )
-@with_json
-@with_file
-@click.pass_context
-def command(ctx: click.Context, name: str, resource: str | None, rows: int, as_json: bool) -> None:
+@common.with_json
+@common.with_project
+def command(project: common.Project, name: str, resource: str | None, rows: int, as_json: bool) -> None:
     """Show a source's first rows and the columns that its tables would have. Loads nothing.
 
     It runs in the source's container, as a sync would. Cursors begin at their initial values.
     """
     from launcher.engines.docker.inspect import ask
 
-    project = load_project(ctx)
-    (source,) = choose(project, (name,))
-    engine, plan = inspection_plan(project, source)
+    (source,) = common.choose(project, (name,))
+    engine, plan = common.inspection_plan(project, source)
     answer = ask(engine, plan, "preview", {"resource": resource, "rows": rows})
     if "error" in answer:
         raise DltpodError(f"{name}: {answer['error']}", answer["hint"])
     if as_json:
-        echo_json({table: _plain(found) for table, found in answer["previews"].items()})
+        common.echo_json({table: _plain(found) for table, found in answer["previews"].items()})
         return
     if not answer["previews"]:
         click.echo(f"{name} yields no rows", err=True)

@@ -6,22 +6,20 @@ import dataclasses
 
 import click
 
-from launcher.commands.common import echo_json, engine_for, load_project, with_engine, with_file, with_json
+from launcher.commands import common
 from launcher.console.text import ago, size, table
 from launcher.engines.protocol import Running
 
 
 @click.command("ps")
-@with_engine
-@with_json
-@with_file
-@click.pass_context
-def command(ctx: click.Context, engine: str, as_json: bool) -> None:
+@common.with_engine
+@common.with_json
+@common.with_project
+def command(project: common.Project, engine: str, as_json: bool) -> None:
     """List this project's containers: running, paused, or left behind by a dltpod that was killed."""
-    project = load_project(ctx)
-    found = engine_for(engine, project).running(project.name)
+    found = common.engine_for(engine, project).running(project.name)
     if as_json:
-        echo_json([dataclasses.asdict(running) for running in found])
+        common.echo_json([dataclasses.asdict(running) for running in found])
         return
     if found:
         rows = [[r.source, _state(r), r.run_id, r.container, ago(r.started), size(r.memory)] for r in found]

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from launcher.commands.common import choose_or_all, load_project, say, with_file, with_sources
+from launcher.commands import common
 from launcher.errors import ConfigurationError, DltpodError, Exit
 from launcher.host import rights
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
     from launcher.plan.values import JobPlan
     from launcher.render.kustomization import Standing
     from launcher.render.plans import Planned
@@ -29,7 +28,7 @@ KINDS = ("kubernetes", "compose", "ci", "cron")
 
 @click.command("render")
 @click.argument("kind", type=click.Choice(KINDS))
-@with_sources
+@common.with_sources
 @click.option(
     "-o", "--output", metavar="PATH", help="A folder for kubernetes, else a file. Default: standard output."
 )
@@ -38,17 +37,16 @@ KINDS = ("kubernetes", "compose", "ci", "cron")
     is_flag=True,
     help="kubernetes: include Secrets with their values. Keep them out of git.",
 )
-@with_file
-@click.pass_context
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     kind: str,
     names: tuple[str, ...],
     everything: bool,
     tags: tuple[str, ...],
     output: str | None,
     with_secrets: bool,
-) -> None:
+) -> Exit:
     """Write Kubernetes manifests, a Compose file, a GitHub Actions workflow or a crontab.
 
     For the named sources. Default: all enabled sources; those that can't be rendered are then left out,
@@ -56,26 +54,24 @@ def command(
     """
     if with_secrets and kind != "kubernetes":
         raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
-    project = load_project(ctx)
     place = None if output is None else Path(output).absolute()
     standing = _standing(place) if kind == "kubernetes" else []
     sources = _idle(project, standing, place) if kind == "kubernetes" and not (names or tags) else ()
     if not sources or any(source.enabled for source in project.sources):
-        sources = (*choose_or_all(project, names, tags=tags, everything=everything), *sources)
+        sources = (*common.choose_or_all(project, names, tags=tags, everything=everything), *sources)
     if kind in ("ci", "cron"):
         _put_file(_text(kind, project, sources), place)
-        return
+        return Exit.OK
     if kind == "compose":
         faults = _compose(project, sources, place, names)
     else:
         faults = _kubernetes(project, sources, place, names, standing, with_secrets=with_secrets)
-    if faults:
-        ctx.exit(int(Exit.USAGE))
+    return Exit.USAGE if faults else Exit.OK
 
 
 def _kubernetes(
-    project: Project,
-    sources: Sequence[Source],
+    project: common.Project,
+    sources: Sequence[common.Source],
     place: Path | None,
     names: Sequence[str],
     standing: Sequence[Standing],
@@ -97,7 +93,9 @@ def _kubernetes(
     return bool(planned.faults)
 
 
-def _compose(project: Project, sources: Sequence[Source], place: Path | None, names: Sequence[str]) -> bool:
+def _compose(
+    project: common.Project, sources: Sequence[common.Source], place: Path | None, names: Sequence[str]
+) -> bool:
     """Write the Compose file. Whether sources had to be left out."""
     from launcher.render import compose
 
@@ -112,7 +110,7 @@ def _compose(project: Project, sources: Sequence[Source], place: Path | None, na
     return bool(planned.faults)
 
 
-def _with_webhook(project: Project) -> Callable[[JobPlan], JobPlan]:
+def _with_webhook(project: common.Project) -> Callable[[JobPlan], JobPlan]:
     """Puts the webhook's address among a plan's secrets."""
     from launcher.runs.webhook import for_own_runs
     from launcher.secrets.gather import read_environment
@@ -133,27 +131,29 @@ def _standing(place: Path | None) -> list[Standing]:
     return list(standing(texts))
 
 
-def _idle(project: Project, standing: Sequence[Standing], place: Path | None) -> tuple[Source, ...]:
+def _idle(
+    project: common.Project, standing: Sequence[Standing], place: Path | None
+) -> tuple[common.Source, ...]:
     """The disabled sources that the cluster may have, to be suspended there."""
     there = {file.source for file in standing if file.project == project.name}
     return tuple(s for s in project.sources if not s.enabled and (place is None or s.name in there))
 
 
-def _tell_removed(project: Project, standing: Sequence[Standing], place: Path | None) -> None:
+def _tell_removed(project: common.Project, standing: Sequence[Standing], place: Path | None) -> None:
     """Warn of each source that is gone from sources.yml: the cluster goes on running it."""
     from launcher.render.kustomization import removed
 
     gone = removed(standing, project.name, {source.name for source in project.sources})
     for source, files in gone.items():
         runs = [str(Path(place or "") / name) for name in files if not name.endswith(".state.yaml")]
-        say(
+        common.say(
             f"warning: {source} is not in sources.yml any more, and the cluster goes on running it\n"
             f"  hint: `kubectl delete -f {shlex.join(runs)}` ends that and leaves its volume; then remove"
             f" {', '.join(sorted(files))}"
         )
 
 
-def _prepare(project: Project, plans: Sequence[JobPlan]) -> None:
+def _prepare(project: common.Project, plans: Sequence[JobPlan]) -> None:
     """Make the folders that services write to: an engine would make them for root, or refuse to start."""
     from launcher.runs import host
 
@@ -161,7 +161,7 @@ def _prepare(project: Project, plans: Sequence[JobPlan]) -> None:
         host.prepare(plan, project.data)
 
 
-def _text(kind: str, project: Project, sources: Sequence[Source]) -> str:
+def _text(kind: str, project: common.Project, sources: Sequence[common.Source]) -> str:
     if kind == "ci":
         from launcher.render import ci
 
@@ -180,7 +180,11 @@ def _own_command() -> list[str]:
 
 
 def _planned(
-    project: Project, sources: Sequence[Source], kind: str, names: Sequence[str], make: Callable[[JobPlan], T]
+    project: common.Project,
+    sources: Sequence[common.Source],
+    kind: str,
+    names: Sequence[str],
+    make: Callable[[JobPlan], T],
 ) -> Planned[T]:
     """What ``make`` gives for each source's plan, as a sync would make it; images are named, not built.
 
@@ -189,11 +193,11 @@ def _planned(
     from launcher.plan.options import SyncOptions
     from launcher.render.plans import plans
 
-    planned = plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, say, make)
+    planned = plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, common.say, make)
     if planned.faults and (names or not planned.made):
         raise planned.faults[0]
     for fault in planned.faults:
-        say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
+        common.say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
     return planned
 
 

@@ -6,35 +6,23 @@ from collections.abc import Sequence
 
 import click
 
-from launcher.commands.common import (
-    check_known,
-    complete_names,
-    echo_json,
-    engine_for,
-    history_of,
-    load_project,
-    moment,
-    with_engine,
-    with_file,
-    with_json,
-)
+from launcher.commands import common
 from launcher.console.text import ago, columns, cut, number, seconds, size, table
 from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, STOPPED, RunRecord
 
 
 @click.command("runs")
-@click.argument("name", required=False, shell_complete=complete_names)
+@click.argument("name", required=False, shell_complete=common.complete_names)
 @click.option(
     "-n", "--number", "count", type=click.IntRange(1), help="How many runs. Default: 20, or all with --since."
 )
 @click.option("--since", metavar="WHEN", help="Only runs that started since: 24h, 7d, or a date or time.")
 @click.option("--failed", is_flag=True, help="Only failed or interrupted runs.")
-@with_engine
-@with_json
-@with_file
-@click.pass_context
+@common.with_engine
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     name: str | None,
     count: int | None,
     since: str | None,
@@ -43,11 +31,10 @@ def command(
     as_json: bool,
 ) -> None:
     """List past runs and their results, newest first."""
-    project = load_project(ctx)
     if name is not None:
-        check_known(project, [name])
-    history = history_of(project)
-    asked = None if engine == "docker" else engine_for(engine, project)
+        common.check_known(project, [name])
+    history = common.history_of(project)
+    asked = None if engine == "docker" else common.engine_for(engine, project)
     if asked is not None:
         from launcher.runs.interrupted import take_in
 
@@ -56,7 +43,7 @@ def command(
         name,
         limit=count or (20 if since is None else None),
         statuses=(FAILED, INTERRUPTED) if failed else (),
-        since="" if since is None else moment("--since", since),
+        since="" if since is None else common.moment("--since", since),
     )
     if asked is not None:
         from launcher.runs.interrupted import collect_ends, going_on
@@ -66,7 +53,7 @@ def command(
     if as_json:
         from launcher.console.stream import plain
 
-        echo_json([plain(record) for record in records])
+        common.echo_json([plain(record) for record in records])
         return
     if not records:
         click.echo("nothing ran yet" if since is None and not failed else "no such run", err=True)

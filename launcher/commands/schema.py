@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from launcher.commands.common import echo_json
+from launcher.commands import common
 
 
 @click.command("schema")
@@ -16,4 +16,4 @@ def command() -> None:
     """
     from launcher.config import schema
 
-    echo_json(schema())
+    common.echo_json(schema())

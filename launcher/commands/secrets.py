@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import choose, complete_names, echo_errors, load_project, with_file
-from launcher.errors import ConfigurationError, DltpodError, gravest
+from launcher.commands import common
+from launcher.errors import ConfigurationError, DltpodError, Exit, gravest
 from runner.contract import SECRETS_FILE
-
-if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
 
 
 @click.command("secrets")
-@click.argument("name", required=False, shell_complete=complete_names)
+@click.argument("name", required=False, shell_complete=common.complete_names)
 @click.option("--all", "everything", is_flag=True, help="All enabled sources.")
 @click.option("--remove", is_flag=True, help="Remove the files that an earlier call wrote.")
 @click.option(
@@ -27,9 +23,10 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Write nothing; print the names of the keys that the source gets.",
 )
-@with_file
-@click.pass_context
-def command(ctx: click.Context, name: str | None, everything: bool, remove: bool, only_names: bool) -> None:
+@common.with_project
+def command(
+    project: common.Project, name: str | None, everything: bool, remove: bool, only_names: bool
+) -> Exit:
     """Write the secrets of a source to .dltpod/secrets/NAME, readable only by you.
 
     A run of the source gets the same files at /run/secrets/dlt. Kubernetes and Compose mount them, with the
@@ -39,12 +36,11 @@ def command(ctx: click.Context, name: str | None, everything: bool, remove: bool
 
     if (name is None) != everything:
         raise click.UsageError("name a source, or use --all")
-    project = load_project(ctx)
-    sources = choose(project, (name,) if name else (), everything=everything)
+    sources = common.choose(project, (name,) if name else (), everything=everything)
     if remove:
         # with --all those of sources that sources.yml has no longer, too
         shutil.rmtree(project.private / "secrets" / (name or ""), ignore_errors=True)
-        return
+        return Exit.OK
     environ = read_environment(project, os.environ)
     errors: list[tuple[str, DltpodError | None]] = []
     for source in sources:
@@ -54,12 +50,17 @@ def command(ctx: click.Context, name: str | None, everything: bool, remove: bool
             if not everything:
                 raise
             errors.append((source.name, error))
-    echo_errors(errors)
-    ctx.exit(int(gravest(error for _, error in errors)))
+    common.echo_errors(errors)
+    return gravest(error for _, error in errors)
 
 
 def _one(
-    project: Project, source: Source, environ: Mapping[str, str], *, only_names: bool, titled: bool
+    project: common.Project,
+    source: common.Source,
+    environ: Mapping[str, str],
+    *,
+    only_names: bool,
+    titled: bool,
 ) -> None:
     """Write the files of one source, or print its keys; ``titled`` says whose they are."""
     from launcher.host import rights

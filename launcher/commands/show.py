@@ -4,41 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import (
-    NotBuilt,
-    choose,
-    complete_names,
-    echo_json,
-    history_of,
-    inspection_plan,
-    load_project,
-    with_file,
-    with_json,
-)
+from launcher.commands import common
 from launcher.console.text import cells, number, table
 from launcher.errors import DltpodError, near_miss
 from runner.contract import DATA_DIR
 
-if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
-
 
 @click.command("show")
-@click.argument("name", shell_complete=complete_names)
+@click.argument("name", shell_complete=common.complete_names)
 @click.argument("table_name", metavar="[TABLE]", required=False)
 @click.option("--sql", help="A query to run in the source's dataset.")
 @click.option(
     "-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="The most rows to show."
 )
-@with_json
-@with_file
-@click.pass_context
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context, name: str, table_name: str | None, sql: str | None, limit: int, as_json: bool
+    project: common.Project, name: str, table_name: str | None, sql: str | None, limit: int, as_json: bool
 ) -> None:
     """Show what a source has loaded: its tables, the rows of one TABLE, or the result of a query.
 
@@ -46,11 +31,10 @@ def command(
     """
     from launcher.engines.docker.inspect import ask
 
-    project = load_project(ctx)
-    (source,) = choose(project, (name,))
+    (source,) = common.choose(project, (name,))
     try:
-        engine, plan = inspection_plan(project, source, build=_may_have_loaded(project, source))
-    except NotBuilt:
+        engine, plan = common.inspection_plan(project, source, build=_may_have_loaded(project, source))
+    except common.NotBuilt:
         raise _nothing(name, f"; if another machine has, run `dltpod build {name}` first") from None
     answer = ask(engine, plan, "show", {"table": table_name, "sql": sql, "limit": limit})
     if "error" in answer:
@@ -66,7 +50,7 @@ def command(
         )
     if as_json:
         found = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
-        echo_json(answer["tables"] if table_name is None and sql is None else found)
+        common.echo_json(answer["tables"] if table_name is None and sql is None else found)
     elif table_name is None and sql is None:
         if not answer["tables"]:
             raise _nothing(name)
@@ -79,7 +63,7 @@ def command(
         click.echo(table(answer["columns"], [cells(row) for row in answer["rows"]], whole=True))
 
 
-def _may_have_loaded(project: Project, source: Source) -> bool:
+def _may_have_loaded(project: common.Project, source: common.Source) -> bool:
     """Whether there may be rows, as far as is known without the source's image.
 
     Raises DltpodError where the file that would hold them isn't there.
@@ -91,7 +75,7 @@ def _may_have_loaded(project: Project, source: Source) -> bool:
     if file is not None and not (project.data / Path(file).relative_to(DATA_DIR)).exists():
         raise _nothing(source.name)
     try:
-        runs = history_of(project).runs(source.name, limit=None)
+        runs = common.history_of(project).runs(source.name, limit=None)
     except (HistoryError, OSError):
         return True
     if any(r.action == "sync" and r.limit is None and (r.status == OK or r.load_ids) for r in runs):

@@ -9,28 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from launcher.commands.common import (
-    echo_json,
-    given_file,
-    load_project,
-    repository,
-    with_file,
-    with_json,
-)
+from launcher.commands import common
 from launcher.console.text import columns, cut, table
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project
     from launcher.start.offers import Offer
 
 
 @click.command("sources")
 @click.argument("word", required=False)
-@with_json
-@with_file
-@click.pass_context
-def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
+@common.with_json
+@common.with_file
+def command(word: str | None, as_json: bool) -> None:
     """List the sources you can add: dlt's own, dlt's verified sources, and modules in custom_sources/.
 
     With WORD, only those with this word in their name or description. Verified sources are fetched once.
@@ -38,12 +29,12 @@ def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
     from launcher.config.models import VerifiedSources
     from launcher.start import offers
 
-    project = _project(ctx)
+    project = _project()
     found = [*offers.core(), *(offers.custom(project) if project else ())]
     unasked: DltpodError | None = None
     try:
         found += offers.verified(
-            repository(
+            common.repository(
                 project.verified_sources if project else VerifiedSources(),
                 project.root if project else Path.cwd(),
             )
@@ -54,7 +45,7 @@ def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
     if word is not None:
         found = [offer for offer in found if word.lower() in f"{offer.name} {offer.text}".lower()]
     if as_json:
-        echo_json([asdict(offer) for offer in found])
+        common.echo_json([asdict(offer) for offer in found])
     elif found:
         click.echo(_table(found))
     elif word is not None:
@@ -65,17 +56,17 @@ def command(ctx: click.Context, word: str | None, as_json: bool) -> None:
             click.echo(f"  hint: {unasked.hint}", err=True)
 
 
-def _project(ctx: click.Context) -> Project | None:
+def _project() -> common.Project | None:
     """The project; None where there is none, unless one was asked for."""
     from launcher import config
 
     try:
-        config.find_file(Path.cwd(), given_file(ctx), os.environ)
+        config.find_file(Path.cwd(), common.given_file(), os.environ)
     except ConfigurationError:
-        if given_file(ctx):
+        if common.given_file():
             raise
         return None
-    return load_project(ctx)
+    return common.load_project()
 
 
 def _table(found: list[Offer]) -> str:

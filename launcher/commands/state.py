@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from launcher.commands.common import (
-    choose,
-    complete_names,
-    echo_json,
-    inspection_plan,
-    load_project,
-    with_file,
-    with_json,
-)
+from launcher.commands import common
 from launcher.console.text import ago, columns, folded, table
 from launcher.errors import ConfigurationError, DltpodError, near_miss
-
-if TYPE_CHECKING:
-    from launcher.config.models import Project
 
 
 def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -36,7 +25,7 @@ def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dic
 
 
 @click.command("state")
-@click.argument("name", shell_complete=complete_names)
+@click.argument("name", shell_complete=common.complete_names)
 @click.option(
     "--set",
     "values",
@@ -49,11 +38,15 @@ def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dic
     "--reset", multiple=True, metavar="RESOURCE", help="Forget a resource's cursors, with the next load."
 )
 @click.option("--undo", is_flag=True, help="Take back changes that wait for the next load.")
-@with_json
-@with_file
-@click.pass_context
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context, name: str, values: dict[str, str], reset: tuple[str, ...], undo: bool, as_json: bool
+    project: common.Project,
+    name: str,
+    values: dict[str, str],
+    reset: tuple[str, ...],
+    undo: bool,
+    as_json: bool,
 ) -> None:
     """Show a source's cursors, schema versions and last load, as its destination holds them.
 
@@ -63,12 +56,11 @@ def command(
     from launcher.engines.docker.inspect import ask
     from launcher.runs import edits
 
-    project = load_project(ctx)
-    (source,) = choose(project, (name,))
+    (source,) = common.choose(project, (name,))
     if undo:
         _undo(project, name)
         return
-    answer = ask(*inspection_plan(project, source), "state")
+    answer = ask(*common.inspection_plan(project, source), "state")
     if "error" in answer:
         hint = "is the destination up, and are its address and credentials right?"
         raise DltpodError(f"{name}: {answer['error']}", hint)
@@ -81,12 +73,12 @@ def command(
         waiting = {}
     if as_json:
         shown = {key: found for key, found in answer.items() if key != "edit"}
-        echo_json({**shown, "waiting": {key: waiting.get(key) for key in ("set", "reset") if waiting}})
+        common.echo_json({**shown, "waiting": {key: waiting.get(key) for key in ("set", "reset") if waiting}})
         return
     click.echo("\n".join(screen(name, answer, waiting, columns())))
 
 
-def _undo(project: Project, name: str) -> None:
+def _undo(project: common.Project, name: str) -> None:
     from launcher.runs import edits
 
     waiting = edits.waiting(project.private, name)

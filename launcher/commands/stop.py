@@ -6,21 +6,13 @@ import contextlib
 
 import click
 
-from launcher.commands.common import (
-    check_known,
-    engine_for,
-    history_of,
-    load_project,
-    with_engine,
-    with_file,
-    with_names,
-)
+from launcher.commands import common
 from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import HistoryError
 
 
 @click.command("stop")
-@with_names
+@common.with_names
 @click.option("--all", "everything", is_flag=True, help="All running sources.")
 @click.option(
     "--grace",
@@ -29,17 +21,17 @@ from launcher.runs.history import HistoryError
     show_default=True,
     help="Seconds until a source that doesn't end is killed.",
 )
-@with_engine
-@with_file
-@click.pass_context
-def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace: float, engine: str) -> None:
+@common.with_engine
+@common.with_project
+def command(
+    project: common.Project, names: tuple[str, ...], everything: bool, grace: float, engine: str
+) -> Exit:
     """Stop running sources gently: a run finishes the step it can't interrupt, then ends."""
-    project = load_project(ctx)
-    history = history_of(project)
+    history = common.history_of(project)
     if bool(names) == everything:
         raise ConfigurationError("name the sources to stop, or --all", "`dltpod ps` shows what runs")
-    check_known(project, names)
-    connected = engine_for(engine, project)
+    common.check_known(project, names)
+    connected = common.engine_for(engine, project)
     running = {run.source: run.run_id for run in connected.running(project.name) if run.runs}
     wanted = names or tuple(running)
     missing = False
@@ -51,5 +43,4 @@ def command(ctx: click.Context, names: tuple[str, ...], everything: bool, grace:
         stopped = connected.stop(project.name, name, grace=grace)
         click.echo(f"{name}: {'stopped, run ' + stopped.run_id if stopped else 'does not run'}")
         missing = missing or stopped is None
-    if missing and names:
-        ctx.exit(int(Exit.FAILED))
+    return Exit.FAILED if missing and names else Exit.OK

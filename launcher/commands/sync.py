@@ -10,32 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from launcher.commands.common import (
-    choose,
-    complete_names,
-    duration,
-    engine_for,
-    given_file,
-    history_of,
-    load_project,
-    logged,
-    with_engine,
-    with_file,
-    with_jobs,
-    with_json,
-    with_locked,
-    with_sources,
-)
+from launcher.commands import common
 from launcher.console import streams
 from launcher.console.stream import Stream
-from launcher.errors import ConfigurationError
+from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import OK, PLANNED
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import INTERVAL_VARIABLES, FailureKind
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, Source
     from launcher.plan.options import SyncOptions
 
 
@@ -54,22 +38,22 @@ def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dic
 
 
 def _timeout(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    return None if text is None else duration("--timeout", text)
+    return None if text is None else common.duration("--timeout", text)
 
 
 # The names of the options that are not named in ``command`` are those of SyncOptions.
 @click.command("sync")
-@with_sources
+@common.with_sources
 @click.option(
     "--source",
     "more",
     multiple=True,
     metavar="NAME",
     help="The same as NAME. Can be given several times.",
-    shell_complete=complete_names,
+    shell_complete=common.complete_names,
 )
 @click.option("--failed", is_flag=True, help="Only sources whose last run failed. Default: of all sources.")
-@with_jobs("sources to run")
+@common.with_jobs("sources to run")
 @click.option(
     "--full-refresh", is_flag=True, help="Drop the tables and cursors of these sources first, and reload all."
 )
@@ -103,16 +87,15 @@ def _timeout(_: click.Context, __: click.Parameter, text: str | None) -> float |
 @click.option(
     "--timeout", metavar="DURATION", callback=_timeout, help="Stop a source after this time: 90s, 30m, 2h."
 )
-@with_locked
+@common.with_locked
 @click.option("--fail-fast", is_flag=True, help="Stop the other sources after the first failure.")
 @click.option("--wait", is_flag=True, help="If a source is already running, wait until that run ends.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and in which container. Start nothing.")
-@with_engine
-@with_json
-@with_file
-@click.pass_context
+@common.with_engine
+@common.with_json
+@common.with_project
 def command(
-    ctx: click.Context,
+    project: common.Project,
     /,
     names: tuple[str, ...],
     more: tuple[str, ...],
@@ -124,7 +107,7 @@ def command(
     every: str | None,
     as_json: bool,
     **chosen: Any,
-) -> None:
+) -> Exit:
     """Run sources, each in its own container, and load their rows.
 
     Choose sources by NAME, --tag, --all or --failed.
@@ -134,17 +117,16 @@ def command(
     from launcher.plan.options import SyncOptions
     from launcher.plan.steps import steps
 
-    project = load_project(ctx)
     everything = everything or (failed and not (names or more or tags))
-    sources = choose(project, (*names, *more), tags=tags, everything=everything)
+    sources = common.choose(project, (*names, *more), tags=tags, everything=everything)
     options = SyncOptions(**chosen, steps=steps(start, end, every, datetime.now(timezone.utc)))
     _check_steps(options, every)
     if failed:
         sources = _failed(project, sources, options.engine)
         if not sources:
             click.echo("no source's last run failed", err=True)
-            return
-    run(ctx, project, sources, options, as_json=as_json)
+            return Exit.OK
+    return run(project, sources, options, as_json=as_json)
 
 
 def _check_steps(options: SyncOptions, every: str | None) -> None:
@@ -160,22 +142,24 @@ def _check_steps(options: SyncOptions, every: str | None) -> None:
             )
 
 
-def _failed(project: Project, sources: Sequence[Source], engine: str) -> tuple[Source, ...]:
+def _failed(
+    project: common.Project, sources: Sequence[common.Source], engine: str
+) -> tuple[common.Source, ...]:
     """The sources whose last run failed. Asks the engine how runs ended whose launcher was killed."""
     from launcher.runs.history import failing
     from launcher.runs.interrupted import collect_ends
 
-    history = history_of(project)
+    history = common.history_of(project)
     if engine != "docker":
-        collect_ends(engine_for(engine, project), project.name, history)
+        collect_ends(common.engine_for(engine, project), project.name, history)
     found = failing(history, [source.name for source in sources])
     return tuple(source for source in sources if source.name in found)
 
 
 def run(
-    ctx: click.Context, project: Project, sources: Sequence[Source], options: SyncOptions, *, as_json: bool
-) -> None:
-    """Sync, show progress, notify, and exit with the exit code."""
+    project: common.Project, sources: Sequence[common.Source], options: SyncOptions, *, as_json: bool
+) -> Exit:
+    """Sync, show progress, notify. The exit code."""
     from launcher.console.dry import Plans
     from launcher.console.summary import failure, summary
     from launcher.console.views import watching
@@ -186,7 +170,7 @@ def run(
     with contextlib.ExitStack() as stack:
         listeners: list[Listener] = [plans]
         if not options.dry_run:
-            stack.enter_context(logged(project))
+            stack.enter_context(common.logged(project))
             listeners += notified(project, stack, lambda text: click.echo(f"warning: {text}", err=True))
         names = [source.name for source in sources]
         view = stack.enter_context(watching(names, json=as_json, dry_run=options.dry_run))
@@ -195,12 +179,12 @@ def run(
     if isinstance(view, Stream):
         view.summary(outcome.records, outcome.exit_code)
     else:
-        out, err = summary(outcome.records, file=given_file(ctx))
+        out, err = summary(outcome.records, file=common.given_file())
         if options.dry_run:
             wrong = [record for record in outcome.records if record.status not in (OK, PLANNED)]
             out, err = plans.text(), "\n\n".join(failure(record) for record in wrong)
         streams.echo(out, f"\n{err}" if out and err else err)
-    ctx.exit(int(outcome.exit_code))
+    return outcome.exit_code
 
 
 class _AnnouncedStopper(Stopper):
