@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict
 
 from launcher.config.forms import Model, choice, fault
 from launcher.errors import near_miss
@@ -24,7 +24,8 @@ class WriteDisposition(Model):
 
     model_config = ConfigDict(extra="allow")
 
-    disposition: Annotated[str, choice(DISPOSITIONS)] = Field(description="append, replace, merge or skip.")
+    disposition: Annotated[str, choice(DISPOSITIONS)]
+    """append, replace, merge or skip."""
 
     @property
     def mapping(self) -> dict[str, Any]:
@@ -41,9 +42,12 @@ Mode = Annotated[str, choice(CONTRACT_MODES)]
 class SchemaContract(Model):
     """dlt's mapping of what may change in the schema."""
 
-    tables: Mode | None = Field(default=None, description="New tables.")
-    columns: Mode | None = Field(default=None, description="New columns.")
-    data_type: Mode | None = Field(default=None, description="Values of another type than their column's.")
+    tables: Mode | None = None
+    """New tables."""
+    columns: Mode | None = None
+    """New columns."""
+    data_type: Mode | None = None
+    """Values of another type than their column's."""
 
     @property
     def mapping(self) -> dict[str, str]:

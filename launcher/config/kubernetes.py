@@ -34,92 +34,74 @@ _KEYS: dict[str, Any] = {"additionalProperties": False}
 class KubernetesState(Model):
     """A volume claim for the pipeline's working directory."""
 
-    size: Size = Field(default="1Gi", description="Its size.")
-    storage_class: KubernetesName | None = Field(
-        default=None, description="Its storage class; default: the cluster's."
-    )
+    size: Size = "1Gi"
+    """Its size."""
+    storage_class: KubernetesName | None = None
+    """Its storage class; default: the cluster's."""
 
 
 class Requests(Model):
     """What a pod reserves, where that isn't what it may use at most."""
 
-    cpu: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="CPUs; default: 0.1, or `container.cpus` where that is less."
-    )
-    memory: Size | None = Field(default=None, description="Memory; default: `container.memory`.")
-    scratch: Size | None = Field(
-        default=None,
-        description="Disk of the node. With it, the sum of `scratch` and `/tmp` is the pod's limit there.",
-    )
+    cpu: Annotated[float, Field(gt=0)] | None = None
+    """CPUs; default: 0.1, or `container.cpus` where that is less."""
+    memory: Size | None = None
+    """Memory; default: `container.memory`."""
+    scratch: Size | None = None
+    """Disk of the node. With it, the sum of `scratch` and `/tmp` is the pod's limit there."""
 
 
 class CaBundle(Model):
     """Certificates that the cluster keeps."""
 
-    config_map: KubernetesName = Field(description="The ConfigMap's name.")
-    key: str = Field(default="ca.crt", min_length=1, description="The key in it: a bundle in PEM.")
+    config_map: KubernetesName
+    """The ConfigMap's name."""
+    key: str = Field(default="ca.crt", min_length=1)
+    """The key in it: a bundle in PEM."""
 
 
 class Kubernetes(Model):
     """What a cluster needs to know beyond the container."""
 
-    namespace: Namespace | None = Field(default=None, description="The namespace; default: the context's.")
-    service_account: KubernetesName | None = Field(
-        default=None, description="A service account that is there already."
-    )
-    node_selector: dict[str, str] = Field(default={}, description="Labels that a node must have.")
-    tolerations: tuple[AsKubernetes, ...] = Field(
-        default=(), description="Taints that its pods tolerate, with Kubernetes' own keys."
-    )
-    affinity: AsKubernetes = Field(
-        default={}, description="Kubernetes' own keys; the rule that keeps two runs apart is added."
-    )
-    priority_class: KubernetesName | None = Field(default=None, description="The pods' PriorityClass.")
-    runtime_class: KubernetesName | None = Field(
-        default=None, description="The pods' RuntimeClass, such as gvisor."
-    )
-    requests: Requests = Field(default=Requests(), description="What a pod reserves.")
-    image_pull_secrets: tuple[KubernetesName, ...] = Field(
-        default=(), description="Secrets for the registry."
-    )
-    labels: dict[Key, str] = Field(
-        default={}, description="Labels of its Jobs and pods.", json_schema_extra=_KEYS
-    )
-    annotations: dict[Key, str] = Field(
-        default={}, description="Annotations of its Jobs and pods.", json_schema_extra=_KEYS
-    )
-    secret: KubernetesName | None = Field(
-        default=None,
-        description="The name of a Secret that something else keeps, instead of one that dltpod makes.",
-    )
-    ca_bundle: CaBundle | None = Field(default=None, description="Certificates to trust, from a ConfigMap.")
-    uid: Literal["any"] | Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
-        default=65532,
-        description="The user that pods run as; any: the cluster assigns one, as OpenShift does.",
-    )
-    timezone: str = Field(
-        default="Etc/UTC", min_length=1, description="The time zone of `schedule`, such as Europe/Berlin."
-    )
-    state: KubernetesState | None = Field(
-        default=None, description="Keep the working directory on a volume claim."
-    )
-    scratch: Size = Field(
-        default="10Gi",
-        description="What a pod may write to its node's disk where its state is not on a volume claim.",
-    )
-    start_timeout: Annotated[str, Form(forms.duration, forms.DURATION)] = Field(
-        default="5m",
-        description="How long a run waits for a node, a quota or an image before it is given up.",
-    )
-    keep: Annotated[str, Form(forms.duration, forms.DURATION)] | None = Field(
-        default=None,
-        description="How long a finished Job stays in the cluster; default: it is removed at once.",
-    )
-    pod_overrides: AsKubernetes = Field(
-        default={},
-        description="A pod's spec, merged into dltpod's last, lists by name as kubectl does.",
-    )
-    fewer_walls: bool = Field(
-        default=False,
-        description="Whether `pod_overrides` and `annotations` may take down walls around the source.",
-    )
+    namespace: Namespace | None = None
+    """The namespace; default: the context's."""
+    service_account: KubernetesName | None = None
+    """A service account that is there already."""
+    node_selector: dict[str, str] = {}
+    """Labels that a node must have."""
+    tolerations: tuple[AsKubernetes, ...] = ()
+    """Taints that its pods tolerate, with Kubernetes' own keys."""
+    affinity: AsKubernetes = {}
+    """Kubernetes' own keys; the rule that keeps two runs apart is added."""
+    priority_class: KubernetesName | None = None
+    """The pods' PriorityClass."""
+    runtime_class: KubernetesName | None = None
+    """The pods' RuntimeClass, such as gvisor."""
+    requests: Requests = Requests()
+    """What a pod reserves."""
+    image_pull_secrets: tuple[KubernetesName, ...] = ()
+    """Secrets for the registry."""
+    labels: dict[Key, str] = Field(default={}, json_schema_extra=_KEYS)
+    """Labels of its Jobs and pods."""
+    annotations: dict[Key, str] = Field(default={}, json_schema_extra=_KEYS)
+    """Annotations of its Jobs and pods."""
+    secret: KubernetesName | None = None
+    """The name of a Secret that something else keeps, instead of one that dltpod makes."""
+    ca_bundle: CaBundle | None = None
+    """Certificates to trust, from a ConfigMap."""
+    uid: Literal["any"] | Annotated[int, Field(ge=1, le=2**31 - 1)] = 65532
+    """The user that pods run as; any: the cluster assigns one, as OpenShift does."""
+    timezone: str = Field(default="Etc/UTC", min_length=1)
+    """The time zone of `schedule`, such as Europe/Berlin."""
+    state: KubernetesState | None = None
+    """Keep the working directory on a volume claim."""
+    scratch: Size = "10Gi"
+    """What a pod may write to its node's disk where its state is not on a volume claim."""
+    start_timeout: Annotated[str, Form(forms.duration, forms.DURATION)] = "5m"
+    """How long a run waits for a node, a quota or an image before it is given up."""
+    keep: Annotated[str, Form(forms.duration, forms.DURATION)] | None = None
+    """How long a finished Job stays in the cluster; default: it is removed at once."""
+    pod_overrides: AsKubernetes = {}
+    """A pod's spec, merged into dltpod's last, lists by name as kubectl does."""
+    fewer_walls: bool = False
+    """Whether `pod_overrides` and `annotations` may take down walls around the source."""

@@ -2,12 +2,15 @@
 
 They are strict and frozen, and their errors never show input, for input may hold a secret.
 ``launcher.config`` turns a file into a ``Project`` of these, with ``defaults`` merged in. Every field's
-description is also what the JSON Schema, and so an editor, says of it.
+docstring is also what the JSON Schema, and so an editor, says of it.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
+import inspect
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -59,48 +62,31 @@ Retries = Annotated[int, Form(lambda value: None if 0 <= value <= 100 else "must
 class DltNative(Model):
     """Which Python yields the data, and how dlt runs it."""
 
-    source_module: str = Field(
-        description="The Python module: custom_sources/<module>.py or a package there, dlt.sources.<module>, "
-        "a dlt verified source, or any importable module."
-    )
-    source_function: str = Field(
-        description="What to call in it: a source, a resource, a bound transformer or a plain function."
-    )
-    function_kwargs: dict[str, Any] = Field(
-        default={},
-        description='Its keyword arguments, any nesting; "env:NAME" anywhere is the value of that variable.',
-    )
-    resource_kwargs: dict[Text, dict[str, Any]] = Field(
-        default={},
-        description="Arguments of single resources: {RESOURCE: {ARGUMENT: VALUE}}, as function_kwargs.",
-    )
-    pipeline_name: PipelineName | None = Field(
-        default=None, description="dlt's pipeline; default: the source's name."
-    )
-    dataset_name: DatasetName | None = Field(
-        default=None, description="Where tables go; default: raw_<name>."
-    )
-    resources: tuple[Text, ...] = Field(
-        default=(), description="Only these resources of the source; default: all."
-    )
-    write_disposition: Disposition | None = Field(
-        default=None,
-        description="Instead of what each resource says: append, replace, merge, skip, or dlt's mapping.",
-    )
-    schema_contract: Contract | None = Field(
-        default=None, description="What may change in the schema, in dlt's own words."
-    )
-    loader_file_format: Literal["parquet", "jsonl", "csv", "insert_values"] | None = Field(
-        default=None,
-        description="The format of load files, of those that the destination takes; default: its own.",
-    )
-    secret_sections: tuple[Section, ...] = Field(
-        default=(), description="Further sections of secrets.toml and config.toml that its code asks for."
-    )
-    fast: bool = Field(
-        default=True,
-        description="Whether rows that come one by one are read ahead and normalized by shape, or by dlt.",
-    )
+    source_module: str
+    """The Python module: custom_sources/<module>.py or a package there, dlt.sources.<module>, a dlt verified
+    source, or any importable module."""
+    source_function: str
+    """What to call in it: a source, a resource, a bound transformer or a plain function."""
+    function_kwargs: dict[str, Any] = {}
+    """Its keyword arguments, any nesting; "env:NAME" anywhere is the value of that variable."""
+    resource_kwargs: dict[Text, dict[str, Any]] = {}
+    """Arguments of single resources: {RESOURCE: {ARGUMENT: VALUE}}, as function_kwargs."""
+    pipeline_name: PipelineName | None = None
+    """dlt's pipeline; default: the source's name."""
+    dataset_name: DatasetName | None = None
+    """Where tables go; default: raw_<name>."""
+    resources: tuple[Text, ...] = ()
+    """Only these resources of the source; default: all."""
+    write_disposition: Disposition | None = None
+    """Instead of what each resource says: append, replace, merge, skip, or dlt's mapping."""
+    schema_contract: Contract | None = None
+    """What may change in the schema, in dlt's own words."""
+    loader_file_format: Literal["parquet", "jsonl", "csv", "insert_values"] | None = None
+    """The format of load files, of those that the destination takes; default: its own."""
+    secret_sections: tuple[Section, ...] = ()
+    """Further sections of secrets.toml and config.toml that its code asks for."""
+    fast: bool = True
+    """Whether rows that come one by one are read ahead and normalized by shape, or by dlt."""
 
 
 _NO_LIST_FOR_NO_NETWORK: dict[str, Any] = {
@@ -116,45 +102,33 @@ class Container(Model):
 
     model_config = ConfigDict(json_schema_extra=_NO_LIST_FOR_NO_NETWORK)
 
-    extras: tuple[Extra, ...] = Field(default=(), description="dlt extras, or dlt verified sources, by name.")
-    requirements: tuple[Requirement, ...] = Field(
-        default=(), description="pip requirements; ./folder and git+https://... too."
-    )
-    system_packages: tuple[SystemPackage, ...] = Field(default=(), description="Debian packages.")
-    python: Annotated[str, Form(forms.python_version, r"3\.\d{1,2}(\.\d{1,2})?")] = Field(
-        default="3.13", description="The version of Python, in quotes."
-    )
-    dlt: Annotated[str, Form(forms.dlt_specifier)] | None = Field(
-        default=None,
-        description='The version of dlt, "==1.31.0" say; default: the one that this dltpod brings.',
-    )
-    env: dict[EnvName, EnvValue] = Field(
-        default={},
-        description="Environment variables that are no secrets.",
-        json_schema_extra={"additionalProperties": False},
-    )
-    memory: Size = Field(default="2g", description="The most memory it may use: 512m, 2g or 2Gi.")
-    cpus: Cpus | None = Field(
-        default=None, description="The most CPUs it may use, such as 1.5; default: no limit."
-    )
-    timeout: Duration | None = Field(
-        default="24h", description="How long a run may take: 90s, 30m, 1h30m, 72h."
-    )
-    retries: Retries = Field(
-        default=2, description="How often a run that failed for a passing reason is tried again."
-    )
-    mounts: tuple[Mount, ...] = Field(
-        default=(), description="HOST:TARGET[:ro|rw], HOST from the project's folder."
-    )
-    network: Annotated[str, Form(forms.network)] = Field(
-        default="bridge",
-        description="bridge (dltpod's own, which keeps containers apart), none, or a network of the engine.",
-    )
-    egress: tuple[Egress, ...] = Field(
-        default=(),
-        description="HOST:PORT, HOST a name, an address or a network (10.0.0.0/8, [2001:db8::/32]): with "
-        "any, only these and the destination can be reached.",
-    )
+    extras: tuple[Extra, ...] = ()
+    """dlt extras, or dlt verified sources, by name."""
+    requirements: tuple[Requirement, ...] = ()
+    """pip requirements; ./folder and git+https://... too."""
+    system_packages: tuple[SystemPackage, ...] = ()
+    """Debian packages."""
+    python: Annotated[str, Form(forms.python_version, r"3\.\d{1,2}(\.\d{1,2})?")] = "3.13"
+    """The version of Python, in quotes."""
+    dlt: Annotated[str, Form(forms.dlt_specifier)] | None = None
+    """The version of dlt, "==1.31.0" say; default: the one that this dltpod brings."""
+    env: dict[EnvName, EnvValue] = Field(default={}, json_schema_extra={"additionalProperties": False})
+    """Environment variables that are no secrets."""
+    memory: Size = "2g"
+    """The most memory it may use: 512m, 2g or 2Gi."""
+    cpus: Cpus | None = None
+    """The most CPUs it may use, such as 1.5; default: no limit."""
+    timeout: Duration | None = "24h"
+    """How long a run may take: 90s, 30m, 1h30m, 72h."""
+    retries: Retries = 2
+    """How often a run that failed for a passing reason is tried again."""
+    mounts: tuple[Mount, ...] = ()
+    """HOST:TARGET[:ro|rw], HOST from the project's folder."""
+    network: Annotated[str, Form(forms.network)] = "bridge"
+    """bridge (dltpod's own, which keeps containers apart), none, or a network of the engine."""
+    egress: tuple[Egress, ...] = ()
+    """HOST:PORT, HOST a name, an address or a network (10.0.0.0/8, [2001:db8::/32]): with any, only these and
+    the destination can be reached."""
 
     @model_validator(mode="after")
     def _one_wall(self) -> Container:
@@ -169,72 +143,54 @@ class Container(Model):
 class VerifiedSources(Model):
     """Where dlt's verified sources come from."""
 
-    location: Annotated[str, matches(r"[^\s-]\S*", "a git URL or a folder")] = Field(
-        default="https://github.com/dlt-hub/verified-sources.git",
-        description="A git URL, or a work tree's folder.",
+    location: Annotated[str, matches(r"[^\s-]\S*", "a git URL or a folder")] = (
+        "https://github.com/dlt-hub/verified-sources.git"
     )
-    ref: Annotated[str, matches(r"[\w][\w./-]*", "a branch, a tag or a commit")] = Field(
-        default="master", description="A branch, a tag or a commit."
-    )
+    """A git URL, or a work tree's folder."""
+    ref: Annotated[str, matches(r"[\w][\w./-]*", "a branch, a tag or a commit")] = "master"
+    """A branch, a tag or a commit."""
 
 
 class Notify(Model):
     """Who hears of failure and recovery."""
 
-    webhook: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
-        default=None, description='An address that hears of failure and recovery, or "env:NAME".'
-    )
-    format: Literal["json", "slack", "discord", "teams"] = Field(
-        default="json",
-        description="What the webhook is sent: all of the run, or a text as Slack (Mattermost, Google Chat), "
-        "Discord or Teams take it.",
-    )
-    heartbeat: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = Field(
-        default=None,
-        description='An address that is called after each good run, or "env:NAME"; {source} in it is the '
-        "source's name.",
-    )
-    metrics: Text | None = Field(
-        default=None,
-        description="A file for Prometheus' node exporter, written anew after each run: NAME.prom.",
-    )
-
-
-# shared, for they are frozen; pydantic would copy a plain default for each entry
-_CONTAINER = Container()
-_KUBERNETES = Kubernetes()
+    webhook: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = None
+    """An address that hears of failure and recovery, or "env:NAME"."""
+    format: Literal["json", "slack", "discord", "teams"] = "json"
+    """What the webhook is sent: all of the run, or a text as Slack (Mattermost, Google Chat), Discord or
+    Teams take it."""
+    heartbeat: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = None
+    """An address that is called after each good run, or "env:NAME"; {source} in it is the source's name."""
+    metrics: Text | None = None
+    """A file for Prometheus' node exporter, written anew after each run: NAME.prom."""
 
 
 class Source(Model):
     """One entry, with ``defaults`` merged in: what everything after the configuration works with."""
 
-    name: SourceName = Field(
-        description="Its name: lower-case letters, digits and underscores, up to 40, unique."
-    )
-    type: Literal["dlt_native"] = Field(default="dlt_native", description="dlt_native, the only type.")
-    enabled: bool = Field(
-        default=True, description="false: left out, and refused by name; in a cluster, suspended."
-    )
-    description: str = Field(default="", description="For people.")
-    tags: tuple[Tag, ...] = Field(default=(), description="For `--tag`.")
-    schedule: Schedule | None = Field(
-        default=None,
-        description='Cron: "0 * * * *", or "H * * * *" for a minute of its own; for Kubernetes, CI and cron.',
-    )
+    name: SourceName
+    """Its name: lower-case letters, digits and underscores, up to 40, unique."""
+    type: Literal["dlt_native"] = "dlt_native"
+    """dlt_native, the only type."""
+    enabled: bool = True
+    """false: left out, and refused by name; in a cluster, suspended."""
+    description: str = ""
+    """For people."""
+    tags: tuple[Tag, ...] = ()
+    """For `--tag`."""
+    schedule: Schedule | None = None
+    """Cron: "0 * * * *", or "H * * * *" for a minute of its own; for Kubernetes, CI and cron."""
     destination: Annotated[
         str,
         matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination, or of one that .dlt/ configures"),
-    ] = Field(
-        default="duckdb",
-        description="A dlt destination, or the name of one in .dlt/ that has a destination_type.",
-    )
-    dlt_native: DltNative = Field(description="Which Python yields the data, and how dlt runs it.")
-    container: Container = Field(
-        default=Container(), description="What its container holds, and what it may use."
-    )
-    kubernetes: Kubernetes = Field(
-        default=Kubernetes(), description="What a cluster needs to know beyond the container."
-    )
+    ] = "duckdb"
+    """A dlt destination, or the name of one in .dlt/ that has a destination_type."""
+    dlt_native: DltNative
+    """Which Python yields the data, and how dlt runs it."""
+    container: Container = Container()
+    """What its container holds, and what it may use."""
+    kubernetes: Kubernetes = Kubernetes()
+    """What a cluster needs to know beyond the container."""
 
     @property
     def pipeline_name(self) -> str:
@@ -248,16 +204,12 @@ class Source(Model):
 class Defaults(Model):
     """What every entry has unless it says otherwise; mappings are merged key by key, all else is replaced."""
 
-    destination: Annotated[str, matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination")] = Field(
-        default="duckdb",
-        description="A dlt destination, or the name of one in .dlt/ that has a destination_type.",
-    )
-    container: Container = Field(
-        default_factory=lambda: _CONTAINER, description="Any key of an entry's container."
-    )
-    kubernetes: Kubernetes = Field(
-        default_factory=lambda: _KUBERNETES, description="Any key of an entry's kubernetes."
-    )
+    destination: Annotated[str, matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination")] = "duckdb"
+    """A dlt destination, or the name of one in .dlt/ that has a destination_type."""
+    container: Container = Field(default_factory=Container)
+    """Any key of an entry's container."""
+    kubernetes: Kubernetes = Field(default_factory=Kubernetes)
+    """Any key of an entry's kubernetes."""
 
 
 ProjectName = Annotated[
@@ -282,48 +234,55 @@ BaseImage = Annotated[str, Form(forms.base_image)]
 class File(Model):
     """``sources.yml``: the sources of one project, each run by dltpod in a container of its own."""
 
-    version: Literal[1] = Field(default=1, description="The version of this format.")
-    project: ProjectName | None = Field(
-        default=None, description="The project's name; default: the folder's name."
-    )
-    registry: Registry | None = Field(
-        default=None, description="Where images are pushed to and looked for before a build."
-    )
-    base_image: BaseImage = Field(
-        default="python:{python}-slim", description="The image to start from; a mirror's, say."
-    )
-    verified_sources: VerifiedSources = Field(
-        default=VerifiedSources(), description="Where verified sources come from."
-    )
-    notify: Notify | None = Field(default=None, description="Who hears of failure and recovery.")
-    dltpod: Install | None = Field(
-        default=None,
-        description="What `render ci` installs: git+https://…@COMMIT, a wheel's https address with "
-        "#sha256=HASH, or the folder of a clone.",
-    )
-    defaults: Defaults = Field(
-        default=Defaults(), description="What every entry has unless it says otherwise."
-    )
+    version: Literal[1] = 1
+    """The version of this format."""
+    project: ProjectName | None = None
+    """The project's name; default: the folder's name."""
+    registry: Registry | None = None
+    """Where images are pushed to and looked for before a build."""
+    base_image: BaseImage = "python:{python}-slim"
+    """The image to start from; a mirror's, say."""
+    verified_sources: VerifiedSources = VerifiedSources()
+    """Where verified sources come from."""
+    notify: Notify | None = None
+    """Who hears of failure and recovery."""
+    dltpod: Install | None = None
+    """What `render ci` installs: git+https://…@COMMIT, a wheel's https address with #sha256=HASH, or the
+    folder of a clone."""
+    defaults: Defaults = Defaults()
+    """What every entry has unless it says otherwise."""
     sources: Annotated[
         tuple[Source, ...], Form(lambda value: None if value else "must contain at least one source")
-    ] = Field(description="The sources.", json_schema_extra={"minItems": 1})
+    ] = Field(json_schema_extra={"minItems": 1})
+    """The sources."""
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) with which an editor completes and checks ``sources.yml``."""
     made = File.model_json_schema()
-    _remove_titles(made)
+    parts = {File.__name__: made, **made["$defs"]}
+    for model in Model.__subclasses__():
+        # pydantic titles everything with its own name, which tells an editor nothing.
+        part = parts.get(model.__name__, {"properties": {}})
+        part.pop("title", None)
+        for name, field in part["properties"].items():
+            field.pop("title", None)
+            part["properties"][name] = dict(sorted({**field, "description": said_of(model)[name]}.items()))
     made["patternProperties"] = {"^x-": {}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dltpod sources.yml", **made}
 
 
-def _remove_titles(value: Any) -> None:
-    """pydantic titles every field with its own name, which tells an editor nothing."""
-    if isinstance(value, dict) and isinstance(value.get("title"), str):
-        del value["title"]
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in items:
-        _remove_titles(item)
+@functools.cache
+def said_of(model: type[Model]) -> dict[str, str]:
+    """The docstrings of a model's fields. pydantic would read them each time that a command starts."""
+    nodes = ast.iter_child_nodes(ast.parse(inspect.getsource(model)).body[0])
+    return {
+        ast.unparse(field.target): " ".join(str(said.value.value).split())
+        for field, said in pairwise(nodes)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(said, ast.Expr)
+        and isinstance(said.value, ast.Constant)
+    }
 
 
 class Foreign(Model):

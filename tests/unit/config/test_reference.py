@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from launcher.config import load, schema
-from launcher.config.models import Container, File, Kubernetes, Model, WriteDisposition
+from launcher.config.models import Container, File, Kubernetes, Model, WriteDisposition, said_of
 from launcher.errors import ConfigurationError
 from launcher.secrets.gather import part_of, read_environment
 from runner.contract import SECRETS_FILE
@@ -102,9 +102,8 @@ def test_every_field_has_a_description_and_every_model_forbids_what_it_does_not_
     assert len(found) == 13
     for model in found:
         assert model.model_config["extra"] == ("allow" if model is WriteDisposition else "forbid")
-        for name, field in model.model_fields.items():
-            assert field.description, (model, name)
-            assert field.description.endswith("."), (model, name)
+        for name in model.model_fields:
+            assert said_of(model)[name].endswith("."), (model, name)
 
 
 ENTRY: dict[str, Any] = {"name": "a", "dlt_native": {"source_module": "m", "source_function": "f"}}
