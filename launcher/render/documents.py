@@ -1,24 +1,15 @@
-"""Values as YAML that Python's, Go's and JavaScript's readers take for the same values.
-
-The text is what libyaml would write, line for line. Tables and lists are written here, and what a look tells
-to be plain: of a thousand documents nearly all texts are names, and PyYAML makes an object of each.
-"""
+"""Values as YAML that Python's, Go's and JavaScript's readers take for the same values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import yaml
 
 _LIKE_A_NUMBER = re.compile(r"[-+.]?[0-9]")
 _LIKE_A_WORD = re.compile(r"(?i)(y|n|yes|no|on|off|true|false|null|nan|inf|~)\Z")
-_NAME = re.compile(r"[\w/](?:[\w./-]|:(?=[\w/]))*\Z", re.ASCII)
-"""A text of which no character means anything to YAML."""
-_LONGEST = 100
-"""Characters of a name, and of a text that is remembered."""
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -42,80 +33,10 @@ _Dumper.add_representer(str, _string)
 
 def dump(value: Any) -> str:
     """One document, keys in the order given, long lines not folded."""
-    if not (value and isinstance(value, (dict, list, tuple))):
-        return _by_libyaml(value)
-    lines: list[str] = []
-    try:
-        _write(value, "", "", lines)
-    except _OddKey:
-        return _by_libyaml(value)
-    return "".join(lines)
-
-
-class _OddKey(Exception):
-    """A key that libyaml writes in another way, with a question mark before it."""
-
-
-def _by_libyaml(value: Any) -> str:
     made = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000
     )
     return str(made)
-
-
-def _write(value: Any, first: str, pad: str, lines: list[str]) -> None:
-    """The lines of a table or list that is not empty: ``first`` begins the first one, ``pad`` the others.
-
-    Raises _OddKey.
-    """
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str) or len(key) > _LONGEST or not key.isprintable():
-                raise _OddKey
-            head = f"{first}{_short(key)}:"
-            if item and isinstance(item, dict):
-                lines.append(f"{head}\n")
-                _write(item, f"{pad}  ", f"{pad}  ", lines)
-            elif item and isinstance(item, (list, tuple)):
-                lines.append(f"{head}\n")
-                _write(item, pad, pad, lines)
-            else:
-                lines.append(f"{head} {_scalar(item, pad)}\n")
-            first = pad
-        return
-    for item in value:
-        if item and isinstance(item, (dict, list, tuple)):
-            _write(item, f"{first}- ", f"{pad}  ", lines)
-        else:
-            lines.append(f"{first}- {_scalar(item, pad)}\n")
-        first = pad
-
-
-def _scalar(value: Any, pad: str) -> str:
-    if isinstance(value, str) and len(value) <= _LONGEST:
-        text = _short(value)
-    elif value is None or isinstance(value, (bool, int)):
-        text = _short_other(value)
-    else:
-        text = _odd(value)
-    return re.sub(r"\n(?!\n)", f"\n{pad}", text) if pad and "\n" in text else text
-
-
-@lru_cache(maxsize=4096)
-def _short(value: str) -> str:
-    if not _NAME.match(value):
-        return _odd(value)
-    return f'"{value}"' if _LIKE_A_NUMBER.match(value) or _LIKE_A_WORD.match(value) else value
-
-
-@lru_cache(maxsize=256, typed=True)
-def _short_other(value: int | None) -> str:
-    return _odd(value)
-
-
-def _odd(value: Any) -> str:
-    """A text, a number or an empty list as libyaml writes it below a key at the left margin."""
-    return _by_libyaml({"k": value})[3:-1]
 
 
 def dump_entry(key: str, name: str, value: Any) -> str:
@@ -129,7 +50,11 @@ def table(key: str, entries: Iterable[str]) -> str:
     return f"{key}:\n{text}" if text else ""
 
 
+def commented(comment: str) -> str:
+    """The text as lines of a comment."""
+    return "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+
+
 def dump_all(documents: Iterable[Mapping[str, Any]], *, comment: str = "") -> str:
     """Several documents, with a comment at the top."""
-    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
-    return head + "---\n".join(dump(dict(document)) for document in documents)
+    return commented(comment) + "---\n".join(dump(dict(document)) for document in documents)

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.render.documents import _by_libyaml, dump, dump_entry, table
+from launcher.render.documents import dump, dump_entry, table
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -37,8 +37,3 @@ VALUES_OF_ANY_TEXT: st.SearchStrategy[Any] = st.recursive(
 @given(VALUES_OF_ANY_TEXT)
 def test_what_is_written_is_read_as_the_same_values(value: Any) -> None:
     assert yaml.load(dump(value), Loader=yaml.CSafeLoader) == value
-
-
-@given(VALUES)
-def test_what_is_written_is_what_libyaml_writes(value: Any) -> None:
-    assert dump(value) == _by_libyaml(value)
