@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.engines.docker.spec import tmpfs_options
 from launcher.errors import ConfigurationError
-from launcher.plan.values import NETWORK, NETWORK_OPTIONS, JobPlan, Mount, Tmpfs
-from launcher.render.documents import dump, dump_entry, table
+from launcher.plan.values import NETWORK, NETWORK_OPTIONS, JobPlan
+from launcher.render.documents import commented, dump, dump_entry, table
+from launcher.render.plans import fixed_job
 from runner.contract import JOB_VARIABLE, SECRETS_DIR, to_json
 
 PROFILE = "dltpod"
 """Of all services: `up` starts none, `--profile dltpod up` starts all, `run --rm NAME` one."""
-_SECRETS_PARENT = "/run/secrets/"
 _COMMENT = """\
 The sources of {project} as Compose services: made by `dltpod render compose`, to be made again, not edited.
   dltpod build --all                  the images, where this engine lacks them
@@ -66,11 +66,9 @@ def together(made: Sequence[Made], *, root: Path, file: str = "compose.yml") -> 
         for each in made
         for name, path in each.secrets.items()
     )
-    comment = "".join(f"# {line}\n" for line in _COMMENT.format(project=project, file=file).splitlines())
+    comment = commented(_COMMENT.format(project=project, file=file))
     services = table("services", (each.text for each in made))
-    return "".join(
-        (comment, services, dump({"networks": networks}) if networks else "", table("secrets", secrets))
-    )
+    return comment + services + (dump({"networks": networks}) if networks else "") + table("secrets", secrets)
 
 
 def _network(plan: JobPlan) -> str:
@@ -86,6 +84,9 @@ def service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
             f"{job.source}: container.egress can't be enforced by a Compose file",
             "run it with `dltpod sync`, which puts a gateway before it, or give it a network of yours",
         )
+    as_told = dataclasses.replace(
+        fixed_job(plan, "compose"), stop_on_eof=False, timeout=plan.timeout, retries=plan.retries
+    )
     service: dict[str, Any] = {
         "profiles": [PROFILE],
         "image": spec.image,
@@ -94,7 +95,7 @@ def service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
         "command": list(spec.command),
         "working_dir": spec.working_dir,
         "user": f"{spec.user.uid}:{spec.user.gid}",
-        "environment": {**spec.environment, JOB_VARIABLE: to_json(_job(plan))},
+        "environment": {**spec.environment, JOB_VARIABLE: to_json(as_told)},
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
@@ -111,16 +112,25 @@ def service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
     service |= {
         "ulimits": {"core": 0},
         "shm_size": 64 << 20,
-        "tmpfs": [_tmpfs(plan, tmpfs) for tmpfs in spec.tmpfs if tmpfs.target != SECRETS_DIR],
-        "volumes": [_volume(mount, root, place) for mount in spec.mounts],
+        "tmpfs": [
+            f"{tmpfs.target}:{tmpfs_options(tmpfs, spec.user)}"
+            for tmpfs in spec.tmpfs
+            if tmpfs.target != SECRETS_DIR
+        ],
+        "volumes": [
+            {
+                "type": "bind",
+                "source": _path(mount.source, root, place),
+                "target": mount.target,
+                "read_only": mount.read_only,
+            }
+            for mount in spec.mounts
+        ],
     }
     if plan.slice.files:
+        folder = SECRETS_DIR.removeprefix("/run/secrets/")
         service["secrets"] = [
-            {
-                "source": _secret_name(plan, name),
-                "target": f"{SECRETS_DIR.removeprefix(_SECRETS_PARENT)}/{name}",
-            }
-            for name in plan.slice.files
+            {"source": _secret_name(plan, name), "target": f"{folder}/{name}"} for name in plan.slice.files
         ]
     network = _network(plan)
     service |= {"network_mode": network} if network == "none" else {"networks": [network]}
@@ -131,40 +141,8 @@ def service(plan: JobPlan, root: Path, place: Path) -> dict[str, Any]:
     return service
 
 
-def _job(plan: JobPlan) -> Any:
-    """The job as the runner finds it in its environment. It holds no secret.
-
-    The token only tells events from what a source prints, so it may be known and always the same.
-    """
-    token = hashlib.sha256(f"{plan.job.project}/{plan.job.source}".encode()).hexdigest()[:32]
-    return dataclasses.replace(
-        plan.job,
-        run_id="compose",
-        token=token,
-        stop_on_eof=False,
-        timeout=plan.timeout,
-        retries=plan.retries,
-        events=False,
-    )
-
-
 def _secret_name(plan: JobPlan, file: str) -> str:
     return f"{plan.job.source}_{file.replace('.', '_')}"
-
-
-def _tmpfs(plan: JobPlan, tmpfs: Tmpfs) -> str:
-    user = plan.container.user
-    flags = f"rw,nosuid,nodev,{'exec' if tmpfs.exec else 'noexec'}"
-    return f"{tmpfs.target}:{flags},size={tmpfs.size},mode={tmpfs.mode:04o},uid={user.uid},gid={user.gid}"
-
-
-def _volume(mount: Mount, root: Path, place: Path) -> dict[str, Any]:
-    return {
-        "type": "bind",
-        "source": _path(mount.source, root, place),
-        "target": mount.target,
-        "read_only": mount.read_only,
-    }
 
 
 def _path(path: Path, root: Path, place: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,19 +10,14 @@ from typing import Any
 
 from launcher.config.units import parse_duration
 from launcher.engines.kubernetes import manifests
-from launcher.engines.kubernetes.names import (
-    LABEL_ACTION,
-    LABEL_PROJECT,
-    LABEL_SOURCE,
-    Names,
-    labels_of_source,
-    names_of_source,
-)
+from launcher.engines.kubernetes.names import names_of_source
 from launcher.engines.kubernetes.network import egress_rules, network_policy
+from launcher.engines.kubernetes.pod import any_run
 from launcher.plan.values import JobPlan
 from launcher.render.cron import checked
 from launcher.render.documents import dump_all
 from launcher.render.kustomization import FILE, Standing, kustomization
+from launcher.render.plans import fixed_job
 
 _KEPT = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
@@ -58,7 +52,8 @@ def make(plan: JobPlan, *, with_secrets: bool = False) -> Made:
     a file of its own, so that deleting what runs a source deletes no data. Raises ConfigurationError for
     what Kubernetes can't do.
     """
-    files = {_file_name(plan): _text(plan, with_secrets)}
+    made, comment = documents(plan, with_secrets=with_secrets), _comment(plan, with_secrets)
+    files = {_file_name(plan): dump_all(made, comment=comment)}
     state = state_documents(plan)
     if state:
         files[_file_name(plan, ".state")] = dump_all(state, comment=_state_comment(plan))
@@ -67,35 +62,29 @@ def make(plan: JobPlan, *, with_secrets: bool = False) -> Made:
 
 def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, Any]]:
     """What runs one source, in the order in which it can be created: everything but its state."""
-    plan = as_rendered(plan)
+    plan = dataclasses.replace(plan, job=fixed_job(plan, "scheduled"))
     settings = plan.kubernetes
-    names = _names(plan)
+    names = names_of_source(plan)
     manifests.check_plan(plan)
-    labels = labels_of_source(plan.job)
-    selector = {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
-    container = plan.container
-    made: list[dict[str, Any] | None] = [
-        None if settings.service_account else manifests.service_account(names, labels),
-        network_policy(
-            {"name": names.job, "labels": labels},
-            selector,
-            egress_rules(plan.job.source, container.network, container.egress),
-        ),
-        manifests.config_map(plan, names, labels),
-        manifests.secret(plan, names, labels) if with_secrets and not settings.secret else None,
-    ]
+    rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
+    made = [] if settings.service_account else [manifests.service_account(names)]
+    made.append(network_policy({"name": names.job, "labels": names.labels}, any_run(names.labels), rules))
+    made.append(manifests.config_map(plan, names))
+    if with_secrets and not settings.secret:
+        made.append(manifests.secret(plan, names))
     keep = KEEP_FINISHED if settings.keep is None else parse_duration(settings.keep)
     schedule = None if plan.schedule is None else checked(plan.job.source, plan.schedule)
-    made.append(manifests.cron_job(plan, names, labels, schedule=schedule, retries=plan.retries, keep=keep))
-    return _in_namespace(plan, [document for document in made if document is not None])
+    made.append(manifests.cron_job(plan, names, schedule=schedule, retries=plan.retries, keep=keep))
+    return _in_namespace(plan, made)
 
 
 def state_documents(plan: JobPlan) -> list[dict[str, Any]]:
     """The objects that hold a source's state: its volume claim, if it asks for one."""
-    claim = manifests.claim(plan, _names(plan), labels_of_source(plan.job))
-    if claim is not None:
-        claim["metadata"]["annotations"] = dict(_KEPT)
-    return _in_namespace(plan, [] if claim is None else [claim])
+    claim = manifests.claim(plan, names_of_source(plan))
+    if claim is None:
+        return []
+    claim["metadata"]["annotations"] = dict(_KEPT)
+    return _in_namespace(plan, [claim])
 
 
 def _in_namespace(plan: JobPlan, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -106,36 +95,14 @@ def _in_namespace(plan: JobPlan, found: list[dict[str, Any]]) -> list[dict[str, 
     return found
 
 
-def as_rendered(plan: JobPlan) -> JobPlan:
-    """The plan with nothing in it of the moment at which it was made, so that renderings can be compared.
-
-    The token only tells events from what a source prints, so it may be known.
-    """
-    job = plan.job
-    token = hashlib.sha256(f"{job.project}/{job.source}".encode()).hexdigest()[:32]
-    job = dataclasses.replace(job, run_id="scheduled", token=token, events=False)
-    return dataclasses.replace(plan, job=job)
-
-
-def _names(plan: JobPlan) -> Names:
-    settings = plan.kubernetes
-    return names_of_source(plan.job, secret=settings.secret, service_account=settings.service_account)
-
-
 def _file_name(plan: JobPlan, part: str = "") -> str:
     """No two sources have one file, for no source's name has a dot or a hyphen of its own."""
     name = f"{plan.job.source.replace('_', '-')}{part}.yaml"
     return name if name != FILE else f"{plan.job.source}.source.yaml"
 
 
-def _text(plan: JobPlan, with_secrets: bool) -> str:
-    return dump_all(
-        documents(plan, with_secrets=with_secrets), comment=_comment(plan, _names(plan), with_secrets)
-    )
-
-
 def _state_comment(plan: JobPlan) -> str:
-    source, names = plan.job.source, _names(plan)
+    source, names = plan.job.source, names_of_source(plan)
     held = "its state" if plan.job.destination.file is None else "its state and the rows that it loaded"
     return (
         f"State of source {source}: made by `dltpod render kubernetes {source}`, to be made again, not"
@@ -143,8 +110,8 @@ def _state_comment(plan: JobPlan) -> str:
     )
 
 
-def _comment(plan: JobPlan, names: Names, with_secrets: bool) -> str:
-    source = plan.job.source
+def _comment(plan: JobPlan, with_secrets: bool) -> str:
+    source, names = plan.job.source, names_of_source(plan)
     lines = [f"Source {source}: made by `dltpod render kubernetes {source}`, to be made again, not edited."]
     wanted = plan.kubernetes.namespace
     namespace = f" --namespace {shlex.quote(wanted)}" if wanted else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from launcher.engines.kubernetes.names import LABEL_PROJECT, LABEL_SOURCE
+from launcher.plan.job import LABEL_PROJECT, LABEL_SOURCE
 from launcher.render.documents import dump
 
 FILE = "kustomization.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -11,6 +12,7 @@ from launcher.errors import DltpodError, EngineError
 from launcher.host import user as users
 from launcher.host.user import JobUser
 from launcher.plan.values import Host, JobPlan, Say
+from runner.contract import JobSpec
 
 if TYPE_CHECKING:
     from launcher.config.models import Project, Source
@@ -57,18 +59,21 @@ def plans(
             host=Host(),
             image_for=deployed_images(engine.client, project, environ, engine.facts().platform),
         )
-    return Planned(*_each(sources, lambda source: make(plan_source(gathered, source, say))))
-
-
-def _each(
-    sources: Sequence[Source], make: Callable[[Source], Made]
-) -> tuple[tuple[Made, ...], tuple[DltpodError, ...]]:
     made, faults = [], []
     for source in sources:
         try:
-            made.append(make(source))
+            made.append(make(plan_source(gathered, source, say)))
         except EngineError:
             raise
         except DltpodError as error:
             faults.append(error)
-    return tuple(made), tuple(faults)
+    return Planned(tuple(made), tuple(faults))
+
+
+def fixed_job(plan: JobPlan, run_id: str) -> JobSpec:
+    """The plan's job with nothing in it of the moment at which it was made: renderings can be compared.
+
+    The token only tells events from what a source prints, so it may be known. No event is told.
+    """
+    token = hashlib.sha256(f"{plan.job.project}/{plan.job.source}".encode()).hexdigest()[:32]
+    return dataclasses.replace(plan.job, run_id=run_id, token=token, events=False)

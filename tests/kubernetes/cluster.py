@@ -17,11 +17,12 @@ from launcher.config.models import Project, Source
 from launcher.engines.kubernetes.api import Api
 from launcher.engines.kubernetes.engine import KubernetesEngine
 from launcher.engines.kubernetes.job import Patience
-from launcher.engines.kubernetes.names import LABEL_PROJECT, collection, item, selector
+from launcher.engines.kubernetes.names import collection, item, selector
 from launcher.host.launchers import Launchers
 from launcher.images import deploy
 from launcher.images.images import DockerImages
 from launcher.images.tags import Image, ImageOptions
+from launcher.plan.job import LABEL_PROJECT
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import JobPlan, Say
 from launcher.runs.history import RunRecord

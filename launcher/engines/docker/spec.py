@@ -15,7 +15,6 @@ LOG_DRIVER = {"Type": "json-file", "Config": {"max-size": f"{LOG_FILE_BYTES // 1
 It goes with the container. Until then it has to hold all that a source prints faster than it is
 read, and at the end more than a run's log file keeps (see ``launcher.engines.log``).
 """
-_CPU_PERIOD_NANOS = 1_000_000_000
 
 
 def hardened(*, memory: int, pids: int) -> dict[str, Any]:
@@ -40,7 +39,6 @@ def create_arguments(
     ``network`` is what it is connected to, if not ``spec.network``; a gateway brings its own host names.
     ``podman``: a tmpfs can't have an owner, and is root's.
     """
-    user = f"{spec.user.uid}:{spec.user.gid}"
     mode = network or spec.network
     hosts = [] if mode.startswith("container:") else [f"{n}:{at}" for n, at in spec.extra_hosts.items()]
     host: dict[str, Any] = {
@@ -55,7 +53,7 @@ def create_arguments(
             }
             for mount in spec.mounts
         ],
-        "Tmpfs": {t.target: _tmpfs(t, None if podman else spec.user) for t in spec.tmpfs},
+        "Tmpfs": {t.target: tmpfs_options(t, None if podman else spec.user) for t in spec.tmpfs},
         "NetworkMode": mode,
         "ExtraHosts": hosts,
         **hardened(memory=spec.memory, pids=spec.pids),
@@ -71,12 +69,12 @@ def create_arguments(
         "AutoRemove": False,
     }
     if spec.cpus is not None:
-        host["NanoCpus"] = int(spec.cpus * _CPU_PERIOD_NANOS)
+        host["NanoCpus"] = int(spec.cpus * 1_000_000_000)
     return {
         "Image": spec.image,
         "Cmd": list(spec.command),
         "Entrypoint": [],
-        "User": user,
+        "User": f"{spec.user.uid}:{spec.user.gid}",
         "WorkingDir": spec.working_dir,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Labels": dict(spec.labels),
@@ -92,7 +90,8 @@ def create_arguments(
     }
 
 
-def _tmpfs(tmpfs: Tmpfs, owner: JobUser | None) -> str:
+def tmpfs_options(tmpfs: Tmpfs, owner: JobUser | None) -> str:
+    """A tmpfs as ``docker run --tmpfs`` is told of it after the colon. Without an ``owner`` it is root's."""
     flags = ["rw", "nosuid", "nodev", "exec" if tmpfs.exec else "noexec", f"size={tmpfs.size}"]
     if owner is None:
         # Root's, so open to all: the one user in there is the job's, and its files are its own.

@@ -1,6 +1,6 @@
 """The Kubernetes engine: a run is a Job, and the Job's name is the lock.
 
-Only ``kubernetes_api`` imports the client. What is created for a run is owned by its Job, so that
+Only ``api`` imports the client. What is created for a run is owned by its Job, so that
 nothing outlives it, whoever is killed and when.
 """
 
@@ -28,15 +28,9 @@ from launcher.engines.kubernetes.facts import (
 from launcher.engines.kubernetes.job import Job, Patience
 from launcher.engines.kubernetes.names import (
     LABEL_ACTION,
-    LABEL_LAUNCHER,
-    LABEL_PROJECT,
-    LABEL_RUN,
-    LABEL_SOURCE,
     Names,
     collection,
     item,
-    labels_of_run,
-    labels_of_source,
     names_of_run,
     selector,
 )
@@ -46,6 +40,7 @@ from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.protocol import Collected, Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.host.launchers import Alive
+from launcher.plan.job import LABEL_LAUNCHER, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.plan.values import EngineFacts, JobPlan
 from runner.contract import FailureKind
 
@@ -102,37 +97,45 @@ class KubernetesEngine:
         replaces = version_of(self.facts()) >= KNOWS_FAILURE_POLICY
         namespace = plan.kubernetes.namespace or self.api.namespace
         try:
-            settings = plan.kubernetes
-            names = names_of_run(plan.job, secret=settings.secret, service_account=settings.service_account)
+            names = names_of_run(plan)
             manifests.check_plan(plan)
-            keep = ORPHAN_SECONDS if settings.keep is None else parse_duration(settings.keep)
-            body = manifests.job(plan, names, labels_of_run(plan.job), retries=0, keep=keep, policy=replaces)
+            keep = plan.kubernetes.keep
+            stays = ORPHAN_SECONDS if keep is None else parse_duration(keep)
+            body = manifests.job(plan, names, retries=0, keep=stays, policy=replaces)
             rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
         except ConfigurationError as error:
             # A run's message stands after its source's name anyway.
             message = error.message.removeprefix(f"{plan.job.source}: ")
             return Ended(None, kind=FailureKind.CONFIGURATION, message=message, hint=error.hint)
+        theirs = False  # whether the objects are another's, or their pod is out of reach
         try:
-            with self._removed_at_end(plan, names, namespace) as job:
-                self._create(plan, names, namespace, body, rules)
-                listener.planned(plan.job.source, plan)
-                supervised = Job(
-                    self.api,
-                    namespace,
-                    names.job,
-                    plan,
-                    listener,
-                    stop,
-                    replaces=replaces,
-                    patience=self._patience,
-                )
-                ended = supervised.run()
-                job.keep = supervised.left_running
-                return ended
+            self._create(plan, names, namespace, body, rules)
+            listener.planned(plan.job.source, plan)
+            job = Job(
+                self.api,
+                namespace,
+                names.job,
+                plan,
+                listener,
+                stop,
+                replaces=replaces,
+                patience=self._patience,
+            )
+            ended = job.run()
+            theirs = job.left_running
+            return ended
+        except AlreadyRunning:
+            theirs = True
+            raise
         except ApiError as error:
             return given_up(forbidden(error, namespace))
         except Unreachable as error:
             raise self._no_answer(error) from None
+        finally:
+            if not theirs:
+                # What can't be removed now goes with its Job's time.
+                with contextlib.suppress(ApiError, Unreachable):
+                    self._remove(plan, names, namespace)
 
     def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:
         from launcher.engines.images import deployed_images
@@ -215,7 +218,6 @@ class KubernetesEngine:
         Its pod can't start before the ConfigMap is there, which comes last. What fails here fails the
         run, whose end removes the Job.
         """
-        labels = labels_of_run(plan.job)
         annotations = body["metadata"].setdefault("annotations", {})
         annotations[LABEL_LAUNCHER] = plan.container.labels.get(LABEL_LAUNCHER, "")
         job = self._take_lock(plan, namespace, body)
@@ -223,16 +225,16 @@ class KubernetesEngine:
         owned = []
         if rules != [{}]:
             run = {LABEL_RUN: plan.job.run_id}
-            owned.append(network_policy({"name": names.config_map, "labels": labels}, run, rules))
+            owned.append(network_policy({"name": names.config_map, "labels": names.labels}, run, rules))
         if plan.kubernetes.secret is None:
-            owned.append(manifests.secret(plan, names, labels))
-        claim = manifests.claim(plan, names, labels_of_source(plan.job))
+            owned.append(manifests.secret(plan, names))
+        claim = manifests.claim(plan, names)
         for document in owned:
             self._create_owned(document, namespace, owner)
         if claim is not None:
             # The source's, not the run's. It stays, so it is made where the run gets as far as this.
             self._create_once("PersistentVolumeClaim", namespace, claim)
-        self._create_owned(manifests.config_map(plan, names, labels), namespace, owner)
+        self._create_owned(manifests.config_map(plan, names), namespace, owner)
 
     def _create_owned(self, document: dict[str, Any], namespace: str, owner: list[dict[str, Any]]) -> None:
         document["metadata"]["ownerReferences"] = owner
@@ -298,20 +300,6 @@ class KubernetesEngine:
                     raise
                 time.sleep(1.0)
 
-    @contextlib.contextmanager
-    def _removed_at_end(self, plan: JobPlan, names: Names, namespace: str) -> Iterator[_Kept]:
-        """The run's objects are gone afterwards. What can't be removed now goes with its Job's time."""
-        kept = _Kept()
-        try:
-            yield kept
-        except AlreadyRunning:
-            kept.keep = True
-            raise
-        finally:
-            if not kept.keep:
-                with contextlib.suppress(ApiError, Unreachable):
-                    self._remove(plan, names, namespace)
-
     def _remove(self, plan: JobPlan, names: Names, namespace: str) -> None:
         holder = self._holder(namespace, names.job)
         mine = holder is not None and holder["metadata"]["labels"].get(LABEL_RUN) == plan.job.run_id
@@ -376,9 +364,3 @@ class KubernetesEngine:
             f"the API server {self.api.server} does not answer: {error}",
             "`kubectl cluster-info` tells whether it is the server or the way there",
         )
-
-
-class _Kept:
-    """Whether a run's objects stay: they are another's, or out of reach."""
-
-    keep = False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from launcher.engines.kubernetes.names import LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.engines.kubernetes.outcome import finished
 from launcher.engines.protocol import Running
 from launcher.errors import AlreadyRunning
+from launcher.plan.job import LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.plan.values import EngineFacts
 
 KNOWS_FAILURE_POLICY = (1, 26)
@@ -47,26 +48,22 @@ def run_of(job: Mapping[str, Any]) -> str:
 
 
 def facts_of(version: Mapping[str, Any], platforms: set[str]) -> EngineFacts:
-    found = f"{version.get('major', '')}.{re.sub('[^0-9].*', '', str(version.get('minor', '')))}"
     facts = EngineFacts(
         name=f"Kubernetes {version.get('gitVersion', '')}".strip(),
-        version=found,
+        version=f"{version.get('major', '')}.{re.sub('[^0-9].*', '', str(version.get('minor', '')))}",
         remote=True,
         own_hosts=True,
         platform="linux/amd64" if not platforms or "linux/amd64" in platforms else sorted(platforms)[0],
         enforces=frozenset({"memory", "cpus", "storage"}),
+        problems=("the limit of processes is the cluster's own (kubelet: podPidsLimit)",),
     )
-    problems = ["the limit of processes is the cluster's own (kubelet: podPidsLimit)"]
-    if version_of(facts) < KNOWS_FAILURE_POLICY:
-        problems.append(goes_without(facts))
-    return EngineFacts(**{**facts.__dict__, "problems": tuple(problems)})
-
-
-def goes_without(facts: EngineFacts) -> str:
-    return (
+    if version_of(facts) >= KNOWS_FAILURE_POLICY:
+        return facts
+    without = (
         f"Kubernetes {facts.version} knows no podFailurePolicy: an evicted run is tried again by dltpod, "
         "not by the cluster"
     )
+    return replace(facts, problems=(*facts.problems, without))
 
 
 def version_of(facts: EngineFacts) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from launcher.config.units import parse_duration
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
-from launcher.engines.kubernetes.names import LABEL_RUN, collection, item
+from launcher.engines.kubernetes.names import collection, item
 from launcher.engines.kubernetes.outcome import (
     Trouble,
     View,
@@ -29,6 +29,7 @@ from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.kubernetes.watch import PodWatch, Seen
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Ended, JobListener, StopRequest
+from launcher.plan.job import LABEL_RUN
 from launcher.plan.values import JobPlan
 from runner.contract import Event, FailureKind
 

@@ -13,17 +13,11 @@ from typing import Any
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
 from launcher.engines.kubernetes.manifests import JOB_KEY
-from launcher.engines.kubernetes.names import (
-    LABEL_ACTION,
-    LABEL_RUN,
-    LABEL_SOURCE,
-    collection,
-    item,
-    selector,
-)
+from launcher.engines.kubernetes.names import LABEL_ACTION, collection, item, selector
 from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, deleted, finished, view
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
+from launcher.plan.job import LABEL_RUN, LABEL_SOURCE
 from launcher.untrusted import answers
 from runner.contract import Event, FailureKind, Result, timed_out
 

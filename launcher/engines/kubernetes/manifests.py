@@ -9,15 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from launcher.config.units import parse_duration
-from launcher.engines.kubernetes.names import (
-    CONTAINER,
-    IN_CLAIM,
-    Names,
-)
+from launcher.engines.kubernetes.names import CONTAINER, IN_CLAIM, Names, an_object, labels_of_source
 from launcher.engines.kubernetes.pod import (
     PASSWD_KEY,
     TERMINATION_FILE,
@@ -32,13 +27,7 @@ from launcher.errors import ConfigurationError
 from launcher.plan.job import CA_BUNDLE_TARGET
 from launcher.plan.values import JobPlan
 from runner import contract
-from runner.contract import (
-    CUSTOM_SOURCES_DIR,
-    DATA_DIR,
-    STATE_DIR,
-    ExitCode,
-    JobSpec,
-)
+from runner.contract import CUSTOM_SOURCES_DIR, DATA_DIR, STATE_DIR, ExitCode, JobSpec
 
 TERMINATION_BYTES = 4096
 """What the kubelet keeps of that file, and so the largest result."""
@@ -92,32 +81,24 @@ def check_plan(plan: JobPlan) -> None:
         )
 
 
-def config_map(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+def config_map(plan: JobPlan, names: Names) -> dict[str, Any]:
     """The ConfigMap with the JobSpec, which holds no secret, and the passwd file."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": names.config_map, "labels": dict(labels)},
-        "data": {
-            JOB_KEY: _readable(job_spec_here(plan, names)),
-            PASSWD_KEY: PASSWD.format(uid=plan.kubernetes.uid),
-        },
-    }
+    job = json.dumps(contract.plain(job_spec_here(plan, names)), indent=2, ensure_ascii=False)
+    data = {JOB_KEY: f"{job}\n", PASSWD_KEY: PASSWD.format(uid=plan.kubernetes.uid)}
+    return an_object("ConfigMap", {"name": names.config_map, "labels": dict(names.labels)}, data=data)
 
 
-def secret(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+def secret(plan: JobPlan, names: Names) -> dict[str, Any]:
     """The Secret with the slice, in clear: for the API, and for a rendering that asks for it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": names.secret, "labels": dict(labels)},
-        "type": "Opaque",
-        "stringData": dict(plan.slice.files),
-    }
+    metadata = {"name": names.secret, "labels": dict(names.labels)}
+    return an_object("Secret", metadata, type="Opaque", stringData=dict(plan.slice.files))
 
 
-def claim(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any] | None:
-    """The PersistentVolumeClaim for the state, None where none is asked for, or no state kept."""
+def claim(plan: JobPlan, names: Names) -> dict[str, Any] | None:
+    """The PersistentVolumeClaim for the state, None where none is asked for, or no state kept.
+
+    It is the source's, so it has no label of a run.
+    """
     state = plan.kubernetes.state
     if state is None or not keeps_state(plan):
         return None
@@ -127,27 +108,17 @@ def claim(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, A
     }
     if state.storage_class is not None:
         spec["storageClassName"] = state.storage_class
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": names.claim, "labels": dict(labels)},
-        "spec": spec,
-    }
+    metadata = {"name": names.claim, "labels": labels_of_source(plan.job)}
+    return an_object("PersistentVolumeClaim", metadata, spec=spec)
 
 
-def service_account(names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+def service_account(names: Names) -> dict[str, Any]:
     """A ServiceAccount without a token: a source has no business with the API server."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": names.service_account, "labels": dict(labels)},
-        "automountServiceAccountToken": False,
-    }
+    metadata = {"name": names.service_account, "labels": dict(names.labels)}
+    return an_object("ServiceAccount", metadata, automountServiceAccountToken=False)
 
 
-def job(
-    plan: JobPlan, names: Names, labels: Mapping[str, str], *, retries: int, keep: float, policy: bool
-) -> dict[str, Any]:
+def job(plan: JobPlan, names: Names, *, retries: int, keep: float, policy: bool) -> dict[str, Any]:
     """A batch/v1 Job. Seconds: ``keep`` is how long it stays when it is over.
 
     ``retries`` is how often Kubernetes may try again by itself. ``policy`` adds a podFailurePolicy,
@@ -156,21 +127,19 @@ def job(
     """
     spec: dict[str, Any] = {"backoffLimit": retries, "completions": 1, "parallelism": 1}
     if plan.timeout is not None:
-        spec["activeDeadlineSeconds"] = math.ceil((retries + 1) * _longest_attempt(plan, plan.timeout))
+        # The runner ends by itself after its timeout, so that its log and its result stay: a Job over its
+        # deadline loses its pod. That also counts the wait for a node.
+        longest = parse_duration(plan.kubernetes.start_timeout) + plan.timeout + plan.container.stop_grace
+        spec["activeDeadlineSeconds"] = math.ceil((retries + 1) * longest)
     spec["ttlSecondsAfterFinished"] = math.ceil(keep)
     if policy:
-        spec["podFailurePolicy"] = pod_failure_policy()
-    spec["template"] = template(plan, names, labels)
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata_of(plan, labels, names.job),
-        "spec": spec,
-    }
+        spec["podFailurePolicy"] = _failure_policy()
+    spec["template"] = template(plan, names)
+    return an_object("Job", metadata_of(plan, names.labels, names.job), spec=spec)
 
 
 def cron_job(
-    plan: JobPlan, names: Names, labels: Mapping[str, str], *, schedule: str | None, retries: int, keep: float
+    plan: JobPlan, names: Names, *, schedule: str | None, retries: int, keep: float
 ) -> dict[str, Any]:
     """A batch/v1 CronJob that never runs a source twice at once and catches up one missed start.
 
@@ -178,56 +147,30 @@ def cron_job(
     of its own would do for neither: its pod can't be changed by an apply, and once the cluster has removed
     it, an apply runs it again.
     """
-    made = job(plan, names, labels, retries=retries, keep=keep, policy=True)
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": made["metadata"],
-        "spec": {
-            "schedule": schedule or NEVER,
-            "timeZone": plan.kubernetes.timezone,
-            "suspend": schedule is None or not plan.enabled,
-            "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": 300,
-            "successfulJobsHistoryLimit": 1,
-            "failedJobsHistoryLimit": 3,
-            "jobTemplate": {
-                "metadata": metadata_of(plan, labels),
-                "spec": made["spec"],
-            },
-        },
+    made = job(plan, names, retries=retries, keep=keep, policy=True)
+    spec = {
+        "schedule": schedule or NEVER,
+        "timeZone": plan.kubernetes.timezone,
+        "suspend": schedule is None or not plan.enabled,
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 300,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 3,
+        "jobTemplate": {"metadata": metadata_of(plan, names.labels), "spec": made["spec"]},
     }
+    return an_object("CronJob", made["metadata"], spec=spec)
 
 
-def pod_failure_policy() -> dict[str, Any]:
+def _failure_policy() -> dict[str, Any]:
     """The first rule that fits decides: a pod that was taken away counts no failure, a final one ends all.
 
     Whatever else counts and is repeated: 75 is the runner's own word for that, 255 is a node that crashed,
     143 a pod that was deleted, 137 one that was killed.
     """
+    final = {"containerName": CONTAINER, "operator": "In", "values": [int(code) for code in FINAL]}
     return {
         "rules": [
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            {
-                "action": "FailJob",
-                "onExitCodes": {
-                    "containerName": CONTAINER,
-                    "operator": "In",
-                    "values": [int(code) for code in FINAL],
-                },
-            },
+            {"action": "FailJob", "onExitCodes": final},
         ]
     }
-
-
-def _readable(job: JobSpec) -> str:
-    return json.dumps(contract.plain(job), indent=2, ensure_ascii=False) + "\n"
-
-
-def _longest_attempt(plan: JobPlan, timeout: float) -> float:
-    """Seconds from a pod's creation to its end at the latest.
-
-    The runner ends by itself after ``timeout``, so that its log and its result stay: a Job over its deadline
-    loses its pod. That also counts the wait for a node.
-    """
-    return parse_duration(plan.kubernetes.start_timeout) + timeout + plan.container.stop_grace

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from launcher.errors import ConfigurationError
+from launcher.plan.job import LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
+from launcher.plan.values import JobPlan
 from runner.contract import JobSpec
 
-LABEL_PROJECT = "dltpod.project"
-LABEL_SOURCE = "dltpod.source"
-LABEL_RUN = "dltpod.run"
 LABEL_ACTION = "dltpod.action"
-LABEL_LAUNCHER = "dltpod.launcher"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
-MANAGED = "dltpod"
 CONTAINER = "runner"
 """The one container of a pod."""
 
@@ -30,13 +29,14 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")
 
 @dataclass(frozen=True)
 class Names:
-    """What the objects of one source, or of one run of it, are called."""
+    """What the objects of one source, or of one run of it, are called, and the labels that they have."""
 
     job: str
     config_map: str
     secret: str
     claim: str
     service_account: str
+    labels: Mapping[str, str]
 
 
 def base_name(job: JobSpec) -> str:
@@ -61,36 +61,30 @@ def base_name(job: JobSpec) -> str:
     return name
 
 
-def names_of_source(job: JobSpec, *, secret: str | None, service_account: str | None) -> Names:
-    """Names for a rendering: the same for every run of the source."""
-    base = base_name(job)
-    return Names(base, f"{base}-job", secret or f"{base}-secrets", f"{base}-state", service_account or base)
+def names_of_source(plan: JobPlan) -> Names:
+    """Names for a rendering: the same for every run of the source. Raises ConfigurationError."""
+    base, settings = base_name(plan.job), plan.kubernetes
+    secret, account = settings.secret or f"{base}-secrets", settings.service_account or base
+    return Names(base, f"{base}-job", secret, f"{base}-state", account, labels_of_source(plan.job))
 
 
-def names_of_run(job: JobSpec, *, secret: str | None, service_account: str | None) -> Names:
-    """Names for one run: what belongs to the run alone has the run's id in its name."""
-    base = base_name(job)
-    run = re.sub(r"[^a-z0-9]+", "-", job.run_id.lower()).strip("-")[-40:].strip("-")
+def names_of_run(plan: JobPlan) -> Names:
+    """Names for one run: what belongs to the run alone has the run's id in its name and among its labels.
+
+    Raises ConfigurationError.
+    """
+    base, settings = base_name(plan.job), plan.kubernetes
+    own = f"{base}-" + re.sub(r"[^a-z0-9]+", "-", plan.job.run_id.lower()).strip("-")[-40:].strip("-")
+    labels = _checked({**labels_of_source(plan.job), LABEL_RUN: plan.job.run_id})
     return Names(
-        base, f"{base}-{run}", secret or f"{base}-{run}", f"{base}-state", service_account or "default"
+        base, own, settings.secret or own, f"{base}-state", settings.service_account or "default", labels
     )
-
-
-def labels_of_run(job: JobSpec) -> dict[str, str]:
-    """The labels of what belongs to one run. Raises ConfigurationError."""
-    return {**labels_of_source(job), **_checked({LABEL_RUN: job.run_id})}
 
 
 def labels_of_source(job: JobSpec) -> dict[str, str]:
     """The labels that mark an object as ours, as on every other engine. Raises ConfigurationError."""
-    return _checked(
-        {
-            LABEL_MANAGED: MANAGED,
-            LABEL_PROJECT: job.project,
-            LABEL_SOURCE: job.source,
-            LABEL_ACTION: job.action,
-        }
-    )
+    ours = {LABEL_PROJECT: job.project, LABEL_SOURCE: job.source, LABEL_ACTION: job.action}
+    return _checked({LABEL_MANAGED: "dltpod", **ours})
 
 
 def _checked(labels: dict[str, str]) -> dict[str, str]:
@@ -119,13 +113,21 @@ def cpu_quantity(cpus: float) -> str:
 
 _COLLECTIONS = {
     "Job": ("/apis/batch/v1", "jobs"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
     "Pod": ("/api/v1", "pods"),
     "Secret": ("/api/v1", "secrets"),
     "ConfigMap": ("/api/v1", "configmaps"),
     "Event": ("/api/v1", "events"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
 }
+
+
+def an_object(kind: str, metadata: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """An object of that kind, with ``fields`` beside its metadata."""
+    version = _COLLECTIONS[kind][0].split("/", 2)[2]
+    return {"apiVersion": version, "kind": kind, "metadata": dict(metadata), **fields}
 
 
 def collection(kind: str, namespace: str) -> str:

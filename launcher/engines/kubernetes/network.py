@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from launcher.engines.kubernetes.names import an_object
 from launcher.errors import ConfigurationError
 
 _DNS = {
@@ -48,12 +49,7 @@ def network_policy(
     `kubectl diff` would show it for ever.
     """
     spec = {"podSelector": {"matchLabels": dict(selector)}, "policyTypes": ["Ingress", "Egress"]}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": dict(metadata),
-        "spec": {**spec, "egress": rules} if rules else spec,
-    }
+    return an_object("NetworkPolicy", metadata, spec={**spec, "egress": rules} if rules else spec)
 
 
 def _rule(source: str, entry: str) -> dict[str, Any]:

@@ -14,8 +14,6 @@ from launcher.config.units import parse_size
 from launcher.engines.kubernetes.names import (
     CONTAINER,
     LABEL_ACTION,
-    LABEL_PROJECT,
-    LABEL_SOURCE,
     Names,
     bytes_quantity,
     cpu_quantity,
@@ -23,7 +21,7 @@ from launcher.engines.kubernetes.names import (
 from launcher.engines.kubernetes.overrides import overridden, refuse
 from launcher.engines.kubernetes.restricted import unconfined
 from launcher.errors import ConfigurationError
-from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES
+from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES, LABEL_PROJECT, LABEL_SOURCE
 from launcher.plan.values import JobPlan
 from runner.contract import DATA_DIR, JOB_FILE, SECRETS_DIR, STATE_DIR
 
@@ -35,10 +33,10 @@ _LOGS = 64 << 20
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+def template(plan: JobPlan, names: Names) -> dict[str, Any]:
     """The pod's metadata and spec. Raises ConfigurationError for what makes no pod or takes down a wall."""
     try:
-        return _spec(plan, names, labels)
+        return {"metadata": metadata_of(plan, names.labels), "spec": _spec(plan, names)}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ConfigurationError(
             f"{plan.job.source}: kubernetes.affinity or pod_overrides is of another form than a pod's spec",
@@ -46,7 +44,7 @@ def template(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str
         ) from None
 
 
-def _spec(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, Any]:
+def _spec(plan: JobPlan, names: Names) -> Any:
     settings = plan.kubernetes
     uid = settings.uid
     spec: dict[str, Any] = {
@@ -65,7 +63,7 @@ def _spec(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, A
     affinity = dict(settings.affinity)
     if plan.job.action == "sync":
         apart = dict(affinity.get("podAntiAffinity", {}))
-        apart[_REQUIRED] = [*apart.get(_REQUIRED, ()), _one_at_a_time(labels)]
+        apart[_REQUIRED] = [*apart.get(_REQUIRED, ()), _one_at_a_time(names.labels)]
         affinity["podAntiAffinity"] = apart
     given = {
         "affinity": affinity,
@@ -81,8 +79,7 @@ def _spec(plan: JobPlan, names: Names, labels: Mapping[str, str]) -> dict[str, A
     spec["volumes"] = volumes
     if not settings.fewer_walls:
         refuse(f"{plan.job.source}: kubernetes.annotations take", unconfined(settings.annotations))
-    spec = overridden(plan.job.source, spec, settings.pod_overrides, weaker=settings.fewer_walls)
-    return {"metadata": metadata_of(plan, labels), "spec": spec}
+    return overridden(plan.job.source, spec, settings.pod_overrides, weaker=settings.fewer_walls)
 
 
 def _one_at_a_time(labels: Mapping[str, str]) -> dict[str, Any]:
@@ -91,8 +88,12 @@ def _one_at_a_time(labels: Mapping[str, str]) -> dict[str, Any]:
     A CronJob's controller counts only its own Jobs, so the scheduler has to hold this. All nodes
     share one value of the topology key; pods that are over don't count.
     """
-    ours = {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
-    return {"labelSelector": {"matchLabels": ours}, "topologyKey": "kubernetes.io/os"}
+    return {"labelSelector": {"matchLabels": any_run(labels)}, "topologyKey": "kubernetes.io/os"}
+
+
+def any_run(labels: Mapping[str, str]) -> dict[str, str]:
+    """Of a run's labels those that every run of its source has, whoever made it."""
+    return {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
 
 
 def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
