@@ -35,9 +35,8 @@ def docker_images(
     def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
         nonlocal first
         common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
-        images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked))
+        images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked), first)
         first = first or images
-        images.share(first)
         environment = images.describe(source, platform=platform)
         gateway = ""
         if source.container.egress:
@@ -80,9 +79,8 @@ def deployed_images(
         from launcher.images.tags import inspect, packages_of
 
         nonlocal first, code
-        images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked))
+        images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked), first)
         first = first or images
-        images.share(first)
         environment = images.describe(source, platform=platform)
         code = code or deploy.code_digest(project)
         digest = environment.digest

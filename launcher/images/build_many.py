@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from launcher.environment import locks
@@ -68,22 +68,18 @@ def build(
     """
     platform = options.platform or platform_of(client)
 
-    def images(name: str) -> DockerImages:
-        return DockerImages(
-            ImageOptions(
-                client,
-                project,
-                environ,
-                say=lambda line: heard(name, line),
-                upgrade=options.upgrade,
-                locked=options.locked,
-                verbose=options.verbose,
-            )
-        )
-
+    common = ImageOptions(
+        client,
+        project,
+        environ,
+        say=lambda line: heard("build", line),
+        upgrade=options.upgrade,
+        locked=options.locked,
+        verbose=options.verbose,
+    )
+    gatherer = DockerImages(common)
     described: list[Environment] = []
     failed: list[Built] = []
-    gatherer = images("build")
     for source in sources:
         try:
             if options.upgrade and locks.path_of(project, source).is_file():
@@ -99,8 +95,7 @@ def build(
         started = time.monotonic()
         name = ", ".join(environment.sources)
         try:
-            own = images(name)
-            own.share(gatherer)
+            own = DockerImages(replace(common, say=lambda line: heard(name, line)), gatherer)
             image = own.ensure(environment)
             pushed = ""
             if options.deploy:

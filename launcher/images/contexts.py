@@ -18,22 +18,6 @@ from launcher.images import scratch, wheels
 from runner.contract import RUNNER_PACKAGE
 
 _HERE = Path(__file__).resolve().parent.parent
-_ASSETS = (
-    "common.sh",
-    "default.sh",
-    "system.sh",
-    "fetched.sh",
-    "built.sh",
-    "build_requires.py",
-    "build_asks.py",
-    "environment.sh",
-    "locked.sh",
-    "code.sh",
-    "place.py",
-    "packages.py",
-    "default.txt",
-    "uv.txt",
-)
 _RUNNER_IMPORT = re.compile(r"^(\s*(?:from|import) )runner(?=[.\s])", re.MULTILINE)
 _DEFAULT_INPUTS = ("default.sh", "default.txt", "uv.txt")
 
@@ -110,8 +94,9 @@ def make(
     with scratch.folder() as (place, folder):
         with as_invoking_user():
             (folder / "assets").mkdir()
-            for asset in _ASSETS:
-                shutil.copyfile(_HERE / "assets" / asset, folder / "assets" / asset)
+            for asset in (_HERE / "assets").iterdir():
+                if asset.suffix in (".sh", ".py", ".txt"):
+                    shutil.copyfile(asset, folder / "assets" / asset.name)
             if with_runner:
                 _write_runner(folder / "runner")
         if environment is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from launcher.environment.duckdb_version import DuckdbPins
@@ -21,18 +22,14 @@ if TYPE_CHECKING:
 class DockerImages:
     """Images of one project on a Docker Engine."""
 
-    def __init__(self, options: ImageOptions) -> None:
+    def __init__(self, options: ImageOptions, first: DockerImages | None = None) -> None:
+        """What ``first`` finds out holds here too: base images, verified sources, pins of DuckDB."""
         self.options = options
-        self._bases: dict[str, Base] = {}
-        self._repository: Repository | None = None
-        self._duckdbs = DuckdbPins(options.project)
+        self._bases: dict[str, Base] = {} if first is None else first._bases
+        self._repository: Repository | None = None if first is None else first.verified
+        self._duckdbs: DuckdbPins = DuckdbPins(options.project) if first is None else first._duckdbs
 
-    def describe(
-        self,
-        source: Source,
-        *,
-        platform: str = "linux/amd64",
-    ) -> Environment:
+    def describe(self, source: Source, *, platform: str = "linux/amd64") -> Environment:
         """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
         from launcher.environment.describe import describe, drivers_of
 
@@ -51,12 +48,6 @@ class DockerImages:
             locked=self.options.locked,
             duckdbs=self._duckdbs,
         )
-
-    def share(self, other: DockerImages) -> None:
-        """Take over what ``other`` finds out: base images, verified sources, pinned versions of DuckDB."""
-        self._bases = other._bases
-        self._duckdbs = other._duckdbs
-        self._repository = other.verified
 
     def base(self, python: str) -> Base:
         """The base image for a Python version, looked for once. Raises BuildError, EngineError."""
@@ -94,15 +85,13 @@ class DockerImages:
         An image that is there costs one question to the engine, and no network.
         Raises BuildError, EngineError, ConfigurationError.
         """
+        options = self.options
         for note in environment.notes:
-            self.options.say(note)
+            options.say(note)
         reference = source_tag(environment)
-        found = inspect(self.options.client, reference)
-        if found is not None and not self.options.upgrade:
-            image = image_of(reference, environment, found)
-        else:
-            image = self._make(reference, environment)
-        note_use(reference, self.options.environ)
+        found = None if options.upgrade else inspect(options.client, reference)
+        image = image_of(reference, environment, found) if found else self._make(reference, environment)
+        note_use(reference, options.environ)
         return image
 
     def _make(self, reference: str, environment: Environment) -> Image:
@@ -123,14 +112,9 @@ class DockerImages:
 
 def distinct(described: Sequence[Environment]) -> tuple[Environment, ...]:
     """Equal environments as one, with all their sources' names."""
-    from dataclasses import replace
-
     found: dict[str, Environment] = {}
     for item in described:
-        known = found.get(item.digest)
-        found[item.digest] = (
-            item
-            if known is None
-            else replace(known, sources=(*known.sources, *item.sources), notes=(*known.notes, *item.notes))
-        )
+        if (known := found.get(item.digest)) is not None:
+            item = replace(known, sources=(*known.sources, *item.sources), notes=(*known.notes, *item.notes))
+        found[item.digest] = item
     return tuple(found.values())
