@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.plan.job import LABEL_RUN
 from launcher.plan.values import JobPlan
-from runner.contract import Event, FailureKind
+from runner.contract import Event, FailureKind, timed_out
 
 TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
@@ -131,7 +132,11 @@ class Job:
         if seen.gone and self._view.terminated is None and before is not None and before.terminated:
             self._view = before
         if (self._view.running or self._view.terminated) and self._reader is None:
-            self._read_log(self._view.name)
+            self._follower = Follower(self._api, self._namespace, self._view.name, self._sorter.line)
+            self._reader = threading.Thread(
+                target=self._follow, args=(self._follower,), daemon=True, name=f"log {self._view.name}"
+            )
+            self._reader.start()
         if self._view.running and (before is None or not before.running):
             self._trouble = None
         if seen.gone or self._view.over:
@@ -180,7 +185,10 @@ class Job:
             if not self._delete_job():
                 self._asked = None
         if self._stop.hard.is_set() and not self._killed and self._view is not None:
-            self._killed = self._kill_pod(self._view.name)
+            with contextlib.suppress(ApiError, Unreachable):
+                # One second, not none: with none the API forgets the pod while it may still run.
+                self._api.delete(item("Pod", self._namespace, self._view.name), grace=1)
+                self._killed = True
         if self._asked is not None:
             return self._stopping(now)
         if self._view is None or not (self._view.running or self._view.over):
@@ -202,8 +210,6 @@ class Job:
             return None
         self._look_at = now + _LOOK_SECONDS
         found = self._why_waiting()
-        if isinstance(found, Ended):
-            return found
         if found is not None and not (found.passing and now - self._waiting_since < _PASSING_SECONDS):
             if self._trouble is None or found.kind is not self._trouble.kind:
                 self._note(found.message)
@@ -223,24 +229,20 @@ class Job:
         )
         return given_up(with_start_timeout(self._trouble or slow, waited))
 
-    def _why_waiting(self) -> Trouble | Ended | None:
+    def _why_waiting(self) -> Trouble | None:
         if self._view is not None and self._view.trouble is not None:
             return self._view.trouble
         try:
             if self._view is None:
-                job = self._api.get(item("Job", self._namespace, self._name))
-                if deadline_exceeded(job):
-                    return self._conclude(View(""), deadline=True)
+                if deadline_exceeded(self._api.get(item("Job", self._namespace, self._name))):
+                    late = timed_out(self._plan.timeout or 0.0)
+                    return Trouble(late.kind, late.message, late.hint, fatal=True)
                 return job_trouble(self._events("Job", self._name))
             return pod_trouble(self._events("Pod", self._view.name)) if self._view.node else None
         except ApiError as error:
             if error.status == 404:
-                return Ended(
-                    None,
-                    kind=FailureKind.KILLED,
-                    message=f"killed from outside: someone deleted the Job {self._name}",
-                    hint="sync again",
-                )
+                deleted = f"killed from outside: someone deleted the Job {self._name}"
+                return Trouble(FailureKind.KILLED, deleted, "sync again", fatal=True)
         except Unreachable:
             pass
         return None
@@ -280,13 +282,6 @@ class Job:
             self._unanswered = True
             self._note(f"the API server does not answer; waiting for it ({error})")
         return None
-
-    def _read_log(self, pod: str) -> None:
-        self._follower = Follower(self._api, self._namespace, pod, self._sorter.line)
-        self._reader = threading.Thread(
-            target=self._follow, args=(self._follower,), daemon=True, name=f"log {pod}"
-        )
-        self._reader.start()
 
     def _follow(self, follower: Follower) -> None:
         """Read the log to its end; a connection that breaks is made anew."""
@@ -336,14 +331,6 @@ class Job:
             return False
         except ApiError as error:
             self._note(forbidden(error, self._namespace).message)
-        return True
-
-    def _kill_pod(self, pod: str) -> bool:
-        try:
-            # One second, not none: with none the API forgets the pod while it may still run.
-            self._api.delete(item("Pod", self._namespace, pod), grace=1)
-        except (ApiError, Unreachable):
-            return False
         return True
 
     def _note(self, text: str) -> None:

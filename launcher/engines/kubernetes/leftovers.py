@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from launcher.engines.ending import Exit, conclude
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
 from launcher.engines.kubernetes.manifests import JOB_KEY
@@ -19,9 +20,7 @@ from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
 from launcher.plan.job import LABEL_RUN, LABEL_SOURCE
 from launcher.untrusted import answers
-from runner.contract import Event, FailureKind, Result, timed_out
-
-_UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+from runner.contract import Event, FailureKind, Result
 
 Jobs = Iterable[tuple[str, dict[str, Any]]]
 """Jobs, each with its namespace."""
@@ -58,14 +57,13 @@ def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
     """How ``own_jobs`` ended, by their pods' termination messages. The Job's name is the run's id."""
     made: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for namespace, pod in sorted(pods, key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"])):
-        made.setdefault((namespace, str(pod["metadata"].get("labels", {}).get("job-name", ""))), []).append(
-            pod
-        )
+        name = str(pod["metadata"].get("labels", {}).get("job-name", ""))
+        made.setdefault((namespace, name), []).append(pod)
     found = []
     for namespace, job in jobs:
         labels, status = job["metadata"]["labels"], job.get("status", {})
         name = str(job["metadata"]["name"])
-        own: list[dict[str, Any]] = made.get((namespace, name), [])
+        own = made.get((namespace, name), [])
         found.append(
             Collected(
                 name,
@@ -144,9 +142,9 @@ def _token(api: Api, namespace: str, pod: Mapping[str, Any]) -> str:
 
 def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result | None) -> Ended:
     timeout = job["spec"].get("activeDeadlineSeconds")
-    if pod is None and deadline_exceeded(job):
-        late = timed_out(float(timeout or 0))
-        return Ended(None, kind=late.kind, message=late.message, hint=late.hint)
+    late = deadline_exceeded(job)
+    if pod is None and late:
+        return conclude(Exit(None, asked=FailureKind.TIMEOUT, timeout=float(timeout or 0)), None)
     if pod is None:
         return Ended(
             None,
@@ -154,15 +152,17 @@ def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result |
             message="it ended in the cluster while no dltpod watched, and its pod is gone",
             hint="sync again: it goes on from what was loaded",
         )
+    from kubernetes.utils import parse_quantity
+
     container = pod["spec"]["containers"][0]
     return conclusion(
         view(pod),
         told,
         asked=None,
-        deadline=deadline_exceeded(job),
+        deadline=late,
         job_deleted=deleted(job),
         timeout=None if timeout is None else float(timeout),
-        memory_limit=_bytes(str(container["resources"]["limits"].get("memory", "0"))),
+        memory_limit=int(parse_quantity(container["resources"]["limits"].get("memory", "0"))),
     )
 
 
@@ -180,10 +180,3 @@ def _seconds(job: Mapping[str, Any]) -> float:
     except (KeyError, ValueError):
         return 0.0
     return max(0.0, (rest[0] - start).total_seconds()) if rest else 0.0
-
-
-def _bytes(quantity: str) -> int:
-    for unit, factor in _UNITS.items():
-        if quantity.endswith(unit):
-            return int(float(quantity[: -len(unit)]) * factor)
-    return int(quantity) if quantity.isdigit() else 0

@@ -26,6 +26,8 @@ _MERGED_BY = {
 _ONE_SOURCE = "volumes"
 """Its items have a name and one source (the API's ``retainKeys``): another source replaces the first."""
 _PATCH = "$patch"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+"""Where an affinity has the rules that the scheduler keeps."""
 
 
 def overridden(source: str, pod: dict[str, Any], overrides: Mapping[str, Any], *, weaker: bool) -> Any:
@@ -91,8 +93,7 @@ def _fallen(made: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
 
 
 def _apart(pod: Mapping[str, Any]) -> list[Any]:
-    required = "requiredDuringSchedulingIgnoredDuringExecution"
-    return list(pod.get("affinity", {}).get("podAntiAffinity", {}).get(required, ()))
+    return list(pod.get("affinity", {}).get("podAntiAffinity", {}).get(REQUIRED, ()))
 
 
 class _Directive(Exception):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 from launcher.errors import EngineError
 
@@ -31,7 +29,10 @@ def heard() -> Iterator[list[str]]:
 
 def failed(files: str, user: str, said: str) -> EngineError | None:
     """The error for a plugin of the kubeconfig's ``user`` that failed; None where that user has none."""
-    command = _command(files, user)
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    found = KubeConfigMerger(files).config["users"].get_with_name(user, safe=True)
+    command = found and ((found.value.get("user") or {}).get("exec") or {}).get("command")
     if command is None:
         return None
     if "No such file" in said or "Permission denied" in said:
@@ -44,16 +45,3 @@ def failed(files: str, user: str, said: str) -> EngineError | None:
         f"the kubeconfig's credential plugin '{command}' gave no credentials{why}",
         "log in again with its own command; `kubectl get pods` asks the same plugin",
     )
-
-
-def _command(files: str, user: str) -> str | None:
-    import yaml
-
-    for part in filter(None, files.split(":")):
-        with contextlib.suppress(OSError, yaml.YAMLError, UnicodeDecodeError):
-            found = yaml.safe_load(Path(part).expanduser().read_text(encoding="utf-8"))
-            users: Any = found.get("users") if isinstance(found, dict) else None
-            for entry in users or ():
-                if entry.get("name") == user and "exec" in (entry.get("user") or {}):
-                    return str(entry["user"]["exec"].get("command"))
-    return None

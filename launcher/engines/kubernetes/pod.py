@@ -18,7 +18,7 @@ from launcher.engines.kubernetes.names import (
     bytes_quantity,
     cpu_quantity,
 )
-from launcher.engines.kubernetes.overrides import overridden, refuse
+from launcher.engines.kubernetes.overrides import REQUIRED, overridden, refuse
 from launcher.engines.kubernetes.restricted import unconfined
 from launcher.errors import ConfigurationError
 from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES, LABEL_PROJECT, LABEL_SOURCE
@@ -30,7 +30,6 @@ PASSWD_KEY = "passwd"
 _DEFAULT_CPU_REQUEST = 0.1
 _LOGS = 64 << 20
 """Bytes over its volumes that a pod may have on its node: its log counts too, and the kubelet rotates it."""
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def template(plan: JobPlan, names: Names) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def _spec(plan: JobPlan, names: Names) -> Any:
     affinity = dict(settings.affinity)
     if plan.job.action == "sync":
         apart = dict(affinity.get("podAntiAffinity", {}))
-        apart[_REQUIRED] = [*apart.get(_REQUIRED, ()), _one_at_a_time(names.labels)]
+        apart[REQUIRED] = [*apart.get(REQUIRED, ()), _one_at_a_time(names.labels)]
         affinity["podAntiAffinity"] = apart
     given = {
         "affinity": affinity,
@@ -110,16 +109,14 @@ def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         most = max(sum(scratch(plan).values()) + _LOGS, parse_size(asked.scratch))
         limits["ephemeral-storage"] = bytes_quantity(most)
     environment = environment_of(plan, spec.environment)
-    container: dict[str, Any] = {
+    env = [{"name": name, "value": value} for name, value in environment.items()]
+    return {
         "name": CONTAINER,
         "image": spec.image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(spec.command),
         "workingDir": spec.working_dir,
-    }
-    if environment:
-        container["env"] = [{"name": name, "value": value} for name, value in environment.items()]
-    container |= {
+        **({"env": env} if env else {}),
         "resources": {"requests": requests, "limits": limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -131,7 +128,6 @@ def _container(plan: JobPlan, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         "terminationMessagePolicy": "File",
         "volumeMounts": mounts,
     }
-    return container
 
 
 def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -142,11 +138,11 @@ def _volumes(plan: JobPlan, names: Names) -> tuple[list[dict[str, Any]], list[di
     ]
     mounts: list[dict[str, Any]] = [
         {"name": "job", "mountPath": job_folder, "readOnly": True},
-        {"name": "job", "mountPath": "/etc/passwd", "subPath": PASSWD_KEY, "readOnly": True},
         {"name": "secrets", "mountPath": SECRETS_DIR, "readOnly": True},
     ]
-    if plan.kubernetes.uid == "any":
-        mounts = [mount for mount in mounts if mount.get("subPath") != PASSWD_KEY]  # nobody knows the uid
+    if plan.kubernetes.uid != "any":  # else nobody knows the uid
+        passwd = {"name": "job", "mountPath": "/etc/passwd", "subPath": PASSWD_KEY, "readOnly": True}
+        mounts.insert(1, passwd)
     bundle = plan.kubernetes.ca_bundle
     if bundle is not None:
         folder, _, file = CA_BUNDLE_TARGET.rpartition("/")

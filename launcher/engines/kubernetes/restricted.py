@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/, ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 _VOLUMES = {
@@ -20,6 +20,7 @@ _VOLUMES = {
 }
 
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
 def violations(pod: Mapping[str, Any]) -> list[str]:
@@ -56,6 +57,7 @@ def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[
     context = container.get("securityContext", {})
     effective = {**of_pod, **context}
     capabilities = context.get("capabilities", {})
+    actions = [container.get(probe, {}) for probe in _PROBES] + [*container.get("lifecycle", {}).values()]
     checks = {
         "privileged": bool(context.get("privileged")),
         "allowPrivilegeEscalation is not false": context.get("allowPrivilegeEscalation") is not False,
@@ -66,7 +68,9 @@ def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[
         "no seccomp profile": effective.get("seccompProfile", {}).get("type")
         not in ("RuntimeDefault", "Localhost"),
         "host processes": bool(effective.get("windowsOptions", {}).get("hostProcess")),
-        "probes or hooks name a host": any(_names_a_host(action) for action in _actions(container)),
+        "probes or hooks name a host": any(
+            action.get(kind, {}).get("host") for action in actions for kind in ("httpGet", "tcpSocket")
+        ),
         "procMount": context.get("procMount", "Default") != "Default",
         "host ports": any(port.get("hostPort") for port in container.get("ports", [])),
         "SELinux user or role": bool(
@@ -77,13 +81,3 @@ def _container(container: Mapping[str, Any], of_pod: Mapping[str, Any]) -> list[
         "AppArmor unconfined": effective.get("appArmorProfile", {}).get("type") == "Unconfined",
     }
     return [name for name, broken in checks.items() if broken]
-
-
-def _actions(container: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-        yield container.get(probe, {})
-    yield from container.get("lifecycle", {}).values()
-
-
-def _names_a_host(action: Mapping[str, Any]) -> bool:
-    return any(action.get(kind, {}).get("host") for kind in ("httpGet", "tcpSocket"))
