@@ -14,7 +14,6 @@ import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 Alive = Callable[[str], "bool | None"]
 """Whether the launcher of that identity lives; None where it can't be known."""
@@ -64,9 +63,7 @@ class Launchers:
             raise
         return descriptor
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._descriptor is not None:
             (self._folder / self.id).unlink(missing_ok=True)
             os.close(self._descriptor)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PYTHON = "/opt/venv/bin/python"
 READY_SECONDS = 60.0
+_EXECUTE = (PYTHON, "-m", f"{RUNNER_PACKAGE}.inspect.execute")
 _LAST_WORDS = 4096
 _READY_FILE = "dltpod-job.json"
 """What ``runner.inspect.idle`` writes to /tmp last."""
@@ -101,12 +102,7 @@ def ask(
     plan = plan if what == "preview" else looking(plan)
     client = engine.client
     with held(engine, plan) as container, translated():
-        made = client.api.exec_create(
-            container,
-            [PYTHON, "-m", f"{RUNNER_PACKAGE}.inspect.execute", what, json.dumps(question or {})],
-            stdout=True,
-            stderr=True,
-        )
+        made = client.api.exec_create(container, [*_EXECUTE, what, json.dumps(question or {})])
         out, err = bytearray(), bytearray()
         for said, complained in client.api.exec_start(made["Id"], stream=True, demux=True):
             out += said or b""
@@ -126,17 +122,6 @@ def ask(
 def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
     """Run a command in there, with this process' input and output; its exit code."""
     with held(engine, plan) as container:
-        flags = ["-i", *(["-t"] if terminal else [])]
-        call = [
-            cli,
-            "exec",
-            *flags,
-            container,
-            PYTHON,
-            "-m",
-            f"{RUNNER_PACKAGE}.inspect.execute",
-            "run",
-            *command,
-        ]
+        call = [cli, "exec", "-it" if terminal else "-i", container, *_EXECUTE, "run", *command]
         with as_invoking_user():
             return subprocess.run(call, env={**os.environ}, check=False).returncode
