@@ -7,6 +7,7 @@ network, no job reaches a link-local address: the routes in its container refuse
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from launcher.engines.docker.spec import hardened
 from launcher.engines.protocol import Ended
 from launcher.errors import EngineError
 from launcher.host.docker_engine import create
+from launcher.host.files import build_lock
 from launcher.host.rights import as_invoking_user
 from launcher.images import contexts
 from launcher.images.tags import LABEL_MANAGED
@@ -128,8 +130,15 @@ def _own(api: APIClient) -> str:
     """dltpod's own network, made where it is missing."""
     found = _networks(api)
     if not found:
-        _make(api)
-        found = _networks(api)
+        with contextlib.ExitStack() as held:
+            # One launcher at a time: while there are two of one name, the engine refuses it to everybody.
+            # Without a cache folder to write in, it is made all the same.
+            with contextlib.suppress(OSError):
+                held.enter_context(build_lock("network", os.environ, lambda line: None))
+            found = _networks(api)
+            if not found:
+                _make(api)
+                found = _networks(api)
     if not any(
         row["Driver"] == "bridge" and NETWORK_OPTIONS.items() <= row["Options"].items() for row in found
     ):
@@ -164,7 +173,7 @@ def _make(api: APIClient) -> None:
         said = clean.words(str(error.explanation or error), 300)
         hint = "`docker network prune` frees addresses that no container uses"
         raise NetworkRefused(f"the engine can't make dltpod's network: {said}", hint) from None
-    # Engines before 24 may make two of one name at the same time, and then refuse the name.
+    # Engines before 24 may make two of one name, where the other launcher is not of this user.
     for row in _networks(api)[1:]:
         with contextlib.suppress(APIError):
             api.remove_network(row["Id"])

@@ -78,10 +78,10 @@ def noisy(megabytes: int = 1024):
     yield from _rows()
 
 
-def counts(lines: int, width: int):
+def counts(lines: int, width: int, filler: str = "x"):
     for start in range(0, lines, 1000):
         numbers = range(start, min(start + 1000, lines))
-        os.write(1, b"".join(b"%08d ".ljust(width - 5, b"x") % n + b"\\n" for n in numbers))
+        os.write(1, b"".join(b"%08d ".ljust(width - 5, filler.encode()) % n + b"\\n" for n in numbers))
     yield from _rows()
 
 
