@@ -62,10 +62,8 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
     elif result is not None:
         return Ended(result, exit.code, peak_memory=peak)
     elif exit.error:
-        kind, message = (
-            FailureKind.ENVIRONMENT,
-            f"the container could not start: {clean.words(exit.error, 240)}",
-        )
+        kind = FailureKind.ENVIRONMENT
+        message = f"the container could not start: {clean.words(exit.error, 240)}"
         hint = "`dltpod doctor` checks the engine"
     elif exit.code in (128 + signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
         name = signal.Signals(exit.code - 128).name
@@ -73,10 +71,8 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
         message = f"killed from outside ({name}): neither dltpod, a timeout nor the memory limit did it"
         hint = "sync again: it resumes where this run was interrupted"
     else:
-        kind, message = (
-            FailureKind.RESULT_TORN,
-            f"the runner ended ({_code(exit.code)}) and left no result that can be read",
-        )
+        kind = FailureKind.RESULT_TORN
+        message = f"the runner ended ({_code(exit.code)}) and left no result that can be read"
         hint = "the run's log holds its last words; the next sync goes on from what was loaded"
     return Ended(result, exit.code, kind=kind, message=message, hint=hint, peak_memory=peak)
 

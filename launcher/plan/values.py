@@ -37,7 +37,6 @@ class Tmpfs:
     target: str
     size: int
     mode: int = 0o700
-    exec: bool = False
 
 
 @dataclass(frozen=True)

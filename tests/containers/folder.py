@@ -107,7 +107,7 @@ class Folder:
     def image(self, name: str) -> Image:
         """The image of a source, made without running it."""
         project = self.load()
-        platform = DockerEngine(self.client, alive=unknown).facts().platform
+        platform = DockerEngine(alive=unknown).facts().platform
         make = docker_images(self.client, project, os.environ, platform)
         return make(config.select(project, names=(name,))[0], SyncOptions(), lambda line: None)
 

@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +50,9 @@ class DockerEngine:
 
     name = "docker"
 
-    def __init__(
-        self,
-        client: docker.DockerClient | None = None,
-        *,
-        environ: Mapping[str, str] | None = None,
-        alive: Alive,
-    ) -> None:
+    def __init__(self, *, environ: Mapping[str, str] | None = None, alive: Alive) -> None:
         self._environ = os.environ if environ is None else environ
-        self._client = client
+        self._client: docker.DockerClient | None = None
         self._alive = alive
         self._facts: EngineFacts | None = None
 
@@ -91,18 +85,19 @@ class DockerEngine:
                 f"{self.facts().name} is on another machine: it can't see this project's folders",
                 "run dltpod on that machine, or use --engine kubernetes",
             )
+        api, podman = self.client.api, self.facts().podman
         try:
-            spec, podman = plan.container, self.facts().podman
-            with (
-                translated(),
-                network_for(self.client.api, spec, plan.job.run_id, podman=podman) as network,
-            ):
+            with translated(), network_for(api, plan.container, plan.job.run_id, podman=podman) as network:
                 created = self._create(plan, network)
                 if isinstance(created, Ended):
                     return created
-                with self._removed_at_end(created):
+                try:
                     listener.planned(plan.job.source, plan)
                     ended = self._supervise(created, plan, listener, stop, network)
+                finally:
+                    # An engine that is gone keeps it; the next start sweeps it away by its label.
+                    with contextlib.suppress(Exception):
+                        self._remove(created)
             return network.judged(ended)
         except NetworkRefused as error:
             return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
@@ -166,15 +161,6 @@ class DockerEngine:
                 f"`dltpod logs {source} --follow` shows it, `dltpod stop {source}` stops it, --wait waits",
             )
         self._remove(str(details["Id"]))
-
-    @contextlib.contextmanager
-    def _removed_at_end(self, container: str) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            # An engine that is gone keeps it; the next start sweeps it away by its label.
-            with contextlib.suppress(Exception):
-                self._remove(container)
 
     def _remove(self, container: str) -> None:
         from docker.errors import APIError, NotFound
@@ -256,13 +242,11 @@ def _role(details: Mapping[str, Any]) -> str:
 
 def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
     limits = {
-        "memory": info.get("MemoryLimit"),
-        "cpus": info.get("CpuCfsQuota"),
-        "pids": info.get("PidsLimit"),
-        "egress": True,
+        "memory": ("MemoryLimit", "memory"),
+        "cpus": ("CpuCfsQuota", "processor"),
+        "pids": ("PidsLimit", "process"),
     }
-    names = {"memory": "memory", "cpus": "processor", "pids": "process"}
-    enforces = frozenset(name for name, can in limits.items() if can)
+    enforces = {"egress", *(name for name, (key, _) in limits.items() if info.get(key))}
     podman = "BuildahVersion" in info
     options = [str(option) for option in info.get("SecurityOptions") or ()]
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(str(info.get("Architecture")), "")
@@ -274,10 +258,10 @@ def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
         podman=podman,
         cgroup=str(info.get("CgroupVersion") or "1"),
         platform=f"{info.get('OSType', 'linux')}/{machine or info.get('Architecture')}",
-        enforces=enforces,
+        enforces=frozenset(enforces),
         problems=tuple(
             f"this engine can't enforce the {word} limit"
-            for name, word in names.items()
+            for name, (_, word) in limits.items()
             if name not in enforces
         ),
     )
@@ -291,10 +275,8 @@ def _refused(text: str) -> Ended:
     if "no such image" in low:
         kind, hint = FailureKind.IMAGE_GONE, "`dltpod build` makes it again"
     elif "no space left" in low:
-        kind, hint = (
-            FailureKind.DISK_FULL,
-            "`dltpod gc` frees what no source uses; `docker system df` shows more",
-        )
+        kind = FailureKind.DISK_FULL
+        hint = "`dltpod gc` frees what no source uses; `docker system df` shows more"
     elif "bind source path does not exist" in low or "mounts denied" in low:
         hint = "the engine doesn't see this folder: share it with the engine's virtual machine, if it has one"
     elif "network" in low and "not found" in low:

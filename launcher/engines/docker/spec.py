@@ -92,8 +92,8 @@ def create_arguments(
 
 def tmpfs_options(tmpfs: Tmpfs, owner: JobUser | None) -> str:
     """A tmpfs as ``docker run --tmpfs`` is told of it after the colon. Without an ``owner`` it is root's."""
-    flags = ["rw", "nosuid", "nodev", "exec" if tmpfs.exec else "noexec", f"size={tmpfs.size}"]
+    flags = f"rw,nosuid,nodev,noexec,size={tmpfs.size}"
     if owner is None:
         # Root's, so open to all: the one user in there is the job's, and its files are its own.
-        return ",".join([*flags, "mode=1777"])
-    return ",".join([*flags, f"mode={tmpfs.mode:04o}", f"uid={owner.uid}", f"gid={owner.gid}"])
+        return f"{flags},mode=1777"
+    return f"{flags},mode={tmpfs.mode:04o},uid={owner.uid},gid={owner.gid}"
