@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from launcher.config.cron import spread
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError
-from launcher.render.cron import checked
 from launcher.render.documents import dump
 from launcher.secrets import literals
 
@@ -109,12 +109,12 @@ dltpod check $DLTPOD_SOURCES --no-secrets
 def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath = _TOP) -> str:
     """The text of ``.github/workflows/dltpod.yml``. ``folder`` is the project's within its repository.
 
-    Raises ConfigurationError for a schedule that is no cron expression, and where nothing says which dltpod
-    the workflow is to install: a bare name of an index would be anybody's who takes it.
+    Raises ConfigurationError where nothing says which dltpod the workflow is to install: a bare name of an
+    index would be anybody's who takes it.
     """
     dltpod = _dltpod(project, folder)
     enabled = [source for source in sources if source.enabled]
-    schedules = {s.name: _five_fields(checked(s.name, s.schedule)) for s in enabled if s.schedule is not None}
+    schedules = {s.name: _five_fields(spread(s.schedule, s.name)) for s in enabled if s.schedule is not None}
     triggers: dict[str, Any] = {
         "pull_request": {},
         "push": {"branches": ["main"]},
@@ -215,12 +215,7 @@ def _sync(dltpod: str, project: Project, secrets: Mapping[str, str]) -> dict[str
     pull_request = "github.event_name == 'pull_request'"
     steps += [
         {"name": "Build and check", "if": pull_request, "run": _CHECK},
-        {
-            "name": "Sync",
-            "if": pull_request.replace("==", "!="),
-            "env": dict(secrets),
-            "run": _SYNC,
-        },
+        {"name": "Sync", "if": pull_request.replace("==", "!="), "env": dict(secrets), "run": _SYNC},
     ]
     return {
         "needs": "choose",

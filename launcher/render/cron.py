@@ -20,7 +20,7 @@ SHELL=/bin/sh
 def render(project: Project, sources: Sequence[Source], *, command: Sequence[str]) -> str:
     """A crontab that calls ``command`` (dltpod's own) for each enabled source that has a schedule.
 
-    Raises ConfigurationError where none has one, and for what is not a cron expression.
+    Raises ConfigurationError where none has one.
     """
     scheduled = [source for source in sources if source.enabled and source.schedule is not None]
     if not scheduled:
@@ -32,20 +32,9 @@ def render(project: Project, sources: Sequence[Source], *, command: Sequence[str
     folder = shlex.join(["mkdir", "-p", "-m", "700", str(project.private)])
     lines = []
     for source in scheduled:
-        schedule = checked(source.name, source.schedule or "")
+        schedule = cron.spread(source.schedule or "", source.name)
         call = shlex.join([*command, "--file", str(project.file), "sync", source.name, "--json"])
         line = f"{folder} && {call} >>{log} 2>&1"
         # cron ends a command at a bare percent sign.
         lines.append(f"{schedule} {line.replace('%', chr(92) + '%')}\n")
     return _COMMENT.format(project=project.name) + "".join(lines)
-
-
-def checked(source: str, expression: str) -> str:
-    """The expression, with numbers for ``H``. Raises ConfigurationError for what is no cron expression."""
-    why = cron.fault(expression)
-    if why:
-        raise ConfigurationError(
-            f"{source}: schedule '{expression}' is not a cron expression: {why}",
-            'minute, hour, day, month, weekday, as in "0 */6 * * *" (every six hours, UTC)',
-        )
-    return cron.spread(expression, source)

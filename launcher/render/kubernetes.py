@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from launcher.config.cron import spread
 from launcher.config.units import parse_duration
 from launcher.engines.kubernetes import manifests
 from launcher.engines.kubernetes.names import names_of_source
 from launcher.engines.kubernetes.network import egress_rules, network_policy
 from launcher.engines.kubernetes.pod import any_run
 from launcher.plan.values import JobPlan
-from launcher.render.cron import checked
 from launcher.render.documents import dump_all
 from launcher.render.kustomization import FILE, Standing, kustomization
 from launcher.render.plans import fixed_job
@@ -66,14 +66,15 @@ def documents(plan: JobPlan, *, with_secrets: bool = False) -> list[dict[str, An
     settings = plan.kubernetes
     names = names_of_source(plan)
     manifests.check_plan(plan)
-    rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
     made = [] if settings.service_account else [manifests.service_account(names)]
-    made.append(network_policy({"name": names.job, "labels": names.labels}, any_run(names.labels), rules))
+    made.append(
+        network_policy({"name": names.job, "labels": names.labels}, any_run(names.labels), egress_rules(plan))
+    )
     made.append(manifests.config_map(plan, names))
     if with_secrets and not settings.secret:
         made.append(manifests.secret(plan, names))
     keep = KEEP_FINISHED if settings.keep is None else parse_duration(settings.keep)
-    schedule = None if plan.schedule is None else checked(plan.job.source, plan.schedule)
+    schedule = None if plan.schedule is None else spread(plan.schedule, plan.job.source)
     made.append(manifests.cron_job(plan, names, schedule=schedule, retries=plan.retries, keep=keep))
     return _in_namespace(plan, made)
 

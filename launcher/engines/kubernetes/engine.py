@@ -102,7 +102,7 @@ class KubernetesEngine:
             keep = plan.kubernetes.keep
             stays = ORPHAN_SECONDS if keep is None else parse_duration(keep)
             body = manifests.job(plan, names, retries=0, keep=stays, policy=replaces)
-            rules = egress_rules(plan.job.source, plan.container.network, plan.container.egress)
+            rules = egress_rules(plan)
         except ConfigurationError as error:
             # A run's message stands after its source's name anyway.
             message = error.message.removeprefix(f"{plan.job.source}: ")

@@ -6,8 +6,10 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from launcher.config.forms import split_egress
 from launcher.engines.kubernetes.names import an_object
 from launcher.errors import ConfigurationError
+from launcher.plan.values import JobPlan
 
 _DNS = {
     "to": [
@@ -20,7 +22,7 @@ _DNS = {
 }
 
 
-def egress_rules(source: str, network: str, egress: tuple[str, ...]) -> list[dict[str, Any]]:
+def egress_rules(plan: JobPlan) -> list[dict[str, Any]]:
     """The ``egress`` of a NetworkPolicy for ``container.network`` and ``container.egress``.
 
     A NetworkPolicy knows addresses, not names: ``10.0.0.0/8:5432``, ``192.0.2.7:443`` and
@@ -28,6 +30,7 @@ def egress_rules(source: str, network: str, egress: tuple[str, ...]) -> list[dic
     cluster's DNS stays reachable, for those addresses are mostly asked for by name. Raises
     ConfigurationError for what Kubernetes can't enforce.
     """
+    source, network, egress = plan.job.source, plan.container.network, plan.container.egress
     if network == "none":
         return []
     if network != "bridge":
@@ -53,31 +56,15 @@ def network_policy(
 
 
 def _rule(source: str, entry: str) -> dict[str, Any]:
-    host, port = _split(source, entry)
     try:
-        block = ipaddress.ip_network(host, strict=False)
+        host, port = split_egress(entry)
+    except ValueError as error:  # a port of the destination's settings, say
+        raise ConfigurationError(f"{source}: egress '{entry}' {error}", "write HOST:PORT") from None
+    try:
+        block = ipaddress.ip_network(host)
     except ValueError:
         raise ConfigurationError(
             f"{source}: egress '{entry}' names a host, and Kubernetes' NetworkPolicy knows only addresses",
             "give the addresses (203.0.113.0/24:443), or keep names to the Docker engine",
         ) from None
-    rule: dict[str, Any] = {"to": [{"ipBlock": {"cidr": str(block)}}]}
-    if port is not None:
-        rule["ports"] = [{"protocol": "TCP", "port": port}]
-    return rule
-
-
-def _split(source: str, entry: str) -> tuple[str, int | None]:
-    host, separator, port = entry.rpartition(":")
-    if entry.startswith("["):
-        host, _, rest = entry[1:].partition("]")
-        separator, port = rest[:1], rest[1:]
-    elif not separator or entry.count(":") > 1:
-        return entry, None
-    if not separator:
-        return host, None
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ConfigurationError(
-            f"{source}: egress '{entry}' ends in '{port}', which is no port", "write HOST:PORT"
-        )
-    return host, int(port)
+    return {"to": [{"ipBlock": {"cidr": str(block)}}], "ports": [{"protocol": "TCP", "port": port}]}

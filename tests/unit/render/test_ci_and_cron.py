@@ -225,12 +225,3 @@ def test_a_crontab_without_a_scheduled_source_is_refused() -> None:
     found = project()
     with pytest.raises(ConfigurationError, match="no source has a schedule"):
         cron.render(found, found.sources[2:], command=["dltpod"])
-
-
-def test_a_schedule_that_is_none_is_refused_by_both() -> None:
-    found = project()
-    wrong = [found.sources[0].model_copy(update={"schedule": "0 0 * * 7"})]
-    with pytest.raises(ConfigurationError, match="is not a cron expression"):
-        ci.render(found, wrong)
-    with pytest.raises(ConfigurationError, match="is not a cron expression"):
-        cron.render(found, wrong, command=["dltpod"])

@@ -246,15 +246,17 @@ def test_a_name_in_the_egress_list_is_refused_for_a_network_policy_knows_only_ad
 
 
 def test_a_port_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="is no port"):
+    with pytest.raises(ConfigurationError, match=r"'10\.0\.0\.1:https' must be HOST:PORT"):
         kubernetes_files([with_container(plan(), egress=("10.0.0.1:https",))])
 
 
 def test_a_version_6_network_is_an_address_too() -> None:
-    policy = objects(with_container(plan(), egress=("[2001:db8::/32]:443", "2001:db8::1")))["NetworkPolicy"]
+    policy = objects(with_container(plan(), egress=("[2001:db8::/32]:443", "[2001:db8::1]:22")))[
+        "NetworkPolicy"
+    ]
     assert policy["spec"]["egress"][:2] == [
         {"to": [{"ipBlock": {"cidr": "2001:db8::/32"}}], "ports": [{"protocol": "TCP", "port": 443}]},
-        {"to": [{"ipBlock": {"cidr": "2001:db8::1/128"}}]},
+        {"to": [{"ipBlock": {"cidr": "2001:db8::1/128"}}], "ports": [{"protocol": "TCP", "port": 22}]},
     ]
 
 
