@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,6 @@ from launcher.engines.kubernetes.outcome import (
     job_trouble,
     pod_trouble,
     view,
-    with_start_timeout,
 )
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.kubernetes.watch import PodWatch, Seen
@@ -82,7 +81,7 @@ class Job:
             partial(listener.event, plan.job.source),
             partial(listener.log, plan.job.source),
         )
-        self._view: View | None = None
+        self._view = View("")
         self._uid = ""
         self._done: set[str] = set()
         self._reader: threading.Thread | None = None
@@ -127,9 +126,9 @@ class Job:
             return None
         if uid != self._uid:
             # A replacement never starts before the one before it is over.
-            self._uid, self._view = uid, None
+            self._uid, self._view = uid, View("")
         before, self._view = self._view, view(seen.pod)
-        if seen.gone and self._view.terminated is None and before is not None and before.terminated:
+        if seen.gone and self._view.terminated is None and before.terminated:
             self._view = before
         if (self._view.running or self._view.terminated) and self._reader is None:
             self._follower = Follower(self._api, self._namespace, self._view.name, self._sorter.line)
@@ -137,30 +136,33 @@ class Job:
                 target=self._follow, args=(self._follower,), daemon=True, name=f"log {self._view.name}"
             )
             self._reader.start()
-        if self._view.running and (before is None or not before.running):
+        if self._view.running and not before.running:
             self._trouble = None
         if seen.gone or self._view.over:
             return self._pod_over(gone=seen.gone)
         return None
 
     def _pod_over(self, *, gone: bool) -> Ended | None:
-        assert self._view is not None
         self._drain()
-        job = self._job() if self._asked is None else {}
+        job: Mapping[str, Any] = {}
+        if self._asked is None:
+            # It stays empty where the Job is gone or the server doesn't say.
+            with contextlib.suppress(ApiError, Unreachable):
+                job = self._api.get(item("Job", self._namespace, self._name))
         deadline = deadline_exceeded(job)
         if self._view.uncounted and self._replaces and self._asked is None and not deadline:
             self._note(f"the cluster took the pod away and starts another ({self._view.disrupted})")
             self._done.add(self._uid)
-            self._view, self._reader, self._waiting_since = None, None, time.monotonic()
+            self._view, self._reader, self._waiting_since = View(""), None, time.monotonic()
             return None
         if gone and self._view.terminated is None and self._trouble is not None and self._asked is None:
             # A pod that never ran and was taken away: what kept it from running is the reason.
             return given_up(self._trouble)
-        return self._conclude(self._view, deadline=deadline, job_deleted=deleted(job))
+        return self._conclude(deadline=deadline, job_deleted=deleted(job))
 
-    def _conclude(self, seen: View, *, deadline: bool = False, job_deleted: bool = True) -> Ended:
+    def _conclude(self, *, deadline: bool = False, job_deleted: bool = True) -> Ended:
         return conclusion(
-            seen,
+            self._view,
             self._sorter.result,
             asked=self._asked,
             deadline=deadline,
@@ -180,29 +182,20 @@ class Job:
                 hint="the job goes on in the cluster: `dltpod ps --engine kubernetes` finds it again",
                 transient=True,
             )
-        if self._stop.gentle.is_set() and self._asked is None:
+        if self._stop.gentle.is_set() and self._asked is None and self._delete_job():
             self._asked, self._stop_at = self._stop.reason, now
-            if not self._delete_job():
-                self._asked = None
-        if self._stop.hard.is_set() and not self._killed and self._view is not None:
+        if self._stop.hard.is_set() and not self._killed and self._view.name:
             with contextlib.suppress(ApiError, Unreachable):
                 # One second, not none: with none the API forgets the pod while it may still run.
                 self._api.delete(item("Pod", self._namespace, self._view.name), grace=1)
                 self._killed = True
         if self._asked is not None:
-            return self._stopping(now)
-        if self._view is None or not (self._view.running or self._view.over):
+            self.left_running = now - self._stop_at > self._plan.container.stop_grace + _AFTER_STOP_SECONDS
+            never_seen = not self._view.name and now - self._stop_at > _LOOK_SECONDS
+            return self._conclude() if never_seen or self.left_running else None
+        if not (self._view.running or self._view.over):
             return self._waiting(now)
         return self._node(now)
-
-    def _stopping(self, now: float) -> Ended | None:
-        if self._view is None and now - self._stop_at > _LOOK_SECONDS:
-            return self._conclude(View(""))
-        if now - self._stop_at > self._plan.container.stop_grace + _AFTER_STOP_SECONDS:
-            self.left_running = True
-            assert self._view is not None
-            return self._conclude(self._view)
-        return None
 
     def _waiting(self, now: float) -> Ended | None:
         """The pod doesn't run yet: say why, and give up when that helps or it has taken too long."""
@@ -227,13 +220,14 @@ class Job:
             f"`kubectl -n {self._namespace} describe job {self._name}` tells more",
             transient=True,
         )
-        return given_up(with_start_timeout(self._trouble or slow, waited))
+        trouble = self._trouble or slow
+        return given_up(replace(trouble, message=f"{trouble.message} (waited {waited:.0f} s)"))
 
     def _why_waiting(self) -> Trouble | None:
-        if self._view is not None and self._view.trouble is not None:
+        if self._view.trouble is not None:
             return self._view.trouble
         try:
-            if self._view is None:
+            if not self._view.name:
                 if deadline_exceeded(self._api.get(item("Job", self._namespace, self._name))):
                     late = timed_out(self._plan.timeout or 0.0)
                     return Trouble(late.kind, late.message, late.hint, fatal=True)
@@ -256,7 +250,7 @@ class Job:
         return sorted(found, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
 
     def _node(self, now: float) -> Ended | None:
-        if self._view is None or not self._view.node_lost:
+        if not self._view.node_lost:
             if self._lost_since is not None:
                 self._note("the node answers again")
             self._lost_since = None
@@ -286,7 +280,7 @@ class Job:
     def _follow(self, follower: Follower) -> None:
         """Read the log to its end; a connection that breaks is made anew."""
         while not self._over.is_set():
-            last = self._view is not None and self._view.over
+            last = self._view.over
             try:
                 follower.read(follow=not last)
             except ApiError as error:
@@ -315,13 +309,6 @@ class Job:
             elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
                 return
             reader.join(TICK_SECONDS)
-
-    def _job(self) -> Mapping[str, Any]:
-        """The Job as it is now, empty where it is gone or the server doesn't say."""
-        try:
-            return self._api.get(item("Job", self._namespace, self._name))
-        except (ApiError, Unreachable):
-            return {}
 
     def _delete_job(self) -> bool:
         """Ask for the end. In the foreground: the name stays taken until the pod is really gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from launcher.engines.ending import Exit, conclude
@@ -115,9 +115,8 @@ def view(pod: Mapping[str, Any]) -> View:
 def job_trouble(events: Sequence[Mapping[str, Any]]) -> Trouble | None:
     """Why a Job has no pod, from its own events; None where they don't say."""
     for event in reversed(events):
-        if event.get("reason") != "FailedCreate":
-            continue
-        return _refused_pod(clean.words(str(event.get("message", ""))))
+        if event.get("reason") == "FailedCreate":
+            return _refused_pod(clean.words(str(event.get("message", ""))))
     return None
 
 
@@ -179,7 +178,7 @@ def conclusion(
     ended = seen.terminated or Terminated(None)
     broken = ended.reason in ("StartError", "ContainerCannotRun")
     result = None if broken else answers.result(ended.message.encode("utf-8", "replace"))
-    if result is None or _same_end(result, told):
+    if result is None or (told and (told.status, told.exit_code) == (result.status, result.exit_code)):
         result = told or result
     if result is not None and result.status == "ok":
         return Ended(result, ended.code)
@@ -226,10 +225,6 @@ def given_up(trouble: Trouble) -> Ended:
     )
 
 
-def _same_end(result: Result, told: Result | None) -> bool:
-    return told is not None and (told.status, told.exit_code) == (result.status, result.exit_code)
-
-
 def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> str:
     target = conditions.get("DisruptionTarget", {})
     if target.get("status") == "True":
@@ -240,8 +235,7 @@ def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str,
 
 
 def _evicted(text: str, result: Result | None, code: int | None) -> Ended:
-    full = re.search(r'EmptyDir volume "([^"]+)" exceeds|exceeds the total limit of containers', text)
-    if full:
+    if re.search(r'EmptyDir volume "[^"]+" exceeds|exceeds the total limit of containers', text):
         return Ended(
             result,
             code,
@@ -343,8 +337,3 @@ def _refused_pod(text: str) -> Trouble:
     return Trouble(
         FailureKind.FORBIDDEN, f"the cluster refuses the pod: {short}", "`kubectl describe job` tells more"
     )
-
-
-def with_start_timeout(trouble: Trouble, waited: float) -> Trouble:
-    """The same trouble, at its end: it has been waited for."""
-    return replace(trouble, message=f"{trouble.message} (waited {waited:.0f} s)")
