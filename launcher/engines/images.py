@@ -30,7 +30,6 @@ def docker_images(
 ) -> ImageFor:
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
     first: DockerImages | None = None  # what it finds out is found out for all
-    tags: dict[str, str] = {}
 
     def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
         nonlocal first
@@ -43,9 +42,7 @@ def docker_images(
             # Without the project's locks: they are of its sources.
             gateway = _gateway(DockerImages(common), platform, dry_run=options.dry_run)
         if options.dry_run:
-            digest = environment.digest
-            tags[digest] = tags.get(digest) or source_tag(environment)
-            return replace(image_of(tags[digest], environment, None), gateway=gateway)
+            return replace(image_of(source_tag(environment), environment, None), gateway=gateway)
         return replace(images.ensure(environment), gateway=gateway)
 
     return image_for

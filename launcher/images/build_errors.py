@@ -40,7 +40,10 @@ def offline(lines: Sequence[str]) -> bool:
 
 def interpret(lines: Sequence[str], environment: Environment | None, *, what: str = "") -> BuildError:
     """The error to show for a failed step. ``what`` names the image where it is no source's own."""
-    name = what or _names(environment)
+    sources = environment.sources if environment else ()
+    first, others = (sources[0], len(sources) - 1) if sources else ("", 0)
+    name = what or (f"source '{first}'" if sources else "the image")
+    name += f" (and {others} more)" if others and not what else ""
     # What follows is the builder's own summary, which says nothing of the cause.
     lines = [without_credentials(line) for line in lines]  # before any is cut
     lines = list(lines[: lines.index("------")] if "------" in lines[1:] else lines) or list(lines)
@@ -62,20 +65,21 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
         found = re.search(r"[Hh]ash mismatch for `?([^`\n]+)`?", text)
         return BuildError(
             f"{name}: {found[1] if found else 'a package'} is not what the lock file says: its hash differs",
-            f"find out who changed it; if the new file is right: dltpod lock {_first(environment)}",
+            f"find out who changed it; if the new file is right: dltpod lock {first}",
             exit_code=Exit.USAGE,
         )
     apt = re.search(r"Unable to locate package (\S+)|Package '?(\S+?)'? has no installation candidate", text)
-    if apt and (stale := re.search(r"Failed to fetch (.*)|package lists could not be updated", text)):
-        why = f" ({_shorten(stale[1], 120)})" if stale[1] else ""
-        return BuildError(
-            f"{name}: Debian's package lists could not be fetched, and the ones kept lack"
-            f" '{apt[1] or apt[2]}'{why}",
-            "check the network and HTTPS_PROXY, then run it again",
-        )
     if apt:
+        lacking = apt[1] or apt[2]
+        if stale := re.search(r"Failed to fetch (.*)|package lists could not be updated", text):
+            why = f" ({_shorten(stale[1], 120)})" if stale[1] else ""
+            return BuildError(
+                f"{name}: Debian's package lists could not be fetched, and the ones kept lack"
+                f" '{lacking}'{why}",
+                "check the network and HTTPS_PROXY, then run it again",
+            )
         return BuildError(
-            f"{name}: Debian has no package '{apt[1] or apt[2]}'",
+            f"{name}: Debian has no package '{lacking}'",
             "container.system_packages takes Debian's names, as apt-cache search finds them",
             exit_code=Exit.USAGE,
         )
@@ -117,24 +121,21 @@ def interpret(lines: Sequence[str], environment: Environment | None, *, what: st
         )
     built = re.search(r"Failed to (?:build|download and build) `([^`]+)`", text)
     if built:
-        return _not_built(name, built[1], text, environment)
+        reason = _REASON.findall(text)
+        asked_by = _origins(built[1].split("==")[0], environment)
+        python = environment.python if environment else ""
+        return BuildError(
+            f"{name}: {built[1]}{f' ({asked_by})' if asked_by else ''} has no wheel and could not be built:"
+            f" {_shorten(reason[-1] if reason else text[-200:], 200)}",
+            f"choose a version that has a wheel for Python {python}, or name what"
+            " its build needs of Debian in container.system_packages (a compiler: gcc, libc6-dev)",
+            exit_code=Exit.USAGE,
+        )
     last = [line for line in lines if line.strip() and not line.startswith(("------", " >", ">"))]
     errors = [line for line in last if re.match(r"\s*(error|ERROR|E:|cause:|Caused by)", line)] or last[-2:]
     return BuildError(
         f"{name}: the image could not be built: {_shorten(' '.join(errors), SHOWN)}",
-        f"dltpod build {_first(environment)} --verbose shows all of it" if environment else "",
-    )
-
-
-def _not_built(name: str, package: str, text: str, environment: Environment | None) -> BuildError:
-    reason = _REASON.findall(text)
-    python = environment.python if environment else ""
-    return BuildError(
-        f"{name}: {package}{_origin_of(package, environment)} has no wheel and could not be built:"
-        f" {_shorten(reason[-1] if reason else text[-200:], 200)}",
-        f"choose a version that has a wheel for Python {python}, or name what"
-        " its build needs of Debian in container.system_packages (a compiler: gcc, libc6-dev)",
-        exit_code=Exit.USAGE,
+        f"dltpod build {first} --verbose shows all of it" if environment else "",
     )
 
 
@@ -170,23 +171,6 @@ def _origins(text: str, environment: Environment | None) -> str:
         if name and canonicalize_name(name[0]) in words:
             found.append(f"'{requirement.text}' from {requirement.origin}")
     return "; ".join(dict.fromkeys(found))
-
-
-def _origin_of(package: str, environment: Environment | None) -> str:
-    found = _origins(package.split("==")[0], environment)
-    return f" ({found})" if found else ""
-
-
-def _names(environment: Environment | None) -> str:
-    if environment is None or not environment.sources:
-        return "the image"
-    return f"source '{environment.sources[0]}'" + (
-        f" (and {len(environment.sources) - 1} more)" if len(environment.sources) > 1 else ""
-    )
-
-
-def _first(environment: Environment | None) -> str:
-    return environment.sources[0] if environment and environment.sources else ""
 
 
 def _shorten(text: str, limit: int) -> str:

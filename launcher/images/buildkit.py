@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,16 +85,9 @@ def find_cli(environ: Mapping[str, str]) -> Cli:
         if match is None:
             continue
         if int(match[1]) < 23 or "buildx" in _output([path, "buildx", "version"], environ):
-            clean = {k: v for k, v in environ.items() if k not in ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")}
-            return Cli(
-                path,
-                {
-                    **clean,
-                    "DOCKER_BUILDKIT": "1",
-                    "DOCKER_SCAN_SUGGEST": "false",
-                    "DOCKER_CLI_HINTS": "false",
-                },
-            )
+            kept = {k: v for k, v in environ.items() if k not in ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")}
+            quiet = {"DOCKER_SCAN_SUGGEST": "false", "DOCKER_CLI_HINTS": "false"}
+            return Cli(path, {**kept, **quiet, "DOCKER_BUILDKIT": "1"})
         found.append(f"{path} ({match[1]}, without buildx)")
     if found:
         raise EngineError(
@@ -206,29 +198,15 @@ def _end(process: subprocess.Popen[str]) -> None:
     for number, seconds in ((signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        reader = threading.Thread(target=_drain, args=(process,), daemon=True)
-        reader.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=seconds)
+            process.communicate(timeout=seconds)
             return
-
-
-def _drain(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ValueError, OSError):
-        if process.stdout is not None:
-            process.stdout.read()
 
 
 def _output(command: Sequence[str], environ: Mapping[str, str]) -> str:
     try:
         done = subprocess.run(
-            command,
-            env=dict(environ),
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-            errors="replace",
+            command, env=dict(environ), capture_output=True, timeout=20, check=False, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -31,7 +31,6 @@ class Made:
 
     plan: JobPlan
     text: str
-    network: str
     secrets: Mapping[str, str]
     """Paths of files, by their names in the Compose file."""
 
@@ -46,7 +45,6 @@ def make(plan: JobPlan, root: Path, place: Path) -> Made:
     return Made(
         plan,
         dump_entry("services", source, _escaped(service(plan, root, place))),
-        _network(plan),
         {
             _secret_name(plan, name): _path(root / ".dltpod" / "secrets" / source / name, root, place)
             for name in plan.slice.files
@@ -59,7 +57,7 @@ def together(made: Sequence[Made], *, root: Path, file: str = "compose.yml") -> 
     project = made[0].plan.job.project if made else root.name
     networks = {
         name: {"driver_opts": dict(NETWORK_OPTIONS)} if name == NETWORK else {"external": True}
-        for name in sorted({each.network for each in made} - {"none"})
+        for name in sorted({_network(each.plan) for each in made} - {"none"})
     }
     secrets = (
         dump_entry("secrets", name, {"file": _escaped(path)})
