@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import stat
-import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -62,22 +60,10 @@ def check_project(project: Project) -> tuple[Row, ...]:
         if _others_may_read(file):
             text = f"{shown_path(file)} can be read by every user of this machine"
             rows.append(Row("", "secrets", Level.NOTE, text, f"chmod 600 {shown_path(file)}"))
-    for tracked in _tracked(project.root):
+    for tracked in rights.git(project.root, "ls-files", "--", SECRETS, _DOTENV).split():
         text = f"{shown_path(project.root / tracked)} is in git, and so in every clone"
         rows.append(Row("", "secrets", Level.NOTE, text, f"git rm --cached {tracked}, and new secrets"))
     return tuple(rows)
-
-
-def _tracked(root: Path) -> list[str]:
-    """Those of the secrets' files that git keeps; none where there is no git."""
-    command = ["git", "-C", str(root), "ls-files", "--", SECRETS, _DOTENV]
-    try:
-        done = subprocess.run(
-            command, **rights.command(os.environ), capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return str(done.stdout).split()
 
 
 def check_source(

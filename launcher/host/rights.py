@@ -169,6 +169,24 @@ def command(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"env": {**kept, **own}, **ids}
 
 
+def git(root: Path, *arguments: str) -> str:
+    """What git says of the project in ``root``, asked as its owner; empty where it fails or isn't there."""
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            **command(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return str(done.stdout) if done.returncode == 0 else ""
+
+
 def can_write(place: Path) -> bool:
     """Whether the rights that hold now let a file or folder be written; False where it isn't there."""
     if _acting is None:

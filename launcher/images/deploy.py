@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -66,25 +64,8 @@ def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:
         "org.opencontainers.image.title": project.name,
         "org.opencontainers.image.version": environment.digest,
     }
-    revision = _git(project, "rev-parse", "HEAD")
-    if revision:
+    if revision := rights.git(project.root, "rev-parse", "HEAD").strip():
         labels["org.opencontainers.image.revision"] = revision
-    origin = _git(project, "remote", "get-url", "origin")
-    if origin:
+    if origin := rights.git(project.root, "remote", "get-url", "origin").strip():
         labels["org.opencontainers.image.source"] = without_credentials(origin)
     return labels
-
-
-def _git(project: Project, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(project.root), *arguments],
-            **rights.command(os.environ),
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
