@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -17,8 +16,7 @@ from launcher.config.document import Document
 from launcher.config.faults import shown_path
 from launcher.errors import ConfigurationError
 
-_BREAK = re.compile(r"(?<=\n)|(?<=[\x85\u2028\u2029])|(?<=\r)(?!\n)")
-"""Where YAML 1.1 lets a line begin."""
+_BREAK = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 
 
 def with_entry(file: Path, text: str, entry: str) -> str:
@@ -27,7 +25,7 @@ def with_entry(file: Path, text: str, entry: str) -> str:
     ``entry`` is YAML: a list of one item that begins at the margin, with comments as it likes. Raises
     ConfigurationError, with the entry to add by hand, where ``sources`` is no list with a line for each item.
     """
-    made = _inserted(text, entry)
+    made = _inserted(file, text, entry)
     if made is None or not _holds(file, made, text, entry):
         raise ConfigurationError(
             f"{shown_path(file)}: its sources are no list with '- ' and a line for each item",
@@ -36,97 +34,51 @@ def with_entry(file: Path, text: str, entry: str) -> str:
     return made
 
 
-def _inserted(text: str, entry: str) -> str | None:
-    found = _sources(list(yaml.parse(text, Loader=yaml.CSafeLoader)))
-    if found is None:
+def _inserted(file: Path, text: str, entry: str) -> str | None:
+    items = Document(file, text).node(("sources",))
+    if not isinstance(items, yaml.SequenceNode) or items.flow_style or not items.value:
         return None
-    first, last = found
-    lines = _BREAK.split(text)
-    lines = lines[:-1] if lines[-1] == "" else lines
-    indent = _dash(lines, first)
-    if indent is None:
+    lines = [line for line in _BREAK.split(text) if line]
+    first = len(_BREAK.split(text[: items.value[0].start_mark.index])) - 1
+    # An item's text may begin below its dash.
+    dash = next((found for line in lines[first::-1] if (found := re.match(r"( *)-(\s|$)", line))), None)
+    if dash is None:
         return None
-    at = _behind(lines, last, indent)
+    indent = len(dash[1])
+    item, end, behind = _last_item(lines, first, indent)
     newline = "\r\n" if "\r\n" in text else "\n"
     added = textwrap.indent(entry.rstrip(), " " * indent).splitlines()
-    if _dash_line(lines, last, indent) != last:
+    if item != end:
         added.insert(0, "")  # entries of several lines stand apart
-    if at and not re.search(r"[\n\r\x85\u2028\u2029]$", lines[at - 1]):
-        lines[at - 1] += newline
-    return "".join([*lines[:at], *(line + newline for line in added), *lines[at:]])
+    if not _BREAK.search(lines[behind - 1]):
+        lines[behind - 1] += newline
+    return "".join([*lines[:behind], *(line + newline for line in added), *lines[behind:]])
 
 
-def _sources(events: list[Any]) -> tuple[int, int] | None:
-    """The lines that the first item of ``sources`` begins on and the last one ends on, from 0."""
-    place = next((i for i, event in enumerate(events) if isinstance(event, yaml.MappingStartEvent)), None)
-    if (
-        place is None
-        or events[place].flow_style
-        or not isinstance(events[place - 1], yaml.DocumentStartEvent)
-    ):
-        return None
-    place += 1
-    while not isinstance(events[place], yaml.MappingEndEvent):
-        key, value = events[place], _next(events, place)
-        place = _next(events, value)
-        if isinstance(key, yaml.ScalarEvent) and key.value == "sources":
-            start = events[value]
-            if not isinstance(start, yaml.SequenceStartEvent) or start.flow_style or place == value + 2:
-                return None
-            return events[value + 1].start_mark.line, _last_line(events[value + 1 : place - 1])
-    return None
-
-
-def _next(events: list[Any], place: int) -> int:
-    """The place behind the node that begins at ``place``."""
-    depth = 0
-    while True:
-        depth += isinstance(events[place], yaml.CollectionStartEvent)
-        depth -= isinstance(events[place], yaml.CollectionEndEvent)
-        place += 1
-        if depth == 0:
-            return place
-
-
-def _last_line(events: list[Any]) -> int:
-    """The line that the text of these events ends on. A block's own end mark stands where the next begins."""
-    flows: list[bool] = []
-    line = 0
-    for event in events:
-        if isinstance(event, yaml.CollectionStartEvent):
-            flows.append(bool(event.flow_style))
-        elif not isinstance(event, yaml.CollectionEndEvent) or flows.pop():
-            mark = event.end_mark
-            line = mark.line if mark.column else mark.line - 1
-    return line
-
-
-def _dash(lines: list[str], first: int) -> int | None:
-    """The indent of the items' dashes; the first item's text may begin below its dash."""
-    for line in reversed(lines[: first + 1]):
-        if found := re.match(r"( *)-(\s|$)", line):
-            return len(found[1])
-        if line.strip() and line is not lines[first]:
-            return None
-    return None
-
-
-def _dash_line(lines: list[str], last: int, indent: int) -> int:
-    """The line of the dash of the item that ends on the line ``last``."""
-    return next(i for i in range(last, -1, -1) if re.match(rf" {{{indent}}}-(\s|$)", lines[i]))
-
-
-def _behind(lines: list[str], last: int, indent: int) -> int:
-    """The line behind the last item and the comments that are its own or the list's, by their indent."""
-    at = behind = last + 1
-    while at < len(lines) and (not lines[at].strip() or lines[at].lstrip(" ").startswith("#")):
-        at += 1
-        if lines[at - 1].strip() and len(lines[at - 1]) - len(lines[at - 1].lstrip(" ")) >= max(indent, 1):
-            behind = at
-    return behind
+def _last_item(lines: list[str], first: int, indent: int) -> tuple[int, int, int]:
+    """Where the last item begins and ends, and where the comments end that are its own or the list's, by
+    their indent. ``first`` is the line that the first item's text begins on.
+    """
+    item = end = behind = first + 1
+    for number, line in enumerate(lines[first + 1 :], first + 2):
+        text = line.lstrip(" ")
+        own = len(line) - len(text)
+        begins = own == indent and re.match(r"-(\s|$)", text)
+        if text.startswith("#"):
+            behind = number if own >= max(indent, 1) else behind
+        elif own > indent or begins:
+            item = number if begins else item
+            end = behind = number
+        elif text.strip():
+            break
+    return item, end, behind
 
 
 def _holds(file: Path, made: str, text: str, entry: str) -> bool:
     """Whether ``made`` says what ``text`` says and the entry, and nothing else."""
-    before, after = Document(file, text).data, Document(file, made).data
+    before = Document(file, text).data
+    try:
+        after = Document(file, made).data
+    except ConfigurationError:  # the entry came to stand within an item
+        return False
     return bool({**before, "sources": [*before["sources"], *Document(file, entry).data]} == after)
