@@ -8,9 +8,6 @@ import click
 
 from launcher.commands.new import complete_kinds, finish, kind_of
 
-NAMES = {"python": "example", "rest_api": "api", "sql_database": "database", "filesystem": "files"}
-"""What the first source is called, by its kind, where nobody names it."""
-
 
 @click.command("init")
 @click.argument("kind", default="python", shell_complete=complete_kinds)
@@ -25,8 +22,9 @@ def command(kind: str, name: str | None) -> None:
     from launcher.environment.values import DEFAULT_PYTHON
     from launcher.host import rights
     from launcher.start import plan
+    from launcher.start.kinds import KINDS
 
     root = Path.cwd()
     click.get_current_context().find_root().with_resource(rights.rights(root))
-    name = name or NAMES.get(kind, kind)
+    name = name or (KINDS[kind].usual if kind in KINDS else kind)
     finish(plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +12,10 @@ from launcher.commands import common
 from launcher.console.text import columns, cut, table
 from launcher.errors import ConfigurationError, DltpodError, near_miss
 
-if TYPE_CHECKING:
-    from launcher.start.offers import Offer
+_KEYS = ("name", "origin", "text")
+"""What is told of each. ``origin`` is own (code to be written), dlt, verified, or custom: code that is there;
+``name`` follows ``--from``, but for custom.
+"""
 
 
 @click.command("sources")
@@ -26,26 +27,21 @@ def command(word: str | None, as_json: bool) -> None:
 
     With WORD, only those with this word in their name or description. Verified sources are fetched once.
     """
-    from launcher.config.models import VerifiedSources
-    from launcher.start import offers
+    from launcher.start.kinds import KINDS
 
     project = _project()
-    found = [*offers.core(), *(offers.custom(project) if project else ())]
+    found = [(name, "own" if name == "python" else "dlt", kind.about) for name, kind in KINDS.items()]
+    found += _custom(project) if project else ()
     unasked: DltpodError | None = None
     try:
-        found += offers.verified(
-            common.repository(
-                project.verified_sources if project else VerifiedSources(),
-                project.root if project else Path.cwd(),
-            )
-        )
+        found += _verified(project)
     except DltpodError as error:
         unasked = error
-    names = [offer.name for offer in found]
+    names = [name for name, _, _ in found]
     if word is not None:
-        found = [offer for offer in found if word.lower() in f"{offer.name} {offer.text}".lower()]
+        found = [each for each in found if word.lower() in f"{each[0]} {each[2]}".lower()]
     if as_json:
-        common.echo_json([asdict(offer) for offer in found])
+        common.echo_json([dict(zip(_KEYS, each, strict=True)) for each in found])
     elif found:
         click.echo(_table(found))
     elif word is not None:
@@ -69,10 +65,33 @@ def _project() -> common.Project | None:
     return common.load_project()
 
 
-def _table(found: list[Offer]) -> str:
-    rows = [[offer.name, offer.origin, offer.text] for offer in found]
-    header = ["source", "from", "what it is"]
+def _custom(project: common.Project) -> Iterator[tuple[str, str, str]]:
+    """The modules and packages of ``custom_sources/``."""
+    from launcher.secrets import code
+    from launcher.start.verified import title
+
+    places = project.custom_sources.glob("[!_]*")
+    for name in sorted({place.stem for place in places if place.suffix == ".py" or place.is_dir()}):
+        file = code.custom_file(project, name)
+        if file is not None:
+            yield name, "custom", title(file)
+
+
+def _verified(project: common.Project | None) -> Iterator[tuple[str, str, str]]:
+    """dlt's verified sources. Raises ConfigurationError where they can't be had."""
+    from launcher.config.models import VerifiedSources
+    from launcher.start import kinds, verified
+
+    settings = project.verified_sources if project else VerifiedSources()
+    repository = common.repository(settings, project.root if project else Path.cwd())
+    for name in sorted(set(repository.names()) - set(kinds.KINDS)):
+        file = verified.module_of(repository, name)
+        yield name, "verified", verified.title(file) if file is not None else ""
+
+
+def _table(found: list[tuple[str, str, str]]) -> str:
+    header = ("source", "from", "what it is")
     if (width := columns()) is not None:
-        others = sum(2 + max(len(line[i]) for line in (header, *rows)) for i in (0, 1))
-        rows = [[*row, cut(text, max(width - others, 20))] for *row, text in rows]
-    return table(header, rows)
+        others = sum(2 + max(len(line[i]) for line in (header, *found)) for i in (0, 1))
+        found = [(name, of, cut(text, max(width - others, 20))) for name, of, text in found]
+    return table(header, found)

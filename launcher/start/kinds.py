@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from launcher.start import templates
-
-KINDS = ("python", "rest_api", "sql_database", "filesystem")
 
 
 @dataclass(frozen=True)
@@ -29,106 +26,49 @@ class Kind:
     files: Mapping[str, str] = field(default_factory=dict)
     todo: tuple[str, ...] = ()
     """What is to be filled in by hand before a run, secrets aside."""
+    about: str = ""
+    """For the list of what can be had."""
+    usual: str = ""
+    """What a project's first source of this kind is called where nobody names it."""
 
 
-def make(kind: str, name: str) -> Kind:
-    """A source of one of KINDS, called ``name``."""
-    return _MAKERS[kind](name)
-
-
-def _python(name: str) -> Kind:
-    return Kind(
-        entry=_entry(
-            f"""
-            - name: {name}
-              dlt_native:
-                source_module: {name} # custom_sources/{name}.py
-                source_function: {name}
-            """
-        ),
-        files={
-            f"custom_sources/{name}.py": templates.PYTHON.replace("NAME", name),
-            f"tests/test_{name}.py": templates.PYTHON_TEST.replace("NAME", name),
-        },
-    )
-
-
-def _filesystem(name: str) -> Kind:
-    return Kind(
-        entry=_entry(
-            f"""
-            - name: {name}
-              dlt_native:
-                source_module: {name} # custom_sources/{name}.py
-                source_function: {name}
-                function_kwargs: {{folder: /workspace/{name}, pattern: "*.csv"}} # or s3://bucket/folder
-              container:
-                mounts: ["files/{name}:/workspace/{name}:ro"] # a folder of this machine
-            """
-        ),
-        files={
-            f"custom_sources/{name}.py": templates.FILESYSTEM.replace("NAME", name),
-            f"files/{name}/example.csv": templates.CSV,
-        },
-    )
-
-
-def _rest_api(name: str) -> Kind:
-    return Kind(
-        entry=_entry(
-            f"""
-            - name: {name}
-              dlt_native:
-                source_module: rest_api
-                source_function: rest_api_source
-                function_kwargs:
-                  config:
-                    client:
-                      base_url: https://api.example.com/v1/
-                      auth: {{type: bearer}} # its token: [sources.{name}.credentials] in .dlt/secrets.toml
-                    resource_defaults: {{primary_key: id, write_disposition: merge}}
-                    resources: # a table each
-                      - customers
-                      - name: orders
-                        endpoint:
-                          path: orders
-                          params: {{since: "{{incremental.start_value}}"}}
-                          incremental: {{cursor_path: updated_at, initial_value: "2024-01-01"}}
-            """
-        ),
+KINDS: Mapping[str, Kind] = {
+    "python": Kind(
+        templates.PYTHON_ENTRY,
+        files={"custom_sources/NAME.py": templates.PYTHON, "tests/test_NAME.py": templates.PYTHON_TEST},
+        about="code of your own, in custom_sources/",
+        usual="example",
+    ),
+    "rest_api": Kind(
+        templates.REST_API_ENTRY,
         secrets=(Secret("token", "the bearer token", section="credentials"),),
         todo=("base_url and resources",),
-    )
-
-
-def _sql_database(name: str) -> Kind:
-    return Kind(
-        entry=_entry(
-            f"""
-            - name: {name}
-              dlt_native:
-                source_module: sql_database
-                source_function: sql_database
-                # function_kwargs: {{table_names: [accounts, orders]}} # without it: every table
-                write_disposition: replace # whole tables; merge, where all of them have primary keys
-            """
-        ),
+        about="any REST API, by a list of its endpoints",
+        usual="api",
+    ),
+    "sql_database": Kind(
+        templates.SQL_DATABASE_ENTRY,
         secrets=(
             Secret(
                 "credentials",
                 "postgresql://reader:PASSWORD@db.example.com:5432/crm; this machine is host.docker.internal",
             ),
         ),
-    )
-
-
-_MAKERS: Mapping[str, Callable[[str], Kind]] = {
-    "python": _python,
-    "rest_api": _rest_api,
-    "sql_database": _sql_database,
-    "filesystem": _filesystem,
+        about="the tables of any database that SQLAlchemy reaches",
+        usual="database",
+    ),
+    "filesystem": Kind(
+        templates.FILESYSTEM_ENTRY,
+        files={"custom_sources/NAME.py": templates.FILESYSTEM, "files/NAME/example.csv": templates.CSV},
+        about="files of a folder or a bucket: CSV, Parquet, JSON lines",
+        usual="files",
+    ),
 }
+"""Those that dltpod knows by itself; ``NAME`` stands for the source's name."""
 
 
-def _entry(text: str) -> str:
-    return textwrap.dedent(text).lstrip("\n")
+def make(kind: str, name: str) -> Kind:
+    """A source of one of KINDS, called ``name``."""
+    found = KINDS[kind]
+    files = {file.replace("NAME", name): text.replace("NAME", name) for file, text in found.files.items()}
+    return replace(found, entry=found.entry.replace("NAME", name), files=files)

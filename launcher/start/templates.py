@@ -13,6 +13,13 @@ sources:
 IGNORED = (".dlt/secrets.toml", ".env", ".dltpod/", "data/", "__pycache__/")
 """What git must not keep: secrets, state and logs, file destinations."""
 
+PYTHON_ENTRY = """\
+- name: NAME
+  dlt_native:
+    source_module: NAME # custom_sources/NAME.py
+    source_function: NAME
+"""
+
 PYTHON = '''\
 # /// script
 # dependencies = []  # the packages that it imports, such as "requests>=2.32"
@@ -66,6 +73,45 @@ def test_each_row_has_an_id_of_its_own() -> None:
     ids = [row["id"] for row in module.NAME()]
     assert ids and len(ids) == len(set(ids))
 '''
+
+REST_API_ENTRY = """\
+- name: NAME
+  dlt_native:
+    source_module: rest_api
+    source_function: rest_api_source
+    function_kwargs:
+      config:
+        client:
+          base_url: https://api.example.com/v1/
+          auth: {type: bearer} # its token: [sources.NAME.credentials] in .dlt/secrets.toml
+        resource_defaults: {primary_key: id, write_disposition: merge}
+        resources: # a table each
+          - customers
+          - name: orders
+            endpoint:
+              path: orders
+              params: {since: "{incremental.start_value}"}
+              incremental: {cursor_path: updated_at, initial_value: "2024-01-01"}
+"""
+
+SQL_DATABASE_ENTRY = """\
+- name: NAME
+  dlt_native:
+    source_module: sql_database
+    source_function: sql_database
+    # function_kwargs: {table_names: [accounts, orders]} # without it: every table
+    write_disposition: replace # whole tables; merge, where all of them have primary keys
+"""
+
+FILESYSTEM_ENTRY = """\
+- name: NAME
+  dlt_native:
+    source_module: NAME # custom_sources/NAME.py
+    source_function: NAME
+    function_kwargs: {folder: /workspace/NAME, pattern: "*.csv"} # or s3://bucket/folder
+  container:
+    mounts: ["files/NAME:/workspace/NAME:ro"] # a folder of this machine
+"""
 
 FILESYSTEM = '''\
 """CSV files of a folder or a bucket: dlt's filesystem source finds them, and this reads them."""

@@ -38,9 +38,7 @@ def make(verified: Verified, module: str, name: str, python: str) -> Kind:
 
     Raises ConfigurationError where its code can't be read or has no source.
     """
-    file = next(
-        (f for f in verified.code(module) if f.name == "__init__.py" and f.parent.name == module), None
-    )
+    file = module_of(verified, module)
     functions = code.read_module(file).names.functions if file is not None else {}
     offered = [f for f in functions if not f.startswith("_") and _is(functions[f], "source")]
     offered = offered or [f for f in functions if _is(functions[f], "resource")]
@@ -59,6 +57,11 @@ def make(verified: Verified, module: str, name: str, python: str) -> Kind:
         secrets=tuple(dict.fromkeys(_secrets(functions, chosen))),
         todo=(f"{', '.join(arguments)} in function_kwargs",) if arguments else (),
     )
+
+
+def module_of(verified: Verified, name: str) -> Path | None:
+    """The file of a verified source's own package."""
+    return next((f for f in verified.code(name) if (f.parent.name, f.name) == (name, "__init__.py")), None)
 
 
 def title(file: Path) -> str:
