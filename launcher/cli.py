@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import click
 
+from launcher import __version__
 from launcher.console import streams
 from launcher.errors import DltpodError, Exit, without_credentials
 
@@ -48,52 +49,29 @@ COMMANDS = {
 }
 """Each command's line in ``--help``; its module in ``launcher.commands`` has the same name."""
 _MEANT = {
-    "run": "sync",
-    "start": "sync",
-    "load": "sync",
-    "extract": "sync",
-    "execute": "sync",
-    "up": "sync",
-    "fetch": "sync",
-    "retry": "sync",
-    "resume": "sync",
-    "restart": "sync",
-    "backfill": "sync",
-    "refresh": "sync",
-    "pipeline": "sync",
-    "create": "new",
-    "add": "new",
-    "ls": "list",
-    "status": "ps",
-    "history": "runs",
-    "log": "logs",
-    "tail": "logs",
-    "describe": "config",
-    "inspect": "config",
-    "cursor": "state",
-    "peek": "preview",
-    "kill": "stop",
-    "cancel": "stop",
-    "halt": "stop",
-    "down": "stop",
-    "test": "check",
-    "validate": "check",
-    "lint": "check",
-    "plan": "check",
-    "query": "show",
-    "sql": "show",
-    "exec": "shell",
-    "bash": "shell",
-    "install": "build",
-    "compile": "lock",
-    "update": "lock",
-    "upgrade": "lock",
-    "help": "--help",
-    "version": "--version",
-    "generate": "render",
-    "deploy": "render",
-    "clean": "gc",
-    "prune": "gc",
+    word: name
+    for name, words in {
+        "sync": "run start load extract execute up fetch retry resume restart backfill refresh pipeline",
+        "new": "create add",
+        "list": "ls",
+        "ps": "status",
+        "runs": "history",
+        "logs": "log tail",
+        "config": "describe inspect",
+        "state": "cursor",
+        "preview": "peek",
+        "stop": "kill cancel halt down",
+        "check": "test validate lint plan",
+        "show": "query sql",
+        "shell": "exec bash",
+        "build": "install",
+        "lock": "compile update upgrade",
+        "--help": "help",
+        "--version": "version",
+        "render": "generate deploy",
+        "gc": "clean prune",
+    }.items()
+    for word in words.split()
 }
 """What other programs call it, to what it is called here."""
 
@@ -131,14 +109,6 @@ class _Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        from launcher import __version__
-
-        click.echo(f"dltpod {__version__}")
-        ctx.exit()
-
-
 @click.group(
     cls=_Lazy,
     invoke_without_command=True,
@@ -147,9 +117,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 @click.option("-f", "--file", metavar="PATH", help=streams.FILE_HELP)
 @streams.with_log_shown
 @click.option("--debug", is_flag=True, help="Show tracebacks. The same as DLTPOD_DEBUG=1.")
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
-)
+@click.version_option(__version__, message="dltpod %(version)s", help="Show the version.")
 @click.pass_context
 def cli(ctx: click.Context, file: str | None, debug: bool) -> None:
     """Run dlt sources, each in its own container.
@@ -188,7 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return int(Exit.INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # click turns the one into the other
-        return _hang_up()
+        streams.hang_up()  # who read the output is gone: end without a word, as any filter does
+        return int(Exit.OK)
     except PermissionError as error:
         return _explain(error, f"no permission for {error.filename}", _permission_hint(error), Exit.USAGE)
     except OSError as error:
@@ -210,14 +179,9 @@ def _explain(error: BaseException, message: str, hint: str, code: Exit) -> int:
         import traceback
 
         traceback.print_exception(type(error), error, error.__traceback__)
+    text = f"error: {message.strip() or type(error).__name__}" + (f"\nhint: {hint.strip()}" if hint else "")
     with contextlib.suppress(BrokenPipeError):
-        first, *rest = message.strip().splitlines() or [type(error).__name__]
-        lines = [f"error: {first}", *(f"  {line}" for line in rest)]
-        lines += [
-            f"  hint: {line}" if i == 0 else f"  {line}" for i, line in enumerate(hint.strip().splitlines())
-        ]
-        for line in lines:
-            click.echo(line, err=True)
+        click.echo("\n  ".join(text.splitlines()), err=True)
     return int(code)
 
 
@@ -252,9 +216,3 @@ def _flushed(code: int) -> int:
         streams.hang_up()
         return _explain(error, f"the output could not be written: {error.strerror}", "", Exit.FAILED)
     return code
-
-
-def _hang_up() -> int:
-    """Whoever read the output is gone: end without a word, as any filter does."""
-    streams.hang_up()
-    return int(Exit.OK)
