@@ -14,7 +14,7 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
-from launcher.console.text import cut, number, seconds, size
+from launcher.console.text import number, seconds, size
 from launcher.plan.values import JobPlan
 from launcher.runs.history import OK, PLANNED, STOPPED, RunRecord
 from launcher.runs.listeners import Listener
@@ -23,6 +23,13 @@ from launcher.untrusted import clean
 _COLOURS = {"ok": "green", "waiting": "dim", "failed": "red", "stopped": "yellow"}
 _TOO_EARLY = 3.0
 """Seconds of a step before its end is guessed at."""
+_COLUMNS: tuple[tuple[str, int, JustifyMethod], ...] = (
+    ("phase", 9, "left"),
+    ("rows", 9, "right"),
+    ("time", 8, "right"),
+    ("memory", 8, "right"),
+)
+"""Those of a known width."""
 _GAP = 2
 _LEAST_NAME = 12
 """Characters of a source's name that stay whatever the width is."""
@@ -56,24 +63,6 @@ class _Row:
         if self.took is not None:
             return self.took
         return None if self.began is None else time.monotonic() - self.began
-
-
-_HEADER = ["source", "phase", "rows", "time", "memory", ""]
-_TIME, _MEMORY = 3, 4
-_NUMBERS = (2, _TIME, _MEMORY)
-
-
-def _cells(name: str, row: _Row) -> list[str]:
-    clock, left = row.clock, row.left
-    last = clean.line(row.last)
-    return [
-        name,
-        row.phase.ljust(9),
-        number(row.rows).rjust(9) if row.rows else " " * 9,
-        ("" if clock is None else seconds(clock)).rjust(8),
-        size(row.memory).rjust(8),
-        (f"about {seconds(left)} left  {last}" if left is not None else last).strip(),
-    ]
 
 
 class Live(Listener):
@@ -167,29 +156,25 @@ class Live(Listener):
         return row
 
     def _table(self) -> Table:
-        """The table, every width set here: left to itself, one long line would squeeze all other columns."""
+        """The table, each width bounded: left to itself, one long line would squeeze all other columns."""
+        width = self._console.width - 1
+        grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", width=width)
+        others = sum(most + _GAP for _, most, _ in _COLUMNS) + _GAP
+        grid.add_column("source", max_width=max(width - others, _LEAST_NAME), no_wrap=True)
+        for header, least, justify in _COLUMNS:
+            grid.add_column(header, min_width=least, justify=justify, no_wrap=True)
+        grid.add_column(ratio=1, no_wrap=True, style="dim")
         with self._lock:
-            found = [(row.phase, _cells(name, row)) for name, row in self._visible()]
-        cells = [_HEADER, *(line for _, line in found)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADER) - 1)]
-        room = self._console.width - 1
-        shown = [i for i in range(len(widths)) if widths[i]]
-        for spare in (_MEMORY, _TIME):  # what can be missed first, where names would be cut short
-            if sum(widths[i] + _GAP for i in shown) > room and spare in shown:
-                shown.remove(spare)
-        others = sum(widths[i] + _GAP for i in shown if i)
-        widths[0] = max(min(widths[0], room - others), _LEAST_NAME)
-        last = room - others - widths[0] - _GAP
-        grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=False, expand=False)
-        for i in shown:
-            justify: JustifyMethod = "right" if i in _NUMBERS else "left"
-            grid.add_column(width=widths[i], justify=justify, no_wrap=True, overflow="ellipsis")
-        if last > 0:
-            grid.add_column(width=last, no_wrap=True, overflow="ellipsis", style="dim")
-        for at, line in enumerate(cells):
-            style = "dim" if at == 0 else _COLOURS.get(found[at - 1][0], "cyan")
-            texts = [Text(cut(line[i], widths[i]), style=style if at == 0 or i == 1 else "") for i in shown]
-            grid.add_row(*texts, *([Text(cut(line[-1], last))] if last > 0 else []))
+            for name, row in self._visible():
+                clock, left, last = row.clock, row.left, clean.line(row.last)
+                grid.add_row(
+                    name,
+                    Text(row.phase, _COLOURS.get(row.phase, "cyan")),
+                    number(row.rows) if row.rows else "",
+                    "" if clock is None else seconds(clock),
+                    size(row.memory),
+                    Text(last if left is None else f"about {seconds(left)} left  {last}"),
+                )
         return grid
 
     def _visible(self) -> list[tuple[str, _Row]]:
