@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import OK, PLANNED
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
-from runner.contract import INTERVAL_VARIABLES, FailureKind
+from runner.contract import INTERVAL_VARIABLES
 
 if TYPE_CHECKING:
     from launcher.plan.options import SyncOptions
@@ -174,7 +174,14 @@ def run(
             listeners += notified(project, stack, lambda text: click.echo(f"warning: {text}", err=True))
         names = [source.name for source in sources]
         view = stack.enter_context(watching(names, json=as_json, dry_run=options.dry_run))
-        stopper = _AnnouncedStopper(view.announce, cancel_builds)
+
+        def stopping() -> None:
+            cancel_builds()
+            if stopper.signal is not None:
+                again = stopper.hard.is_set()
+                view.announce("stopping now" if again else "stopping gently; press again to stop now")
+
+        stopper = Stopper(stopping)
         outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
     if isinstance(view, Stream):
         view.summary(outcome.records, outcome.exit_code)
@@ -185,17 +192,3 @@ def run(
             out, err = plans.text(), "\n\n".join(failure(record) for record in wrong)
         streams.echo(out, f"\n{err}" if out and err else err)
     return outcome.exit_code
-
-
-class _AnnouncedStopper(Stopper):
-    """Confirms a Ctrl-C, and says what a second one does."""
-
-    def __init__(self, announce: Callable[[str], None], also: Callable[[], None]) -> None:
-        super().__init__(also)
-        self._announce = announce
-
-    def ask(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
-        again = self.gentle.is_set()
-        super().ask(reason)
-        if self.signal is not None:
-            self._announce("stopping now" if again else "stopping gently; press again to stop now")

@@ -1,19 +1,16 @@
-"""Runs a source over an interval in steps. Which steps are done stands in history."""
+"""A source's steps over an interval: which are left, by history, and what came of them together."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from launcher import log
 from launcher.engines.kubernetes.names import IN_CLAIM
 from launcher.plan.steps import left
 from launcher.runs.history import OK, PLANNED, RunRecord
 from runner.contract import Interval
-
-Say = Callable[[str], None]
 
 
 def loaded(runs: Sequence[RunRecord], resources: Sequence[str]) -> tuple[Interval, ...]:
@@ -47,40 +44,24 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-def backfill(
-    asked: Sequence[Interval],
-    done: Sequence[Interval],
-    run: Callable[[Interval], RunRecord],
-    say: Say,
-    nothing: Callable[[], RunRecord],
-    again_as: str = "--again",
-) -> RunRecord:
-    """Runs what is left of the steps, in order, until one fails; one record of what came of them all.
-
-    ``nothing`` makes the record where there is nothing left to run; ``again_as`` is how the caller asks for
-    steps that are done.
+def plan(
+    asked: Sequence[Interval], done: Sequence[Interval], again_as: str
+) -> tuple[tuple[Interval, ...], str]:
+    """What is left of the steps, and what is to be said of those that are done; ``again_as`` is how the
+    caller asks for them anew.
     """
-    todo = left(asked, done)
-    whole = Interval(asked[0].start, asked[-1].end)
     before = sum(not left([step], done) for step in asked) if done else 0
-    told = ""
-    if before:
-        told = f"{before} of {len(asked)} steps were loaded before; {again_as} loads them anew"
-        say(told)
-    records: list[RunRecord] = []
-    for number, step in enumerate(todo, 1):
-        if len(todo) > 1:
-            say(f"step {number} of {len(todo)}: {step}")
-        records.append(run(step))
-        if records[-1].status != OK:
-            break
-    if not records:
-        return replace(nothing(), interval=whole, notes=(told,))
-    return _together(records, whole, len(todo), told)
+    told = f"{before} of {len(asked)} steps were loaded before; {again_as} loads them anew" if before else ""
+    return left(asked, done), told
 
 
-def _together(records: Sequence[RunRecord], whole: Interval, steps: int, told: str) -> RunRecord:
-    """The last record, with what all of them loaded."""
+def whole(steps: Sequence[Interval]) -> Interval:
+    """From the first one's start to the last one's end."""
+    return Interval(steps[0].start, steps[-1].end)
+
+
+def together(records: Sequence[RunRecord], asked: Sequence[Interval], steps: int, told: str) -> RunRecord:
+    """The last record, with what all of them loaded: ``steps`` were left of what was ``asked``."""
     last = records[-1]
     rows: Counter[str] = Counter()
     phases: Counter[str] = Counter()
@@ -93,7 +74,7 @@ def _together(records: Sequence[RunRecord], whole: Interval, steps: int, told: s
     going_on = going_on if steps > 1 else ""
     return replace(
         last,
-        interval=whole if not failed else last.interval,
+        interval=whole(asked) if not failed else last.interval,
         started=records[0].started,
         seconds=round(sum(record.seconds for record in records), 3),
         rows=dict(rows),
@@ -108,9 +89,3 @@ def _together(records: Sequence[RunRecord], whole: Interval, steps: int, told: s
         message=f"{last.interval}: {last.message}" if failed else last.message,
         hint="\n".join(filter(None, (last.hint, going_on))) if failed else last.hint,
     )
-
-
-def nothing_left(run_id: str, source: str, launcher: str) -> RunRecord:
-    """The record of a backfill whose steps are all done: history keeps none of it."""
-    moment = log.now()
-    return RunRecord(run_id, source, OK, moment, moment, attempts=0, launcher=launcher)

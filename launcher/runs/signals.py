@@ -17,31 +17,26 @@ from runner.contract import FailureKind
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class Stopper:
+class Stopper(StopRequest):
     """One stop request for a whole fleet, and one for each of its jobs.
 
     ``also`` is called at each request, to end other work, such as image builds.
     """
 
     def __init__(self, also: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
         self._also = also
         self._lock = threading.Lock()
         self._jobs: set[StopRequest] = set()
-        self._asked = 0
-        self._reason = FailureKind.CANCELLED
-        self.gentle = threading.Event()
-        self.hard = threading.Event()
         self.signal: int | None = None
         """The first signal that asked, None where none did."""
 
     def ask(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
         """Stop all jobs, and those that come later: gently, and at once the second time."""
         with self._lock:
-            self._asked += 1
-            self._reason = reason if self._asked == 1 else self._reason
+            super().ask(reason)
             jobs = list(self._jobs)
-        log.event("stop_asked", reason=self._reason.value, signal=self.signal, at_once=self.gentle.is_set())
-        (self.hard if self.gentle.is_set() else self.gentle).set()
+        log.event("stop_asked", reason=self.reason.value, signal=self.signal, at_once=self.hard.is_set())
         for job in jobs:
             job.ask(reason)
         self._also()
@@ -52,8 +47,9 @@ class Stopper:
         request = StopRequest()
         with self._lock:
             self._jobs.add(request)
-            for _ in range(min(self._asked, 2)):
-                request.ask(self._reason)
+            for asked in (self.gentle, self.hard):
+                if asked.is_set():
+                    request.ask(self.reason)
         try:
             yield request
         finally:

@@ -8,8 +8,9 @@ import errno
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from launcher import __version__, log
 from launcher.config.models import Project, Source
@@ -32,6 +33,8 @@ from launcher.runs.run import begin, ending, ill_status, run_source
 from launcher.runs.signals import Stopper, watched
 from launcher.secrets import missing
 from runner.contract import FailureKind, Interval
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,8 @@ def sync(
         for problem in engine.facts().problems if sources else ():
             listener.say(sources[0].name, f"{engine.facts().name}: {problem}")
         gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
-        by_name = {source.name: source for source in sources}
-        work = _Work(gathered, by_name, history, listener, stopper, launchers.id)
-        records = run_all(
-            list(by_name), work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper
-        )
+        work = _Work(gathered, history, listener, stopper, launchers.id)
+        records = run_all(sources, work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper)
     exit_code = _exit_code(records, stopper, work.refusals)
     log.event("sync_ended", exit_code=int(exit_code), seconds=round(time.monotonic() - began, 3))
     return Outcome(records, exit_code)
@@ -135,44 +135,51 @@ def _clean_up(
         listener.ended_earlier(record)
 
 
+@dataclass(frozen=True)
 class _Work:
     """Runs one source and returns its record; errors are in the record."""
 
-    def __init__(
-        self,
-        gathered: Gathered,
-        sources: Mapping[str, Source],
-        history: History,
-        listener: Listener,
-        stopper: Stopper,
-        launcher: str,
-    ) -> None:
-        self._gathered, self._sources, self._history = gathered, sources, history
-        self._listener, self._stopper, self._launcher = listener, stopper, launcher
-        self.refusals: dict[str, Exit] = {}
-        """Exit codes by source, of those that could not begin."""
+    gathered: Gathered
+    history: History
+    listener: Listener
+    stopper: Stopper
+    launcher: str
+    refusals: dict[str, Exit] = field(default_factory=dict)
+    """Exit codes by source, of those that could not begin."""
 
-    def __call__(self, name: str) -> RunRecord:
-        options, source = self._gathered.options, self._sources[name]
+    def __call__(self, source: Source) -> RunRecord:
+        options = self.gathered.options
         if not options.steps:
-            return self._once(name, self._gathered)
-        return backfills.backfill(
-            options.steps,
-            () if options.again else self._loaded(source),
-            lambda step: self._once(name, replace(self._gathered, options=replace(options, interval=step))),
-            lambda text: self._listener.say(name, text),
-            lambda: self._nothing_left(name),
-            options.again_as,
+            return self._once(source, self.gathered)
+        todo, told = backfills.plan(
+            options.steps, () if options.again else self._loaded(source), options.again_as
         )
+        if told:
+            self.listener.say(source.name, told)
+        records: list[RunRecord] = []
+        for number, step in enumerate(todo, 1):
+            if len(todo) > 1:
+                self.listener.say(source.name, f"step {number} of {len(todo)}: {step}")
+            gathered = replace(self.gathered, options=replace(options, interval=step))
+            records.append(self._once(source, gathered))
+            if records[-1].status != OK:
+                break
+        if records:
+            return backfills.together(records, options.steps, len(todo), told)
+        # History keeps none of it.
+        moment = log.now()
+        record = RunRecord(new_run_id(), source.name, OK, moment, moment, attempts=0, launcher=self.launcher)
+        self.listener.ended(record)
+        return replace(record, interval=backfills.whole(options.steps), notes=(told,))
 
     def _loaded(self, source: Source) -> tuple[Interval, ...]:
         """What history says is loaded there; nothing where that can't be known: the run says why."""
         from launcher.secrets.gather import destination_for
 
-        gathered = self._gathered
+        gathered = self.gathered
         try:
             to = destination_for(gathered.project, source, gathered.environ)
-            runs = self._history.runs(source.name, limit=None)
+            runs = self.history.runs(source.name, limit=None)
         except (DltpodError, OSError):
             return ()
         return backfills.loaded(
@@ -180,19 +187,14 @@ class _Work:
             gathered.options.resources or source.dlt_native.resources,
         )
 
-    def _nothing_left(self, name: str) -> RunRecord:
-        record = backfills.nothing_left(new_run_id(), name, self._launcher)
-        self._listener.ended(record)
-        return record
-
-    def _once(self, name: str, gathered: Gathered) -> RunRecord:
+    def _once(self, source: Source, gathered: Gathered) -> RunRecord:
         run_id = new_run_id()
-        with self._stopper.job() as stop, log.bound(source=name, run_id=run_id):
-            record = self._run(self._sources[name], gathered, run_id, stop)
+        with self.stopper.job() as stop, log.bound(source=source.name, run_id=run_id):
+            record = self._run(source, gathered, run_id, stop)
             log.event("run_ended", **ending(record))
         if record.log_file:
             prune(Path(record.log_file).parent)
-        self._listener.ended(record)
+        self.listener.ended(record)
         return record
 
     def _run(self, source: Source, gathered: Gathered, run_id: str, stop: StopRequest) -> RunRecord:
@@ -200,7 +202,7 @@ class _Work:
 
         def say(text: str) -> None:
             log.event("say", text=text)
-            self._listener.say(source.name, text)
+            self.listener.say(source.name, text)
 
         try:
             if stop.gentle.is_set():
@@ -209,28 +211,27 @@ class _Work:
             if stop.gentle.is_set():
                 raise _stopped()
             if options.dry_run:
-                self._listener.planned(source.name, plan)
-                return replace(begin(plan, self._gathered.engine.name, self._launcher), status=PLANNED)
-            if not self._gathered.engine.facts().remote:
-                hosts.prepare(plan, self._gathered.project.data)
+                self.listener.planned(source.name, plan)
+                return replace(begin(plan, self.gathered.engine.name, self.launcher), status=PLANNED)
+            if not self.gathered.engine.facts().remote:
+                hosts.prepare(plan, self.gathered.project.data)
             plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             record = run_source(
                 plan,
-                self._gathered.engine,
-                self._history,
-                self._listener,
+                self.gathered.engine,
+                self.history,
+                self.listener,
                 stop,
                 wait=options.wait,
-                launcher=self._launcher,
+                launcher=self.launcher,
             )
             if record.failure_kind is FailureKind.SECRETS_MISSING:
                 record = self._pointed_at_others(source, record)
             if record.status == OK and plan.job.state_edits:
-                edits.done(self._gathered.project.private, source.name, plan.job.state_edits["id"])
+                edits.done(self.gathered.project.private, source.name, plan.job.state_edits["id"])
             return record
         except (DltpodError, OSError) as caught:
-            error = caught if isinstance(caught, DltpodError) else _of_disk(caught)
-            kind = _kind(error)
+            kind, error = (_kind(caught), caught) if isinstance(caught, DltpodError) else _of_disk(caught)
             if stop.gentle.is_set():
                 # A build that a signal broke off failed because of that, whatever it says.
                 kind, error = FailureKind.CANCELLED, _stopped()
@@ -241,7 +242,7 @@ class _Work:
 
     def _pointed_at_others(self, source: Source, record: RunRecord) -> RunRecord:
         """The record with the line that shares another section's secrets: the job never sees those."""
-        line = missing.line_after(self._gathered.project, source, record.message)
+        line = missing.line_after(self.gathered.project, source, record.message)
         if line:
             record = replace(record, hint=f"{record.hint}\n{line}")
             self._keep(record)
@@ -250,9 +251,9 @@ class _Work:
     def _keep(self, record: RunRecord) -> None:
         """Writes to history; if that fails, says so and lets the other sources continue."""
         try:
-            self._history.write(record)
+            self.history.write(record)
         except (HistoryError, OSError) as error:
-            self._listener.say(record.source, f"this run could not be written to the history: {error}")
+            self.listener.say(record.source, f"this run could not be written to the history: {error}")
 
     def _refused(self, source: Source, run_id: str, kind: FailureKind, error: DltpodError) -> RunRecord:
         """The record of a run that never began: no attempts, and no exit code, for there was no container."""
@@ -264,35 +265,35 @@ class _Work:
             status=ill_status(kind),
             started=moment,
             ended=moment,
-            engine=self._gathered.engine.name,
-            action=self._gathered.options.action,
+            engine=self.gathered.engine.name,
+            action=self.gathered.options.action,
             failure_kind=kind,
             message=error.message,
             hint=error.hint,
             attempts=0,
-            launcher=self._launcher,
+            launcher=self.launcher,
         )
 
 
 def run_all(
-    names: Sequence[str],
-    work: Callable[[str], RunRecord],
+    sources: Sequence[T],
+    work: Callable[[T], RunRecord],
     *,
     jobs: int,
     fail_fast: bool,
     stopper: Stopper,
 ) -> tuple[RunRecord, ...]:
-    """Do the work for each name, ``jobs`` (at least 1) at the same time; records in the order of ``names``.
+    """Do the work for each, ``jobs`` (at least 1) at the same time; records in the order of ``sources``.
 
     A failure is a record and stops no other source, save with ``fail_fast``: then the running ones are
     stopped gently, and the rest end before they begin. What ``work`` raises (a bug) is raised at the end.
     """
 
-    def one(name: str) -> RunRecord:
+    def one(source: T) -> RunRecord:
         # Asked in the thread that saw the failure, before it can take up another source.
         went_well = False
         try:
-            record = work(name)
+            record = work(source)
             went_well = record.status in (OK, PLANNED)
             return record
         finally:
@@ -300,7 +301,7 @@ def run_all(
                 stopper.ask(FailureKind.CANCELLED)
 
     with concurrent.futures.ThreadPoolExecutor(jobs, thread_name_prefix="source") as pool:
-        futures = [pool.submit(one, name) for name in names]
+        futures = [pool.submit(one, source) for source in sources]
     return tuple(future.result() for future in futures)
 
 
@@ -313,32 +314,28 @@ def cancel_builds() -> None:
     verified_sources.cancel_all()
 
 
-class _DiskError(DltpodError):
-    """The launcher's own files can't be written."""
-
-    exit_code = Exit.FAILED
-
-
-class _DiskFull(_DiskError):
-    """The disk for the launcher's own files is full."""
-
-
-def _of_disk(error: OSError) -> DltpodError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _of_disk(error: OSError) -> tuple[FailureKind, DltpodError]:
+    """What it means that the launcher's own files can't be written."""
     if error.errno is None:
         # What HTTP libraries raise is an OSError by name alone.
-        return EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` checks the engine")
+        gone = EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` checks the engine")
+        return FailureKind.ENGINE_GONE, gone
+    kind, message, hint = FailureKind.CONFIGURATION, "dltpod's own files can't be written", ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        kind, message, hint = (
+            FailureKind.DISK_FULL,
+            "the disk is full",
+            "`dltpod gc` frees what no source uses",
+        )
+    else:
+        message += f": {error.strerror or error}"
+        if error.filename and error.errno in (errno.EACCES, errno.EPERM):
+            hint = (
+                owners.mending(error.filename)
+                or f"`ls -ld {error.filename}` shows its owner; dltpod writes it as this user"
+            )
     where = f" ({error.filename})" if error.filename else ""
-    if full:
-        return _DiskFull(f"the disk is full{where}", "`dltpod gc` frees what no source uses")
-    denied = error.errno in (errno.EACCES, errno.EPERM) and error.filename
-    return _DiskError(
-        f"dltpod's own files can't be written: {error.strerror or error}{where}",
-        owners.mending(error.filename)
-        or f"`ls -ld {error.filename}` shows its owner; dltpod writes it as this user"
-        if denied
-        else "",
-    )
+    return kind, DltpodError(message + where, hint, exit_code=Exit.FAILED)
 
 
 def _stopped() -> DltpodError:
@@ -349,12 +346,11 @@ def _stopped() -> DltpodError:
 
 def _kind(error: DltpodError) -> FailureKind:
     for cls, kind in (
-        (_DiskFull, FailureKind.DISK_FULL),
         (AlreadyRunning, FailureKind.ALREADY_RUNNING),
         (BuildError, FailureKind.ENVIRONMENT),
         (ConfigurationError, FailureKind.CONFIGURATION),
         (EngineError, FailureKind.ENGINE_GONE),
-        ((_DiskError, HistoryError), FailureKind.CONFIGURATION),
+        (HistoryError, FailureKind.CONFIGURATION),
     ):
         if isinstance(error, cls):
             return kind
