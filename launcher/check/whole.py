@@ -90,5 +90,5 @@ def _rows(record: RunRecord) -> list[Row]:
     if rows and rows[-1].level is Level.WRONG:
         last = rows.pop()
         return [*rows, Row(last.source, last.what, last.level, record.message or last.text, record.hint)]
-    what = record.failure_kind.value.replace("_", " ") if record.failure_kind else "container"
+    what = record.kind or "container"
     return [*rows, Row(record.source, what, Level.WRONG, record.message, record.hint)]

@@ -90,14 +90,12 @@ def _row(record: RunRecord) -> list[str]:
     # What was repaired or finished of a run that was cut off before.
     why = why or next((note for note in record.notes if "an earlier run" in note), "")
     why = ": ".join(filter(None, (str(record.interval) if record.interval else "", why)))
-    told = record.failure_kind is not None and record.status not in (INTERRUPTED, STOPPED)
-    kind = record.failure_kind.value.replace("_", " ") if told and record.failure_kind else ""
     status = record.status if record.action == "sync" else f"{record.action}: {record.status}"
     return [
         record.run_id,
         record.source,
         status,
-        kind,
+        "" if record.status in (INTERRUPTED, STOPPED) else record.kind,
         number(record.total_rows) if record.status == "ok" and record.action == "sync" else "",
         seconds(record.seconds) if record.status != RUNNING else "",
         size(record.peak_memory),

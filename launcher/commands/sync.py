@@ -120,17 +120,6 @@ def command(
     everything = everything or (failed and not (names or more or tags))
     sources = common.choose(project, (*names, *more), tags=tags, everything=everything)
     options = SyncOptions(**chosen, steps=steps(start, end, every, datetime.now(timezone.utc)))
-    _check_steps(options, every)
-    if failed:
-        sources = _failed(project, sources, options.engine)
-        if not sources:
-            click.echo("no source's last run failed", err=True)
-            return Exit.OK
-    return run(project, sources, options, as_json=as_json)
-
-
-def _check_steps(options: SyncOptions, every: str | None) -> None:
-    """Raises ConfigurationError for options that don't go with an interval, or not without one."""
     if not options.steps and (every or options.again):
         given = "--every" if every else "--again"
         raise ConfigurationError(f"{given} goes with --from and --to", "--from 2026-01-01 --to 2026-02-01")
@@ -140,6 +129,12 @@ def _check_steps(options: SyncOptions, every: str | None) -> None:
                 f"{name} goes with no interval (--from and --to, or {' and '.join(INTERVAL_VARIABLES)})",
                 "leave one of them out",
             )
+    if failed:
+        sources = _failed(project, sources, options.engine)
+        if not sources:
+            click.echo("no source's last run failed", err=True)
+            return Exit.OK
+    return run(project, sources, options, as_json=as_json)
 
 
 def _failed(

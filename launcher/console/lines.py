@@ -60,8 +60,7 @@ class Lines(Listener):
             rows = counted(record.total_rows, "row")
             self._write(record.source, "·", f"ok: {rows} in {seconds(record.seconds)}")
         elif record.status != PLANNED:
-            what = record.failure_kind.value.replace("_", " ") if record.failure_kind else record.status
-            ended = STOPPED if record.status == STOPPED else f"failed: {what}"
+            ended = STOPPED if record.status == STOPPED else f"failed: {record.kind or record.status}"
             self._write(record.source, "·", ended)
 
     def announce(self, text: str) -> None:

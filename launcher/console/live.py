@@ -138,12 +138,9 @@ class Live(Listener):
             row.took = record.seconds
             row.rows = record.total_rows
             row.memory = record.peak_memory or row.memory
-            if record.status in (OK, PLANNED):
-                row.phase, row.last = record.status, ""
-            else:
-                kind = record.failure_kind.value if record.failure_kind else record.status
-                stopped = record.status == STOPPED
-                row.phase, row.last = ("stopped", "") if stopped else ("failed", kind.replace("_", " "))
+            row.phase, row.last = record.status, ""
+            if record.status not in (OK, PLANNED, STOPPED):
+                row.phase, row.last = "failed", record.kind or record.status
 
     def announce(self, text: str) -> None:
         """Say something that is about all sources."""

@@ -44,7 +44,7 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
 
 def failure(record: RunRecord) -> str:
     """A run that failed, in three lines: what, the hint, the log."""
-    kind = record.failure_kind.value if record.failure_kind else record.status
+    kind = record.kind or record.status
     message = record.message.strip().removeprefix(f"source '{record.source}': ")
     first, *rest = message.splitlines() or [kind]
     stopped = record.status == STOPPED
@@ -56,7 +56,7 @@ def failure(record: RunRecord) -> str:
         head, *more = record.hint.strip().splitlines()
         lines += [f"  hint: {head}", *(f"    {line}" for line in more)]
     if record.log_file and record.failure_kind != FailureKind.ALREADY_RUNNING:
-        lines.append(f"  log:  {dltpod()} logs {record.source}  ({kind.replace('_', ' ')})")
+        lines.append(f"  log:  {dltpod()} logs {record.source}  ({kind})")
     return "\n".join(lines)
 
 
@@ -66,7 +66,7 @@ def several(records: Sequence[RunRecord]) -> str:
         [
             r.source,
             r.status,
-            r.failure_kind.value.replace("_", " ") if r.failure_kind and r.status != STOPPED else "",
+            "" if r.status == STOPPED else r.kind,
             number(r.total_rows) if r.status == OK else "",
             seconds(r.seconds),
             size(r.peak_memory),

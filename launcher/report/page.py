@@ -83,7 +83,7 @@ def _failures(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
         attempts = f" · {run.attempts} attempts" if run.attempts > 1 else ""
         items.append(
             f'<article class="failure"><h3>{escape(run.source)} '
-            f'<span class="kind">{escape(_kind(run) or run.status)}</span></h3>'
+            f'<span class="kind">{escape(run.kind or run.status)}</span></h3>'
             f"<p>{escape(run.message)}</p>{hint}"
             f"<p class='meta'>{_time(run.started)} · run {escape(run.run_id)}{attempts}</p></article>"
         )
@@ -145,7 +145,7 @@ def _list(runs: Sequence[RunRecord]) -> str:
         return ""
     rows = "".join(
         f'<tr><td>{escape(r.source)}</td><td class="{_word(r.status)}">{escape(r.status)}</td>'
-        f"<td>{escape(_kind(r))}</td>"
+        f"<td>{escape(r.kind)}</td>"
         f'<td class="n">{number(r.total_rows)}</td><td class="n">{seconds(r.seconds)}</td>'
         f'<td class="n">{size(r.peak_memory)}</td><td>{_time(r.started)}</td><td>{escape(r.run_id)}</td></tr>'
         for r in runs
@@ -159,10 +159,6 @@ def _list(runs: Sequence[RunRecord]) -> str:
 
 def _word(status: str) -> str:
     return status if status in (OK, RUNNING, STOPPED) else "failed"
-
-
-def _kind(run: RunRecord) -> str:
-    return run.failure_kind.value.replace("_", " ") if run.failure_kind else ""
 
 
 def _stamp(timestamp: str) -> str:

@@ -121,6 +121,11 @@ class RunRecord:
     def total_rows(self) -> int:
         return sum(self.rows.values())
 
+    @property
+    def kind(self) -> str:
+        """The kind of failure in words; empty where there is none."""
+        return self.failure_kind.value.replace("_", " ") if self.failure_kind else ""
+
 
 class History:
     """The runs of a project. ``folder`` is ``.dltpod``; it is made when the first run is written.
