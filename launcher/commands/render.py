@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
@@ -59,9 +59,15 @@ def command(
     sources = _idle(project, standing, place) if kind == "kubernetes" and not (names or tags) else ()
     if not sources or any(source.enabled for source in project.sources):
         sources = (*common.choose_or_all(project, names, tags=tags, everything=everything), *sources)
-    if kind in ("ci", "cron"):
-        _put_file(_text(kind, project, sources), place)
-        return Exit.OK
+    if kind == "ci":
+        from launcher.render import ci
+
+        folder = _folder_in_repository(project.root)
+        return _put_file(ci.render(project, sources, folder=folder), place)
+    if kind == "cron":
+        from launcher.render import cron
+
+        return _put_file(cron.render(project, sources, command=_own_command()), place)
     if kind == "compose":
         faults = _compose(project, sources, place, names)
     else:
@@ -98,6 +104,7 @@ def _compose(
 ) -> bool:
     """Write the Compose file. Whether sources had to be left out."""
     from launcher.render import compose
+    from launcher.runs import host
 
     def make(plan: JobPlan) -> compose.Made:
         return compose.make(told(plan), project.root, folder)
@@ -105,7 +112,9 @@ def _compose(
     told = _with_webhook(project)
     folder, file = (project.root, "compose.yml") if place is None else (place.parent, place.name)
     planned = _planned(project, sources, "compose", names, make)
-    _prepare(project, [each.plan for each in planned.made])
+    for each in planned.made:
+        # The folders that services write to: an engine would make them for root, or refuse to start.
+        host.prepare(each.plan, project.data)
     _put_file(compose.together(planned.made, root=project.root, file=file), place)
     return bool(planned.faults)
 
@@ -153,24 +162,6 @@ def _tell_removed(project: common.Project, standing: Sequence[Standing], place: 
         )
 
 
-def _prepare(project: common.Project, plans: Sequence[JobPlan]) -> None:
-    """Make the folders that services write to: an engine would make them for root, or refuse to start."""
-    from launcher.runs import host
-
-    for plan in plans:
-        host.prepare(plan, project.data)
-
-
-def _text(kind: str, project: common.Project, sources: Sequence[common.Source]) -> str:
-    if kind == "ci":
-        from launcher.render import ci
-
-        return ci.render(project, sources, folder=_folder_in_repository(project.root))
-    from launcher.render import cron
-
-    return cron.render(project, sources, command=_own_command())
-
-
 def _own_command() -> list[str]:
     """How this dltpod is called from anywhere: the script that runs, or its interpreter and module."""
     called = Path(sys.argv[0])
@@ -201,16 +192,14 @@ def _planned(
     return planned
 
 
-def _put_file(text: str, place: Path | None) -> None:
+def _put_file(text: str, place: Path | None) -> Exit:
     if place is None:
         click.echo(text, nl=False)
-        return
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DltpodError(f"{place} can't be written: {error.strerror}", rights.mending(place)) from None
-    click.echo(place)
+    else:
+        with _writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+    return Exit.OK
 
 
 def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
@@ -220,7 +209,7 @@ def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
         )
         return
     secret = any("stringData:" in text for text in files.values())
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             file = folder / name
@@ -228,9 +217,16 @@ def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
                 file.touch(mode=0o600)
                 file.chmod(0o600)
             file.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Turns what can't be written there into a DltpodError; tells the place of what was."""
+    try:
+        yield
     except OSError as error:
-        raise DltpodError(f"{folder} can't be written: {error.strerror}", rights.mending(folder)) from None
-    click.echo(folder)
+        raise DltpodError(f"{place} can't be written: {error.strerror}", rights.mending(place)) from None
+    click.echo(place)
 
 
 def _folder_in_repository(root: Path) -> PurePosixPath:

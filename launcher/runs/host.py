@@ -70,13 +70,6 @@ def _passwd(user: JobUser) -> str:
     return text + f"{DNS_USER}:x:{DNS_UID}:{DNS_UID}::/:/usr/sbin/nologin\n"
 
 
-def _keep(file: Path, text: str) -> None:
-    """A small file that containers may read, written once."""
-    if not file.exists():
-        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        write_whole(file, text, mode=0o644)
-
-
 def prepare(plan: JobPlan, data: Path) -> None:
     """Creates the folders and files that the job writes to, owned by its user, and checks its other mounts.
 
@@ -105,31 +98,26 @@ def prepare(plan: JobPlan, data: Path) -> None:
             check_writable(file, user)
     texts = {"/etc/passwd": _passwd(user), "/etc/resolv.conf": "nameserver 127.0.0.1\n"}
     for mount in plan.container.mounts:
-        if mount.target in texts:
-            _keep(mount.source, texts[mount.target])
+        if mount.target in texts and not mount.source.exists():
+            mount.source.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            write_whole(mount.source, texts[mount.target], mode=0o644)
     guard = Guard(data.parent)
     for mount in plan.container.mounts:
         if mount.source in writable or mount.target == CA_BUNDLE_TARGET:
             continue  # the bundle is the user's, and has been looked at
+        wrong, hint = None, "correct container.mounts in sources.yml"
         try:
-            there = mount.source.exists()
+            if not mount.source.exists():
+                wrong, hint = "does not exist", f"create it, or {hint}"
+            # Links may lead elsewhere than when sources.yml was read.
+            elif mount.target not in _OWN and (
+                open_to := guard.fault(mount.source, read_only=mount.read_only)
+            ):
+                wrong = f"exposes too much: it {open_to}"
         except PermissionError:
-            raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} is in a folder that this user can't enter",
-                "correct container.mounts in sources.yml, or the folder's permissions",
-            ) from None
-        if not there:
-            raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} does not exist",
-                "create it, or correct container.mounts in sources.yml",
-            )
-        # Links may lead elsewhere than when sources.yml was read.
-        wrong = None if mount.target in _OWN else guard.fault(mount.source, read_only=mount.read_only)
+            wrong, hint = "is in a folder that this user can't enter", f"{hint}, or the folder's permissions"
         if wrong is not None:
-            raise ConfigurationError(
-                f"source '{plan.job.source}': mount {mount.source} exposes too much: it {wrong}",
-                "correct container.mounts in sources.yml",
-            )
+            raise ConfigurationError(f"source '{plan.job.source}': mount {mount.source} {wrong}", hint)
 
 
 def _open_again(folder: Path) -> None:

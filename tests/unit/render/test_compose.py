@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from launcher.commands.render import _prepare
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.host.user import JobUser
 from launcher.plan.values import JobPlan, Mount
+from launcher.runs.host import prepare
 from runner.contract import job_from
 from tests.unit.render.made import compose_file
 from tests.unit.render.plans import ROOT, SECRET, a_file_destination, plan, with_container, with_job
@@ -50,7 +50,7 @@ def test_the_folders_that_the_file_mounts_are_there(tmp_path: Path) -> None:
     project = Project.model_validate(
         {"root": tmp_path, "file": tmp_path / "sources.yml", "name": "acme", "sources": (entry,)}
     )
-    _prepare(project, [made])
+    prepare(made, project.data)
     text = compose_file([made], root=tmp_path, file="compose.yml")
     volumes = yaml.safe_load(text)["services"]["shop"]["volumes"]
     assert [(tmp_path / volume["source"]).is_dir() for volume in volumes] == [True, True]
