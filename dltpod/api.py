@@ -215,7 +215,6 @@ def sync(
     from launcher.plan.options import SyncOptions
     from launcher.plan.steps import steps_within
     from launcher.runs.signals import Stopper
-    from launcher.runs.sync import cancel_builds
     from launcher.runs.sync import sync as run_sync
     from launcher.runs.webhook import notified
 
@@ -237,7 +236,7 @@ def sync(
         fail_fast=fail_fast,
         engine=engine,
     )
-    stopper = Stopper(also=cancel_builds)
+    stopper = Stopper()
     with contextlib.ExitStack() as stack:
         project = stack.enter_context(_project(file))
         sources = config.select(project, names=names, tags=tuple(tags), all=all)
@@ -274,12 +273,11 @@ def check(
     from launcher.check.whole import file_rows, joined, worth_a_container
     from launcher.plan.options import SyncOptions
     from launcher.runs.signals import Stopper
-    from launcher.runs.sync import cancel_builds
     from launcher.runs.sync import sync as run_sync
 
     if (deep or connect) and not secrets:
         raise ConfigurationError("deep and connect read the secrets, so neither goes with secrets=False")
-    stopper = Stopper(also=cancel_builds)
+    stopper = Stopper()
     with _project(file) as project:
         chosen = config.select(project, names=names, tags=tuple(tags), all=not (names or tags))
         rows = file_rows(project, chosen, os.environ, _logger.info, with_secrets=secrets)

@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from launcher.errors import without_credentials
 from launcher.untrusted import clean
@@ -181,17 +181,6 @@ def described(error: BaseException) -> str:
 def now() -> str:
     """This moment, RFC 3339 in UTC to the millisecond: texts that sort by time."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def json_lines(stream: TextIO, *first: str) -> Any:
-    """A structlog logger whose ``msg`` writes one clean JSON object a line, the ``first`` keys first."""
-    import structlog
-
-    return structlog.wrap_logger(
-        structlog.WriteLogger(stream),
-        processors=[_each_text(clean.lines), _in_order(*first), _json_renderer(clean.json_text)],
-        wrapper_class=structlog.BoundLogger,
-    )
 
 
 def _json_logger(file: Any, level: str) -> Any:

@@ -16,7 +16,7 @@ from launcher.console.stream import Stream
 from launcher.errors import ConfigurationError, Exit
 from launcher.runs.history import OK, PLANNED
 from launcher.runs.listeners import Listener
-from launcher.runs.signals import Stopper
+from launcher.runs.signals import Stopper, cancel_builds
 from runner.contract import INTERVAL_VARIABLES
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def run(
     from launcher.console.dry import Plans
     from launcher.console.summary import failure, summary
     from launcher.console.views import watching
-    from launcher.runs.sync import cancel_builds, sync
+    from launcher.runs.sync import sync
     from launcher.runs.webhook import notified
 
     plans = Plans()

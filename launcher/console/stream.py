@@ -11,6 +11,7 @@ from launcher import log
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
+from launcher.untrusted import clean
 
 VERSION = 1
 _KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}
@@ -20,7 +21,6 @@ class Stream(Listener):
     """Writes JSON lines. A reader that goes away ends the writing, not the sync."""
 
     def __init__(self) -> None:
-        self._lines = log.json_lines(sys.stdout, "version", "time", "event", "source")
         self._gone = False
 
     def say(self, source: str, text: str) -> None:
@@ -64,11 +64,12 @@ class Stream(Listener):
         )
 
     def _write(self, event: str, source: str | None, **fields: Any) -> None:
-        if source is not None:
-            fields["source"] = source
+        about = {"version": VERSION, "time": log.now(), "event": event}
+        about |= {} if source is None else {"source": source}
         if not self._gone:
             try:
-                self._lines.msg(event, version=VERSION, time=log.now(), **fields)
+                sys.stdout.write(clean.json_text({**about, **fields}) + "\n")
+                sys.stdout.flush()
             except OSError:  # its reader is gone, or its disk full: the run goes on
                 self._gone = True
 

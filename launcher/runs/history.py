@@ -142,28 +142,20 @@ class History:
 
     def write(self, record: RunRecord) -> None:
         """Insert a run, or replace what is known of it."""
-        with self._open() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO runs (run_id, source, status, started, launcher, record)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (*_columns(record), _text(record)),
-            )
+        statement = f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+        self._change(statement, *_columns(record), _text(record))
 
     def forget(self, run_id: str) -> None:
         """Remove a run that never began."""
-        with self._open() as connection:
-            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+        self._change("DELETE FROM runs WHERE run_id = ?", run_id)
 
     def ask_to_stop(self, run_id: str) -> None:
         """Note that ``dltpod stop`` ends this run: its own launcher learns of it here."""
-        with self._open() as connection:
-            connection.execute("INSERT OR IGNORE INTO stops (run_id) VALUES (?)", (run_id,))
+        self._change("INSERT OR IGNORE INTO stops (run_id) VALUES (?)", run_id)
 
     def asked_to_stop(self, run_id: str) -> bool:
         """Whether ``dltpod stop`` was called for this run."""
-        with self._open() as connection:
-            query = "SELECT 1 FROM stops WHERE run_id = ?"
-            return connection.execute(query, (run_id,)).fetchone() is not None
+        return bool(self._read("SELECT 1 FROM stops WHERE run_id = ?", (run_id,)))
 
     def reconcile(self, alive: Alive) -> tuple[RunRecord, ...]:
         """Write down the runs of dead launchers as interrupted, and return them."""
@@ -173,12 +165,8 @@ class History:
             if record.status == RUNNING:
                 continue
             # Another launcher may have said so meanwhile, or the run's own one how it ended.
-            with self._open() as connection:
-                changed = connection.execute(
-                    "UPDATE runs SET status = ?, record = ? WHERE run_id = ? AND status = ?",
-                    (INTERRUPTED, _text(record), record.run_id, RUNNING),
-                ).rowcount
-            if changed:
+            statement = "UPDATE runs SET status = ?, record = ? WHERE run_id = ? AND status = ?"
+            if self._change(statement, INTERRUPTED, _text(record), record.run_id, RUNNING):
                 marked.append(record)
         return tuple(marked)
 
@@ -240,8 +228,8 @@ class History:
                 return []
             return connection.execute(query, values).fetchall()
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _change(self, statement: str, *values: str) -> int:
+        """Execute a statement; how many rows it changed."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (
             _told(self.file),
@@ -256,7 +244,7 @@ class History:
                     connection.execute("PRAGMA journal_mode = wal")
             connection.execute("PRAGMA synchronous = normal")
             connection.executescript(_SCHEMA)
-            yield connection
+            return connection.execute(statement, values).rowcount
 
 
 def _seen(record: RunRecord, alive: Alive) -> RunRecord:

@@ -17,13 +17,22 @@ from runner.contract import FailureKind
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+def cancel_builds() -> None:
+    """End what no job's stop request ends: builds of images, and git."""
+    from launcher.environment import verified_sources
+    from launcher.images import buildkit
+
+    buildkit.cancel_all()
+    verified_sources.cancel_all()
+
+
 class Stopper(StopRequest):
     """One stop request for a whole fleet, and one for each of its jobs.
 
-    ``also`` is called at each request, to end other work, such as image builds.
+    ``also`` is called at each request, to end other work.
     """
 
-    def __init__(self, also: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, also: Callable[[], None] = cancel_builds) -> None:
         super().__init__()
         self._also = also
         self._lock = threading.Lock()

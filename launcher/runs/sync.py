@@ -64,7 +64,7 @@ def sync(
     from launcher.engines import choose
 
     began = time.monotonic()
-    stopper = stopper or Stopper(also=cancel_builds)
+    stopper = stopper or Stopper()
     launchers = Launchers(project.private)
     history = History(project.private)
     given = os.environ if environ is None else environ
@@ -303,15 +303,6 @@ def run_all(
     with concurrent.futures.ThreadPoolExecutor(jobs, thread_name_prefix="source") as pool:
         futures = [pool.submit(one, source) for source in sources]
     return tuple(future.result() for future in futures)
-
-
-def cancel_builds() -> None:
-    """End what no job's stop request ends: builds of images, and git."""
-    from launcher.environment import verified_sources
-    from launcher.images import buildkit
-
-    buildkit.cancel_all()
-    verified_sources.cancel_all()
 
 
 def _of_disk(error: OSError) -> tuple[FailureKind, DltpodError]:

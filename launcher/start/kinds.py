@@ -16,6 +16,10 @@ class Secret:
     comment: str = ""
     section: str = ""
 
+    def header(self, name: str) -> str:
+        """The section's line, for the source of this name."""
+        return f"[sources.{name}{f'.{self.section}' if self.section else ''}]"
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -192,8 +192,7 @@ def _todo(project: Project, name: str, kind: Kind) -> tuple[str, ...]:
     places = [f"{what}: {shown_path(project.file)}, from line {project.lines[name]}" for what in kind.todo]
     sections: dict[str, list[str]] = {}
     for secret in kind.secrets:
-        section = f"[sources.{name}{f'.{secret.section}' if secret.section else ''}]"
-        sections.setdefault(section, []).append(secret.key)
+        sections.setdefault(secret.header(name), []).append(secret.key)
     file = shown_path(project.root / SECRETS)
     places += [f"{', '.join(keys)}: {file}, {section}" for section, keys in sections.items()]
     return tuple(places)

@@ -23,12 +23,9 @@ def with_secrets(file: Path, text: str, name: str, secrets: Iterable[Secret]) ->
     leaves no place for such a section.
     """
     lines: list[str] = []
-    section = None
     for secret in secrets:
-        if secret.section != section:
-            lines += [""] * bool(lines)
-            section = secret.section
-            lines.append(f"[sources.{name}{f'.{section}' if section else ''}]")
+        if (header := secret.header(name)) not in lines:
+            lines += ["", header] if lines else [header]
         lines.append(f'{secret.key} = ""' + (f"  # {secret.comment}" if secret.comment else ""))
     added = "\n".join(lines) + "\n"
     made = f"{_ended(text)}\n{added}"

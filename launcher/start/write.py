@@ -51,7 +51,7 @@ def _make(change: Change, made: list[Path]) -> None:
 def _replace(change: Change) -> None:
     """The new text in one step: whoever reads the file sees the old one or the new one."""
     file = Path(os.path.realpath(change.file))
-    if file.read_bytes() != _bytes(change.before or ""):
+    if file.read_bytes() != (change.before or "").encode():
         raise ConfigurationError(f"{shown_path(change.file)} has changed meanwhile", "call it again")
     old = file.stat()
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
@@ -68,8 +68,4 @@ def _replace(change: Change) -> None:
 def _write(file: Path, text: str, mode: int) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.write(_bytes(text))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode()
+        stream.write(text.encode())

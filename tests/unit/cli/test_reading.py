@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -96,8 +98,10 @@ def test_runs_that_failed_are_shown_with_those_that_were_interrupted(
 
 def test_a_run_that_another_launcher_writes_down_meanwhile_is_read(folder: Path) -> None:
     history = History(folder / ".dltpod")
-    with history._open() as connection:
-        # its write-ahead log is there as long as it is open
+    history.forget("none")  # makes the file
+    with contextlib.closing(sqlite3.connect(history.file)) as connection:
+        # the write-ahead log is there as long as this is open
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (0,)
         killed(folder)
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         assert len(history.runs()) == 1

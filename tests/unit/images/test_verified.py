@@ -145,7 +145,7 @@ def test_a_fetch_without_an_answer_ends_at_its_limit(
 def test_a_stop_ends_a_fetch_in_whichever_thread_it_is(
     tmp_path: Path, silent: tuple[str, socket.socket]
 ) -> None:
-    from launcher.runs.sync import cancel_builds
+    from launcher.runs.signals import cancel_builds
 
     errors: list[ConfigurationError] = []
 
