@@ -29,7 +29,7 @@ def prune(folder: Path, keep: int = KEEP_RUNS) -> None:
                 file.unlink()
 
 
-def lines(file: Path, going: Callable[[], bool], *, pause: float = 0.2) -> Iterator[bytes]:
+def lines(file: Path, going: Callable[[], bool]) -> Iterator[bytes]:
     """The lines of one run without their ends, the oldest first, and what comes as long as it is ``going``.
 
     ``file`` is the newest of its files, the older ones are ``<file>.1`` and so on. One that becomes an
@@ -55,7 +55,7 @@ def lines(file: Path, going: Callable[[], bool], *, pause: float = 0.2) -> Itera
             if over and not newer:
                 break
             if not newer:
-                time.sleep(pause)
+                time.sleep(0.2)
         if rest:
             yield rest
     finally:

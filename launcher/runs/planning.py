@@ -66,9 +66,7 @@ def gather(
     )
 
 
-def plan_source(
-    gathered: Gathered, source: Source, say: Say, *, run_id: str = "", token: str = ""
-) -> JobPlan:
+def plan_source(gathered: Gathered, source: Source, say: Say, *, run_id: str = "") -> JobPlan:
     """The plan of one job. Raises ConfigurationError, BuildError, EngineError."""
     from launcher.secrets.gather import part_of
 
@@ -89,7 +87,7 @@ def plan_source(
         facts=gathered.engine.facts(),
         host=gathered.host,
         run_id=run_id or new_run_id(),
-        token=token or secrets.token_hex(16),
+        token=secrets.token_hex(16),
     )
     if options.action == "sync" and options.limit is None and options.interval is None:
         waiting = edits.waiting(project.private, source.name)

@@ -47,7 +47,6 @@ def run_source(
     *,
     wait: bool = False,
     launcher: str = "",
-    jitter: Callable[[], float] = random.random,
 ) -> RunRecord:
     """Run a job to its end, retry transient failures, and keep the record of it.
 
@@ -94,7 +93,7 @@ def run_source(
         )
         if failure is None or not failure.transient or attempt > plan.retries or stop.gentle.is_set():
             break
-        pause = retry_delay(attempt, jitter)
+        pause = retry_delay(attempt, random.random)
         log.event("retry", after=round(pause, 3), number=attempt + 1, reason=failure.message)
         listener.say(
             plan.job.source,
