@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,8 +16,6 @@ from launcher.errors import Exit
 
 if TYPE_CHECKING:
     from launcher.check.code import Row
-    from launcher.plan.options import SyncOptions
-    from launcher.runs.sync import Outcome
 
 _CONNECTED = ("source", "destination")
 """Verdicts that ``--connect`` is asked for."""
@@ -68,7 +68,6 @@ def command(
     from launcher.check.code import Level
     from launcher.check.verdicts import ADDED, worst
     from launcher.check.whole import file_rows, joined, worth_a_container
-    from launcher.plan.options import SyncOptions
 
     if (deep or connect) and no_secrets:
         raise click.UsageError(
@@ -78,37 +77,27 @@ def command(
     rows = file_rows(project, sources, os.environ, common.say, with_secrets=not no_secrets)
     interrupted: Exit | None = None
     if (deep or connect) and (hopeful := worth_a_container(sources, rows)):
+        from launcher.console.views import watching
+        from launcher.plan.options import SyncOptions
+        from launcher.runs.listeners import Listener
+        from launcher.runs.sync import sync
+
         options = SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine)
-        outcome = _deep(project, hopeful, options, as_json)
+        shown: contextlib.AbstractContextManager[Listener] = contextlib.nullcontext(Listener())
+        if not as_json:
+            shown = watching([source.name for source in hopeful])
+        with common.logged(project), shown as view:
+            outcome = sync(project, hopeful, options, view)
         rows = joined(rows, outcome.records)
         if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED):
             interrupted = outcome.exit_code
     verdict = worst(rows)
     if as_json:
-        keys = ("source", "what", "level", "text", "hint")
-        common.echo_json([{key: getattr(row, key) for key in keys} for row in rows])
+        common.echo_json([dataclasses.asdict(row) for row in rows])
     else:
-        _print(
-            rows,
-            [source.name for source in sources],
-            verbose=verbose,
-            always=(ADDED, *(_CONNECTED if connect else ())),
-        )
+        always = (ADDED, *(_CONNECTED if connect else ()))
+        _print(rows, [source.name for source in sources], verbose=verbose, always=always)
     return interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)
-
-
-def _deep(
-    project: common.Project, sources: Sequence[common.Source], options: SyncOptions, as_json: bool
-) -> Outcome:
-    """The checks in each source's own container."""
-    from launcher.console.views import watching
-    from launcher.runs.sync import sync
-
-    with common.logged(project):
-        if as_json:
-            return sync(project, sources, options)
-        with watching([source.name for source in sources]) as view:
-            return sync(project, sources, options, view)
 
 
 def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: Sequence[str] = ()) -> None:

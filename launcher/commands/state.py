@@ -58,7 +58,10 @@ def command(
 
     (source,) = common.choose(project, (name,))
     if undo:
-        _undo(project, name)
+        waiting = edits.waiting(project.private, name)
+        if waiting:
+            edits.done(project.private, name, waiting["id"])
+        click.echo(f"{name}: {'taken back' if waiting else 'no change waits'}", err=True)
         return
     answer = ask(*common.inspection_plan(project, source), "state")
     if "error" in answer:
@@ -76,15 +79,6 @@ def command(
         common.echo_json({**shown, "waiting": {key: waiting.get(key) for key in ("set", "reset") if waiting}})
         return
     click.echo("\n".join(screen(name, answer, waiting, columns())))
-
-
-def _undo(project: common.Project, name: str) -> None:
-    from launcher.runs import edits
-
-    waiting = edits.waiting(project.private, name)
-    if waiting:
-        edits.done(project.private, name, waiting["id"])
-    click.echo(f"{name}: {'taken back' if waiting else 'no change waits'}", err=True)
 
 
 def _known(name: str, answer: Mapping[str, Any], values: Mapping[str, str], reset: tuple[str, ...]) -> None:
