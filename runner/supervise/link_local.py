@@ -2,7 +2,9 @@
 
 At ``169.254.169.254`` a cloud tells whoever asks the machine's own credentials. The launcher runs this file's
 text in a job's network namespace, with privileges, before it sends the job. It runs in the base image, so it
-needs nothing but the standard library of any Python that dltpod knows.
+needs nothing but the standard library of any Python that dltpod knows. Images of Python bring no bytecode, so
+whatever is imported here is compiled at each start, and every run waits for it: ``socket``, ``ipaddress`` and
+``typing`` would take six times as long as the rest, so it uses what is built in.
 
     python3 -I -S -c TEXT NETWORK...
 
@@ -17,17 +19,15 @@ a rule before leads to a table in which every address is this namespace's own: n
 
 from __future__ import annotations
 
+import _socket
 import errno
-import ipaddress
 import os
-import socket
 import struct
 import sys
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own would have to be imported
 if TYPE_CHECKING:
-    _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+    from collections.abc import Iterable, Mapping
 
 _OPEN_PORT = 53
 
@@ -44,50 +44,72 @@ _MAIN_TABLE, _OWN_TABLE = 254, 101
 _OPEN_PRIORITY, _OWN_PRIORITY, _CLOSED_PRIORITY = 100, 101, 102
 
 
-def close(networks: Iterable[_Network]) -> None:
+class Network:
+    """Addresses that begin alike, as ``ADDRESS/LENGTH`` writes them. Raises OSError for no address.
+
+    ``address`` is packed, ``family`` one of AF_INET and AF_INET6, ``length`` in bits.
+    """
+
+    def __init__(self, text: str) -> None:
+        address, _, length = text.partition("/")
+        self.text, self.length = text, int(length)
+        self.family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+        self.address = _socket.inet_pton(self.family, address)
+
+    def within(self) -> bytes:
+        """An address of it, packed, which is not its first one where it has more."""
+        bits = 8 * len(self.address)
+        middle = 1 << (bits - self.length) >> 1
+        return (int.from_bytes(self.address, "big") + middle).to_bytes(len(self.address), "big")
+
+
+def close(networks: Iterable[Network]) -> None:
     """Adds the rules and asks the kernel whether they hold. Raises OSError where they don't."""
-    devices = {index: name for index, name in socket.if_nameindex() if name != "lo"}
+    devices = {index: name for index, name in _socket.if_nameindex() if name != "lo"}
     six = os.path.exists("/proc/net/if_inet6")  # noqa: PTH110 - starts faster than pathlib
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
+    kernel = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, 0)
+    try:
         for index in devices:
             _ask(kernel, _own_addresses(index))
         for network in networks:
-            if network.version == 6 and not six:
+            if network.family == _socket.AF_INET6 and not six:
                 continue
             for message in _rules(network, devices.values()):
                 try:
                     _ask(kernel, message)
                 except OSError as error:
-                    raise OSError(error.errno, f"no rule for {network}: {error.strerror}") from None
+                    raise OSError(error.errno, f"no rule for {network.text}: {error.strerror}") from None
             must_be_closed(kernel, network, devices)
+    finally:
+        kernel.close()
 
 
-def must_be_closed(kernel: socket.socket, network: _Network, devices: Iterable[int]) -> None:
+def must_be_closed(kernel: _socket.socket, network: Network, devices: Iterable[int]) -> None:
     """Whatever device a socket names, if any. Raises OSError where a packet would leave.
 
     Kernels before 4.17 ignore the port of a rule, and would leave all of it open.
     """
     for device in (0, *devices):
         try:
-            answer = _ask(kernel, _route_to(network[network.num_addresses // 2], device))
+            answer = _ask(kernel, _route_to(network, device))
         except OSError as error:
             if error.errno == errno.ENETUNREACH:
                 continue
             raise
         if answer[16 + 7] != _RTN_LOCAL:
-            raise OSError(0, f"{network} can be reached in spite of its rule")
+            raise OSError(0, f"{network.text} can be reached in spite of its rule")
 
 
-def _rules(network: _Network, devices: Iterable[str]) -> list[bytes]:
+def _rules(network: Network, devices: Iterable[str]) -> list[bytes]:
     """Two leave its name servers open, one a device keeps what names the device, one is for the rest."""
     port = struct.pack("=HH", _OPEN_PORT, _OPEN_PORT)
     rules = [
         _rule(
             network, _MAIN_TABLE, _OPEN_PRIORITY, {_FRA_IP_PROTO: bytes([protocol]), _FRA_DPORT_RANGE: port}
         )
-        for protocol in (socket.IPPROTO_UDP, socket.IPPROTO_TCP)
+        for protocol in (_socket.IPPROTO_UDP, _socket.IPPROTO_TCP)
     ]
-    if network.version == 4:
+    if network.family == _socket.AF_INET:
         rules += [
             _rule(network, _OWN_TABLE, _OWN_PRIORITY, {_FRA_OIFNAME: device.encode() + b"\0"})
             for device in devices
@@ -95,27 +117,28 @@ def _rules(network: _Network, devices: Iterable[str]) -> list[bytes]:
     return [*rules, _rule(network, 0, _CLOSED_PRIORITY, {})]
 
 
-def _rule(network: _Network, table: int, priority: int, more: Mapping[int, bytes]) -> bytes:
+def _rule(network: Network, table: int, priority: int, more: Mapping[int, bytes]) -> bytes:
     """A rule for what goes to ``network``: it leads to ``table``, or is refused where that is 0."""
     action = _TO_TABLE if table else _UNREACHABLE
-    head = (_family(network), network.prefixlen, 0, 0, table, 0, 0, action)
-    values = {_FRA_DST: network.network_address.packed, _FRA_PRIORITY: struct.pack("=I", priority), **more}
+    head = (network.family, network.length, 0, 0, table, 0, 0, action)
+    values = {_FRA_DST: network.address, _FRA_PRIORITY: struct.pack("=I", priority), **more}
     return _message(_RTM_NEWRULE, _CREATE | _EXCLUSIVE | _ACKNOWLEDGE, head, values)
 
 
 def _own_addresses(device: int) -> bytes:
     """The route of the table in which every address is this namespace's own, by one device."""
-    head = (socket.AF_INET, 0, 0, 0, _OWN_TABLE, _RTPROT_STATIC, _RT_SCOPE_HOST, _RTN_LOCAL)
+    head = (_socket.AF_INET, 0, 0, 0, _OWN_TABLE, _RTPROT_STATIC, _RT_SCOPE_HOST, _RTN_LOCAL)
     # appended: another device may have its own there
     return _message(
         _RTM_NEWROUTE, _CREATE | _APPEND | _ACKNOWLEDGE, head, {_RTA_OIF: struct.pack("=I", device)}
     )
 
 
-def _route_to(address: ipaddress.IPv4Address | ipaddress.IPv6Address, device: int) -> bytes:
-    """Asks for the route that a packet would take; ``device`` is 0 where its socket names none."""
-    head = (_family(address), address.max_prefixlen, 0, 0, 0, 0, 0, 0)
-    return _message(_RTM_GETROUTE, 0, head, {_RTA_DST: address.packed, _RTA_OIF: struct.pack("=I", device)})
+def _route_to(network: Network, device: int) -> bytes:
+    """Asks for the route that a packet there would take; ``device`` is 0 where its socket names none."""
+    address = network.within()
+    head = (network.family, 8 * len(address), 0, 0, 0, 0, 0, 0)
+    return _message(_RTM_GETROUTE, 0, head, {_RTA_DST: address, _RTA_OIF: struct.pack("=I", device)})
 
 
 def _message(kind: int, flags: int, head: tuple[int, ...], attributes: Mapping[int, bytes]) -> bytes:
@@ -127,7 +150,7 @@ def _message(kind: int, flags: int, head: tuple[int, ...], attributes: Mapping[i
     return struct.pack("=IHHII", 16 + len(body), kind, _REQUEST | flags, 0, 0) + body
 
 
-def _ask(kernel: socket.socket, message: bytes) -> bytes:
+def _ask(kernel: _socket.socket, message: bytes) -> bytes:
     """The kernel's answer, whole. Raises OSError where it refuses."""
     kernel.send(message)
     answer = kernel.recv(4096)
@@ -139,13 +162,9 @@ def _ask(kernel: socket.socket, message: bytes) -> bytes:
     return answer
 
 
-def _family(network: _Network | ipaddress.IPv4Address | ipaddress.IPv6Address) -> socket.AddressFamily:
-    return socket.AF_INET if network.version == 4 else socket.AF_INET6
-
-
 if __name__ == "__main__":
     try:
-        close(ipaddress.ip_network(text) for text in sys.argv[1:])
+        close(Network(text) for text in sys.argv[1:])
     except OSError as error:
         sys.exit(f"{error.strerror or error}")
     sys.stdout.write("closed\n")

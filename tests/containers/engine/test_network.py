@@ -83,8 +83,8 @@ def test_a_source_that_names_the_device_by_itself_reaches_no_metadata_address_ei
 
 
 BY_DEVICE = """
-import ipaddress, socket, subprocess
-from runner.supervise.link_local import must_be_closed
+import socket, subprocess
+from runner.supervise.link_local import Network, must_be_closed
 for command in (
     "link add one type veth peer name two",
     "address add 10.1.2.3/24 dev one",
@@ -94,7 +94,7 @@ for command in (
     "rule add to 169.254.0.0/16 unreachable",
 ):
     subprocess.run(["ip", *command.split()], check=True)
-network = ipaddress.ip_network("169.254.0.0/16")
+network = Network("169.254.0.0/16")
 with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
     must_be_closed(kernel, network, [])
     print("closed to what names none", flush=True)
