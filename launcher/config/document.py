@@ -71,22 +71,24 @@ class Document:
 
     def __init__(self, file: Path, text: str) -> None:
         self.file = file
-        self.faults: list[Fault] = []
+        self._found: list[tuple[yaml.Node, PathKey, str]] = []
         self._pairs: dict[int, list[tuple[str, yaml.Node, yaml.Node]]] = {}
-        self._most = MOST_NODES
+        self._at: dict[PathKey, tuple[yaml.Node, yaml.Node]] = {}
+        """By path: what the line is that of (a mapping's key, a list's item), and the value."""
         self._text = text
-        self._active: set[int] = set()
-        self.root = self._compose(text)
+        root, self._most = self._compose()
         self._left = self._most
         try:
-            self.data: Any = None if self.root is None else self._plain(self.root, ())
+            self.data: Any = None if root is None else self._plain(root, ())
         except _Refused as refused:
             raise report(file, [refused.fault]) from None
+        self.faults = [Fault(_line(node), self.dotted(path), wrong) for node, path, wrong in self._found]
 
-    def _compose(self, text: str) -> yaml.Node | None:
+    def _compose(self) -> tuple[yaml.Node | None, int]:
+        """The file's root, and how many values it may stand for."""
         try:
             depth = written = 0
-            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            for event in yaml.parse(self._text, Loader=yaml.CSafeLoader):
                 if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
                     depth += 1
                     if depth > DEEPEST:
@@ -97,52 +99,41 @@ class Document:
                 elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
                     depth -= 1
                 written += isinstance(event, yaml.NodeEvent)
-            self._most = max(MOST_NODES, MOST_TIMES * written)
-            node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
-            return node
+            return yaml.compose(self._text, Loader=yaml.CSafeLoader), max(MOST_NODES, MOST_TIMES * written)
         except yaml.reader.ReaderError as error:
             position: Any = error.position
-            line = text.count("\n", 0, max(0, position)) + 1
+            line = self._text.count("\n", 0, max(0, position)) + 1
             fault = Fault(line, "", "a control character that YAML does not allow")
             raise report(self.file, [fault], "Remove the character, or write it as an escape.") from None
         except yaml.MarkedYAMLError as error:
-            raise report(self.file, [syntax.fault_of(text, error)]) from None
+            raise report(self.file, [syntax.fault_of(self._text, error)]) from None
         except (yaml.YAMLError, ValueError):
             raise report(self.file, [Fault(1, "", "is not YAML")]) from None
 
-    def _fault(self, node: yaml.Node, path: PathKey, text: str) -> None:
-        self.faults.append(Fault(_line(node), dotted(path, self.root_name), text))
-
-    def root_name(self, index: int) -> str | None:
-        """The ``name`` of the entry of ``sources`` at ``index``, for paths in messages."""
-        entry = self.node(("sources", index))
-        for key, value in entry.value if isinstance(entry, yaml.MappingNode) else ():
-            if isinstance(value, yaml.ScalarNode) and key.value == "name":
-                return value.value or None
-        return None
-
-    def _plain(self, node: yaml.Node, path: PathKey) -> Any:
+    def _count(self, node: yaml.Node) -> None:
         self._left -= 1
         if self._left < 0:
             raise _Refused(node, f"more than {self._most} values once aliases are expanded")
+
+    def _plain(self, node: yaml.Node, path: PathKey) -> Any:
+        self._count(node)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
-        if id(node) in self._active:
-            raise _Refused(node, "an alias that contains itself")
-        if len(path) > DEEPEST:
-            raise _Refused(node, f"more than {DEEPEST} levels deep")
-        self._active.add(id(node))
-        try:
-            if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
-                self._fault(
-                    node, path, f"the tag {node.tag.replace(_TAG, '!!')} is not supported; write plain YAML"
-                )
-                return None
-            if not isinstance(node, yaml.MappingNode):
-                return [self._plain(item, (*path, i)) for i, item in enumerate(node.value)]
-            return {key: self._plain(value, (*path, key)) for key, _, value in self._mapping(node, path)}
-        finally:
-            self._active.discard(id(node))
+        if len(path) > DEEPEST:  # what is written is not so deep
+            raise _Refused(node, f"an alias that contains itself, or more than {DEEPEST} levels of aliases")
+        if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
+            return self._unsupported(node, path)
+        if isinstance(node, yaml.MappingNode):
+            return {key: self._below(k, v, (*path, key)) for key, k, v in self._mapping(node, path)}
+        return [self._below(item, item, (*path, i)) for i, item in enumerate(node.value)]
+
+    def _below(self, key: yaml.Node, value: yaml.Node, path: PathKey) -> Any:
+        self._at[path] = key, value
+        return self._plain(value, path)
+
+    def _unsupported(self, node: yaml.Node, path: PathKey) -> None:
+        tag = node.tag.replace(_TAG, "!!")
+        self._found.append((node, path, f"the tag {tag} is not supported; write plain YAML"))
 
     def _mapping(self, node: yaml.MappingNode, path: PathKey) -> list[tuple[str, yaml.Node, yaml.Node]]:
         """A mapping's keys and values, merge keys (``<<``) taken in, the mapping's own keys first."""
@@ -157,36 +148,33 @@ class Document:
                 many = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 for one in many:
                     if not isinstance(one, yaml.MappingNode):
-                        self._fault(key_node, path, "<< takes an alias of a mapping, or a list of them")
+                        wrong = "<< takes an alias of a mapping, or a list of them"
+                        self._found.append((key_node, path, wrong))
                         continue
                     for key, k, v in self._mapping(one, path):
-                        self._left -= 1
-                        if self._left < 0:
-                            raise _Refused(
-                                key_node, f"more than {self._most} values once aliases are expanded"
-                            )
+                        self._count(key_node)
                         merged.setdefault(key, (k, v))
                 continue
             name = self._key(key_node, path)
-            if name is None:
-                continue
             if name in own:
-                first = _line(own[name][0])
-                self._fault(key_node, (*path, name), f"is a duplicate; first on line {first}")
-                continue
-            own[name] = (key_node, value_node)
+                wrong = f"is a duplicate; first on line {_line(own[name][0])}"
+                self._found.append((key_node, (*path, name), wrong))
+            elif name is not None:
+                own[name] = (key_node, value_node)
         pairs = [(name, k, v) for name, (k, v) in {**merged, **own}.items()]
         self._pairs[id(node)] = pairs
         return pairs
 
     def _key(self, node: yaml.Node, path: PathKey) -> str | None:
         if not isinstance(node, yaml.ScalarNode):
-            self._fault(node, path, "a key must be text, not a list or a mapping")
+            self._found.append((node, path, "a key must be text, not a list or a mapping"))
             return None
         value = node.value
         yaml_11_word = node.tag == f"{_TAG}bool" and value.lower() not in _TRUE_FALSE
         if node.tag not in (f"{_TAG}str", f"{_TAG}value") and not yaml_11_word:
-            self._fault(node, path, f"a key must be text: write it in quotes{_quoted(value)}")
+            # shown where the text is plainly no secret
+            shown = f': "{value}"' if re.fullmatch(r"[\w.:+-]{1,12}", value) else ""
+            self._found.append((node, path, f"a key must be text: write it in quotes{shown}"))
             return None
         return str(value)
 
@@ -209,55 +197,40 @@ class Document:
                 arguments = not _ARGUMENTS.isdisjoint(path)
                 return f"{TIMESTAMP}{_timestamp(node)}" if said and arguments else _timestamp(node)
         except _Ambiguous as fault:
-            self._fault(node, path, str(fault))
+            self._found.append((node, path, str(fault)))
             return None
         except (ValueError, OverflowError):
-            self._fault(node, path, "can't be read as the value that it looks like; write it in quotes")
+            wrong = "can't be read as the value that it looks like; write it in quotes"
+            self._found.append((node, path, wrong))
             return None
-        self._fault(node, path, f"the tag {node.tag.replace(_TAG, '!!')} is not supported; write plain YAML")
-        return None
+        return self._unsupported(node, path)
 
     def node(self, path: PathKey) -> yaml.Node | None:
         """The node at ``path``, or None."""
-        node = self.root
-        for step in path:
-            node = self._child(node, step)
-            if node is None:
-                return None
-        return node
-
-    def _child(self, node: yaml.Node | None, step: str | int) -> yaml.Node | None:
-        if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            item: yaml.Node | None = node.value[step] if step < len(node.value) else None
-            return item
-        if isinstance(node, yaml.MappingNode):
-            return next((v for name, _, v in self._pairs.get(id(node), ()) if name == step), None)
-        return None
+        return self._at[path][1] if path in self._at else None
 
     def line(self, path: PathKey) -> int:
         """The line of the key at ``path``, or of the nearest thing around it that the file holds."""
-        node, line = self.root, 1
-        for step in path:
-            if isinstance(node, yaml.MappingNode):
-                key = next((k for name, k, _ in self._pairs.get(id(node), ()) if name == step), None)
-                child = self._child(node, step)
-                line = _line(key) if key is not None else line
+        while path and path not in self._at:
+            path = path[:-1]
+        return _line(self._at[path][0]) if path else 1
+
+    def dotted(self, path: PathKey) -> str:
+        """``sources.jira.container.memory``: an entry of ``sources`` by its name, other items as ``[n]``."""
+        text = ""
+        for i, step in enumerate(path):
+            name = self.node((*path[:2], "name")) if i == 1 and path[0] == "sources" else None
+            if isinstance(name, yaml.ScalarNode) and name.value:
+                text += f".{name.value}"
+            elif isinstance(step, int):
+                text += f"[{step}]"
             else:
-                child = self._child(node, step)
-                line = _line(child) if child is not None else line
-            if child is None:
-                break
-            node = child
-        return line
+                text += f".{step}" if text else step
+        return text
 
 
 class _Ambiguous(Exception):
     """A scalar whose meaning depends on who reads it."""
-
-
-def _quoted(value: str) -> str:
-    """``: "3.11"`` where the text is plainly no secret."""
-    return f': "{value}"' if re.fullmatch(r"[\w.:+-]{1,12}", value) else ""
 
 
 def _truth(value: str, path: PathKey) -> bool:
@@ -290,15 +263,3 @@ def _real(value: str) -> float | str:
 def _timestamp(node: yaml.ScalarNode) -> str:
     value = yaml.constructor.SafeConstructor().construct_yaml_timestamp(node)
     return str(node.value) if _DATE.fullmatch(node.value) else str(value.isoformat())
-
-
-def dotted(path: PathKey, name_of: Any = None) -> str:
-    """``sources.jira.container.memory``: an entry of ``sources`` by its name, other items as ``[n]``."""
-    text = ""
-    for i, step in enumerate(path):
-        if isinstance(step, int):
-            name = name_of(step) if name_of and i == 1 and path[0] == "sources" else None
-            text += f".{name}" if name else f"[{step}]"
-        else:
-            text += f".{step}" if text else step
-    return text

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from launcher.config import dango, rules, verified
-from launcher.config.document import Document, PathKey, dotted, read_text
+from launcher.config.document import Document, PathKey, read_text
 from launcher.config.faults import Fault, report
 from launcher.config.messages import text_of, without_twins
 from launcher.config.models import File, Foreign, Project
@@ -117,7 +117,7 @@ class _Reader:
         # A fault of a key is not one of the value that stands at the key's path.
         node = None if of_key else self.document.node(path)
         text = detail if isinstance(detail, str) else text_of(detail, node, path)
-        fault = Fault(self.document.line(path), dotted(path, self.document.root_name), text)
+        fault = Fault(self.document.line(path), self.document.dotted(path), text)
         if not any((f.line, f.path) == (fault.line, fault.path) for f in self.document.faults):
             self.faults.append(fault)
 
