@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict
 
-from launcher.config.forms import Model, choice, fault
+from launcher.config.forms import Model, fault
 from launcher.errors import near_miss
 
-DISPOSITIONS = ("append", "replace", "merge", "skip")
-CONTRACT_MODES = ("evolve", "discard_value", "discard_row", "freeze")
+Word = Literal["append", "replace", "merge", "skip"]
+Mode = Literal["evolve", "discard_value", "discard_row", "freeze"]
+DISPOSITIONS: tuple[str, ...] = get_args(Word)
+CONTRACT_MODES: tuple[str, ...] = get_args(Mode)
 
 
 class WriteDisposition(Model):
@@ -24,7 +26,7 @@ class WriteDisposition(Model):
 
     model_config = ConfigDict(extra="allow")
 
-    disposition: Annotated[str, choice(DISPOSITIONS)]
+    disposition: Word
     """append, replace, merge or skip."""
 
     @property
@@ -34,9 +36,6 @@ class WriteDisposition(Model):
         return {
             key: value for key, value in given.items() if value is not None or key == "boundary_timestamp"
         }
-
-
-Mode = Annotated[str, choice(CONTRACT_MODES)]
 
 
 class SchemaContract(Model):
@@ -71,7 +70,7 @@ def _word_or(words: tuple[str, ...], model: type[Model], mapping: str) -> Callab
 
 
 Disposition = Annotated[
-    Annotated[str, choice(DISPOSITIONS)] | WriteDisposition,
+    Word | WriteDisposition,
     BeforeValidator(_word_or(DISPOSITIONS, WriteDisposition, "with 'disposition'")),
 ]
 Contract = Annotated[

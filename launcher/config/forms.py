@@ -1,6 +1,7 @@
 """What the values of ``sources.yml`` must look like, one check for each form.
 
-Each check takes the value and returns what is wrong with it, or None; ``form`` makes an annotation of it.
+Each check takes the value and returns what is wrong with it, or raises ValueError; ``Form`` makes an
+annotation of it.
 Only a value's own form: what needs the disk or the other entries stands in ``launcher.config.rules``.
 """
 
@@ -11,15 +12,15 @@ import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from launcher.config import cron, units
-from launcher.errors import near_miss, without_credentials
+from launcher.errors import without_credentials
 
-Check = Callable[[Any], "str | None"]
+Check = Callable[[Any], object]
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 SIZE = r"\d+(\.\d+)?([kmgtKMGT]i?)?[bB]?"
@@ -75,7 +76,7 @@ def fault(wrong: str) -> PydanticCustomError:
 
 @dataclass(frozen=True)
 class Form:
-    """An annotation: what ``check`` finds wrong is a fault, ``pattern`` and ``words`` tell editors.
+    """An annotation: what ``check`` finds wrong is a fault, ``pattern`` and ``longest`` tell editors.
 
     pydantic has checked the value's type already.
     """
@@ -83,14 +84,16 @@ class Form:
     check: Check
     pattern: str = ""
     longest: int | None = None
-    words: tuple[str, ...] = ()
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def _checked(self, value: Any) -> Any:
-        wrong = self.check(value)
-        if wrong is not None:
+        try:
+            wrong = self.check(value)
+        except ValueError as error:
+            wrong = str(error)
+        if isinstance(wrong, str):
             raise fault(wrong)
         return value
 
@@ -102,8 +105,6 @@ class Form:
             made["pattern"] = f"^({self.pattern})$"
         if self.longest is not None:
             made["maxLength"] = self.longest
-        if self.words:
-            made["enum"] = list(self.words)
         return made
 
 
@@ -119,32 +120,12 @@ def matches(pattern: str, legal: str, longest: int = 200) -> Form:
     return Form(check, pattern, longest)
 
 
-def choice(words: tuple[str, ...]) -> Form:
-    """One of a few words."""
-
-    def check(text: str) -> str | None:
-        return None if text in words else f"must be one of {', '.join(words)}{near_miss(text, words)}"
-
-    return Form(check, words=words)
-
-
 NAME = matches(rf"{IDENTIFIER}(-[A-Za-z0-9_]+)*", "letters, digits and underscores", 100)
 """Of a pipeline or a dataset: a name of files and of tables' schemas."""
 
 
 def size(text: str) -> str | None:
-    try:
-        return None if units.parse_size(text) >= 6 << 20 else "must be at least 6m, Docker's least"
-    except ValueError as error:
-        return str(error)
-
-
-def duration(text: str) -> str | None:
-    try:
-        units.parse_duration(text)
-    except ValueError as error:
-        return str(error)
-    return None
+    return None if units.parse_size(text) >= 6 << 20 else "must be at least 6m, Docker's least"
 
 
 def schedule(text: str) -> str | None:
@@ -199,9 +180,7 @@ def network(text: str) -> str | None:
         return (
             "must not be host: it would remove the isolation; host.docker.internal reaches this host anyway"
         )
-    if text.startswith(("container:", "ns:")) or text == "default":
-        return "must be bridge, none or the name of a network of the engine"
-    known = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text)
+    known = text != "default" and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text)
     return None if known else "must be bridge, none or the name of a network of the engine"
 
 
@@ -224,22 +203,15 @@ def split_egress(text: str) -> tuple[str, int]:
 
 def _fixed(text: str, kind: type[ipaddress.IPv4Network] | type[ipaddress.IPv6Network]) -> str:
     """An address or a network as one writes it. Raises ValueError."""
-    found = kind(text, strict=False)
-    base = text.partition("/")[0]
+    try:
+        found = kind(text, strict=False)
+    except ValueError:
+        raise ValueError("must be HOST:PORT with a valid address") from None
     if "/" not in text:
         return str(found.network_address)
-    if str(found.network_address) != str(ipaddress.ip_address(base)):
+    if found.network_address != ipaddress.ip_address(text.partition("/")[0]):
         raise ValueError(f"must be a network by its first address: {found}")
     return str(found)
-
-
-def egress(text: str) -> str | None:
-    try:
-        split_egress(text)
-    except ValueError as error:
-        wrong = str(error)
-        return wrong if wrong.startswith("must") else "must be HOST:PORT with a valid address"
-    return None
 
 
 def python_version(text: str) -> str | None:
@@ -323,15 +295,14 @@ def reserved(text: str) -> str | None:
 
 
 def pipeline_name(text: str) -> str | None:
-    wrong = NAME.check(text)
-    if wrong is None and (why := reserved(text)):
-        return f"must not be '{text}', {why}"
-    return wrong
+    why = reserved(text)
+    return f"must not be '{text}', {why}" if why else None
 
 
 def webhook(text: str) -> str | None:
     if text.startswith("env:"):
-        return env_reference(text)
+        named = re.fullmatch(f"env:{IDENTIFIER}", text)
+        return None if named else "must be env: and the name of a variable, such as env:API_KEY"
     found = re.fullmatch(r"https?://[^\s/?#]+\S*", text)
     return None if found else 'must be an http(s) address, or "env:NAME" for the variable that holds it'
 
@@ -346,15 +317,13 @@ def install(text: str) -> str | None:
     )
 
 
-def env_reference(text: str) -> str | None:
-    return (
-        None
-        if re.fullmatch(f"env:{IDENTIFIER}", text)
-        else "must be env: and the name of a variable, such as env:API_KEY"
-    )
-
-
 def base_image(text: str) -> str | None:
     if "{" in text.replace("{python}", "") or not re.fullmatch(r"[a-z0-9][\w.:/@{}-]*", text, re.ASCII):
         return "must be an image's name, such as python:{python}-slim; {python} stands for the version"
     return None
+
+
+Size = Annotated[str, Form(size, SIZE)]
+Duration = Annotated[str, Form(units.parse_duration, DURATION)]
+Address = Annotated[str, Form(webhook, rf"https?://\S+|env:{IDENTIFIER}")]
+"""Of the web, or a reference to a variable that holds one."""

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from launcher.config import forms
-from launcher.config.forms import Form, Model, matches
+from launcher.config.forms import Duration, Form, Model, Size, matches
 
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
@@ -25,7 +24,6 @@ Namespace = Annotated[
     str, matches(_DNS_LABEL, "a namespace: lower-case letters, digits and hyphens, no dots", 63)
 ]
 Key = Annotated[str, Form(_not_ours, r"(?!dltpod\.|app\.kubernetes\.io/managed-by).*")]
-Size = Annotated[str, Form(forms.size, forms.SIZE)]
 AsKubernetes = dict[str, Any]
 """Kubernetes' own keys, handed on as they are."""
 _KEYS: dict[str, Any] = {"additionalProperties": False}
@@ -97,9 +95,9 @@ class Kubernetes(Model):
     """Keep the working directory on a volume claim."""
     scratch: Size = "10Gi"
     """What a pod may write to its node's disk where its state is not on a volume claim."""
-    start_timeout: Annotated[str, Form(forms.duration, forms.DURATION)] = "5m"
+    start_timeout: Duration = "5m"
     """How long a run waits for a node, a quota or an image before it is given up."""
-    keep: Annotated[str, Form(forms.duration, forms.DURATION)] | None = None
+    keep: Duration | None = None
     """How long a finished Job stays in the cluster; default: it is removed at once."""
     pod_overrides: AsKubernetes = {}
     """A pod's spec, merged into dltpod's last, lists by name as kubectl does."""

@@ -25,7 +25,6 @@ _KINDS = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-TYPES = ("dlt_native",)
 
 
 def without_twins(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
@@ -49,20 +48,20 @@ def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
     if kind == "extra_forbidden":
         known = known_keys(path[:-1])
         return f"unknown key{near_miss(str(path[-1]), known)}; known: {', '.join(known)}"
-    if kind == "literal_error" and path[-1:] == ("type",):
-        return f"must be dlt_native{near_miss(str(raw), TYPES) if raw else ''}"
     if kind == "literal_error" and path == ("version",):
         return "must be 1: this dltpod reads no other version of the format"
+    if kind == "literal_error":
+        words = re.findall(r"'(\w+)'", detail["ctx"]["expected"])
+        wrong = f"must be {'one of ' if words[1:] else ''}{', '.join(words)}"
+        return _with_value(wrong + (near_miss(raw, words) if raw else ""), raw, path)
     if kind == "string_type":
         return "must be text" + _in_quotes(node, path)
     if kind == "tuple_type" and path == ("sources",) and not isinstance(node, yaml.ScalarNode):
         return 'must be a list: begin each source with "- name: …"'
     if kind in _KINDS:
         return f"must be {_KINDS[kind]}{_instead(kind, node, path)}"
-    wrong = (detail.get("ctx") or {}).get("wrong")
-    if isinstance(wrong, str):
-        return _with_value(wrong, raw, path)
-    return detail["msg"]
+    told = (detail.get("ctx") or {}).get("wrong")
+    return _with_value(told, raw, path) if isinstance(told, str) else detail["msg"]
 
 
 def _missing(path: PathKey, node: yaml.Node | None) -> str:
@@ -105,19 +104,13 @@ def known_keys(path: PathKey) -> list[str]:
     """The keys that the model at ``path`` knows, in the order of the reference."""
     model: Any = File
     for step in path:
-        if isinstance(step, int):
-            continue
-        fields = model.model_fields if _is_model(model) else {}
-        model = _model_in(fields[step].annotation) if step in fields else None
-    return list(model.model_fields) if _is_model(model) else []
+        if isinstance(step, str):
+            model = _model_in(model.model_fields[step].annotation)
+    return list(model.model_fields)
 
 
-def _is_model(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseModel)
-
-
-def _model_in(annotation: Any) -> Any:
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model in ``Model``, ``Model | None`` or ``tuple[Model, ...]``; None if there is none."""
-    if _is_model(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)

@@ -35,12 +35,10 @@ SourceName = Annotated[
         40,
     ),
 ]
-PipelineName = Annotated[str, Form(forms.pipeline_name)]
+PipelineName = Annotated[str, forms.NAME, Form(forms.pipeline_name)]
 DatasetName = Annotated[str, forms.NAME]
 Text = Annotated[str, matches(r"\S(.*\S)?", "text without blanks at its ends")]
 Section = Annotated[str, Form(forms.section, r"[\w-]+(\.[\w-]+)*")]
-Size = Annotated[str, Form(forms.size, forms.SIZE)]
-Duration = Annotated[str, Form(forms.duration, forms.DURATION)]
 Schedule = Annotated[str, Form(forms.schedule, r"@[a-z]+|\S+( +\S+){4}")]
 Extra = Annotated[
     str,
@@ -53,8 +51,11 @@ SystemPackage = Annotated[
 EnvName = Annotated[str, Form(forms.env_name, IDENTIFIER)]
 EnvValue = Annotated[str, Form(lambda text: "must not contain a null character" if "\0" in text else None)]
 Mount = Annotated[str, Form(forms.mount, "[^:]+:/[^:]+(:(ro|rw))?")]
-Egress = Annotated[str, Form(forms.egress, forms.EGRESS)]
+Egress = Annotated[str, Form(forms.split_egress, forms.EGRESS)]
 Tag = Annotated[str, matches(r"[\w.-]+", "letters, digits, dots, hyphens and underscores", 60)]
+Destination = Annotated[
+    str, matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination, or of one that .dlt/ configures")
+]
 Cpus = Annotated[float, Form(lambda value: None if 0 < value <= 4096 else "must be more than 0, such as 1.5")]
 Retries = Annotated[int, Form(lambda value: None if 0 <= value <= 100 else "must be from 0 to 100")]
 
@@ -114,11 +115,11 @@ class Container(Model):
     """The version of dlt, "==1.31.0" say; default: the one that this dltpod brings."""
     env: dict[EnvName, EnvValue] = Field(default={}, json_schema_extra={"additionalProperties": False})
     """Environment variables that are no secrets."""
-    memory: Size = "2g"
+    memory: forms.Size = "2g"
     """The most memory it may use: 512m, 2g or 2Gi."""
     cpus: Cpus | None = None
     """The most CPUs it may use, such as 1.5; default: no limit."""
-    timeout: Duration | None = "24h"
+    timeout: forms.Duration | None = "24h"
     """How long a run may take: 90s, 30m, 1h30m, 72h."""
     retries: Retries = 2
     """How often a run that failed for a passing reason is tried again."""
@@ -154,12 +155,12 @@ class VerifiedSources(Model):
 class Notify(Model):
     """Who hears of failure and recovery."""
 
-    webhook: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = None
+    webhook: forms.Address | None = None
     """An address that hears of failure and recovery, or "env:NAME"."""
     format: Literal["json", "slack", "discord", "teams"] = "json"
     """What the webhook is sent: all of the run, or a text as Slack (Mattermost, Google Chat), Discord or
     Teams take it."""
-    heartbeat: Annotated[str, Form(forms.webhook, rf"https?://\S+|env:{IDENTIFIER}")] | None = None
+    heartbeat: forms.Address | None = None
     """An address that is called after each good run, or "env:NAME"; {source} in it is the source's name."""
     metrics: Text | None = None
     """A file for Prometheus' node exporter, written anew after each run: NAME.prom."""
@@ -180,10 +181,7 @@ class Source(Model):
     """For `--tag`."""
     schedule: Schedule | None = None
     """Cron: "0 * * * *", or "H * * * *" for a minute of its own; for Kubernetes, CI and cron."""
-    destination: Annotated[
-        str,
-        matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination, or of one that .dlt/ configures"),
-    ] = "duckdb"
+    destination: Destination = "duckdb"
     """A dlt destination, or the name of one in .dlt/ that has a destination_type."""
     dlt_native: DltNative
     """Which Python yields the data, and how dlt runs it."""
@@ -204,7 +202,7 @@ class Source(Model):
 class Defaults(Model):
     """What every entry has unless it says otherwise; mappings are merged key by key, all else is replaced."""
 
-    destination: Annotated[str, matches(r"[A-Za-z_][\w.-]*", "the name of a dlt destination")] = "duckdb"
+    destination: Destination = "duckdb"
     """A dlt destination, or the name of one in .dlt/ that has a destination_type."""
     container: Container = Field(default_factory=Container)
     """Any key of an entry's container."""
