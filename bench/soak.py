@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("--syncs", type=int, default=200)
     arguments = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from launcher.engines.docker.client import connect
+    from launcher.host.docker_engine import connect
 
     began = time.monotonic()
     settled, end = soak(connect(), arguments.syncs)

@@ -31,12 +31,12 @@ class Level(str, enum.Enum):
 class Row:
     """One result of ``dltpod check``; no secret is in it. ``source`` is empty if it is about the project."""
 
-    source: str
     what: str
     """configuration, module, function, arguments, environment, destination or secrets."""
     level: Level
     text: str = ""
     hint: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,21 @@ def function(source: Source, module: code.Module) -> Iterator[Row]:
     place = shown_path(module.file)
     if first in names.functions:
         node = names.functions[first]
-        yield Row(source.name, "function", Level.OK, f"{place}:{node.lineno}: {wanted}")
+        yield Row("function", Level.OK, f"{place}:{node.lineno}: {wanted}")
         if wanted == first:
             yield from _arguments(source, node)
     elif first in names.classes:
         hint = _offers(names)
-        yield Row(source.name, "function", Level.WRONG, f"{place}: '{wanted}' is a class, not a source", hint)
+        yield Row("function", Level.WRONG, f"{place}: '{wanted}' is a class, not a source", hint)
     elif first in names.assigned or first in names.imported:
-        yield Row(source.name, "function", Level.OK, f"{place}: {wanted}")
+        yield Row("function", Level.OK, f"{place}: {wanted}")
     elif names.dynamic or module.file.is_dir():
         text = f"{place}: only importing it shows whether it has '{wanted}'"
-        yield Row(source.name, "function", Level.NOTE, text, "`dltpod check --deep` checks it.")
+        yield Row("function", Level.NOTE, text, "`dltpod check --deep` checks it.")
     else:
         close = near_miss(wanted, {*names.functions, *names.assigned})
         text = f"{place} has no '{wanted}'{close}"
-        yield Row(source.name, "function", Level.WRONG, text, _offers(names))
+        yield Row("function", Level.WRONG, text, _offers(names))
 
 
 def _offers(names: code.Names) -> str:
@@ -166,9 +166,9 @@ def _arguments(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> 
         faults.append(f"{node.name} needs {_listed(missing)}")
     for fault in faults:
         hint = f"its signature: {node.name}({', '.join(known.names)})"
-        yield Row(source.name, "arguments", Level.WRONG, fault, hint)
+        yield Row("arguments", Level.WRONG, fault, hint)
     if not faults:
-        yield Row(source.name, "arguments", Level.OK, _listed(list(given)))
+        yield Row("arguments", Level.OK, _listed(list(given)))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -197,7 +197,7 @@ def missing_secrets(
         complete = False
         if not asked:
             level = Level.OK if kind == "secrets" else Level.NOTE
-            yield Row(source.name, "secrets", level, f"'{name}' has no value here, and none is asked for")
+            yield Row("secrets", level, f"'{name}' has no value here, and none is asked for")
             continue
         leaves = {n.rpartition(".")[2] for n in sliced.names if n.startswith("sources.")}
         place = file if kind == "secrets" else file.replace("secrets.toml", "config.toml")
@@ -205,11 +205,10 @@ def missing_secrets(
         if share := missing.line_for(project, source, [name]):
             hint += f"; {share}"
         yield Row(
-            source.name,
             "secrets",
             Level.WRONG,
             f"'{name}' has no value{near_miss(name, leaves)}",
             hint,
         )
     if complete and known.injected:
-        yield Row(source.name, "secrets", Level.OK, _listed(list(known.injected)))
+        yield Row("secrets", Level.OK, _listed(list(known.injected)))

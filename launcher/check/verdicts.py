@@ -10,6 +10,7 @@ import json
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from launcher.check import code as check_code
@@ -45,24 +46,24 @@ _NOT_HERE = "x" * WHOLE_WORDS
 def check_project(project: Project) -> tuple[Row, ...]:
     """Verdicts on the files that all sources share: readable, and by whom."""
     text = f"{shown_path(project.file)}: {counted(len(project.sources), 'source')}"
-    rows = [Row("", "configuration", Level.OK, text)]
+    rows = [Row("configuration", Level.OK, text)]
     for other in project.foreign:
         text = f"{other.name} (line {other.line}) is of type {other.type}, not dlt_native: ignored"
-        rows.append(Row("", "configuration", Level.NOTE, text))
+        rows.append(Row("configuration", Level.NOTE, text))
     for relative in (SECRETS, CONFIG):
         try:
             read_toml(project.root / relative)
         except ConfigurationError as error:
-            rows.append(Row("", "secrets", Level.WRONG, error.message, error.hint))
+            rows.append(Row("secrets", Level.WRONG, error.message, error.hint))
     rows += _unread(project)
-    for relative in (SECRETS, _DOTENV):
-        file = project.root / relative
-        if _others_may_read(file):
-            text = f"{shown_path(file)} can be read by every user of this machine"
-            rows.append(Row("", "secrets", Level.NOTE, text, f"chmod 600 {shown_path(file)}"))
+    for file in (project.root / SECRETS, project.root / _DOTENV):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mode & stat.S_IROTH:
+                text = f"{shown_path(file)} can be read by every user of this machine"
+                rows.append(Row("secrets", Level.NOTE, text, f"chmod 600 {shown_path(file)}"))
     for tracked in rights.git(project.root, "ls-files", "--", SECRETS, _DOTENV).split():
         text = f"{shown_path(project.root / tracked)} is in git, and so in every clone"
-        rows.append(Row("", "secrets", Level.NOTE, text, f"git rm --cached {tracked}, and new secrets"))
+        rows.append(Row("secrets", Level.NOTE, text, f"git rm --cached {tracked}, and new secrets"))
     return tuple(rows)
 
 
@@ -83,7 +84,12 @@ def check_source(
     ``verified`` is dlt's verified sources, where they are at hand. Raises nothing for a fault of the source:
     that is a row.
     """
-    names, verified, unasked = _names(verified)
+    names: Collection[str] | None = None
+    unasked = ""
+    try:
+        names = verified.names() if verified is not None else None
+    except DltpodError as error:
+        verified, unasked = None, f"; dlt's verified sources couldn't be asked: {error.message}"
     found = code.custom_file(project, source.dlt_native.source_module)
     module = code.read_module(found) if found is not None else None
     if not with_secrets:
@@ -91,16 +97,17 @@ def check_source(
         asked = literals.references([native.function_kwargs, native.resource_kwargs, source.container.env])
         environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
     sliced, destination, faults = _sliced(project, source, environ)
-    return (
+    rows = (
         *_module(project, source, module, names, unasked),
         *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
         *_environment(project, source, environ, verified),
         *_mounts(project, source),
-        *_destination(project, source, destination, destinations),
+        *(_destination(project, destination, destinations) if destination is not None else ()),
         *faults,
         *(_secrets(project, source, sliced) if sliced is not None else ()),
     )
+    return tuple(replace(row, source=source.name) for row in rows)
 
 
 def _unread(project: Project) -> Iterator[Row]:
@@ -121,28 +128,13 @@ def _unread(project: Project) -> Iterator[Row]:
         for name, value in sections.items() if isinstance(sections, Mapping) else ():
             if isinstance(value, Mapping) and name not in known:
                 text = f"{shown_path(project.root / relative)}: no source reads [sources.{name}]"
-                yield Row("", "secrets", Level.NOTE, f"{text}{near_miss(name, meant)}")
-
-
-def _names(verified: Verified | None) -> tuple[Collection[str] | None, Verified | None, str]:
-    """The verified sources' names; None, None and why where they can't be had now."""
-    try:
-        return (None, None, "") if verified is None else (verified.names(), verified, "")
-    except DltpodError as error:
-        return None, None, f"; dlt's verified sources couldn't be asked: {error.message}"
+                yield Row("secrets", Level.NOTE, f"{text}{near_miss(name, meant)}")
 
 
 def worst(rows: Iterable[Row]) -> Level:
     """The worst of the verdicts."""
     levels = {row.level for row in rows}
     return next((level for level in (Level.WRONG, Level.NOTE) if level in levels), Level.OK)
-
-
-def _others_may_read(file: Path) -> bool:
-    try:
-        return bool(file.stat().st_mode & stat.S_IROTH)
-    except OSError:
-        return False
 
 
 def _sliced(
@@ -158,7 +150,7 @@ def _sliced(
         destination = None
         with contextlib.suppress(ConfigurationError):  # the row of the slice says so
             destination = destination_for(project, source, environ)
-        return None, destination, (Row(source.name, "secrets", Level.WRONG, error.message, error.hint),)
+        return None, destination, (Row("secrets", Level.WRONG, error.message, error.hint),)
 
 
 def _module(
@@ -170,19 +162,19 @@ def _module(
 ) -> Iterator[Row]:
     name = source.dlt_native.source_module
     if (wrong := module_fault(name)) is not None:
-        yield Row(source.name, "module", Level.WRONG, *wrong)
+        yield Row("module", Level.WRONG, *wrong)
     elif module is not None and module.tree is None:
         place = f"{shown_path(module.file)}{f':{module.line}' if module.line else ''}"
-        yield Row(source.name, "module", Level.WRONG, f"{place}: {module.error}")
+        yield Row("module", Level.WRONG, f"{place}: {module.error}")
     elif module is not None:
-        yield Row(source.name, "module", Level.OK, shown_path(module.file))
+        yield Row("module", Level.OK, shown_path(module.file))
     elif name in CORE_MODULES or name.startswith("dlt.sources."):
-        yield Row(source.name, "module", Level.OK, f"dlt.sources.{name.removeprefix('dlt.sources.')}")
+        yield Row("module", Level.OK, f"dlt.sources.{name.removeprefix('dlt.sources.')}")
     elif (top := name.partition(".")[0]) in source.container.extras and (verified is None or top in verified):
-        yield Row(source.name, "module", Level.OK, f"dlt's verified source {top}")
+        yield Row("module", Level.OK, f"dlt's verified source {top}")
     elif verified is not None and top in verified:
         text = f"dlt's verified source {top}, taken by itself"
-        yield Row(source.name, "module", Level.NOTE, text, f"container: {{extras: [{top}]}} pins it")
+        yield Row("module", Level.NOTE, text, f"container: {{extras: [{top}]}} pins it")
     else:
         yield _elsewhere(project, source, name, verified, unasked)
 
@@ -198,9 +190,8 @@ def _elsewhere(
     asks = source.container.requirements or source.container.extras
     if verified is not None and not asks:
         hint = "Put its file there, or the package that brings it into container: {requirements: [...]}"
-        return Row(source.name, "module", Level.WRONG, text, hint)
+        return Row("module", Level.WRONG, text, hint)
     return Row(
-        source.name,
         "module",
         Level.NOTE,
         text + unasked,
@@ -237,10 +228,10 @@ def _environment(
             project, asked, base_identity="", verified=verified, destination_type=kind, schemes=schemes
         )
     except DltpodError as error:
-        yield Row(source.name, "environment", Level.WRONG, error.message, error.hint)
+        yield Row("environment", Level.WRONG, error.message, error.hint)
         return
     for item in described.added:
-        yield Row(source.name, ADDED, Level.OK, f"{item.text}, {item.origin}")
+        yield Row(ADDED, Level.OK, f"{item.text}, {item.origin}")
     pinned: dict[str, tuple[str, str]] = {}
     for requirement in described.requirements:
         pin = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*==\s*([^\s;,*]+)\s*$", requirement.text)
@@ -250,59 +241,46 @@ def _environment(
         version, origin = pinned.setdefault(name, (pin[2], requirement.origin))
         if version != pin[2]:
             text = f"{name}=={version} ({origin}) contradicts {requirement.text} ({requirement.origin})"
-            yield Row(source.name, "environment", Level.WRONG, text, "Remove one of the lines.")
+            yield Row("environment", Level.WRONG, text, "Remove one of the lines.")
 
 
 def _mounts(project: Project, source: Source) -> Iterator[Row]:
     for mount in source.container.mounts:
         place = mount_source(project.root, mount)
         if not place.exists():
-            yield Row(
-                source.name, "environment", Level.WRONG, f"the mount {shown_path(place)} does not exist"
-            )
+            yield Row("environment", Level.WRONG, f"the mount {shown_path(place)} does not exist")
 
 
-def _beside(project: Project, own: Destination, others: Collection[Destination]) -> Destination | None:
-    """Another destination's file in the folder of a file that is not the one which all share by default."""
+def _destination(project: Project, own: Destination, others: Collection[Destination]) -> Iterator[Row]:
     from launcher.secrets.destinations import folder_of
 
+    kind = f"{own.type} " if own.type not in own.shown else ""
+    yield Row("destination", Level.OK, f"{kind}{own.shown}")
     folder = folder_of(own)
     if folder is None or not own.lock or own.file == f"/{project.warehouse}":
-        return None
-    return next((o for o in others if o.file != own.file and folder_of(o) == folder), None)
-
-
-def _destination(
-    project: Project, source: Source, destination: Destination | None, others: Collection[Destination]
-) -> Iterator[Row]:
-    if destination is None:
-        return
-    beside = _beside(project, destination, others)
-    kind = f"{destination.type} " if destination.type not in destination.shown else ""
-    yield Row(source.name, "destination", Level.OK, f"{kind}{destination.shown}")
+        return  # what all share by default
+    beside = next((o for o in others if o.file != own.file and folder_of(o) == folder), None)
     if beside is not None:
-        text = f"{destination.shown} lies beside {beside.shown}: the sources of either can change both"
-        file = PurePosixPath(destination.file or "")
+        text = f"{own.shown} lies beside {beside.shown}: the sources of either can change both"
+        file = PurePosixPath(own.file or "")
         hint = f"A folder of its own keeps others away: data/{file.stem}/{file.name}"
-        yield Row(source.name, "destination", Level.NOTE, text, hint)
+        yield Row("destination", Level.NOTE, text, hint)
 
 
 def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
     for warning in sliced.warnings:
-        yield Row(source.name, "secrets", Level.NOTE, warning)
+        yield Row("secrets", Level.NOTE, warning)
     native = source.dlt_native
     both = {"function_kwargs": native.function_kwargs, "resource_kwargs": native.resource_kwargs}
     for place in literals.embedded(both):
         text = f"{place} contains env: inside a longer text, where it has no meaning"
-        yield Row(
-            source.name, "secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone."
-        )
+        yield Row("secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone.")
     told: dict[str, list[str]] = {}
     for name, value in _named(sliced):
         told.setdefault(_legible(project, source, value.strip()), []).append(name)
     for why, names in sorted(told.items()):
         if why:
-            yield Row(source.name, "secrets", Level.NOTE, f"{', '.join(sorted(names))}: {why}")
+            yield Row("secrets", Level.NOTE, f"{', '.join(sorted(names))}: {why}")
 
 
 def _legible(project: Project, source: Source, value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from launcher.check.code import Level, Row
 from launcher.check.verdicts import CORE_MODULES, check_project, check_source
@@ -81,14 +82,15 @@ def joined(rows: Iterable[Row], records: Sequence[RunRecord]) -> list[Row]:
 
 
 def _rows(record: RunRecord) -> list[Row]:
+    row = partial(Row, source=record.source)
     rows = [
-        Row(record.source, str(v["what"]), Level.OK if v["ok"] else Level.WRONG, str(v.get("text", "")))
+        row(str(v["what"]), Level.OK if v["ok"] else Level.WRONG, str(v.get("text", "")))
         for v in record.verdicts
     ]
     if record.status == OK:
         return rows
     if rows and rows[-1].level is Level.WRONG:
         last = rows.pop()
-        return [*rows, Row(last.source, last.what, last.level, record.message or last.text, record.hint)]
+        return [*rows, row(last.what, last.level, record.message or last.text, record.hint)]
     what = record.kind or "container"
-    return [*rows, Row(record.source, what, Level.WRONG, record.message, record.hint)]
+    return [*rows, row(what, Level.WRONG, record.message, record.hint)]

@@ -171,7 +171,7 @@ def test_a_driver_that_comes_by_itself_is_named_with_what_needs_it(tmp_path: Pat
 
 
 def test_a_destination_that_a_container_tried_is_told_of_once(tmp_path: Path) -> None:
-    files = [Row("shop", "destination", Level.OK, "crm.db"), Row("erp", "destination", Level.OK, "erp.db")]
+    files = [Row("destination", Level.OK, f"{name}.db", source=name) for name in ("shop", "erp")]
     verdict = {"what": "destination", "ok": True, "text": "crm.db: logged in"}
     told = joined(files, [replace(WELL, verdicts=(verdict,))])
     assert [(row.source, row.text) for row in told] == [("erp", "erp.db"), ("shop", "crm.db: logged in")]
