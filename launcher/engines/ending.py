@@ -131,9 +131,7 @@ def size(count: int) -> str:
 
 
 def _code(code: int | None) -> str:
-    if code is not None and code > 128:
-        try:
-            return f"exit code {code}, {signal.Signals(code - 128).name}"
-        except ValueError:
-            pass
-    return f"exit code {code}" if code is not None else "no exit code"
+    if code is None:
+        return "no exit code"
+    name = next((f", {one.name}" for one in signal.Signals if one == code - 128), "")
+    return f"exit code {code}{name}"

@@ -79,11 +79,9 @@ def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
 
 def _current_context(folder: Path) -> str:
     try:
-        text = (folder / "config.json").read_text(encoding="utf-8")
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("currentContext", "")
     except OSError:
         return ""
-    try:
-        found = json.loads(text).get("currentContext", "")
     except (ValueError, AttributeError):
         raise EngineError(
             f"{folder / 'config.json'} is not valid JSON", "correct it, or set DOCKER_HOST"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,22 +202,17 @@ def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     is already running", moby's ``SystemDiskUsage``).
     """
     until = time.monotonic() + _DISK_SECONDS
-    while True:
-        try:
-            with _patient(client), translated():
-                return client.api.df(), ()
-        except EngineError as error:
-            if "already running" not in error.message or time.monotonic() > until:
-                return {}, (f"the build cache was left alone: {error.message}",)
-        time.sleep(0.5)
-
-
-@contextlib.contextmanager
-def _patient(client: DockerClient) -> Iterator[None]:
-    """The SDK has no timeout for a single call of this kind."""
+    # The SDK has no timeout for a single call of this kind.
     usual, client.api.timeout = client.api.timeout, _DISK_SECONDS
     try:
-        yield
+        while True:
+            try:
+                with translated():
+                    return client.api.df(), ()
+            except EngineError as error:
+                if "already running" not in error.message or time.monotonic() > until:
+                    return {}, (f"the build cache was left alone: {error.message}",)
+            time.sleep(0.5)
     finally:
         client.api.timeout = usual
 

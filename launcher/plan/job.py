@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -149,7 +149,9 @@ def plan_job(
         mounts.append(Mount(host.resolver, "/etc/resolv.conf"))
     if host.ca_bundle is not None:
         mounts.append(Mount(host.ca_bundle, CA_BUNDLE_TARGET))
-    mounts.extend(user_mounts(project.root, container.mounts))
+    for text in container.mounts:
+        _, target, read_only = split_mount(text)
+        mounts.append(Mount(mount_source(project.root, text), target, read_only))
     spec = ContainerSpec(
         name=container_name(project.name, source.name, options.action),
         image=image.reference,
@@ -180,12 +182,16 @@ def plan_job(
         stop_grace=STOP_GRACE,
     )
     hardening.check(spec, rootless=facts.rootless)
+    if secret_proxies:
+        values = json.loads(slice.files.get(VALUES_FILE, "{}"))
+        values |= {_proxy_value(name): url for name, url in secret_proxies.items()}
+        slice = replace(slice, files={**slice.files, VALUES_FILE: json.dumps(values)})
     timeout = options.timeout
     if timeout is None and container.timeout is not None:
         timeout = parse_duration(container.timeout)
     return JobPlan(
         job=job,
-        slice=_with_values(slice, {_proxy_value(name): url for name, url in secret_proxies.items()}),
+        slice=slice,
         container=spec,
         state_dir=state,
         log_file=project.private / "logs" / source.name / f"{run_id}.log",
@@ -281,12 +287,6 @@ def _dlts(value: WriteDisposition | SchemaContract | str | None) -> Any:
     return value if value is None or isinstance(value, str) else value.mapping
 
 
-def user_mounts(root: Path, mounts: tuple[str, ...]) -> tuple[Mount, ...]:
-    """``container.mounts``, whose form the configuration has checked, as values."""
-    split = [(mount_source(root, text), *split_mount(text)) for text in mounts]
-    return tuple(Mount(place, target, read_only) for place, _, target, read_only in split)
-
-
 def _egress(source: Source, slice: Slice, destination: Destination) -> tuple[str, ...]:
     """What the source may reach: what it lists and its destination; empty for everything."""
     listed = source.container.egress
@@ -299,10 +299,3 @@ def _egress(source: Source, slice: Slice, destination: Destination) -> tuple[str
 
 def _proxy_value(name: str) -> str:
     return f"DLTPOD_{name}"
-
-
-def _with_values(slice: Slice, values: Mapping[str, str]) -> Slice:
-    if not values:
-        return slice
-    merged = {**json.loads(slice.files.get(VALUES_FILE, "{}")), **values}
-    return replace(slice, files={**slice.files, VALUES_FILE: json.dumps(merged)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from launcher.engines.kubernetes.names import LABEL_ACTION, collection, item, se
 from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, deleted, finished, view
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
+from launcher.host.docker_engine import moment
 from launcher.plan.job import LABEL_RUN, LABEL_SOURCE
 from launcher.untrusted import answers
 from runner.contract import Event, FailureKind, Result
@@ -169,14 +169,7 @@ def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result |
 def _seconds(job: Mapping[str, Any]) -> float:
     """How long it took, by the cluster's clock; a Job that failed has no end of its own."""
     status = job.get("status", {})
-    ends = [status.get("completionTime")] + [
-        c.get("lastTransitionTime") for c in status.get("conditions") or ()
-    ]
-    try:
-        start, *rest = (
-            datetime.datetime.fromisoformat(str(text)[:19])
-            for text in (status["startTime"], *filter(None, ends))
-        )
-    except (KeyError, ValueError):
-        return 0.0
-    return max(0.0, (rest[0] - start).total_seconds()) if rest else 0.0
+    changes = (condition.get("lastTransitionTime") for condition in status.get("conditions") or ())
+    start = moment(status.get("startTime"))
+    end = next(filter(None, map(moment, (status.get("completionTime"), *changes))), None)
+    return max(0.0, (end - start).total_seconds()) if start and end else 0.0

@@ -43,7 +43,10 @@ class Follower:
         for text in self._api.lines(self._path, query, silence=_SILENCE_SECONDS):
             found = _STAMPED.fullmatch(text)
             if found is None:
-                self._kubelets_own(text)
+                # A sentence of the kubelet's in place of lines says why there are none: it is told once.
+                if text.strip() and text != self._said:
+                    self._said = text
+                    self._line(STDOUT, b"the kubelet says: " + text)
                 continue
             stamp, second, zone, content = found.groups(b"")
             if stamp <= before:
@@ -51,9 +54,3 @@ class Follower:
             self._seen, self._since = stamp, (second + zone).decode()
             self.lines += 1
             self._line(STDOUT, content)
-
-    def _kubelets_own(self, text: bytes) -> None:
-        """Tell a sentence that came in place of lines, and says why there are none, once."""
-        if text.strip() and text != self._said:
-            self._said = text
-            self._line(STDOUT, b"the kubelet says: " + text)
