@@ -46,9 +46,9 @@ class Image:
     base: str = ""
     """The base image that it stands on. No package is in that one."""
     added: tuple[Requirement, ...] = ()
-    """What of the environment nobody asked for (see ``Environment.added``)."""
+    """What of the environment nobody asked for, and what needs it (see ``Environment.added``)."""
     notes: tuple[str, ...] = ()
-    """What is worth saying of it (see ``Environment.notes``)."""
+    """What is worth saying of it: where a module was taken from, or could not be looked for."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from launcher.config.models import Kubernetes
-from launcher.environment.values import Requirement
 from launcher.host.user import JobUser
+from launcher.images.tags import Image
 from launcher.secrets.slices import Slice
 from runner.contract import JobSpec
 
@@ -81,15 +81,9 @@ class JobPlan:
     state_dir: Path
     """The host's folder behind STATE_DIR."""
     log_file: Path
-    environment_digest: str
+    image: Image
     timeout: float | None = None
     retries: int = 2
-    packages: Mapping[str, str] = field(default_factory=dict)
-    """What the image holds, distribution to version, from its labels."""
-    added: tuple[Requirement, ...] = ()
-    """What of it nobody asked for, and what needs it."""
-    notes: tuple[str, ...] = ()
-    """What is worth saying of it: where a module was taken from, or could not be looked for."""
     kubernetes: Kubernetes = field(default_factory=Kubernetes)
     """The source's ``kubernetes:`` block, for the engine and the rendering of that name."""
     schedule: str | None = None

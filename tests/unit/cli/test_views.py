@@ -85,7 +85,8 @@ def test_a_plan_names_what_is_installed_without_being_asked_for_and_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     why = "for 'mysql+pymysql://', sources.yml:3 (crm)"
-    planned = replace(plan(tmp_path), added=(Requirement("pymysql[rsa]", why),))
+    made = plan(tmp_path)
+    planned = replace(made, image=replace(made.image, added=(Requirement("pymysql[rsa]", why),)))
     assert f"    adds         pymysql[rsa], {why}\n" in describe(planned)
     Stream().planned("crm", planned)
     assert json.loads(capsys.readouterr().out)["added"] == {"pymysql[rsa]": why}
@@ -95,7 +96,8 @@ def test_a_plan_says_what_is_worth_saying_of_its_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     note = "verified sources couldn't be asked for 'erp': no network"
-    planned = replace(plan(tmp_path), notes=(note,))
+    made = plan(tmp_path)
+    planned = replace(made, image=replace(made.image, notes=(note,)))
     assert f"    note         {note}\n" in describe(planned)
     Stream().planned("erp", planned)
     assert json.loads(capsys.readouterr().out)["notes"] == [note]

@@ -8,6 +8,7 @@ from typing import Any
 
 from launcher.config.models import Kubernetes
 from launcher.host.user import JobUser
+from launcher.images.tags import Image
 from launcher.plan.values import ContainerSpec, JobPlan, Mount, Tmpfs
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
@@ -58,7 +59,7 @@ def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
         container=container,
         state_dir=state,
         log_file=ROOT / ".dltpod" / "logs" / source / "run.log",
-        environment_digest="123e45678901234567890123",
+        image=Image(container.image, "123e45678901234567890123"),
     )
     return dataclasses.replace(made, **changes)
 
