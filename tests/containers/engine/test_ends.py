@@ -216,7 +216,7 @@ def test_what_a_source_prints_at_full_speed_is_in_the_log_files_each_line_once_a
     trouble: Folder,
 ) -> None:
     """Short lines, of what the engine keeps as six bytes each: it begins a second file for them."""
-    lines = 220_000
+    lines = 270_000
     trouble.source("counts", "faulty", "counts", {"lines": lines, "width": 40, "filler": "<"})
     record = trouble.must("counts")
     assert counted(record) == list(range(lines))

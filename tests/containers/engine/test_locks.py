@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,26 +20,49 @@ from tests.containers.engine.faulty import EVENTS, TROUBLE
 from tests.containers.folder import AtPhase, Folder, wait_for
 from tests.unit.cli.test_reading import everything
 
+HELD = """
+    import pathlib
+    import time
 
-def test_of_two_launchers_at_once_exactly_one_runs_and_the_other_names_its_run_ten_times_over(
+    import dlt
+
+    @dlt.resource(name="events", primary_key="id", write_disposition="append")
+    def events(total: int, at=dlt.sources.incremental("id", initial_value=0)):
+        while not pathlib.Path("/state/go-on").exists():
+            time.sleep(0.05)
+        yield [{"id": n} for n in range(at.last_value + 1, total + 1)]
+"""
+AT_ONCE = 6
+
+
+def test_of_six_launchers_at_once_exactly_one_runs_and_the_others_name_its_run_time_and_again(
     project: Folder,
 ) -> None:
-    project.code("faulty", EVENTS)
-    for round in range(1, 11):
-        project.source("events", "faulty", "events", {"total": round * 100, "pause": 0.3})
-        launchers = [project.start("sync", "events", "--json") for _ in range(2)]
+    project.code("held", HELD)
+    go_on = project.root / ".dltpod/state/events/go-on"
+    for round in (1, 2):
+        project.source("events", "held", "events", {"total": round * 100})
+        launchers = [project.start("sync", "events", "--json") for _ in range(AT_ONCE)]
+
+        def refused(launchers: list[subprocess.Popen[str]] = launchers) -> bool:
+            return sum(launcher.poll() is not None for launcher in launchers) == AT_ONCE - 1
+
+        wait_for(refused, 120, "all launchers but one are refused")
+        go_on.touch()
         texts = [launcher.communicate(timeout=120) for launcher in launchers]
+        go_on.unlink()
         codes = sorted(launcher.returncode for launcher in launchers)
-        assert codes == [Exit.OK, Exit.ALREADY_RUNNING], texts
+        assert codes == [Exit.OK, *[Exit.ALREADY_RUNNING] * (AT_ONCE - 1)], texts
         runs = project.history.runs("events", limit=None)
         assert len(runs) == round
-        refused = next(t for t, made in zip(texts, launchers, strict=True) if made.returncode == 4)
-        assert runs[0].run_id in "".join(refused)
-        events = {event["event"]: event for event in map(json.loads, refused[0].splitlines())}
-        assert "planned" not in events
-        assert events["ended"]["run"]["exit_code"] is None
-        assert events["summary"]["exit_code"] == Exit.ALREADY_RUNNING
-    assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(1000, 1000)]
+        for told, made in zip(texts, launchers, strict=True):
+            if made.returncode == Exit.ALREADY_RUNNING:
+                assert runs[0].run_id in "".join(told)
+                events = {event["event"]: event for event in map(json.loads, told[0].splitlines())}
+                assert "planned" not in events
+                assert events["ended"]["run"]["exit_code"] is None
+                assert events["summary"]["exit_code"] == Exit.ALREADY_RUNNING
+    assert project.rows("SELECT count(*), count(DISTINCT id) FROM raw_events.events") == [(200, 200)]
 
 
 def test_with_wait_the_second_run_begins_when_the_first_has_ended(project: Folder) -> None:
