@@ -99,7 +99,7 @@ def once(case: str, count: int, fast: bool, folder: Path) -> dict[str, typing.An
         pipeline.extract(source)
     with _timed(seconds, "normalize"), switch.normalizing(fast):
         pipeline.normalize()
-    with _timed(seconds, "load"):
+    with _timed(seconds, "load"), switch.loading(fast, pipeline):
         pipeline.load()
     with contextlib.closing(duckdb.connect(str(file), read_only=True)) as database:
         tables = database.execute(

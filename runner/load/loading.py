@@ -76,7 +76,8 @@ def _load_all(session: Session) -> None:
         try:
             if attempt > 1:
                 _settle(session, session.pipeline.list_normalized_load_packages())
-            session.patiently(session.pipeline.load)
+            with switch.loading(session.job.fast, session.pipeline):
+                session.patiently(session.pipeline.load)
             return
         except Exception as exc:
             # dlt would run a job again that may have been committed, where only the answer got

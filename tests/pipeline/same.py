@@ -93,7 +93,8 @@ def outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
                     info = pipeline.normalize(**case.format_at(step))
                 step = "load"
                 if case.loads:
-                    pipeline.load()
+                    with switch.loading(fast, pipeline):
+                        pipeline.load()
                 runs.append(("ok", dict(info.row_counts), _files(info), log))
                 if any(case.cursors):  # dlt stores a state again if Python orders a set in another way
                     runs[-1][1].pop("_dlt_pipeline_state", None)

@@ -152,6 +152,89 @@ def test_a_generator_sees_its_incremental_after_each_row(tmp_path: Path) -> None
     assert seen == list(range(100, 88, -1))
 
 
+def _merged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, typing.Any]], **hints: typing.Any
+) -> tuple[str, list[typing.Any]]:
+    """The statements of the merge, and what stands in the table after it, without ids."""
+    from dlt.destinations.job_client_impl import SqlLoadJob
+
+    statements = []
+    before = SqlLoadJob.run
+
+    def noted(self: typing.Any) -> None:
+        statements.append(Path(self._file_path).read_text())
+        before(self)
+
+    monkeypatch.setattr(SqlLoadJob, "run", noted)
+    hints = {"write_disposition": "merge", "primary_key": "id", **hints}
+    made = run(folder, lambda: iter(rows), **hints)
+    with switch.loading(True, made):
+        made.load()
+    with made.sql_client() as client:
+        found = client.execute_sql("select id, value from rows order by all")
+    (statement,) = statements
+    return statement, [tuple(row) for row in found]
+
+
+@pytest.mark.parametrize("key", ["id", ["id", "value"]])
+@pytest.mark.parametrize("children", [False, True])
+def test_a_merge_of_keys_that_are_there_once_does_not_number_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | list[str], children: bool
+) -> None:
+    more = {"parts": [{"n": 1}, {"n": 1}]} if children else {}
+    rows = [{"id": at // len(key) if key != "id" else at, "value": at, **more} for at in range(30)]
+    statement, found = _merged(tmp_path, monkeypatch, rows, primary_key=key)
+    assert "ROW_NUMBER" not in statement
+    assert found == [(row["id"], row["value"]) for row in rows]
+
+
+@pytest.mark.parametrize("children", [False, True])
+def test_a_merge_of_keys_that_are_there_twice_is_left_to_dlt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: bool
+) -> None:
+    more = {"parts": [{"n": 1}]} if children else {}
+    rows = [{"id": at % 20, "value": at, **more} for at in range(30)]
+    newest = {"value": {"dedup_sort": "desc"}}
+    statement, found = _merged(tmp_path, monkeypatch, rows, columns=newest)
+    assert "ROW_NUMBER" in statement
+    assert found == sorted((at % 20, at) for at in range(10, 30))
+
+
+def test_rows_that_are_staged_once_more_are_merged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+
+    before = DuckDbCopyJob.run
+
+    def twice(self: typing.Any) -> None:
+        before(self)
+        if self.load_table_name == "rows":
+            before(self)  # as after a kill, without the runner's repair
+
+    monkeypatch.setattr(DuckDbCopyJob, "run", twice)
+    statement, found = _merged(tmp_path, monkeypatch, [{"id": at, "value": 1} for at in range(10)])
+    assert "ROW_NUMBER" in statement
+    assert found == [(at, 1) for at in range(10)]
+
+
+def test_a_merge_by_keys_whose_equality_is_in_doubt_is_left_to_dlt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": at / 2, "value": at} for at in range(10)]
+    statement, found = _merged(tmp_path, monkeypatch, rows)
+    assert "ROW_NUMBER" in statement
+    assert len(found) == 10
+
+
+def test_the_hint_of_a_merge_is_no_part_of_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _merged(tmp_path, monkeypatch, [{"id": 1, "value": 1}])
+    kept = dlt.attach("fast", pipelines_dir=str(tmp_path / "state")).default_schema.to_dict()
+    assert "deduplicated" not in str(kept)
+
+
 @pytest.mark.parametrize("version", ["1.17.1", "1.32.0", "2.0.0", "odd"])
 def test_dlt_is_left_alone_where_it_is_not_a_proven_version_and_the_log_says_so(
     version: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -166,6 +249,7 @@ def test_dlt_is_left_alone_where_it_is_not_a_proven_version_and_the_log_says_so(
     (record,) = caplog.records
     assert record.levelno == logging.DEBUG
     assert record.message.startswith("dlt")
+    assert not switch.usable(switch._OF_LOAD)
 
 
 def test_dlt_is_left_alone_where_a_private_name_takes_other_arguments(
@@ -183,10 +267,14 @@ def test_dlt_is_left_alone_where_a_private_name_takes_other_arguments(
     assert "_normalize_chunk takes (self items)" in caplog.text
 
 
-def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards() -> None:
+def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards(tmp_path: Path) -> None:
     from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.destinations.job_client_impl import SqlJobClientBase
     from dlt.extract import extract
     from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+    pipeline = dlt.pipeline("fast", destination="duckdb", pipelines_dir=str(tmp_path))
+    other = dlt.pipeline("other", destination="filesystem", pipelines_dir=str(tmp_path))
 
     def now() -> list[typing.Any]:
         writer = BufferedDataWriter
@@ -195,11 +283,14 @@ def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards() -> N
             JsonLItemsNormalizer._normalize_chunk,
             writer.__init__,
             writer.write_data_item,
+            SqlJobClientBase._create_merge_followup_jobs,
         ]
 
     before = now()
-    with switch.extracting(False, []), switch.normalizing(False):
+    with switch.extracting(False, []), switch.normalizing(False), switch.loading(False, pipeline):
         assert now() == before
-    with switch.extracting(True, []), switch.normalizing(True):
+    with switch.loading(True, other):
+        assert now() == before
+    with switch.extracting(True, []), switch.normalizing(True), switch.loading(True, pipeline):
         assert all(one is not other for one, other in zip(now(), before, strict=True))
     assert now() == before

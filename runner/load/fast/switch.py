@@ -11,7 +11,7 @@ import gc
 import inspect
 import logging
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from runner.load.compat import replaced, wrapped
@@ -55,7 +55,17 @@ _SIGNATURES = {
     "dlt.common.json:custom_pua_decode": "obj decoders",
     "dlt.common.data_types.type_helpers:py_type_to_sc_type": "t",
 }
-"""What is called or replaced, by its place and the names of its arguments."""
+"""What is called or replaced in extract and normalize, by its place and the names of its arguments."""
+_OF_LOAD = {
+    "dlt.destinations.job_client_impl:SqlJobClientBase._create_merge_followup_jobs": "self table_chain",
+    "dlt.destinations.impl.duckdb.sql_client:DuckDbSqlClient.open_connection": "self",
+    "dlt.destinations.impl.duckdb.sql_client:DuckDbSqlClient.close_connection": "self",
+    "dlt.destinations.sql_jobs:SqlMergeFollowupJob.gen_select_from_dedup_sql": (
+        "table_name primary_keys columns dedup_sort condition condition_columns skip_dedup"
+    ),
+}
+"""The same for load into DuckDB."""
+_DUCKDB = "dlt.destinations.duckdb"
 
 
 @contextmanager
@@ -112,6 +122,20 @@ def normalizing(wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
+def loading(wanted: bool, pipeline: typing.Any) -> Iterator[None]:
+    """Within it, dlt's merge into DuckDB looks for staged rows of the same key only where there are some."""
+    if not (wanted and pipeline.destination.destination_type == _DUCKDB and usable(_OF_LOAD)):
+        yield
+        return
+    from dlt.destinations.job_client_impl import SqlJobClientBase
+
+    from runner.load.fast import merging
+
+    with wrapped(SqlJobClientBase, "_create_merge_followup_jobs", merging.merge_jobs):
+        yield
+
+
+@contextmanager
 def _frozen(threshold: int = 0) -> Iterator[None]:
     """Python's garbage collector doesn't look at what is there already, and not before there are as many new
     objects as ``threshold``."""
@@ -126,24 +150,22 @@ def _frozen(threshold: int = 0) -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def usable() -> bool:
-    """Whether the dlt at hand is one that this was proven on. Logs why not."""
+def usable(signatures: Mapping[str, str] = _SIGNATURES) -> bool:
+    """Whether the dlt at hand is one that this was proven on, with these names. Logs why not."""
     import dlt
 
     try:
         version = tuple(int(part) for part in dlt.__version__.split(".")[:2])
         if version not in PROVEN:
-            log.debug(
-                "dlt %s extracts and normalizes by itself: not one of the proven versions", dlt.__version__
-            )
+            log.debug("dlt %s works by itself: not one of the proven versions", dlt.__version__)
             return False
-        for place, wanted in _SIGNATURES.items():
+        for place, wanted in signatures.items():
             found = _arguments(place)
             if found != wanted:
-                log.debug("dlt extracts and normalizes by itself: %s takes (%s)", place, found)
+                log.debug("dlt works by itself: %s takes (%s)", place, found)
                 return False
     except Exception as exc:  # noqa: BLE001 whatever is odd there, dlt runs
-        log.debug("dlt extracts and normalizes by itself: %s", exc)
+        log.debug("dlt works by itself: %s", exc)
         return False
     return True
 
