@@ -77,7 +77,7 @@ class Rules:
 
 
 def rules(entries: Iterable[str], user: int) -> Rules:
-    """The rules for ``HOST:PORT`` entries; what is IPv6 stands in brackets. Raises ValueError.
+    """The rules for ``HOST:PORT`` entries, as they are planned; what is IPv6 stands in brackets.
 
     ``user`` is the uid of the source, which never may ask name servers, whoever else has that uid.
     """

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from launcher.config.forms import split_mount
+from launcher.config.forms import split_egress, split_mount
 from launcher.config.rules import mount_source
 from launcher.config.toml_files import tomllib
 from launcher.config.units import parse_duration, parse_size
+from launcher.errors import ConfigurationError
 from launcher.host.user import JobUser
 from launcher.images.tags import LABEL_MANAGED
 from launcher.plan import hardening
@@ -285,13 +286,25 @@ def _dlts(value: WriteDisposition | SchemaContract | str | None) -> Any:
 
 
 def _egress(source: Source, slice: Slice, destination: Destination) -> tuple[str, ...]:
-    """What the source may reach: what it lists and its destination; empty for everything."""
+    """What the source may reach: what it lists and its destination; empty for everything.
+
+    Raises ConfigurationError where the destination's settings have no host and port that can be listed.
+    """
     listed = source.container.egress
     if not listed or destination.file is not None:
         return listed
     tables = [tomllib.loads(slice.files.get(name, "")) for name in (SECRETS_FILE, CONFIG_FILE)]
     found = destinations.settings(source.destination, source.pipeline_name, *tables)
-    return (*listed, *destination_entries(found.type, found.table))
+    entries = destination_entries(found.type, found.table)
+    for entry in entries:
+        try:
+            split_egress(entry)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{source.name}: egress '{entry}' {error}",
+                f"correct host and port in [destination.{source.destination}] of .dlt/secrets.toml",
+            ) from None
+    return (*listed, *entries)
 
 
 def _proxy_value(name: str) -> str:

@@ -56,10 +56,7 @@ def network_policy(
 
 
 def _rule(source: str, entry: str) -> dict[str, Any]:
-    try:
-        host, port = split_egress(entry)
-    except ValueError as error:  # a port of the destination's settings, say
-        raise ConfigurationError(f"{source}: egress '{entry}' {error}", "write HOST:PORT") from None
+    host, port = split_egress(entry)
     try:
         block = ipaddress.ip_network(host)
     except ValueError:

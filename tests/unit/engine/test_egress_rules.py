@@ -10,12 +10,13 @@ import pytest
 
 from launcher.engines.docker.gateway import arguments, judged
 from launcher.engines.protocol import Ended
+from launcher.errors import ConfigurationError
 from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.egress import Reader, destination_entries, rules
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
-from launcher.plan.values import Host, Mount
+from launcher.plan.values import Host, JobPlan, Mount
 from launcher.runs.run import failure_of
 from launcher.secrets.gather import Part
 from launcher.secrets.slices import Slice
@@ -131,16 +132,14 @@ def test_the_destination_of_a_walled_source_stays_reachable(
     assert destination_entries(kind, settings) == entries
 
 
-def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_proxy() -> None:
+def walled(secrets: str) -> JobPlan:
+    """The plan of a source that lists a host and loads into the Postgres of these ``secrets``."""
     entry = source(egress=("api.example.com:443",)).model_copy(update={"destination": "postgres"})
-    made = plan_job(
+    return plan_job(
         project(ROOT, entry),
         entry,
         image=Image("dltpod/source:1", "digest", gateway="dltpod/source:2"),
-        part=Part(
-            Slice({"secrets.toml": '[destination.postgres.credentials]\nhost = "db"\n'}),
-            Destination("postgres"),
-        ),
+        part=Part(Slice({"secrets.toml": secrets}), Destination("postgres")),
         options=SyncOptions(),
         user=JobUser(1000, 1000, True),
         facts=FACTS,
@@ -153,6 +152,10 @@ def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_pr
         run_id="r",
         token="t",
     )
+
+
+def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_proxy() -> None:
+    made = walled('[destination.postgres.credentials]\nhost = "db"\n')
     assert made.container.egress == ("api.example.com:443", "db:5432")
     assert "HTTPS_PROXY" not in made.job.env
     assert Mount(Path("/r"), "/etc/resolv.conf") in made.container.mounts
@@ -160,6 +163,25 @@ def test_a_walled_source_reaches_what_it_lists_and_its_destination_and_has_no_pr
     assert body["Image"] == "dltpod/source:2"
     assert body["HostConfig"]["CapAdd"] == ["NET_ADMIN", "NET_BIND_SERVICE", "SETGID", "SETUID"]
     assert body["Labels"]["dltpod.role"] == "gateway"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "entry"),
+    [
+        ("db", '"https"', "db:https"),
+        ("10.0.0.1", '"https"', "10.0.0.1:https"),
+        ("db", '"5432 "', "db:5432 "),
+        ("db", "70000", "db:70000"),
+        ("the db", "5432", "the db:5432"),
+    ],
+)
+def test_a_destinations_port_that_is_none_is_refused_for_all_engines(
+    host: str, port: str, entry: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        walled(f'[destination.postgres.credentials]\nhost = "{host}"\nport = {port}\n')
+    assert refused.value.message.startswith(f"jira: egress '{entry}' must be HOST:PORT")
+    assert refused.value.hint == "correct host and port in [destination.postgres] of .dlt/secrets.toml"
 
 
 def test_refusals_are_told_once_in_words() -> None:

@@ -245,11 +245,6 @@ def test_a_name_in_the_egress_list_is_refused_for_a_network_policy_knows_only_ad
         kubernetes_files([with_container(plan(), egress=("api.atlassian.com:443",))])
 
 
-def test_a_port_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"'10\.0\.0\.1:https' must be HOST:PORT"):
-        kubernetes_files([with_container(plan(), egress=("10.0.0.1:https",))])
-
-
 def test_a_version_6_network_is_an_address_too() -> None:
     policy = objects(with_container(plan(), egress=("[2001:db8::/32]:443", "[2001:db8::1]:22")))[
         "NetworkPolicy"
