@@ -19,10 +19,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def machine(*packages: str) -> str:
-    """The sentence that says where figures come from, with the versions of ``packages`` on this machine."""
-    versions = [f"{name} {metadata.version(name)}" for name in packages]
-    parts = [f"{os.cpu_count()} processors", f"Python {platform.python_version()}", *versions]
+def versions(*packages: str) -> list[str]:
+    """Python and ``packages`` with the versions that this process runs with."""
+    return [f"Python {platform.python_version()}", *(f"{name} {metadata.version(name)}" for name in packages)]
+
+
+def machine(*packages: str, measured: list[str] | None = None) -> str:
+    """The sentence that says where figures come from: the versions of what was ``measured``, or else those
+    of this process with ``packages``.
+    """
+    parts = [f"{os.cpu_count()} processors", *(measured or versions(*packages))]
     load = os.getloadavg()[1]
     return f"Measured on {date.today():%Y-%m-%d}: {', '.join(parts)}; load average {load:.1f}.\n"
 

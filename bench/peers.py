@@ -28,7 +28,7 @@ import psycopg2
 
 from bench import cpu, page
 from bench.paired import Spread, seconds
-from bench.rows import rows
+from bench.rows import CASES, rows
 from bench.warm_sync import image_of
 from tests.kubernetes.postgres import Postgres
 
@@ -231,7 +231,7 @@ def _csv(root: Path, count: int) -> Path:
     folder = root / "csv"
     folder.mkdir()
     with (folder / "orders.csv").open("w", newline="") as file:
-        given = rows("flat", count)
+        given = rows(CASES["flat"], count)
         first = next(given)
         writer = csv.DictWriter(file, list(first))
         writer.writeheader()

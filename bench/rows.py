@@ -1,16 +1,16 @@
-"""dlt by itself against the runner's extract and normalize, in pairs: CPU seconds and peak memory of whole
-processes.
+"""dlt by itself against the runner's extract, normalize and load, in pairs: CPU seconds and peak memory of
+whole processes, in a container of the image that a sync of a source uses.
 
     python -m bench rows
 
-Both sides go through Parquet into a DuckDB file of their own. Rows that came out are counted and must be
-equal.
+Both sides write files of their own, by way of Parquet. Rows that came out are counted and must be equal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib
 import json
 import os
 import resource
@@ -19,28 +19,54 @@ import sys
 import tempfile
 import typing
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import page
 from bench.paired import Spread
+from bench.warm_sync import REPOSITORY, built_image
 
 Row = dict[str, typing.Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is loaded, and how many pairs are run."""
+
+    rows: int
+    what: str
+    columns: int = 7
+    children: int = 0
+    merged: bool = False
+    cursor: str = ""
+    destination: str = "duckdb"
+    inserts: bool = False
+    """Whether dlt takes its own default for DuckDB, INSERT statements."""
+    pairs: int = 3
+
+
 CASES = {
-    "flat": 1_000_000,
-    "nested": 300_000,
-    "merge": 300_000,
-    "wide": 100_000,
-    "one_day": 3_000,
-    "small": 20_000,
+    "flat": Case(1_000_000, "7 columns"),
+    "default": Case(1_000_000, "7 columns; dlt by its default, `INSERT` statements", inserts=True, pairs=1),
+    "nested": Case(300_000, "each with 3 children", children=3),
+    "merge": Case(300_000, "merged by key", merged=True),
+    "merge_million": Case(1_000_000, "merged by key", merged=True),
+    "wide": Case(200_000, "60 columns", columns=60),
+    "files": Case(300_000, "7 columns, into Parquet files", destination="filesystem"),
+    "one_day": Case(3_000, "one cursor value; dlt's time grows by the square", cursor="day"),
+    "small": Case(20_000, "7 columns"),
 }
-WHAT = {
-    "flat": "7 columns",
-    "nested": "each with 3 children",
-    "merge": "merged by key",
-    "wide": "60 columns",
-    "one_day": "one cursor value; dlt's time grows by the square",
-    "small": "7 columns",
-}
+PROJECT = """\
+version: 1
+project: bench
+sources:
+  - name: rows
+    type: dlt_native
+    dlt_native: {source_module: one, source_function: rows}
+    container: {extras: [filesystem]}
+"""
+RUNNER = "/opt/dltpod"
+DOCKER = ("docker", "run", "--rm")
 SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
@@ -48,7 +74,7 @@ SETTINGS = {
 }
 
 
-def rows(case: str, count: int) -> Iterator[Row]:
+def rows(case: Case, count: int) -> Iterator[Row]:
     """The rows of a case, one by one."""
     began = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
     for at in range(count):
@@ -62,58 +88,69 @@ def rows(case: str, count: int) -> Iterator[Row]:
             "updated_at": moment.isoformat(),
             "day": "2024-01-01",
         }
-        if case == "nested":
-            row["items"] = [{"sku": f"s{at % 97}", "quantity": n, "price": n * 1.5} for n in range(3)]
-        if case == "wide":
-            row.update({f"value_{n}": at * n for n in range(53)})
+        if case.children:
+            row["items"] = [
+                {"sku": f"s{at % 97}", "quantity": n, "price": n * 1.5} for n in range(case.children)
+            ]
+        row.update({f"value_{n}": at * n for n in range(case.columns - 7)})
         yield row
 
 
-def once(case: str, count: int, fast: bool, folder: Path) -> dict[str, typing.Any]:
-    """Runs a case in this process: CPU seconds of each step, peak megabytes, rows that came out."""
+def once(case: Case, count: int, fast: bool, folder: Path) -> dict[str, typing.Any]:
+    """Runs a case in this process: CPU seconds of each step, peak megabytes, rows that came out, versions."""
     import dlt
-    import duckdb
 
-    from runner.load.fast import switch
+    # its compiled copy in the image; dlt by itself doesn't import it
+    switch = importlib.import_module("dltpod_runner.load.fast.switch") if fast else None
 
     os.environ.update(SETTINGS)
-    hints: dict[str, typing.Any] = {"name": "t"}
-    if case == "merge":
-        hints.update(write_disposition="merge", primary_key="id")
-    if case == "one_day":
-        hints["incremental"] = dlt.sources.incremental("day")
-    incremental = hints.pop("incremental", None)
-    made = dlt.resource(lambda: rows(case, count), **hints)
-    if incremental is not None:
-        made.apply_hints(incremental=incremental)
+    hints = {"write_disposition": "merge", "primary_key": "id"} if case.merged else {}
+    made = dlt.resource(lambda: rows(case, count), name="t", **hints)
+    if case.cursor:
+        made.apply_hints(incremental=dlt.sources.incremental(case.cursor))
     source = dlt.source(lambda: made, name="bench")()
-    file = folder / "rows.duckdb"
-    destination = dlt.destinations.duckdb(
-        str(file), loader_file_format="parquet", preferred_loader_file_format="parquet"
-    )
+    file = folder / ("rows.duckdb" if case.destination == "duckdb" else "files")
+    parquet = fast or not case.inserts
+    forms = {"loader_file_format": "parquet", "preferred_loader_file_format": "parquet"} if parquet else {}
     pipeline = dlt.pipeline(
-        "bench", destination=destination, dataset_name="ds", pipelines_dir=str(folder / "state")
+        "bench",
+        destination=getattr(dlt.destinations, case.destination)(str(file), **forms),
+        dataset_name="ds",
+        pipelines_dir=str(folder / "state"),
     )
-    seconds = {}
-    with _timed(seconds, "extract"), switch.extracting(fast, [source]):
+    seconds: dict[str, float] = {}
+    alone = contextlib.nullcontext()
+    with _timed(seconds, "extract"), switch.extracting(True, [source]) if switch else alone:
         pipeline.extract(source)
-    with _timed(seconds, "normalize"), switch.normalizing(fast):
+    with _timed(seconds, "normalize"), switch.normalizing(True) if switch else alone:
         pipeline.normalize()
-    with _timed(seconds, "load"), switch.loading(fast, pipeline):
+    with _timed(seconds, "load"), switch.loading(True, pipeline) if switch else alone:
         pipeline.load()
-    with contextlib.closing(duckdb.connect(str(file), read_only=True)) as database:
-        tables = database.execute(
-            "select table_name from information_schema.tables where table_schema = 'ds'"
-        )
-        names = sorted(name for (name,) in tables.fetchall() if not name.startswith("_dlt"))
-        counts = {name: database.execute(f'select count(*) from ds."{name}"').fetchone()[0] for name in names}
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": seconds,
         "cpu": used.ru_utime + used.ru_stime,
         "peak": used.ru_maxrss / 1024,
-        "rows": counts,
+        "rows": _loaded(case, file),
+        "versions": page.versions("dlt", "duckdb", "pyarrow"),
     }
+
+
+def _loaded(case: Case, file: Path) -> dict[str, int]:
+    """The rows of each table that is there."""
+    import duckdb
+    import pyarrow.parquet
+
+    if case.destination == "filesystem":
+        return {"t": pyarrow.parquet.read_table(file / "ds/t").num_rows}
+    with contextlib.closing(duckdb.connect(str(file), read_only=True)) as database:
+        tables = database.execute(
+            "select table_name from information_schema.tables where table_schema = 'ds'"
+        )
+        names = sorted(name for (name,) in tables.fetchall() if not name.startswith("_dlt"))
+        return {
+            name: int(database.execute(f'select count(*) from ds."{name}"').fetchone()[0]) for name in names
+        }
 
 
 @contextlib.contextmanager
@@ -123,12 +160,22 @@ def _timed(into: dict[str, float], name: str) -> Iterator[None]:
     into[name] = round(sum(os.times()[:2]) - before, 2)
 
 
-def apart(case: str, count: int, fast: bool) -> dict[str, typing.Any]:
-    """As ``once``, in a process of its own."""
+def apart(name: str, count: int, fast: bool, image: str) -> dict[str, typing.Any]:
+    """As ``once``, in a container of its own. RuntimeError with its errors where it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [case, str(count), "fast" if fast else "dlt", folder]
+        mounts = ["-v", f"{REPOSITORY}:/repository:ro", "-w", "/repository", "-v", f"{folder}:/out"]
+        # as the caller, who may read the repository
+        user = [
+            "--user",
+            f"{os.getuid()}:{os.getgid()}",
+            "-e",
+            "HOME=/tmp",
+            "-e",
+            f"PYTHONPATH={RUNNER}:/repository",
+        ]
+        inside = ["-W", "ignore", "-m", "bench.rows", name, str(count), "fast" if fast else "dlt", "/out"]
         ran = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "bench.rows", *arguments],
+            [*DOCKER, *mounts, *user, "--entrypoint", "/opt/venv/bin/python", image, *inside],
             capture_output=True,
             text=True,
             check=False,
@@ -140,22 +187,28 @@ def apart(case: str, count: int, fast: bool) -> dict[str, typing.Any]:
 
 def main(*, quick: bool = False) -> str:
     """The table of all cases, a tenth of the rows for a quick look. RuntimeError where counts differ."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "custom_sources").mkdir()
+        (root / "custom_sources/one.py").write_text("def rows():\n    yield {'id': 1}\n")
+        (root / "sources.yml").write_text(PROJECT)
+        image = built_image(root, "rows")
     table = []
-    for case, count in CASES.items():
-        count = count // 10 if quick else count
+    for name, case in CASES.items():
+        count = case.rows // 10 if quick else case.rows
         pairs = []
-        for _ in range(1 if quick else 3):
-            pairs.append((apart(case, count, False), apart(case, count, True)))
+        for _ in range(1 if quick else case.pairs):
+            pairs.append((apart(name, count, False, image), apart(name, count, True, image)))
             if pairs[-1][0]["rows"] != pairs[-1][1]["rows"]:
-                raise RuntimeError(f"{case}: the rows differ: {pairs[-1]}")
+                raise RuntimeError(f"{name}: the rows differ: {pairs[-1]}")
         sides = list(zip(*pairs, strict=True))
         cpu = [Spread.of([run["cpu"] for run in side]).text("") for side in sides]
         ratio = Spread.of([fast["cpu"] / slow["cpu"] for slow, fast in pairs]).text("")
         peak = [f"{max(run['peak'] for run in side):.0f}" for side in sides]
-        table.append([f"{count:,} rows, {WHAT[case]}", *cpu, ratio, *peak])
+        table.append([f"{count:,} rows, {case.what}", *cpu, ratio, *peak])
     head = ["", "dlt, CPU seconds", "dltpod, CPU seconds", "ratio", "dlt, peak MB", "dltpod, peak MB"]
-    return f"{page.machine('dlt', 'duckdb', 'pyarrow')}\n{page.table(head, table)}"
+    return f"{page.machine(measured=pairs[-1][1]['versions'])}\n{page.table(head, table)}"
 
 
 if __name__ == "__main__":
-    print(json.dumps(once(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "fast", Path(sys.argv[4]))))
+    print(json.dumps(once(CASES[sys.argv[1]], int(sys.argv[2]), sys.argv[3] == "fast", Path(sys.argv[4]))))

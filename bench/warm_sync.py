@@ -76,6 +76,12 @@ def main(*, quick: bool = False) -> str:
     return f"{page.machine()}\n{page.table(['', 'seconds'], rows)}"
 
 
+def built_image(root: Path, source: str) -> str:
+    """The image that a sync of a source uses, built where it was missing."""
+    seconds([DLTPOD, "build", source], root)
+    return image_of(root, source)
+
+
 def image_of(root: Path, source: str) -> str:
     """The image that a sync of a source uses, as its own plan tells it."""
     plan = subprocess.run(
