@@ -27,6 +27,8 @@ class Exit:
     """The engine's own text where it couldn't start or keep the container."""
     asked: FailureKind | None = None
     """Why this launcher asked it to stop, None where it didn't."""
+    deed: str = ""
+    """What somebody else did to the container: ``removed`` or ``restarted``."""
     timeout: float | None = None
     memory_limit: int = 0
     peak_memory: int | None = None
@@ -54,6 +56,9 @@ def conclude(exit: Exit, result: Result | None) -> Ended:
         hint = "the next sync resumes where this one stopped"
     elif exit.asked is not None:
         kind, message = exit.asked, f"stopped: {exit.asked.value.replace('_', ' ')}"
+    elif exit.deed:
+        kind, message = FailureKind.KILLED, f"killed from outside: someone {exit.deed} the container"
+        hint = "sync again: it resumes where this run was interrupted"
     elif exit.oom:
         kind = FailureKind.OUT_OF_MEMORY
         peak = max(peak or 0, exit.memory_limit)

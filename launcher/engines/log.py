@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,19 @@ from runner.contract import Event, Result
 FILE_BYTES = 16 << 20
 KEEP_FILES = 3
 """A run's log is at most so many files of that size: the newest lines are kept."""
+_DRAIN_SECONDS = 10.0
+"""How long a log may bring nothing new after its container's end."""
+
+
+def drain(reader: threading.Thread, read: Callable[[], int], given_up: Callable[[], bool]) -> None:
+    """Wait for the thread that reads a log to its end, as long as what it has ``read`` grows."""
+    seen, quiet_since = -1, time.monotonic()
+    while reader.is_alive() and not given_up():
+        if read() != seen:
+            seen, quiet_since = read(), time.monotonic()
+        elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
+            return
+        reader.join(0.1)
 
 
 class LogFile:

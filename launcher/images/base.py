@@ -54,9 +54,7 @@ def find(
     Raises BuildError where there is none and none can be pulled, EngineError where the engine is gone.
     """
     named = template.replace("{python}", python)
-    why = ""
-    if newer:
-        why = _pull(client, named, say)
+    why = _pull(client, named, say) if newer else ""
     for reference in references(template, python):
         base = _present(client, reference)
         if base is not None:

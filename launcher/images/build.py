@@ -8,11 +8,13 @@ import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
+from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError, EngineError, Exit, without_credentials
 from launcher.host.docker_engine import translated
 from launcher.host.files import build_lock
@@ -35,12 +37,9 @@ _said: set[str] = set()
 class Builder:
     """Builds for one project. Raises BuildError, EngineError; leaves no half-made tag."""
 
-    def __init__(self, options: ImageOptions, verified: contexts.VerifiedFiles | None = None) -> None:
+    def __init__(self, options: ImageOptions, verified: Repository | None = None) -> None:
         self._options = options
         self._verified = verified
-        self._settings: BuildSettings | None = None
-        self._cli: buildkit.Cli | None = None
-        self._platform = ""
 
     def source(self, environment: Environment, tag: str) -> None:
         """The runnable image: the environment's, which is made where it lacks, and the runner."""
@@ -131,7 +130,7 @@ class Builder:
     def _locked(
         self, environment: Environment, default: str, texts: Mapping[str, str], sdists: Sequence[str]
     ) -> str:
-        if sdists and self._host().closed:
+        if sdists and self._host.closed:
             raise BuildError(
                 f"{environment.sources[0]}: {', '.join(sdists)} has no wheel, and what has none is"
                 " resolved without the index that asks for a password",
@@ -183,9 +182,9 @@ class Builder:
         tag = f"{tags.DEFAULT_REPOSITORY}:{python}-{digest}"
         if tags.inspect(self._options.client, tag) is not None:
             return tag
-        if environment.platform != self._native() and environment.base_image.startswith("dltpod/base:"):
+        if environment.platform != self._native and environment.base_image.startswith("dltpod/base:"):
             raise BuildError(
-                f"base image {environment.base_image} was made here, for {self._native()} alone",
+                f"base image {environment.base_image} was made here, for {self._native} alone",
                 f"base_image: in sources.yml names one that can be pulled for {environment.platform} too",
             )
         with build_lock(f"default-{digest}", self._options.environ, self._options.say):
@@ -202,7 +201,7 @@ class Builder:
                         target="default",
                         tag=tag,
                         context=context,
-                        arguments={"BASE_IMAGE": environment.base_image, "PYTHON": python},
+                        arguments={"BASE_IMAGE": base, "PYTHON": python},
                         labels={
                             tags.LABEL_MANAGED: "1",
                             tags.LABEL_KIND: "default",
@@ -235,11 +234,9 @@ class Builder:
     def _build(
         self, build: buildkit.Build, environment: Environment | None, *, what: str = "", platform: str = ""
     ) -> None:
-        if self._cli is None:
-            self._cli = buildkit.find_cli(self._options.environ)
-        secrets = (*self._host().secrets, *build.secrets)
+        secrets = (*self._host.secrets, *build.secrets)
         platform = platform or (environment.platform if environment is not None else "")
-        build = replace(build, secrets=secrets, platform=None if platform == self._native() else platform)
+        build = replace(build, secrets=secrets, platform=None if platform == self._native else platform)
         try:
             buildkit.run(self._cli, build, self._progress)
             return
@@ -256,21 +253,24 @@ class Builder:
                 [*failed.lines, "network was disabled"], environment, what=what
             ) from None
 
+    @cached_property
+    def _cli(self) -> buildkit.Cli:
+        return buildkit.find_cli(self._options.environ)
+
+    @cached_property
     def _host(self) -> BuildSettings:
         """The host's settings; notes on them are told once."""
-        if self._settings is None:
-            self._settings = read(self._options.environ)
-            for note in self._settings.notes:
-                if note not in _said:
-                    _said.add(note)
-                    self._options.say(note)
-        return self._settings
+        settings = read(self._options.environ)
+        for note in settings.notes:
+            if note not in _said:
+                _said.add(note)
+                self._options.say(note)
+        return settings
 
+    @cached_property
     def _native(self) -> str:
         """The engine's own platform: to name it would make old builders ask for an emulator."""
-        if not self._platform:
-            self._platform = tags.platform_of(self._options.client)
-        return self._platform
+        return tags.platform_of(self._options.client)
 
     def _progress(self, line: str) -> None:
         if self._options.verbose or line.lstrip().startswith(_SHOWN):
@@ -363,11 +363,8 @@ def _labels(kind: str, environment: Environment) -> dict[str, str]:
 
 def _offline(secrets: tuple[buildkit.Secret, ...]) -> tuple[buildkit.Secret, ...]:
     """The same, with settings that tell each step to use no network."""
-    told = {item.name: item.value or "" for item in secrets if item.name in ("settings", "settings_open")}
-    return (
-        *(item for item in secrets if item.name not in told),
-        *(
-            buildkit.Secret(name, value=told.get(name, "") + "DLTPOD_OFFLINE=1\n")
-            for name in ("settings", "settings_open")
-        ),
-    )
+    told = {item.name: item for item in secrets}
+    for name in ("settings", "settings_open"):
+        before = told[name].value if name in told else None
+        told[name] = buildkit.Secret(name, value=f"{before or ''}DLTPOD_OFFLINE=1\n")
+    return tuple(told.values())

@@ -9,10 +9,10 @@ import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from launcher.environment import local_packages
 from launcher.environment.values import Environment
+from launcher.environment.verified_sources import Repository
 from launcher.host.rights import as_invoking_user
 from launcher.images import scratch, wheels
 from runner.contract import RUNNER_PACKAGE
@@ -20,13 +20,6 @@ from runner.contract import RUNNER_PACKAGE
 _HERE = Path(__file__).resolve().parent.parent
 _RUNNER_IMPORT = re.compile(r"^(\s*(?:from|import) )runner(?=[.\s])", re.MULTILINE)
 _DEFAULT_INPUTS = ("default.sh", "default.txt", "uv.txt")
-
-
-class VerifiedFiles(Protocol):
-    """Where verified sources' files come from (see launcher.environment.verified_sources)."""
-
-    def copy(self, name: str, to: Path) -> None:
-        """The source's folder, copied to ``to``."""
 
 
 @as_invoking_user()
@@ -80,7 +73,7 @@ def make(
     environment: Environment | None = None,
     *,
     root: Path | None = None,
-    verified: VerifiedFiles | None = None,
+    verified: Repository | None = None,
     with_runner: bool = False,
     custom_sources: Path | None = None,
     sdists: Collection[str] = (),
@@ -123,7 +116,7 @@ def _write_environment(
     environment: Environment,
     folder: Path,
     root: Path | None,
-    verified: VerifiedFiles | None,
+    verified: Repository | None,
     sdists: Collection[str],
 ) -> None:
     folder.mkdir()

@@ -94,9 +94,8 @@ def plan(
         return now - max(image.created, *used, 0.0)
 
     def kept(image: _Known) -> bool:
-        ours = image.kind in _KINDS
         return (
-            not ours
+            image.kind not in _KINDS
             or image.id in running
             or not set(image.tags).isdisjoint(in_use)
             or idle(image) < older_than
@@ -173,10 +172,10 @@ def _known(client: DockerClient, identity: str) -> _Known | None:
     sizes: dict[str, int] = {}
     chain: list[str] = []
     labels = labels_of(found)
-    ours = labels.get(LABEL_MANAGED) == "1"
+    kind = labels.get(LABEL_KIND, "") if labels.get(LABEL_MANAGED) == "1" else ""
     for layer in found.get("RootFS", {}).get("Layers") or ():
         chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
-    if ours and labels.get(LABEL_KIND) in _KINDS:
+    if kind in _KINDS:
         try:
             with translated():
                 rows = client.api.history(identity)  # type: ignore[no-untyped-call]
@@ -188,7 +187,7 @@ def _known(client: DockerClient, identity: str) -> _Known | None:
     return _Known(
         found["Id"],
         tuple(found.get("RepoTags") or ()),
-        labels.get(LABEL_KIND, "") if ours else "",
+        kind,
         _time(found.get("Created", "")),
         tuple(chain),
         sizes,
@@ -220,11 +219,8 @@ def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
 def _folders(cache: Path, now: float, older_than: float) -> list[Item]:
     """This host's own caches: verified sources that no project asked for lately, locks and records."""
     items = []
-    for folder, what in (
-        ("verified", "verified sources"),
-        ("builds", "build locks"),
-        ("used", "records of use"),
-    ):
+    folders = {"verified": "verified sources", "builds": "build locks", "used": "records of use"}
+    for folder, what in folders.items():
         for entry in sorted((cache / folder).glob("*")):
             stamp = entry / "commit" if folder == "verified" else entry
             moment = (stamp if stamp.exists() else entry).stat().st_mtime

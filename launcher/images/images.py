@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from launcher.environment.duckdb_version import DuckdbPins
@@ -26,8 +27,9 @@ class DockerImages:
         """What ``first`` finds out holds here too: base images, verified sources, pins of DuckDB."""
         self.options = options
         self._bases: dict[str, Base] = {} if first is None else first._bases
-        self._repository: Repository | None = None if first is None else first.verified
         self._duckdbs: DuckdbPins = DuckdbPins(options.project) if first is None else first._duckdbs
+        if first is not None:
+            self.verified = first.verified
 
     def describe(self, source: Source, *, platform: str = "linux/amd64") -> Environment:
         """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
@@ -64,20 +66,18 @@ class DockerImages:
             )
         return self._bases[python]
 
-    @property
+    @cached_property
     def verified(self) -> Repository:
         """The project's repository of verified sources; nothing is fetched before it is asked for a name."""
         from launcher.environment.verified_sources import Repository
 
-        if self._repository is None:
-            self._repository = Repository(
-                self.options.project.verified_sources,
-                root=self.options.project.root,
-                environ=self.options.environ,
-                say=self.options.say,
-                refresh=self.options.upgrade,
-            )
-        return self._repository
+        return Repository(
+            self.options.project.verified_sources,
+            root=self.options.project.root,
+            environ=self.options.environ,
+            say=self.options.say,
+            refresh=self.options.upgrade,
+        )
 
     def ensure(self, environment: Environment) -> Image:
         """The image for an environment: the one that is there, else pulled, else built.

@@ -78,6 +78,8 @@ class DockerEngine:
         return self._facts
 
     def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
+        from docker.errors import APIError
+
         if stop.gentle.is_set():
             return Ended(None, kind=stop.reason, message="stopped before it began")
         if self.facts().remote:
@@ -93,7 +95,11 @@ class DockerEngine:
                     return created
                 try:
                     listener.planned(plan.job.source, plan)
-                    ended = self._supervise(created, plan, listener, stop, network)
+                    job = Job(api, created, plan, listener, stop)
+                    network.open(job.note)
+                    ended = job.run(network)
+                except APIError as error:
+                    ended = _refused(str(error.explanation or error))
                 finally:
                     # An engine that is gone keeps it; the next start sweeps it away by its label.
                     with contextlib.suppress(Exception):
@@ -101,18 +107,6 @@ class DockerEngine:
             return network.judged(ended)
         except NetworkRefused as error:
             return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
-
-    def _supervise(
-        self, container: str, plan: JobPlan, listener: JobListener, stop: StopRequest, network: Network
-    ) -> Ended:
-        from docker.errors import APIError
-
-        job = Job(self.client.api, container, plan, listener, stop)
-        try:
-            network.open(job.note)
-            return job.run(network)
-        except APIError as error:
-            return _refused(str(error.explanation or error))
 
     def _create(self, plan: JobPlan, network: Network) -> str | Ended:
         """The container's id, or why there can be none. Its name is the lock: raises AlreadyRunning."""

@@ -38,7 +38,10 @@ _MEMORY = 128 << 20
 
 
 class Gateway:
-    """One gateway, made and not started. ``network`` is the source's network mode."""
+    """One gateway, made and not started. ``network`` is the source's network mode.
+
+    Only when it is closed has its ``reader`` heard all refusals.
+    """
 
     def __init__(self, api: APIClient, container: str) -> None:
         self._api, self._container = api, container
@@ -47,7 +50,7 @@ class Gateway:
         self._ended = threading.Event()
         self._last = b""
         self._note: Callable[[str], None] = lambda line: None
-        self._reader = egress.Reader()
+        self.reader = egress.Reader()
         self._stdin: Input | None = None
         self._follower: threading.Thread | None = None
 
@@ -88,13 +91,9 @@ class Gateway:
             self._ready.set()
             return
         self._last = line or self._last
-        text = self._reader.read(line)
+        text = self.reader.read(line)
         if text is not None:
             self._note(text)
-
-    def judged(self, ended: Ended) -> Ended:
-        """The end of a run, see ``judged``. Only when it is closed has the gateway told all refusals."""
-        return judged(ended, self._reader.refused)
 
     def close(self) -> None:
         """End it and remove it."""

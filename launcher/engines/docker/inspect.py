@@ -18,7 +18,7 @@ from launcher.errors import EngineError
 from launcher.host.docker_engine import Input, create, translated
 from launcher.host.rights import as_invoking_user
 from launcher.plan.job import looking
-from launcher.plan.values import ContainerSpec, JobPlan
+from launcher.plan.values import JobPlan
 from launcher.untrusted import answers, clean
 from runner import contract
 from runner.contract import RUNNER_PACKAGE
@@ -37,29 +37,22 @@ _READY_FILE = "dltpod-job.json"
 _ANSWERS = {"show": answers.inspection, "state": answers.state, "preview": answers.preview}
 
 
-def spec_of(plan: JobPlan) -> ContainerSpec:
-    """The job's container under a name of its own, running nothing; it does not lock the source.
+@contextlib.contextmanager
+def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
+    """The id of the job's container, running nothing; it is gone afterwards, and when this process is killed.
 
-    The state can be read, not written: a run may be under way.
+    Under a name of its own it does not lock the source. The state can be read, not written: a run may be
+    under way. Raises EngineError where it can't be started.
     """
-    spec = plan.container
-    mounts = tuple(replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts)
-    return replace(
+    client, api, podman, spec = engine.client, engine.client.api, engine.facts().podman, plan.container
+    spec = replace(
         spec,
         name=f"{spec.name}-inspect-{secrets.token_hex(3)}",
         command=(PYTHON, "-S", "-m", f"{RUNNER_PACKAGE}.inspect.idle"),
-        mounts=mounts,
+        mounts=tuple(
+            replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts
+        ),
     )
-
-
-@contextlib.contextmanager
-def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
-    """The id of a container that is ready; it is gone afterwards, and when this process is killed.
-
-    Raises EngineError where it can't be started.
-    """
-    spec, client, podman = spec_of(plan), engine.client, engine.facts().podman
-    api = client.api
     with translated(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
         body = create_arguments(spec, network=network.mode, podman=podman)
         container = create(api, body, spec.name)
@@ -74,7 +67,7 @@ def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
             stdin.close()
         finally:
             with contextlib.suppress(Exception):
-                client.api.remove_container(container, force=True, v=True)
+                api.remove_container(container, force=True, v=True)
 
 
 def _wait(client: DockerClient, container: str) -> None:

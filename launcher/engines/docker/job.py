@@ -15,7 +15,7 @@ from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.memory import Memory
 from launcher.engines.docker.network import Network
 from launcher.engines.ending import Exit, clear_result, conclude, read_result
-from launcher.engines.log import LogFile, Sorter
+from launcher.engines.log import LogFile, Sorter, drain
 from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.host.docker_engine import Input
 from launcher.plan.values import JobPlan
@@ -35,8 +35,6 @@ _CUT_OFF_SECONDS = 0.7
 """Standard input that breaks so long before the container ends was why it ended: else both go together."""
 _REMOVAL_SECONDS = 1.5
 """How long a container that was killed is looked at, to tell a removal from a kill."""
-_DRAIN_SECONDS = 10.0
-"""How long the log may bring nothing new after the container's end."""
 
 
 class Job:
@@ -87,7 +85,7 @@ class Job:
             for thread in threads:
                 thread.start()
             self._supervise()
-            self._drain(threads[-1])
+            drain(threads[-1], lambda: self._follower.frames, lambda: self._gone or self._stop.hard.is_set())
         finally:
             # Whatever happened here, the runner's standard input ends now, and the runner with it.
             stdin.close()
@@ -230,16 +228,6 @@ class Job:
 
         threading.Thread(target=send, daemon=True, name=f"{name} {self._container[:12]}").start()
 
-    def _drain(self, reader: threading.Thread) -> None:
-        """Wait for the log's end as long as it brings something new."""
-        seen, quiet_since = -1, time.monotonic()
-        while reader.is_alive() and not self._gone and not self._stop.hard.is_set():
-            if self._follower.frames != seen:
-                seen, quiet_since = self._follower.frames, time.monotonic()
-            elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
-                return
-            reader.join(TICK_SECONDS)
-
     def _conclude(self, result: contract.Result | None) -> Ended:
         # An engine that comes back after its death stops the containers that it finds, as `docker stop` does.
         # A failure of any other kind is the source's own, whatever became of the engine meanwhile.
@@ -260,25 +248,13 @@ class Job:
                 peak_memory=self._memory.peak,
             )
         deed = "removed" if self._state.get("Removed") else "restarted" if self._state.get("Running") else ""
-        if deed:
-            ended = conclude(
-                Exit(None, asked=self._asked or FailureKind.KILLED, peak_memory=self._memory.peak), result
-            )
-            if self._asked is None and ended.kind is FailureKind.KILLED:
-                return Ended(
-                    result,
-                    kind=FailureKind.KILLED,
-                    message=f"killed from outside: someone {deed} the container",
-                    hint="sync again: it resumes where this run was interrupted",
-                    peak_memory=self._memory.peak,
-                )
-            return ended
         return conclude(
             Exit(
-                code=self._state.get("ExitCode"),
+                code=None if deed else self._state.get("ExitCode"),
                 oom=bool(self._state.get("OOMKilled")),
                 error=str(self._state.get("Error") or ""),
                 asked=self._asked,
+                deed=deed,
                 timeout=self._plan.timeout,
                 memory_limit=self._plan.container.memory,
                 peak_memory=self._memory.peak,

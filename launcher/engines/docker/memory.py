@@ -7,8 +7,9 @@ the engine. The page cache that the kernel gives back at once doesn't count, as 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -54,13 +55,8 @@ class Memory:
         try:
             usage = self._folder / "memory.usage_in_bytes"
             held = int((usage if usage.exists() else self._folder / "memory.current").read_text())
-            for line in (self._folder / "memory.stat").read_text().splitlines():
-                name, _, value = line.partition(" ")
-                if name in ("total_inactive_file", "inactive_file"):
-                    cache = int(value)
-                    if name == "total_inactive_file" or "memory" not in self._folder.parts:
-                        return max(held - cache, 0)
-            return held
+            lines = (self._folder / "memory.stat").read_text().splitlines()
+            return _without_cache(held, dict(line.split(" ") for line in lines))
         except (OSError, ValueError):
             return None
 
@@ -74,6 +70,9 @@ class Memory:
             return None
         if "usage" not in found:
             return None
-        details = found.get("stats", {})
-        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
-        return max(int(found["usage"]) - int(cache), 0)
+        return _without_cache(int(found["usage"]), found.get("stats", {}))
+
+
+def _without_cache(held: int, details: Mapping[str, Any]) -> int:
+    """``details`` are memory.stat's, of cgroups 1 (``total_``) or 2."""
+    return max(held - int(details.get("total_inactive_file", details.get("inactive_file", 0))), 0)

@@ -27,7 +27,7 @@ from launcher.engines.kubernetes.outcome import (
 )
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.kubernetes.watch import PodWatch, Seen
-from launcher.engines.log import LogFile, Sorter
+from launcher.engines.log import LogFile, Sorter, drain
 from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.plan.job import LABEL_RUN
 from launcher.plan.values import JobPlan
@@ -38,8 +38,6 @@ _LOOK_SECONDS = 2.0
 """Between two looks at why a pod doesn't start."""
 _PASSING_SECONDS = 15.0
 """How long a trouble that mostly passes is not told."""
-_DRAIN_SECONDS = 10.0
-"""How long the log may bring nothing new after the container's end."""
 _AFTER_STOP_SECONDS = 30.0
 """How long the end of a stopped pod is waited for, over its own grace."""
 
@@ -143,7 +141,8 @@ class Job:
         return None
 
     def _pod_over(self, *, gone: bool) -> Ended | None:
-        self._drain()
+        if self._reader is not None and (follower := self._follower) is not None:
+            drain(self._reader, lambda: follower.lines, self._stop.hard.is_set)
         job: Mapping[str, Any] = {}
         if self._asked is None:
             # It stays empty where the Job is gone or the server doesn't say.
@@ -296,19 +295,6 @@ class Job:
             finally:
                 self._log.flush()
             self._over.wait(TICK_SECONDS)
-
-    def _drain(self) -> None:
-        """Wait for the log's end as long as it brings something new."""
-        reader, follower = self._reader, self._follower
-        if reader is None or follower is None:
-            return
-        seen, quiet_since = -1, time.monotonic()
-        while reader.is_alive() and not self._stop.hard.is_set():
-            if follower.lines != seen:
-                seen, quiet_since = follower.lines, time.monotonic()
-            elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
-                return
-            reader.join(TICK_SECONDS)
 
     def _delete_job(self) -> bool:
         """Ask for the end. In the foreground: the name stays taken until the pod is really gone."""
