@@ -71,7 +71,7 @@ class ChangedFiles:
         for text in asked:
             if requirement_files.is_path(text):
                 places.append(self._root / Path(local_packages.split_extras(text)[0]).expanduser())
-        return [*places, *requirement_files.included(self._custom, module)]
+        return places
 
     def _code(self, source: Source) -> bool:
         changed = self._names_changed

@@ -20,7 +20,6 @@ from launcher.host import rights
 if TYPE_CHECKING:
     from launcher.plan.values import JobPlan
     from launcher.render.kustomization import Standing
-    from launcher.render.plans import Planned
 
 T = TypeVar("T")
 KINDS = ("kubernetes", "compose", "ci", "cron")
@@ -91,12 +90,12 @@ def _kubernetes(
         return kubernetes.make(told(plan) if with_secrets else plan, with_secrets=with_secrets)
 
     told = _with_webhook(project)
-    planned = _planned(project, sources, "kubernetes", names, make)
+    made, faults = _planned(project, sources, "kubernetes", names, make)
     _tell_removed(project, standing, place)
-    others = {source.name for source in project.sources} - {each.source for each in planned.made}
+    others = {source.name for source in project.sources} - {each.source for each in made}
     kept = kustomization.kept(standing, project.name, others)
-    _put_files(kubernetes.together(planned.made, kept), place)
-    return bool(planned.faults)
+    _put_files(kubernetes.together(made, kept), place)
+    return bool(faults)
 
 
 def _compose(
@@ -111,12 +110,12 @@ def _compose(
 
     told = _with_webhook(project)
     folder, file = (project.root, "compose.yml") if place is None else (place.parent, place.name)
-    planned = _planned(project, sources, "compose", names, make)
-    for each in planned.made:
+    made, faults = _planned(project, sources, "compose", names, make)
+    for each in made:
         # The folders that services write to: an engine would make them for root, or refuse to start.
         host.prepare(each.plan, project.data)
-    _put_file(compose.together(planned.made, root=project.root, file=file), place)
-    return bool(planned.faults)
+    _put_file(compose.together(made, root=project.root, file=file), place)
+    return bool(faults)
 
 
 def _with_webhook(project: common.Project) -> Callable[[JobPlan], JobPlan]:
@@ -176,7 +175,7 @@ def _planned(
     kind: str,
     names: Sequence[str],
     make: Callable[[JobPlan], T],
-) -> Planned[T]:
+) -> tuple[list[T], list[DltpodError]]:
     """What ``make`` gives for each source's plan, as a sync would make it; images are named, not built.
 
     Raises what is wrong with a source that was named, or with all of them; tells what else is.
@@ -184,12 +183,12 @@ def _planned(
     from launcher.plan.options import SyncOptions
     from launcher.render.plans import plans
 
-    planned = plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, common.say, make)
-    if planned.faults and (names or not planned.made):
-        raise planned.faults[0]
-    for fault in planned.faults:
+    made, faults = plans(project, sources, SyncOptions(dry_run=True), kind, os.environ, common.say, make)
+    if faults and (names or not made):
+        raise faults[0]
+    for fault in faults:
         common.say(f"warning: {fault.message}" + (f"\n  hint: {fault.hint}" if fault.hint else ""))
-    return planned
+    return made, faults
 
 
 def _put_file(text: str, place: Path | None) -> Exit:

@@ -24,7 +24,6 @@ from launcher.errors import ConfigurationError
 from launcher.untrusted import files
 
 _BLOCK = re.compile(r"# /// ([a-zA-Z0-9-]+)")
-_INCLUDE = re.compile(r"(?:-r |--requirement[ =])\s*(\S+)")
 MOST_FILES = 50
 """So many requirements files may include one another."""
 MOST_REQUIREMENTS = 1000
@@ -97,29 +96,6 @@ def code_of(custom_sources: Path, module: str) -> tuple[Path, ...]:
     first = module.replace("/", ".").removesuffix(".py").split(".")[0]
     package = custom_sources / first
     return tuple(sorted(package.rglob("*.py"))) if package.is_dir() else (custom_sources / f"{first}.py",)
-
-
-def included(custom_sources: Path, module: str) -> frozenset[Path]:
-    """Each ``requirements.txt`` that ``of_module`` looks for, and those that ``-r`` names, there or not."""
-    found: set[Path] = set()
-    parts = module.split(".")
-    own = own_folder(custom_sources, parts[0])
-    folder = custom_sources
-    for part in parts:
-        folder = folder / part
-        todo = [folder / "requirements.txt"]
-        while todo and len(found) < MOST_FILES:
-            file = todo.pop()
-            if file in found:
-                continue
-            found.add(file)
-            try:
-                lines = _logical_lines(_read(file, _shown(file, custom_sources), own))
-            except ConfigurationError:
-                continue
-            named = [match[1] for _, line in lines if (match := _INCLUDE.match(line.strip()))]
-            todo += [place for name in named if (place := _resolved(file.parent / name)) is not None]
-    return frozenset(found)
 
 
 def of_script(

@@ -31,7 +31,6 @@ from runner.contract import (
     SECRETS_FILE,
     STATE_DIR,
     VALUES_FILE,
-    Destination,
     JobSpec,
 )
 
@@ -94,7 +93,7 @@ def plan_job(
     secret_proxies = {name: url for name, url in host.proxies.items() if "@" in url}
     # A reference's value is a secret's business: the runner puts it in from the slice.
     environment = {name: text for name, text in container.env.items() if not text.startswith(ENV_REFERENCE)}
-    egress = _egress(source, slice, destination)
+    egress = _egress(project, source, part)
     if egress:
         # A proxy would lead anywhere, and can't be reached unless it is listed.
         secret_proxies, proxies = {}, {}
@@ -285,16 +284,16 @@ def _dlts(value: WriteDisposition | SchemaContract | str | None) -> Any:
     return value if value is None or isinstance(value, str) else value.mapping
 
 
-def _egress(source: Source, slice: Slice, destination: Destination) -> tuple[str, ...]:
+def _egress(project: Project, source: Source, part: Part) -> tuple[str, ...]:
     """What the source may reach: what it lists and its destination; empty for everything.
 
     Raises ConfigurationError where the destination's settings have no host and port that can be listed.
     """
     listed = source.container.egress
-    if not listed or destination.file is not None:
+    if not listed or part.destination.file is not None:
         return listed
-    tables = [tomllib.loads(slice.files.get(name, "")) for name in (SECRETS_FILE, CONFIG_FILE)]
-    found = destinations.settings(source.destination, source.pipeline_name, *tables)
+    tables = [tomllib.loads(part.slice.files.get(name, "")) for name in (SECRETS_FILE, CONFIG_FILE)]
+    found = destinations.settings(project, source, *tables)
     entries = destination_entries(found.type, found.table)
     for entry in entries:
         try:

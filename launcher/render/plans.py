@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from launcher.errors import DltpodError, EngineError
 from launcher.host import user as users
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True)
-class Planned(Generic[Made]):
-    """What was made of the sources that can be rendered, and why the others can't be."""
-
-    made: tuple[Made, ...]
-    faults: tuple[DltpodError, ...] = ()
-
-
 def plans(
     project: Project,
     sources: Sequence[Source],
@@ -38,12 +29,12 @@ def plans(
     environ: Mapping[str, str],
     say: Say,
     make: Callable[[JobPlan], Made],
-) -> Planned[Made]:
+) -> tuple[list[Made], list[DltpodError]]:
     """What ``make`` gives for each source's plan, for ``compose`` on this host or ``kubernetes`` on others.
 
-    Only that is kept, so that thousands of sources need little memory. The Docker engine is asked which
-    images those would be; nothing is built. Raises EngineError, and ConfigurationError for what is wrong with
-    all sources.
+    And why other sources can't be rendered. Only that is kept, so that thousands of sources need little
+    memory. The Docker engine is asked which images those would be; nothing is built. Raises EngineError, and
+    ConfigurationError for what is wrong with all sources.
     """
     from launcher.engines.docker.engine import DockerEngine
     from launcher.engines.images import deployed_images
@@ -59,7 +50,8 @@ def plans(
             host=Host(),
             image_for=deployed_images(engine.client, project, environ, engine.facts().platform),
         )
-    made, faults = [], []
+    made: list[Made] = []
+    faults: list[DltpodError] = []
     for source in sources:
         try:
             made.append(make(plan_source(gathered, source, say)))
@@ -67,7 +59,7 @@ def plans(
             raise
         except DltpodError as error:
             faults.append(error)
-    return Planned(tuple(made), tuple(faults))
+    return made, faults
 
 
 def fixed_job(plan: JobPlan, run_id: str) -> JobSpec:

@@ -43,12 +43,11 @@ class Flaw(enum.Enum):
 
 def flaw(text: str) -> Flaw | None:
     """Why no program reads an address correctly; None if some program does, or if the text is no address."""
-    found = _ADDRESS.fullmatch(text.strip())
-    if found is None or "@" not in found[2]:
+    parts = _parts(text)
+    if parts is None:
         return None
-    scheme, rest = found[1].lower(), found[2]
+    scheme, rest, authority = parts
     web = bool(_WEB.fullmatch(scheme))
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" not in authority:
         return _without_userinfo(scheme, rest, authority, web)
     userinfo, _, hosts = authority.rpartition("@")
@@ -69,10 +68,10 @@ def flaw(text: str) -> Flaw | None:
 
 def doubtful(text: str) -> bool:
     """Whether some drivers misread an address that has no flaw."""
-    found = _ADDRESS.fullmatch(text.strip())
-    if found is None or "@" not in found[2] or _WEB.fullmatch(found[1].lower()) or flaw(text) is not None:
+    parts = _parts(text)
+    if parts is None or _WEB.fullmatch(parts[0]) or flaw(text) is not None:
         return False
-    authority = re.split(r"[/?#]", found[2], maxsplit=1)[0]
+    authority = parts[2]
     if "@" not in authority:
         return not _is_whole(authority)
     userinfo = authority.rpartition("@")[0]
@@ -81,11 +80,19 @@ def doubtful(text: str) -> bool:
 
 def holds_password(text: str) -> bool:
     """Whether an address contains a password, also a wrongly encoded one."""
+    parts = _parts(text)
+    if parts is None:
+        return False
+    authority = parts[2]
+    return ":" in authority.rpartition("@")[0] or ("@" not in authority and not _is_whole(authority))
+
+
+def _parts(text: str) -> tuple[str, str, str] | None:
+    """Scheme, what follows it, and of that the authority; None for no address, or one without an ``@``."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or "@" not in found[2]:
-        return False
-    authority = re.split(r"[/?#]", found[2], maxsplit=1)[0]
-    return ":" in authority.rpartition("@")[0] or ("@" not in authority and not _is_whole(authority))
+        return None
+    return found[1].lower(), found[2], re.split(r"[/?#]", found[2], maxsplit=1)[0]
 
 
 def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Flaw | None:

@@ -7,7 +7,6 @@ to; it is mounted at ``/data``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,34 +14,25 @@ from launcher.config.destinations import EXTRAS
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError, near_miss
-from launcher.secrets.local_files import Local, Place, local_of
+from launcher.secrets.local_files import Settings, local_of
 from launcher.secrets.slices import Table, laid_over, put
 from runner.contract import DATA_DIR, Destination
 
 
-@dataclass(frozen=True)
-class Settings:
-    """``[destination.<name>]`` of both files as one table, and the destination's type."""
-
-    name: str
-    type: str
-    table: Mapping[str, Any]
-
-    @property
-    def credentials(self) -> Any:
-        return self.table.get("credentials")
-
-
-def settings(name: str, pipeline: str, secrets: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
-    """What the selected files say of a destination: the pipeline's own tables win, then secrets."""
+def settings(
+    project: Project, source: Source, secrets: Mapping[str, Any], config: Mapping[str, Any]
+) -> Settings:
+    """What the selected files say of a source's destination: the pipeline's own tables win, then secrets."""
+    name = source.destination
     merged: Table = {}
-    for below in _tables(pipeline, config, secrets):
+    for below in _tables(source.pipeline_name, config, secrets):
         if below.get("credentials") is not None:
             merged = laid_over(merged, {"credentials": below["credentials"]})
         if isinstance(below.get(name), Mapping):
             merged = laid_over(merged, below[name])
     kind = merged.get("destination_type")
-    return Settings(name, kind if isinstance(kind, str) and kind else name, merged)
+    where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
+    return Settings(project, where, name, kind if isinstance(kind, str) and kind else name, merged)
 
 
 def _tables(pipeline: str, *files: Mapping[str, Any]) -> list[Any]:
@@ -52,16 +42,16 @@ def _tables(pipeline: str, *files: Mapping[str, Any]) -> list[Any]:
     return [below for place in places if isinstance(below := place.get("destination"), Mapping)]
 
 
-def resolve(project: Project, source: Source, found: Settings) -> Destination:
+def resolve(found: Settings) -> Destination:
     """The destination for the job. Raises ConfigurationError: unknown, or a file outside ``data/``."""
     if found.type not in EXTRAS and "." not in found.type:
         close = near_miss(found.type, EXTRAS)
         raise ConfigurationError(
-            f"{_place(project, source, found).where}: '{found.type}' is not a destination of dlt{close}.",
+            f"{found.where}: '{found.type}' is not a destination of dlt{close}.",
             f"dlt's are: {', '.join(sorted(EXTRAS))}",
         )
     name = "" if found.name == found.type else found.name
-    local = _local(project, source, found)
+    local = local_of(found)
     if local is None:
         return Destination(found.type, name, shown=_shown_address(found) or found.name)
     return Destination(found.type, name, local.inside, local.lock, shown_path(local.file))
@@ -82,16 +72,6 @@ def folder_of(destination: Destination) -> PurePosixPath | None:
     return file.parent if kind in ("duckdb", "sqlalchemy") else file
 
 
-def _place(project: Project, source: Source, found: Settings) -> Place:
-    where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
-    return Place(project.root, project.data, project.warehouse, where, found.name, found.name == found.type)
-
-
-def _local(project: Project, source: Source, found: Settings) -> Local | None:
-    kind = found.type.rpartition(".")[2]
-    return local_of(kind, found.table, _place(project, source, found))
-
-
 def _shown_address(found: Settings) -> str:
     """A bucket's address without its query, which may contain a secret."""
     url = found.table.get("bucket_url")
@@ -100,12 +80,12 @@ def _shown_address(found: Settings) -> str:
     return url.partition("?")[0]
 
 
-def map_into(project: Project, source: Source, found: Settings, secrets: Table, config: Table) -> None:
+def map_into(pipeline: str, found: Settings, secrets: Table, config: Table) -> None:
     """Changes the slice's files so that they name a file destination by its path in the container."""
-    local = _local(project, source, found)
+    local = local_of(found)
     if local is None:
         return
-    for below in _tables(source.pipeline_name, secrets, config):
+    for below in _tables(pipeline, secrets, config):
         for path in local.settings:
             for table in (below.get(found.name), below if path[0] == "credentials" else None):
                 _take_out(table, path)

@@ -70,10 +70,10 @@ def part_of(
     doubts = _addresses(
         project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
     )
-    found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
-    destination = destinations.resolve(project, source, found)
+    found = destinations.settings(project, source, secrets, config)
+    destination = destinations.resolve(found)
     secrets, config = slices.arrange(secrets, config, scope)
-    destinations.map_into(project, source, found, secrets, config)
+    destinations.map_into(source.pipeline_name, found, secrets, config)
     files = {SECRETS_FILE: _toml(secrets), CONFIG_FILE: _toml(config)}
     if values:
         files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
@@ -92,9 +92,7 @@ def destination_for(project: Project, source: Source, environ: Mapping[str, str]
     Raises ConfigurationError: no such destination, a file outside ``data/``, a file that can't be read.
     """
     secrets, config = _selected(project, scope_of(project, source), environ)
-    return destinations.resolve(
-        project, source, destinations.settings(source.destination, source.pipeline_name, secrets, config)
-    )
+    return destinations.resolve(destinations.settings(project, source, secrets, config))
 
 
 def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Destination, ...]:
@@ -115,8 +113,7 @@ def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Dest
         scope = _scope(project, source, sections=(), parameters=frozenset())
         with contextlib.suppress(ConfigurationError):
             secrets, config = _selected(project, scope, environ)
-            settings = destinations.settings(source.destination, source.pipeline_name, secrets, config)
-            found.append(destinations.resolve(project, source, settings))
+            found.append(destinations.resolve(destinations.settings(project, source, secrets, config)))
     return tuple(dict.fromkeys(found))
 
 
@@ -136,12 +133,12 @@ class Drivers:
 def drivers_for(project: Project, source: Source, environ: Mapping[str, str]) -> Drivers:
     """``environ`` is ``read_environment``'s. Raises ConfigurationError as ``destination_for``."""
     secrets, config = _selected(project, scope_of(project, source), environ)
-    found = destinations.settings(source.destination, source.pipeline_name, secrets, config)
+    found = destinations.settings(project, source, secrets, config)
     bucket = found.table.get("bucket_url")
     extras = (destination_extra(found.type), bucket_extra(bucket) if isinstance(bucket, str) else None)
     own = [{key: part for key, part in table.items() if key != "destination"} for table in (secrets, config)]
     return Drivers(
-        destinations.resolve(project, source, found),
+        destinations.resolve(found),
         tuple(extra for extra in extras if extra),
         _schemes((*own, source.dlt_native.function_kwargs, source.container.env), environ),
         _schemes((found.table,), environ),

@@ -179,8 +179,8 @@ def rendered(cluster: Cluster, name: str) -> list[dict[str, Any]]:
     project = cluster.project
     sources = config.select(project, names=[name])
     options, environ = SyncOptions(dry_run=True), cluster.environ
-    made = plans(project, sources, options, "kubernetes", environ, lambda text: None, lambda plan: plan)
-    *others, cron_job = documents(made.made[0], with_secrets=True)
+    made, _ = plans(project, sources, options, "kubernetes", environ, lambda text: None, lambda plan: plan)
+    *others, cron_job = documents(made[0], with_secrets=True)
     return [*others, job_from(cron_job)]
 
 

@@ -151,19 +151,18 @@ def test_a_module_that_may_use_another_sources_is_touched_with_it(
 def test_a_local_package_touches_its_source_whatever_extras_it_is_asked_for_with(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("packages/erp/erp.py", "packages/crm/crm.py", "common/requirements.txt"):
+    (folder / IN / "b.py").unlink()
+    common = f"{IN}/b/common/requirements.txt"  # a file that '-r' names lies in the package's own folder
+    for name in ("packages/erp/erp.py", "packages/crm/crm.py", common):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text("")
     _entries(folder, container={"requirements": ["./packages/erp[fast]"]})
     (folder / IN / "a.py").write_text('# /// script\n# dependencies = ["./packages/crm"]\n# ///\n')
-    (folder / IN / "b.py").unlink()
-    (folder / IN / "b").mkdir()
     (folder / IN / "b" / "__init__.py").write_text("")
-    (folder / IN / "b" / "requirements.txt").write_text("-r ../../common/requirements.txt\n")
+    (folder / IN / "b" / "requirements.txt").write_text("-r common/requirements.txt\n")
     _commit()
-    for place, touched in (("packages/erp/erp.py", "c"), ("packages/crm/crm.py", "a"), ("common", "b")):
-        file = folder / place if place.endswith(".py") else folder / place / "requirements.txt"
-        file.write_text("six\n")
+    for place, touched in (("packages/erp/erp.py", "c"), ("packages/crm/crm.py", "a"), (common, "b")):
+        (folder / place).write_text("six\n")
         assert _listed(capsys, "--changed-since", "HEAD") == [touched]
         _git("checkout", ".")
 
