@@ -79,7 +79,7 @@ class Document:
         root, self._most = self._compose()
         self._left = self._most
         try:
-            self.data: Any = None if root is None else self._plain(root, ())
+            self.data: Any = None if root is None else self._plain(root, root, ())
         except _Refused as refused:
             raise report(file, [refused.fault]) from None
         self.faults = [Fault(_line(node), self.dotted(path), wrong) for node, path, wrong in self._found]
@@ -115,8 +115,10 @@ class Document:
         if self._left < 0:
             raise _Refused(node, f"more than {self._most} values once aliases are expanded")
 
-    def _plain(self, node: yaml.Node, path: PathKey) -> Any:
+    def _plain(self, key: yaml.Node, node: yaml.Node, path: PathKey) -> Any:
+        """The value at ``path``; ``key`` is what stands for its line."""
         self._count(node)
+        self._at[path] = key, node
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if len(path) > DEEPEST:  # what is written is not so deep
@@ -124,12 +126,8 @@ class Document:
         if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
             return self._unsupported(node, path)
         if isinstance(node, yaml.MappingNode):
-            return {key: self._below(k, v, (*path, key)) for key, k, v in self._mapping(node, path)}
-        return [self._below(item, item, (*path, i)) for i, item in enumerate(node.value)]
-
-    def _below(self, key: yaml.Node, value: yaml.Node, path: PathKey) -> Any:
-        self._at[path] = key, value
-        return self._plain(value, path)
+            return {name: self._plain(k, v, (*path, name)) for name, k, v in self._mapping(node, path)}
+        return [self._plain(item, item, (*path, i)) for i, item in enumerate(node.value)]
 
     def _unsupported(self, node: yaml.Node, path: PathKey) -> None:
         tag = node.tag.replace(_TAG, "!!")

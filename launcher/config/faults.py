@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,9 @@ class Fault:
 def shown_path(file: Path) -> str:
     """``file`` as people know it: relative to where they stand, if it lies there."""
     try:
-        here = str(Path.cwd())
+        here = os.getcwd()  # noqa: PTH109 - each line about each source names a file
     except OSError:
         return str(file)
-    # As text: each line about each source names a file.
     return "." if str(file) == here else str(file).removeprefix(here.rstrip("/") + "/")
 
 

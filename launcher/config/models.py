@@ -318,11 +318,11 @@ class Project(Model):
         """The names of all entries, those of another type too."""
         return frozenset((*(s.name for s in self.sources), *(f.name for f in self.foreign)))
 
-    @property
+    @functools.cached_property
     def custom_sources(self) -> Path:
         return self.root / "custom_sources"
 
-    @property
+    @functools.cached_property
     def data(self) -> Path:
         return self.root / "data"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -48,9 +49,9 @@ def custom_file(project: Project, module: str) -> Path | None:
     if not all(part.isidentifier() for part in parts):
         return None
     place = f"{project.custom_sources}/{'/'.join(parts)}"
-    for candidate in map(Path, (f"{place}/__init__.py", f"{place}.py")):
-        if candidate.is_file():
-            return candidate
+    for candidate in (f"{place}/__init__.py", f"{place}.py"):
+        if os.path.isfile(candidate):  # noqa: PTH113 - asked several times of each source
+            return Path(candidate)
     folder = Path(place)
     return folder if folder.is_dir() and any(folder.glob("*.py")) else None
 
@@ -156,10 +157,12 @@ def looked_up(project: Project, module: str, function: str) -> tuple[tuple[str, 
     if file is None:
         return (last,), frozenset()
     read = read_module(file)
-    return _sections_of(read.names, last, function), read.parameters
+    return _sections_of(read, last, function), read.parameters
 
 
-def _sections_of(names: Names, last: str, function: str) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=64)
+def _sections_of(module: Module, last: str, function: str) -> tuple[str, ...]:
+    names = module.names
     found = [last]
     said = names.assigned.get("__source_name__")
     if isinstance(said, ast.Constant) and isinstance(said.value, str):
