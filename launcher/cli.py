@@ -153,7 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error, error.message, error.hint, error.exit_code)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "dltpod"
-        return _explain(error, error.format_message(), f"`{path} --help` shows what it takes", Exit.USAGE)
+        message = " ".join(error.format_message().split())  # click lists choices in lines of their own
+        return _explain(error, message, f"`{path} --help` shows what it takes", Exit.USAGE)
     except click.ClickException as error:
         return _explain(error, error.format_message(), "", Exit.USAGE)
     except (KeyboardInterrupt, click.Abort):

@@ -54,6 +54,10 @@ def _start(root: Path, ref: str) -> str:
             root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"
         )
     if not start:
+        if _git(root, "rev-parse", "--git-dir") is None:
+            raise ConfigurationError(
+                f"git knows no '{ref}': {root} is in no git repository", "run it in a clone, or `git init`"
+            )
         raise ConfigurationError(
             f"git knows no '{ref}' in {root}", "a shallow clone lacks older commits: git fetch --unshallow"
         )

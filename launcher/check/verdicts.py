@@ -185,11 +185,15 @@ def _elsewhere(
     """A module that is not here: a package of the image may bring it, unless nothing is asked for."""
     here = {p.stem if p.suffix == ".py" else p.name for p in _listed(project.custom_sources)}
     others = {*here, *CORE_MODULES, *(KNOWN if verified is None else verified)} - {name}
-    close = near_miss(name, others)
+    known = verified is None and name in KNOWN  # spelt well: only that they can't be had is wrong
+    close = "" if known else near_miss(name, others)
     text = f"'{name}' is not in {shown_path(project.custom_sources)}/, nor a source of dlt's own{close}"
     asks = source.container.requirements or source.container.extras
     if verified is not None and not asks:
-        hint = "Put its file there, or the package that brings it into container: {requirements: [...]}"
+        hint = (
+            f"Put its file into {shown_path(project.custom_sources)}/, or list the package that brings it: "
+            "container: {requirements: [...]}"
+        )
         return Row("module", Level.WRONG, text, hint)
     return Row(
         "module",
@@ -248,7 +252,8 @@ def _mounts(project: Project, source: Source) -> Iterator[Row]:
     for mount in source.container.mounts:
         place = mount_source(project.root, mount)
         if not place.exists():
-            yield Row("environment", Level.WRONG, f"the mount {shown_path(place)} does not exist")
+            text = f"container.mounts: {shown_path(place)} does not exist"
+            yield Row("environment", Level.WRONG, text, "Make it, or correct the path.")
 
 
 def _destination(project: Project, own: Destination, others: Collection[Destination]) -> Iterator[Row]:

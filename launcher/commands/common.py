@@ -57,7 +57,7 @@ def complete_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
 
 with_names = click.argument("names", nargs=-1, shell_complete=complete_names)
 with_tags = click.option(
-    "--tag", "tags", multiple=True, help="Sources with this tag. Can be given several times."
+    "--tag", "tags", metavar="TAG", multiple=True, help="Sources with this tag. Can be given several times."
 )
 with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 with_locked = click.option(
@@ -97,12 +97,32 @@ def with_sources(command: F) -> F:
     return with_names(everything(with_tags(command)))
 
 
+class Number(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
+    """A number of at least ``least``, at most ``most``; a whole one, unless ``kind`` is float."""
+
+    name = "n"
+
+    def __init__(self, least: int = 1, most: int | None = None, kind: type[int] | type[float] = int) -> None:
+        self._least, self._most, self._kind = least, most, kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            number = self._kind(value)
+        except ValueError:
+            number = None
+        if number is None or not self._least <= number <= (self._most or number):
+            whole = "whole " if self._kind is int else ""
+            legal = f"from {self._least} to {self._most}" if self._most else f"of at least {self._least}"
+            self.fail(f"'{value}' is not a {whole}number {legal}.", param, ctx)
+        return number
+
+
 def with_jobs(what: str) -> Callable[[F], F]:
     """``-j/--jobs``: the parameter ``jobs``, by default the number of CPUs."""
     return click.option(
         "-j",
         "--jobs",
-        type=click.IntRange(1),
+        type=Number(),
         default=lambda: os.cpu_count() or 1,
         help=f"How many {what} at the same time. Default: the number of CPUs.",
     )

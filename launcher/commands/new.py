@@ -41,10 +41,11 @@ def command(project: common.Project, name: str, kind: str | None) -> None:
     from launcher.environment.values import DEFAULT_PYTHON
     from launcher.start import plan
 
+    plan.check_name(name)
     if kind is None:
         raise ConfigurationError(
-            "--from says what the source is made of: python, rest_api, sql_database, filesystem, or the name "
-            "of one of dlt's verified sources",
+            "--from is missing: python, rest_api, sql_database, filesystem, or the name of one of dlt's "
+            "verified sources",
             f"dltpod new {name} --from python",
         )
     made = kind_of(kind, name, project.verified_sources, project.root, DEFAULT_PYTHON)
@@ -64,7 +65,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
         if near := near_miss(kind, kinds.KINDS):
             raise ConfigurationError(f"there is no kind of source '{kind}'{near}") from None
         raise ConfigurationError(
-            f"'{kind}' is not {', '.join(kinds.KINDS)}\n"
+            f"'{kind}' is none of {', '.join(kinds.KINDS)}\n"
             f"can't check whether it is a verified source: {error.message}",
             error.hint,
         ) from None

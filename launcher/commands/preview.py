@@ -17,10 +17,10 @@ from launcher.errors import DltpodError, counted
 @click.option(
     "-n",
     "--rows",
-    type=click.IntRange(1, 1000),
+    type=common.Number(most=1000),
     default=10,
     show_default=True,
-    help="The most rows of a table.",
+    help="The most rows of a table, up to 1000.",
 )
 @common.with_json
 @common.with_project

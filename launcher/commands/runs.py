@@ -14,7 +14,7 @@ from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, STOPPED, RunReco
 @click.command("runs")
 @click.argument("name", required=False, shell_complete=common.complete_names)
 @click.option(
-    "-n", "--number", "count", type=click.IntRange(1), help="How many runs. Default: 20, or all with --since."
+    "-n", "--number", "count", type=common.Number(), help="How many runs. Default: 20, or all with --since."
 )
 @click.option("--since", metavar="WHEN", help="Only runs that started since: 24h, 7d, or a date or time.")
 @click.option("--failed", is_flag=True, help="Only failed or interrupted runs.")

@@ -34,7 +34,9 @@ def command(
     """
     from launcher.secrets.gather import read_environment
 
-    if (name is None) != everything:
+    if name is not None and everything:
+        raise click.UsageError("give a name or --all, not both")
+    if name is None and not everything:
         raise click.UsageError("name a source, or use --all")
     sources = common.choose(project, (name,) if name else (), everything=everything)
     if remove:

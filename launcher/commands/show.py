@@ -18,7 +18,7 @@ from runner.contract import DATA_DIR
 @click.argument("table_name", metavar="[TABLE]", required=False)
 @click.option("--sql", help="A query to run in the source's dataset.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="The most rows to show."
+    "-n", "--limit", type=common.Number(), default=10, show_default=True, help="The most rows to show."
 )
 @common.with_json
 @common.with_project

@@ -16,7 +16,8 @@ from launcher.runs.history import HistoryError
 @click.option("--all", "everything", is_flag=True, help="All running sources.")
 @click.option(
     "--grace",
-    type=click.FloatRange(0),
+    type=common.Number(0, kind=float),
+    metavar="SECONDS",
     default=20.0,
     show_default=True,
     help="Seconds until a source that doesn't end is killed.",

@@ -58,11 +58,15 @@ def _timeout(_: click.Context, __: click.Parameter, text: str | None) -> float |
     "--full-refresh", is_flag=True, help="Drop the tables and cursors of these sources first, and reload all."
 )
 @click.option(
-    "--resource", "resources", multiple=True, help="Only this resource. Can be given several times."
+    "--resource",
+    "resources",
+    metavar="NAME",
+    multiple=True,
+    help="Only this resource. Can be given several times.",
 )
 @click.option(
     "--limit",
-    type=click.IntRange(1),
+    type=common.Number(),
     help="Load at most this many yields of each resource, into a separate, throw-away dataset.",
 )
 @click.option(

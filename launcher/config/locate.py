@@ -80,10 +80,25 @@ def check_known(
     ]
     found = [fault for fault in faults if fault is not None]
     if found:
-        more = f", and {len(by_name) - 12} more" if len(by_name) > 12 else ""
-        hint = f"Sources: {', '.join(list(by_name)[:12])}{more}"
-        every = {"all", "*"} & {*names} - {*by_name}
-        raise ConfigurationError("\n".join(found), "`--all` takes every source" if every else hint)
+        raise ConfigurationError("\n".join(found), _way_out(by_name, {*names} - {*by_name}, tags, carried))
+
+
+def _way_out(
+    by_name: Collection[str], unknown: Collection[str], tags: Collection[str], carried: Collection[str]
+) -> str:
+    """What can be asked for, where ``unknown`` names, a tag, or the name of a disabled source were."""
+    if {"all", "*"} & {*unknown}:
+        return "`--all` takes every source"
+    if unknown:
+        return f"Sources: {_listed(by_name)}"
+    if {*tags} - {*carried}:
+        return f"Tags: {_listed(sorted(carried))}" if carried else "sources.yml has no `tags:`"
+    return "Set `enabled: true` there to use it."
+
+
+def _listed(words: Collection[str]) -> str:
+    more = f", and {len(words) - 12} more" if len(words) > 12 else ""
+    return f"{', '.join(list(words)[:12])}{more}"
 
 
 def _name_fault(project: Project, by_name: Mapping[str, Source], name: str, *, enabled: bool) -> str | None:

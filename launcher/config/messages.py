@@ -27,6 +27,14 @@ _KINDS = {
 }
 
 
+_WITH_UNIT = {
+    **dict.fromkeys(("timeout", "start_timeout"), "a duration with its unit, such as 90s, 30m or 1h30m"),
+    **dict.fromkeys(("memory", "size", "scratch"), "a size with its unit, such as 512m, 2g or 2Gi"),
+    "dlt": 'a version specifier, such as "==1.31.0"',
+}
+"""Texts that a number in quotes would not be."""
+
+
 def without_twins(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """``details`` without keys that are missing because they stand there misspelt: one slip, one fault."""
     meant = {
@@ -54,6 +62,8 @@ def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
         words = re.findall(r"'(\w+)'", detail["ctx"]["expected"])
         wrong = f"must be {'one of ' if words[1:] else ''}{', '.join(words)}"
         return _with_value(wrong + (near_miss(raw, words) if raw else ""), raw, path)
+    if kind == "string_type" and path[-1] in _WITH_UNIT and raw is not None:
+        return _with_value(f"must be {_WITH_UNIT[path[-1]]}", raw, path)
     if kind == "string_type":
         return "must be text" + _in_quotes(node, path)
     if kind == "tuple_type" and path == ("sources",) and not isinstance(node, yaml.ScalarNode):

@@ -174,6 +174,7 @@ class Repository:
             raise ConfigurationError(
                 f"verified_sources: {self._shown()} "
                 + (f"has no ref '{ref}'" if missing else f"can't be fetched: {failed.text}"),
+                "sources.yml can name another place: "
                 "verified_sources: {location: <git URL or folder>, ref: <branch, tag or commit>}",
             ) from None
         finally:

@@ -116,14 +116,19 @@ def another(project: Project, name: str, kind: Kind) -> Plan:
     )
 
 
-def _usable(name: str, kind: Kind) -> None:
-    """Raises ConfigurationError where no source, or none with code of its own, can be called so."""
+def check_name(name: str) -> None:
+    """Raises ConfigurationError where no source can be called so."""
     try:
         TypeAdapter(SourceName).validate_python(name)
     except ValidationError as error:
         raise ConfigurationError(
             f"the name '{name}' {error.errors()[0]['msg']}", "such as jira_issues"
         ) from None
+
+
+def _usable(name: str, kind: Kind) -> None:
+    """Raises ConfigurationError where no source, or none with code of its own, can be called so."""
+    check_name(name)
     wrong = reserved(name) or ("a word of YAML's own" if name in _YAML_WORDS else None)
     if kind.files and wrong is None:
         if name in CORE or name == "dlt":

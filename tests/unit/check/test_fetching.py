@@ -21,6 +21,8 @@ from tests.unit.secrets.asking import given
         ("my_company.sources.erp", "{}", True),
         ("jira", "{requirements: ['jira>3']}", False),
         ("jira", "{requirements: [pendulum]}", True),
+        ("stripe_analytics", "{}", True),
+        ("zendesk", "{}", True),
     ],
 )
 def test_verified_sources_are_fetched_only_where_nothing_else_may_bring_the_module(

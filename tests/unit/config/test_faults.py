@@ -34,7 +34,8 @@ def test_all_faults_stand_in_one_report_in_the_order_of_the_file(tmp_path: Path)
         "requirements, system_packages, python, dlt, env, memory, cpus, timeout, retries, mounts, network, "
         "egress",
         "sources.yml:7: sources.Shop.container.memory: 'lots' is not a size such as 512m, 2g or 2Gi",
-        'sources.yml:8: sources.Shop.container.timeout: must be text: write it in quotes: "30"',
+        "sources.yml:8: sources.Shop.container.timeout: '30' must be a duration with its unit, such as 90s, "
+        "30m or 1h30m",
         "sources.yml:9: sources.other.dlt_native: is missing: a mapping with source_module and "
         "source_function",
     ]
@@ -96,9 +97,9 @@ def test_a_fault_of_the_file_says_where_and_what_is_legal(
         ("container: {python: 3.10}", 'write it in quotes: "3.10"'),
         ('container: {python: "3.9"}', "must be 3.10 or newer"),
         ('container: {python: "2.7"}', "must be a version of Python"),
-        ("container: {dlt: 1.31}", 'write it in quotes: "1.31"'),
+        ("container: {dlt: 1.31}", 'must be a version specifier, such as "==1.31.0"'),
         ('container: {dlt: "1.31.0"}', 'write "==1.31.0"'),
-        ("container: {memory: 512}", 'write it in quotes: "512"'),
+        ("container: {memory: 512}", "'512' must be a size with its unit, such as 512m, 2g or 2Gi"),
         ("container: {memory: 1m}", "at least 6m"),
         ('container: {cpus: "1.5"}', "must be a number, without quotes: 1.5"),
         ("container: {cpus: 0}", "more than 0"),
