@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import re
@@ -13,6 +14,8 @@ _TOKEN = re.compile(
     r"(?P<text>[EN]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')|(?P<mark>[(),])|(?P<other>[^'(),EN]+|[EN])", re.DOTALL
 )
 _COLUMNS = re.compile(r"INSERT INTO [^(]*\((?P<columns>.*?)\)\s*\n?VALUES\s*\n", re.DOTALL)
+
+_TUPLES = ("csv", "insert_values")
 
 
 class UnreadableFile(Exception):
@@ -36,11 +39,13 @@ def row_ids(path: Path, column: str) -> Iterator[str]:
                     if column not in row:
                         raise UnreadableFile(f"{path.name} has no {column}")
                     yield str(row[column])
-    elif extension == "insert_values":
-        with _text(path) as stream:
-            yield from _insert_ids(stream.read(), column)
-    elif extension == "csv":
-        yield from _csv_ids(path, column)
+    elif extension in _TUPLES:
+        tuples = _tuples_of(path, extension)
+        names = next(tuples, [])
+        if column not in names:
+            raise UnreadableFile(f"{path.name} has no {column}")
+        at, read = names.index(column), _unquoted if extension == "insert_values" else str
+        yield from (read(values[at]) for values in tuples)
     else:
         raise UnreadableFile(f"rows of {path.name} can't be told apart")
 
@@ -63,29 +68,17 @@ def _parquet_ids(path: Path, column: str) -> Iterator[str]:
             yield from (str(value) for value in batch.column(0).to_pylist() if value is not None)
 
 
-def _csv_ids(path: Path, column: str) -> Iterator[str]:
-    import csv
-
+def _tuples_of(path: Path, extension: str) -> Iterator[list[str]]:
+    """The columns' names, then each row as the file has it; nothing of a file without columns."""
     with _text(path) as stream:
-        reader = csv.reader(stream)
-        header = next(reader, [])
-        if column not in header:
-            raise UnreadableFile(f"{path.name} has no {column}")
-        at = header.index(column)
-        for row in reader:
-            if row:
-                yield row[at]
-
-
-def _insert_ids(text: str, column: str) -> Iterator[str]:
-    """Ids out of dlt's ``insert_values`` files: the columns once, then one tuple for each row."""
+        if extension == "csv":
+            yield from (row for row in csv.reader(stream) if row)
+            return
+        text = stream.read()
     head = _COLUMNS.match(text)
-    names = [name.strip().strip('"`[]') for name in head["columns"].split(",")] if head else []
-    if head is None or column not in names:
-        raise UnreadableFile(f"no {column} among the columns")
-    at = names.index(column)
-    for values in _tuples(text, head.end()):
-        yield _unquoted(values[at])
+    if head is not None:
+        yield [name.strip().strip('"`[]') for name in head["columns"].split(",")]
+        yield from _tuples(text, head.end())
 
 
 def _tuples(text: str, start: int) -> Iterator[list[str]]:
@@ -128,16 +121,8 @@ def row_count(path: Path) -> int:
     if extension == "jsonl":
         with _text(path) as stream:
             return sum(1 for line in stream if line.strip())
-    if extension == "csv":
-        import csv
-
-        with _text(path) as stream:
-            return max(0, sum(1 for row in csv.reader(stream) if row) - 1)
-    if extension == "insert_values":
-        with _text(path) as stream:
-            text = stream.read()
-        head = _COLUMNS.match(text)
-        return sum(1 for _ in _tuples(text, head.end())) if head else 0
+    if extension in _TUPLES:
+        return max(0, sum(1 for _ in _tuples_of(path, extension)) - 1)
     return 0
 
 
