@@ -16,11 +16,11 @@ import os
 import shutil
 import sys
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from runner import contract
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain import wording
 from runner.explain.causes import has_class
 from runner.explain.classify import JobFailed
@@ -118,20 +118,19 @@ def show(
             return answer
         answer["dataset"] = compat.dataset_of(pipeline)
         names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
+        if sql is None and table is not None and table not in names:
+            return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
         if sql is None and job.destination.type.rpartition(".")[2] == "filesystem":
             if table is None:
-                return {**answer, **files.counts(pipeline, names)}
-            if table not in names:
-                return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
+                return {**answer, **_counts(names, lambda name: files.count(pipeline, name), JobFailed)}
             return {**answer, **files.rows(pipeline, table, limit)}
         with _sql_client(pipeline) as client:
             if connection is not None:
                 client.execute_sql("SET lock_configuration = true")  # dlt has set what it needs
             if sql is None and table is None:
-                return {**answer, **_counts(client, names)}
+                # whatever one that is no table any more raises, it hides no other
+                return {**answer, **_counts(names, lambda name: _count(client, name), Exception)}
             if sql is None:
-                if table not in names:
-                    return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
                 sql = _first(client, str(table), limit)
             with client.execute_query(sql) as cursor:
                 columns = _columns(cursor)
@@ -171,7 +170,7 @@ def _sql_client(pipeline: typing.Any) -> typing.Any:
         if not has_class(exc, "ImportError", "MissingDependencyException"):
             raise
         lacks = f"a query needs what the image lacks: {wording.one_line(exc, 200)}"
-        raise JobFailed(Failure(FailureKind.CONFIGURATION, lacks)) from exc
+        raise JobFailed.of(FailureKind.CONFIGURATION, lacks) from exc
 
 
 def _columns(cursor: typing.Any) -> list[str]:
@@ -211,15 +210,21 @@ def _connection(where: contract.Destination) -> Iterator[typing.Any]:
         yield connection
 
 
-def _counts(client: typing.Any, names: Sequence[str]) -> dict[str, typing.Any]:
-    """``tables``: the rows of each table, None where it can't be counted; ``unreadable``: why not."""
+def _count(client: typing.Any, table: str) -> int:
+    found: int = client.execute_sql(f"SELECT count(*) FROM {client.make_qualified_table_name(table)}")[0][0]
+    return found
+
+
+def _counts(
+    names: Sequence[str], count: Callable[[str], int], refusal: type[Exception]
+) -> dict[str, typing.Any]:
+    """``tables``: the rows of each table, None where counting is refused; ``unreadable``: why it is."""
     counts: dict[str, int | None] = {}
     unreadable: dict[str, str] = {}
     for name in names:
-        quoted = client.make_qualified_table_name(name)
         try:
-            counts[name] = client.execute_sql(f"SELECT count(*) FROM {quoted}")[0][0]
-        except Exception as exc:  # noqa: BLE001 - one that is no table any more hides no other
+            counts[name] = count(name)
+        except refusal as exc:
             counts[name], unreadable[name] = None, error_line(exc)
     return {"tables": counts, "unreadable": unreadable}
 

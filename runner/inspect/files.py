@@ -7,26 +7,19 @@ import gzip
 import io
 import json
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.load import compat
 
 Row = dict[str, typing.Any]
 
 
-def counts(pipeline: typing.Any, names: Sequence[str]) -> dict[str, typing.Any]:
-    """``tables``: the rows of each table, None where it can't be counted; ``unreadable``: why not."""
-    tables: dict[str, int | None] = {}
-    unreadable: dict[str, str] = {}
-    for name in names:
-        try:
-            tables[name] = sum(_count(fs, path) for fs, path in _files(pipeline, name))
-        except JobFailed as exc:
-            tables[name], unreadable[name] = None, exc.failure.message
-    return {"tables": tables, "unreadable": unreadable}
+def count(pipeline: typing.Any, name: str) -> int:
+    """The rows of a table. Raises JobFailed for one whose files can't be read here."""
+    return sum(_count(fs, path) for fs, path in _files(pipeline, name))
 
 
 def rows(pipeline: typing.Any, name: str, limit: int) -> dict[str, typing.Any]:
@@ -87,4 +80,4 @@ def rows_of(fs: typing.Any, path: str) -> Iterator[Row]:
 
 
 def _refused(message: str) -> JobFailed:
-    return JobFailed(Failure(FailureKind.CONFIGURATION, message))
+    return JobFailed.of(FailureKind.CONFIGURATION, message)
