@@ -19,8 +19,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from runner.load import compat
+from runner.load.recover import shared_tables
 from runner.load.recover.files import completed_loads, forget_early_states, forget_loads, table_files
-from runner.load.recover.shared_tables import is_sql
+from runner.load.recover.shared_tables import completed, is_sql
 from runner.load.session import Session
 
 TABLE = "_dltpod_loads"
@@ -129,22 +130,10 @@ def write(session: Session, record: Record) -> None:
 
 def ended(session: Session, load_ids: typing.Collection[str]) -> set[str]:
     """Those of the load packages that the destination counts as done."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     if not load_ids:
         return set()
     with opened(session) as client:
-        if not is_sql(client):
-            return completed_loads(client) & set(load_ids)
-        column, loads = _names(client, "load_id", client.schema.loads_table_name)
-        marks = ",".join(["%s"] * len(load_ids))
-        try:
-            rows = client.sql_client.execute_sql(
-                f"SELECT {column} FROM {loads} WHERE {column} IN ({marks})", *load_ids
-            )
-        except DestinationUndefinedEntity:
-            return set()
-        return {str(row[0]) for row in rows or ()}
+        return completed(client, load_ids) if is_sql(client) else completed_loads(client) & set(load_ids)
 
 
 def forget(session: Session, load_ids: typing.Collection[str]) -> None:
@@ -173,10 +162,7 @@ def _parsed(text: str) -> Record | None:
 
 
 def _names(client: typing.Any, column: str, table: str) -> tuple[str, str]:
-    sql = client.sql_client
-    return str(sql.escape_column_name(client.schema.naming.normalize_path(column))), str(
-        sql.make_qualified_table_name(table)
-    )
+    return shared_tables.column(client, column), str(client.sql_client.make_qualified_table_name(table))
 
 
 def _table(client: typing.Any) -> str:

@@ -128,7 +128,7 @@ def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:
         rows.sort(key=lambda row: str(row.get("inserted_at")), reverse=True)
         return [(str(row.get("schema_name")), str(row.get("schema"))) for row in rows]
     sql = client.sql_client
-    name, text, at = (_column(client, c) for c in ("schema_name", "schema", "inserted_at"))
+    name, text, at = (column(client, c) for c in ("schema_name", "schema", "inserted_at"))
     table = sql.make_qualified_table_name(client.schema.version_table_name)
     found = sql.execute_sql(f"SELECT {name}, {text} FROM {table} ORDER BY {at} DESC")
     return [(str(row[0]), str(row[1])) for row in found or ()]
@@ -138,7 +138,7 @@ def _other_pipelines(client: typing.Any, pipeline_name: str) -> dict[str, set[st
     """The schema names of the dataset's other pipelines, from the states that they stored."""
     if is_sql(client):
         sql = client.sql_client
-        name, text = _column(client, "pipeline_name"), _column(client, "state")
+        name, text = column(client, "pipeline_name"), column(client, "state")
         table = sql.make_qualified_table_name(client.schema.state_table_name)
         rows = sql.execute_sql(f"SELECT {name}, {text} FROM {table} WHERE {name} <> %s", pipeline_name) or ()
         found = [(str(row[0]), str(row[1])) for row in rows]
@@ -161,5 +161,20 @@ def _schema_names(text: str) -> set[str]:
         return set()
 
 
-def _column(client: typing.Any, name: str) -> str:
+def completed(client: typing.Any, load_ids: typing.Collection[str]) -> set[str]:
+    """Those of the load packages that a database counts as done. The client must be connected."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+    sql, load_id = client.sql_client, column(client, "load_id")
+    loads = sql.make_qualified_table_name(client.schema.loads_table_name)
+    marks = ",".join(["%s"] * len(load_ids))
+    try:
+        rows = sql.execute_sql(f"SELECT {load_id} FROM {loads} WHERE {load_id} IN ({marks})", *load_ids)
+    except DestinationUndefinedEntity:
+        return set()
+    return {str(row[0]) for row in rows or ()}
+
+
+def column(client: typing.Any, name: str) -> str:
+    """One of dlt's own columns as it stands in a statement."""
     return str(client.sql_client.escape_column_name(client.schema.naming.normalize_path(name)))

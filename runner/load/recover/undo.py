@@ -17,7 +17,7 @@ from pathlib import Path
 
 from runner.explain.wording import counted
 from runner.load import compat
-from runner.load.recover import packages
+from runner.load.recover import packages, shared_tables
 from runner.load.recover.files import sweep_files
 from runner.load.recover.shared_tables import is_sql, other_pipelines, stored_schema, whole_schema
 from runner.load.session import Session
@@ -27,19 +27,8 @@ BATCH = 2000
 
 
 def completed_at_destination(client: typing.Any, load_id: str) -> bool:
-    """Whether the destination counts this load as done. The client must be connected."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
-    if not is_sql(client):
-        return False
-    sql = client.sql_client
-    table = sql.make_qualified_table_name(client.schema.loads_table_name)
-    column = _column(client, "load_id")
-    try:
-        rows = sql.execute_sql(f"SELECT {column} FROM {table} WHERE {column} = %s", load_id)
-    except DestinationUndefinedEntity:
-        return False
-    return bool(rows)
+    """Whether a database counts this load as done. The client must be connected."""
+    return is_sql(client) and bool(shared_tables.completed(client, [load_id]))
 
 
 def undo_started(session: Session, load_id: str) -> None:
@@ -218,7 +207,7 @@ def _sweep_tables(client: typing.Any, schema: typing.Any, names: typing.Sequence
             continue
         table, escaped = sql.make_qualified_table_name(name), sql.escape_column_name(load_id)
         deleted += _delete_where(
-            sql, table, f"{escaped} NOT IN (SELECT {_column(client, 'load_id')} FROM {loads})"
+            sql, table, f"{escaped} NOT IN (SELECT {shared_tables.column(client, 'load_id')} FROM {loads})"
         )
     for name in sorted(names, key=lambda n: _depth(schema, n)):
         parent = schema.tables[name].get("parent")
@@ -283,7 +272,3 @@ def _depth(schema: typing.Any, name: str) -> int:
     while parent := schema.tables[name].get("parent"):
         name, depth = parent, depth + 1
     return depth
-
-
-def _column(client: typing.Any, name: str) -> str:
-    return str(client.sql_client.escape_column_name(client.schema.naming.normalize_path(name)))
