@@ -14,6 +14,7 @@ import types
 import typing
 from pathlib import Path
 
+T = typing.TypeVar("T")
 _NONE = type(None)
 _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -249,7 +250,8 @@ def _plain(value: typing.Any, hint: type) -> typing.Any:
     if issubclass(hint, datetime.date):
         return _date(value, hint)
     if hint is datetime.time:
-        return _time(value)
+        given = isinstance(value, datetime.time)  # as TOML has them
+        return value if given else _read(value, datetime.time.fromisoformat, "a time such as 12:30:00")
     if hint is datetime.timedelta:
         given = isinstance(value, datetime.timedelta)
         return value if given else datetime.timedelta(seconds=_number(value, float))
@@ -303,12 +305,8 @@ def _moment(value: typing.Any, kind: type) -> typing.Any:
     elif isinstance(value, datetime.date):
         moment = datetime.datetime(value.year, value.month, value.day)
     else:
-        text = _text_of(value, "a date and time such as 2024-01-31T12:00:00Z")
-        try:
-            # Python 3.10 reads neither Z nor short fractions.
-            moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
-        except ValueError:
-            raise Mismatch("a date and time such as 2024-01-31T12:00:00Z", "that") from None
+        wanted = "a date and time such as 2024-01-31T12:00:00Z"
+        moment = _read(value, datetime.datetime.fromisoformat, wanted)
     if kind is not datetime.datetime and kind.__module__.startswith("pendulum"):
         import pendulum
 
@@ -322,28 +320,19 @@ def _date(value: typing.Any, kind: type) -> typing.Any:
     elif isinstance(value, datetime.date):
         day = value
     else:
-        text = _text_of(value, "a date such as 2024-01-31")
-        try:
-            day = datetime.date.fromisoformat(text)
-        except ValueError:
-            raise Mismatch("a date such as 2024-01-31", "that") from None
+        day = _read(value, datetime.date.fromisoformat, "a date such as 2024-01-31")
     return day if kind is datetime.date else kind(day.year, day.month, day.day)
 
 
-def _time(value: typing.Any) -> datetime.time:
-    if isinstance(value, datetime.time):  # as TOML has them
-        return value
-    text = _text_of(value, "a time such as 12:30:00")
-    try:
-        return datetime.time.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
-    except ValueError:
-        raise Mismatch("a time such as 12:30:00", "that") from None
-
-
-def _text_of(value: typing.Any, wanted: str) -> str:
+def _read(value: typing.Any, parse: collections.abc.Callable[[str], T], wanted: str) -> T:
+    """What ``parse`` makes of a text in ISO 8601. Raises Mismatch where it is none."""
     if not isinstance(value, str):
         raise Mismatch(wanted, _got(value))
-    return value.strip()
+    try:
+        # Python 3.10 reads no Z
+        return parse(value.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        raise Mismatch(wanted, "that") from None
 
 
 def _member(value: typing.Any, kind: type[enum.Enum]) -> enum.Enum:
