@@ -95,6 +95,11 @@ class JobFailed(Exception):
         self.failure = failure
         self.exit_code = exit_code_of(failure) if exit_code is None else int(exit_code)
 
+    @classmethod
+    def of(cls, kind: FailureKind, message: str, hint: str = "", *, transient: bool = False) -> JobFailed:
+        """Ends the job for a failure with these words (see ``Failure``)."""
+        return cls(Failure(kind, message, hint, transient))
+
 
 class StepError(Exception):
     """An exception of any kind, with the step in which it was raised (see ``Result.seconds``)."""
@@ -150,11 +155,7 @@ def _step_of(chain: tuple[BaseException, ...]) -> str | None:
 def _stopped(chain: tuple[BaseException, ...], step: str | None) -> Failure | None:
     if any(has_class(link, "SignalReceivedException", "KeyboardInterrupt") for link in chain):
         during = f" during {step}" if step else ""
-        return Failure(
-            FailureKind.CANCELLED,
-            f"the run was told to stop{during}",
-            NEXT_SYNC_HINT,
-        )
+        return Failure(FailureKind.CANCELLED, f"the run was told to stop{during}", NEXT_SYNC_HINT)
     return None
 
 
@@ -273,11 +274,8 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
         if not refused:
             words += code.where(cause)
         return Failure(FailureKind.EXTRACT, refused or f"{who}: {words}", hint or LOG_HINT, transient)
-    return Failure(
-        FailureKind.INTERNAL,
-        f"a bug of dltpod's: {summary(cause)}",
-        "please report it, with the log",
-    )
+    words = f"a bug of dltpod's: {summary(cause)}"
+    return Failure(FailureKind.INTERNAL, words, "please report it, with the log")
 
 
 def out_of_memory(step: str) -> Failure:

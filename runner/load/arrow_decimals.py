@@ -14,8 +14,9 @@ import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.load import compat, decimals
+from runner.load import decimals
 from runner.load.progress import Steps
+from runner.patches import wrapped
 
 WIDEST = dict.fromkeys(
     ("databricks", "duckdb", "ducklake", "fabric", "motherduck", "mssql", "redshift", "snowflake", "synapse"),
@@ -37,11 +38,9 @@ def fitted(steps: Steps, destination: str) -> Iterator[None]:
         return
     widest = WIDEST.get(destination, 76)
     with (
-        compat.wrapped(library, "row_tuples_to_arrow", lambda original: _converting(original, widest, steps)),
-        compat.wrapped(ArrowExtractor, "write_items", lambda original: _writing(original, widest, steps)),
-        compat.wrapped(
-            DltResourceHints, "compute_table_schema", lambda original: _declaring(original, widest)
-        ),
+        wrapped(library, "row_tuples_to_arrow", lambda original: _converting(original, widest, steps)),
+        wrapped(ArrowExtractor, "write_items", lambda original: _writing(original, widest, steps)),
+        wrapped(DltResourceHints, "compute_table_schema", lambda original: _declaring(original, widest)),
     ):
         yield
 

@@ -10,25 +10,7 @@ import json
 import os
 import typing
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-
-
-@contextmanager
-def replaced(holder: typing.Any, name: str, value: typing.Any) -> Iterator[None]:
-    """Within the body an attribute of dlt's has another value."""
-    before = getattr(holder, name)
-    setattr(holder, name, value)
-    try:
-        yield
-    finally:
-        setattr(holder, name, before)
-
-
-def wrapped(
-    holder: typing.Any, name: str, wrap: typing.Callable[[typing.Any], typing.Any]
-) -> AbstractContextManager[None]:
-    """Within the body a function of dlt's is what ``wrap`` makes of it."""
-    return replaced(holder, name, wrap(getattr(holder, name)))
+from contextlib import contextmanager
 
 
 def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:

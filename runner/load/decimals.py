@@ -12,7 +12,7 @@ import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.load import compat
+from runner import patches
 from runner.load.progress import Steps
 
 _EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_UP)
@@ -23,7 +23,7 @@ def rounded(steps: Steps) -> Iterator[None]:
     """Within the body dlt's Parquet files take any number of digits; what was rounded is noted once."""
     from dlt.common.data_writers.writers import ParquetDataWriter
 
-    with compat.wrapped(ParquetDataWriter, "write_data", lambda original: _rounding(original, steps)):
+    with patches.wrapped(ParquetDataWriter, "write_data", lambda original: _rounding(original, steps)):
         yield
 
 

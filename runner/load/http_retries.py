@@ -11,8 +11,8 @@ import sys
 import typing
 from collections.abc import Callable
 
+from runner import patches
 from runner.explain import connections
-from runner.load import compat
 
 
 def spared() -> contextlib.AbstractContextManager[None]:
@@ -21,7 +21,7 @@ def spared() -> contextlib.AbstractContextManager[None]:
     Does nothing where the source's module hasn't imported the client: its import takes a while.
     """
     client = sys.modules.get("dlt.sources.helpers.requests.retry")
-    return compat.wrapped(client, "_make_retry", _sparing) if client else contextlib.nullcontext()
+    return patches.wrapped(client, "_make_retry", _sparing) if client else contextlib.nullcontext()
 
 
 def _sparing(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:

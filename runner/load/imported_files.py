@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.load import compat
+from runner import patches
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def with_load_ids() -> Iterator[None]:
     """Within the body Parquet files that sources hand over are loaded with load ids."""
     from dlt.extract.extractors import Extractor
 
-    with compat.wrapped(Extractor, "_import_item", _with_load_id):
+    with patches.wrapped(Extractor, "_import_item", _with_load_id):
         yield
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from runner import patches
 from runner.contract import Failure, FailureKind, Interval, JobSpec, moment
 from runner.explain.causes import has_class
 from runner.explain.classify import JobFailed
@@ -213,7 +214,7 @@ def given(session: Session) -> Iterator[Run | None]:
         return lambda self, pipe: run.bind(self, original, pipe)
 
     context = TimeIntervalContext((moment(asked.start), moment(asked.end)), True)
-    with compat.wrapped(incremental, "bind", binding), Container().injectable_context(context):
+    with patches.wrapped(incremental, "bind", binding), Container().injectable_context(context):
         yield run
 
 

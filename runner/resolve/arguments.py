@@ -7,7 +7,7 @@ import inspect
 import typing
 from collections.abc import Mapping
 
-from runner.contract import ENV_REFERENCE, TIMESTAMP, Failure, FailureKind, JobSpec
+from runner.contract import ENV_REFERENCE, TIMESTAMP, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses, one_line
 from runner.resolve import bare_incrementals, coercion, parts
@@ -95,12 +95,10 @@ def resolved(value: typing.Any, values: Mapping[str, typing.Any]) -> typing.Any:
     walked = walk(value)
     if unknown:
         names = ", ".join(sorted(set(unknown)))
-        raise JobFailed(
-            Failure(
-                FailureKind.ARGUMENTS,
-                f"the arguments name variables that have no value: {names}",
-                "set them in .env or the environment",
-            )
+        raise JobFailed.of(
+            FailureKind.ARGUMENTS,
+            f"the arguments name variables that have no value: {names}",
+            "set them in .env or the environment",
         )
     return walked
 
@@ -111,12 +109,10 @@ def _moment(text: str) -> datetime.datetime:
     try:
         moment = datetime.datetime.fromisoformat(words.replace("Z", "+00:00"))
     except ValueError:
-        raise JobFailed(
-            Failure(
-                FailureKind.ARGUMENTS,
-                f"'{one_line(words, 40)}' is no point in time",
-                "write !!timestamp 2024-01-31T12:00:00Z",
-            )
+        raise JobFailed.of(
+            FailureKind.ARGUMENTS,
+            f"'{one_line(words, 40)}' is no point in time",
+            "write !!timestamp 2024-01-31T12:00:00Z",
         ) from None
     return moment if "T" in words or " " in words else moment.replace(tzinfo=datetime.timezone.utc)
 
@@ -153,4 +149,4 @@ def _wrong(found: Found, faults: list[str], advice: str = "") -> JobFailed:
         words = [name if p.default is p.empty else f"{name}=…" for name, p in _parameters(found).items()]
         hint = f"its signature: {found.name}({', '.join(words)})"
     what = "resource" if found.kind is Kind.RESOURCE else "function"
-    return JobFailed(Failure(FailureKind.ARGUMENTS, f"{what} '{found.name}' {'; it '.join(faults)}", hint))
+    return JobFailed.of(FailureKind.ARGUMENTS, f"{what} '{found.name}' {'; it '.join(faults)}", hint)

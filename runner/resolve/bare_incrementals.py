@@ -12,15 +12,17 @@ import inspect
 import types
 import typing
 
+from runner import patches
+
 
 def install() -> None:
     """Patches dlt to mend each function that it makes a resource of, nested ones too. Idempotent."""
     from dlt.extract import decorators
 
-    original = decorators.spec_from_signature
-    if getattr(original, "mends", False):
-        return
+    patches.changed(decorators, "spec_from_signature", _mending)
 
+
+def _mending(original: typing.Any) -> typing.Any:
     def spec_from_signature(
         f: typing.Any, sig: inspect.Signature, *args: typing.Any, **kwargs: typing.Any
     ) -> typing.Any:
@@ -28,8 +30,7 @@ def install() -> None:
             sig = inspect.signature(f)
         return original(f, sig, *args, **kwargs)
 
-    spec_from_signature.mends = True  # type: ignore[attr-defined]
-    decorators.spec_from_signature = spec_from_signature
+    return spec_from_signature
 
 
 def mend(function: typing.Any) -> bool:

@@ -15,7 +15,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses
 from runner.resolve import functions as plain_functions
@@ -88,12 +88,10 @@ def call(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
         name = _resource_name_argument(found, exc)
         if name is None:
             raise
-        raise JobFailed(
-            Failure(
-                FailureKind.ARGUMENTS,
-                f"function '{found.name}' needs '{name}': its resource is named by it",
-                f"give it in function_kwargs: {{{name}: …}}; configuration is read too late for it",
-            )
+        raise JobFailed.of(
+            FailureKind.ARGUMENTS,
+            f"function '{found.name}' needs '{name}': its resource is named by it",
+            f"give it in function_kwargs: {{{name}: …}}; configuration is read too late for it",
         ) from exc
 
 
@@ -119,23 +117,21 @@ def _called(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
 def _resource(shown: str, name: str, target: typing.Any) -> Found:
     is_transformer = target._pipe.has_parent
     if is_transformer and target._pipe.parent.is_empty:
-        raise JobFailed(
-            Failure(
-                FailureKind.FUNCTION_NOT_FOUND,
-                f"'{shown}.{name}' is a transformer without a resource",
-                "bind it to its resource: @dlt.transformer(data_from=…)",
-            )
+        raise JobFailed.of(
+            FailureKind.FUNCTION_NOT_FOUND,
+            f"'{shown}.{name}' is a transformer without a resource",
+            "bind it to its resource: @dlt.transformer(data_from=…)",
         )
-    if target.args_bound or not callable(target._pipe.gen):
-        return Found(name, Kind.RESOURCE, target)
     return of_resource(target, name)
 
 
 def of_resource(target: typing.Any, name: str | None = None) -> Found:
-    """A resource that takes arguments, under its own name unless one is given."""
-    generator = target._pipe.gen
+    """A resource under its own name unless one is given; without a signature where it takes no arguments."""
+    generator, name = target._pipe.gen, str(target.name) if name is None else name
+    if target.args_bound or not callable(generator):
+        return Found(name, Kind.RESOURCE, target)
     return Found(
-        str(target.name) if name is None else name,
+        name,
         Kind.RESOURCE,
         target,
         inspect.signature(generator),
@@ -155,7 +151,7 @@ def _refused(module: types.ModuleType, shown: str, message: str, name: str) -> J
         hint = f"'{shown}' is a folder without __init__.py: name one of its modules ({shown}.<module>)"
     else:
         hint = "it defines no source, resource or function of its own"
-    return JobFailed(Failure(FailureKind.FUNCTION_NOT_FOUND, message, hint))
+    return JobFailed.of(FailureKind.FUNCTION_NOT_FOUND, message, hint)
 
 
 def _offered(module: types.ModuleType) -> list[str]:

@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import AsyncIterable, Iterable, Mapping
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.resolve import bare_incrementals, own_pipelines
 
@@ -197,4 +197,4 @@ def _extractable(value: typing.Any, name: str) -> typing.Any:
 
 
 def _no_data(name: str, what: str, hint: str) -> JobFailed:
-    return JobFailed(Failure(FailureKind.EXTRACT, f"function '{name}' {what}", hint))
+    return JobFailed.of(FailureKind.EXTRACT, f"function '{name}' {what}", hint)

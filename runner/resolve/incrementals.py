@@ -9,9 +9,10 @@ argument's annotation, and fails where that is no cursor with its type in bracke
 
 from __future__ import annotations
 
-import functools
 import re
 import typing
+
+from runner import patches
 
 _running: list[typing.Any] = []
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -21,18 +22,16 @@ def install() -> None:
     """Patches dlt to settle both each time that an incremental is about to run. Idempotent."""
     from dlt.sources import incremental
 
-    original: typing.Any = incremental.bind
-    if getattr(original, "settles", False):
-        return
+    patches.changed(incremental, "bind", _settling)
 
-    @functools.wraps(original)
+
+def _settling(original: typing.Any) -> typing.Any:
     def bind(self: typing.Any, pipe: typing.Any) -> typing.Any:
         _settle(self)
         _running.append(self)
         return original(self, pipe)
 
-    bind.settles = True  # type: ignore[attr-defined]
-    incremental.bind = bind
+    return bind
 
 
 def begins_at_a_text(cursors: typing.Mapping[str, str]) -> dict[str, str]:

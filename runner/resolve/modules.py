@@ -31,12 +31,10 @@ _NOT_SOURCES = frozenset({"config", "credentials", "helpers"})
 def load(module: str, paths: Paths) -> types.ModuleType:
     """Imports a module by its dotted name. Raises JobFailed (module_not_found or import_failed)."""
     if not _NAME.fullmatch(module):
-        raise JobFailed(
-            Failure(
-                FailureKind.MODULE_NOT_FOUND,
-                f"'{one_line(module, 80)}' is not a module's name",
-                "source_module is a dotted Python name, such as jira or my_company.sources.erp",
-            )
+        raise JobFailed.of(
+            FailureKind.MODULE_NOT_FOUND,
+            f"'{one_line(module, 80)}' is not a module's name",
+            "source_module is a dotted Python name, such as jira or my_company.sources.erp",
         )
     importlib.invalidate_caches()
     for package, folder in (
@@ -101,12 +99,10 @@ def _import(name: str, module: str) -> types.ModuleType:
     except Exception as exc:
         raise _broken(module, exc) from exc
     except SystemExit as exc:
-        raise JobFailed(
-            Failure(
-                FailureKind.IMPORT_FAILED,
-                f"module '{module}' calls sys.exit({exc.code!r}) when it is imported",
-                "keep what a script does below `if __name__ == '__main__':`",
-            )
+        raise JobFailed.of(
+            FailureKind.IMPORT_FAILED,
+            f"module '{module}' calls sys.exit({exc.code!r}) when it is imported",
+            "keep what a script does below `if __name__ == '__main__':`",
         ) from exc
 
 
@@ -126,7 +122,7 @@ def _broken(module: str, exc: Exception) -> JobFailed:
     else:
         message = f"module '{module}' can't be imported: {type(exc).__name__}: {one_line(exc)}{where}"
         hint = LOG_HINT
-    return JobFailed(Failure(FailureKind.IMPORT_FAILED, message, hint))
+    return JobFailed.of(FailureKind.IMPORT_FAILED, message, hint)
 
 
 def _not_found(module: str, paths: Paths) -> Failure:

@@ -11,7 +11,8 @@ import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from runner.contract import Failure, FailureKind
+from runner import patches
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, one_line
 from runner.resolve import written
@@ -49,13 +50,11 @@ def refused(
             self: typing.Any, data: typing.Any = None, *args: typing.Any, **kwargs: typing.Any
         ) -> typing.Any:
             dataset = kwargs.get("dataset_name") or self.dataset_name
-            raise JobFailed(
-                Failure(
-                    FailureKind.FUNCTION_NOT_FOUND,
-                    f"{who} runs a pipeline of its own ('{one_line(self.pipeline_name, 60)}'), "
-                    "and dltpod runs the pipeline itself",
-                    _hint(data, names(), calls, dataset, advice, needed),
-                )
+            raise JobFailed.of(
+                FailureKind.FUNCTION_NOT_FOUND,
+                f"{who} runs a pipeline of its own ('{one_line(self.pipeline_name, 60)}'), "
+                "and dltpod runs the pipeline itself",
+                _hint(data, names(), calls, dataset, advice, needed),
             )
 
         return run
@@ -70,19 +69,12 @@ def refused(
 
         return call
 
-    changed = [
-        (Pipeline, "run", refusing),
-        (Pipeline, "extract", refusing),
-        (DltSourceFactoryWrapper, "__call__", remembering),
-    ]
-    originals = [getattr(holder, name) for holder, name, _ in changed]
-    for (holder, name, change), original in zip(changed, originals, strict=True):
-        setattr(holder, name, change(original))
-    try:
+    with (
+        patches.wrapped(Pipeline, "run", refusing),
+        patches.wrapped(Pipeline, "extract", refusing),
+        patches.wrapped(DltSourceFactoryWrapper, "__call__", remembering),
+    ):
         yield
-    finally:
-        for (holder, name, _), original in zip(changed, originals, strict=True):
-            setattr(holder, name, original)
 
 
 def _hint(

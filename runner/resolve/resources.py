@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping
 
-from runner.contract import Failure, FailureKind, JobSpec
+from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses
 from runner.resolve import arguments, callables
@@ -34,9 +34,8 @@ def bind(made: typing.Any, job: JobSpec, values: Mapping[str, typing.Any]) -> ty
 
 def check_bound(resource: typing.Any) -> None:
     """Raises JobFailed for a resource whose function needs an argument that nobody gave."""
-    if resource.args_bound or not callable(resource._pipe.gen):
-        return
-    lacking = arguments.needed(callables.of_resource(resource))
+    found = callables.of_resource(resource)
+    lacking = arguments.needed(found) if found.signature is not None else []
     if lacking:
         example = ", ".join(f"{name}: …" for name in lacking)
         raise _wrong(
@@ -54,13 +53,14 @@ def _all(made: typing.Any) -> Iterator[typing.Any]:
 
 
 def _callable(resource: typing.Any) -> callables.Found:
-    if resource.args_bound or not callable(resource._pipe.gen):
+    found = callables.of_resource(resource)
+    if found.signature is None:
         raise _wrong(
             f"resource '{resource.name}' takes no arguments: it has them from the source, or needs none",
             "give them to the source, in dlt_native.function_kwargs",
         )
-    return callables.of_resource(resource)
+    return found
 
 
 def _wrong(message: str, hint: str) -> JobFailed:
-    return JobFailed(Failure(FailureKind.ARGUMENTS, message, hint))
+    return JobFailed.of(FailureKind.ARGUMENTS, message, hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping
 
-from runner.contract import Failure, FailureKind, JobSpec
+from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
 from runner.resolve import arguments, bare_incrementals, callables, incrementals, modules, resources
@@ -63,4 +63,4 @@ def check_disposition(disposition: typing.Any) -> None:
         refusal = refusal or f"refuses this write_disposition: {one_line(exc)}"
     if refusal:
         hint = 'see dlt\'s documentation; a newer dlt may take it: container: {dlt: "==…"}'
-        raise JobFailed(Failure(FailureKind.CONFIGURATION, f"dlt {dlt.__version__} {refusal}", hint))
+        raise JobFailed.of(FailureKind.CONFIGURATION, f"dlt {dlt.__version__} {refusal}", hint)

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
-from runner.load.compat import replaced, wrapped
+from runner.patches import replaced, wrapped
 
 PROVEN = ((1, 18), (1, 24), (1, 30), (1, 31))
 """Versions of dlt, without what stands behind the second point."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.load import compat
 from runner.load.recover import ledger
@@ -41,13 +41,11 @@ def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
     found = ledger.read(session) or Record()
     memory = session.work.memory()
     if not newest(memory, found):
-        raise JobFailed(
-            Failure(
-                FailureKind.STATE,
-                "another machine has started to load this source since this run began",
-                "sync again: what it has loaded by then is skipped",
-                transient=True,
-            )
+        raise JobFailed.of(
+            FailureKind.STATE,
+            "another machine has started to load this source since this run began",
+            "sync again: what it has loaded by then is skipped",
+            transient=True,
         )
     done = ledger.ended(session, found.loads) if found.refresh or not memory.swept else set(found.loads)
     cut = {} if memory.swept else {**found.cut, **_without(found.loads, done)}

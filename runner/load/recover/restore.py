@@ -6,7 +6,7 @@ import dataclasses
 import typing
 from collections.abc import Callable
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.causes import unwrap
 from runner.explain.classify import JobFailed, classify
 from runner.load import compat
@@ -216,12 +216,10 @@ def _understood(
         if not _garbled(exc):
             raise
         if not session.job.full_refresh:
-            raise JobFailed(
-                Failure(
-                    FailureKind.STATE,
-                    f"the state stored in dataset {compat.dataset_of(session.pipeline)} can't be read",
-                    "start over with --full-refresh: it drops this source's tables and reloads everything",
-                )
+            raise JobFailed.of(
+                FailureKind.STATE,
+                f"the state stored in dataset {compat.dataset_of(session.pipeline)} can't be read",
+                "start over with --full-refresh: it drops this source's tables and reloads everything",
             ) from exc
         session.steps.note("the stored state could not be read; the full refresh replaces it")
         _anew(session)
@@ -276,12 +274,10 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
             )
         if others.tables:
             table, owner = next(iter(sorted(others.tables.items())))
-            raise JobFailed(
-                Failure(
-                    FailureKind.CONFIGURATION,
-                    f"a full refresh would drop table {table}, which pipeline {owner} loads into as well",
-                    "give one of the two a dataset_name of its own",
-                )
+            raise JobFailed.of(
+                FailureKind.CONFIGURATION,
+                f"a full refresh would drop table {table}, which pipeline {owner} loads into as well",
+                "give one of the two a dataset_name of its own",
             )
     return mode
 
