@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ import click
 
 from launcher.commands import common
 from launcher.errors import ConfigurationError, DltpodError, Exit, gravest
-from runner.contract import SECRETS_FILE
+from runner.contract import SECRETS_FILE, VALUES_FILE
 
 
 @click.command("secrets")
@@ -76,7 +77,8 @@ def _one(
     for warning in cut.warnings:
         click.echo(f"warning: {warning}", err=True)
     if only_names:
-        for key in cut.names:
+        values = json.loads(cut.files.get(VALUES_FILE, "{}"))
+        for key in (*cut.names, *(f"{VALUES_FILE}: {value}" for value in sorted(values))):
             click.echo(f"{name}: {key}" if titled else key)
         return
     if not cut.files:

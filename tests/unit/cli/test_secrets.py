@@ -55,6 +55,16 @@ def test_all_writes_those_of_each_enabled_source_and_one_that_lacks_a_value_stop
     assert not (folder / ".dltpod/secrets").exists()
 
 
+def test_names_has_the_variables_of_the_entry_too_and_no_value(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "dlt_native: {source_module: m, source_function: f, function_kwargs: {url: 'env:SHOP_URL'}}"
+    (folder / "sources.yml").write_text(f"sources: [{{name: shop, {entry}}}]\n")
+    monkeypatch.setenv("SHOP_URL", "mongodb://u:s3cret@db.example.com/")
+    assert cli.main(["secrets", "shop", "--names"]) == 0
+    assert capsys.readouterr().out == "values.json: SHOP_URL\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["shop", "--all"]])
 def test_a_name_or_all_is_needed(folder: Path, arguments: list[str]) -> None:
     assert cli.main(["secrets", *arguments]) == 2
