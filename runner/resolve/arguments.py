@@ -119,10 +119,11 @@ def _moment(text: str) -> datetime.datetime:
 
 def needed(found: Found) -> list[str]:
     """The arguments that have neither a default nor a cursor that dlt passes by itself."""
+    from dlt.sources import incremental as cursor
+
     hints = coercion.hints_of(found.function)
-    return [
-        name for name, p in _parameters(found).items() if p.default is p.empty and not _is_cursor(p, hints)
-    ]
+    required = {name: p for name, p in _parameters(found).items() if p.default is p.empty}
+    return [n for n, p in required.items() if not coercion.is_kind_of(hints.get(n, p.annotation), cursor)]
 
 
 def _parameters(found: Found) -> dict[str, inspect.Parameter]:
@@ -132,14 +133,6 @@ def _parameters(found: Found) -> dict[str, inspect.Parameter]:
     named = [p for p in found.signature.parameters.values() if p.kind not in variable]
     named = named[1:] if found.skip_first else named
     return {p.name: p for p in named if p.kind is not p.POSITIONAL_ONLY}
-
-
-def _is_cursor(parameter: inspect.Parameter, hints: Mapping[str, typing.Any]) -> bool:
-    """Whether the type hint makes it an incremental cursor, which dlt passes by itself."""
-    from dlt.sources import incremental
-
-    hint = hints.get(parameter.name, parameter.annotation)
-    return coercion.is_kind_of(hint, incremental)
 
 
 def _wrong(found: Found, faults: list[str], advice: str = "") -> JobFailed:

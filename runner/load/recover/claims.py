@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+import uuid
 
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
@@ -127,7 +128,7 @@ def start_over(session: Session, refresh: Refresh) -> None:
 
 
 def _begin(session: Session, found: Record, **changes: typing.Any) -> Record:
-    record = dataclasses.replace(found, version=found.version + 1, epoch=ledger.new_epoch(), **changes)
+    record = dataclasses.replace(found, version=found.version + 1, epoch=uuid.uuid4().hex, **changes)
     memory = session.work.memory()
     # either may be what the destination says, should this run die in between
     session.work.remember(dataclasses.replace(memory, epoch=found.epoch, claiming=record.epoch))

@@ -37,8 +37,10 @@ def forget_early_states(client: typing.Any, pipeline_name: str) -> None:
             client.fs_client.rm_file(path)
 
 
-def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> int:
-    """Deletes files of loads that were never completed; returns how many files.
+def sweep_files(
+    session: Session, client: typing.Any, schema: typing.Any, names: typing.Sequence[str]
+) -> None:
+    """Deletes files of loads that were never completed.
 
     This needs a layout with ``{load_id}``, as dlt's default has; without it, a note says what may be doubled.
     """
@@ -48,13 +50,13 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
             "this destination can't be searched for rows of a load that was cut off: if one was, "
             "they are there twice"
         )
-        return 0
+        return
     if "{load_id}" not in layout:
         session.steps.note(
             "the files' layout doesn't name the load (no {load_id}), so files of a load that was "
             "cut off can't be told from others, and their rows may stand there twice"
         )
-        return 0
+        return
     done = completed_loads(client)
     deleted = 0
     for name in names:
@@ -69,7 +71,6 @@ def sweep_files(session: Session, client: typing.Any, schema: typing.Any, names:
         session.steps.note(
             f"removed, and written again: {counted(deleted, 'file')} of a load that was cut off"
         )
-    return deleted
 
 
 def table_files(client: typing.Any, table: str) -> list[str]:

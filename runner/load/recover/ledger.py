@@ -13,15 +13,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from runner.load import compat
-from runner.load.recover import shared_tables
 from runner.load.recover.files import completed_loads, forget_early_states, forget_loads, table_files
-from runner.load.recover.shared_tables import completed, is_sql
+from runner.load.recover.shared_tables import column, completed, is_sql
 from runner.load.session import Session
 
 TABLE = "_dltpod_loads"
@@ -44,11 +42,6 @@ class Record:
     refresh: typing.Mapping[str, typing.Mapping[str, typing.Any]] = field(default_factory=dict)
     """The full refresh that the loads are part of, by schema: ``tables``, ``resources`` (None: all), and
     ``schema``, which dlt deletes with the tables."""
-
-
-def new_epoch() -> str:
-    """An epoch that no other load has."""
-    return uuid.uuid4().hex
 
 
 def possible(session: Session) -> bool:
@@ -145,9 +138,10 @@ def forget(session: Session, load_ids: typing.Collection[str]) -> None:
         return
     with opened(session) as client:
         if is_sql(client):
-            column, loads = _names(client, "load_id", client.schema.loads_table_name)
+            loads = client.sql_client.make_qualified_table_name(client.schema.loads_table_name)
             marks = ",".join(["%s"] * len(load_ids))
-            client.sql_client.execute_sql(f"DELETE FROM {loads} WHERE {column} IN ({marks})", *load_ids)
+            one_of_them = f"{column(client, 'load_id')} IN ({marks})"
+            client.sql_client.execute_sql(f"DELETE FROM {loads} WHERE {one_of_them}", *load_ids)
         else:
             forget_loads(client, load_ids)
             forget_early_states(client, session.job.pipeline_name)
@@ -161,8 +155,10 @@ def _parsed(text: str) -> Record | None:
         return None
 
 
-def _names(client: typing.Any, column: str, table: str) -> tuple[str, str]:
-    return shared_tables.column(client, column), str(client.sql_client.make_qualified_table_name(table))
+def _names(client: typing.Any) -> tuple[str, ...]:
+    """The record's table and its columns as they stand in a statement."""
+    table = client.sql_client.make_qualified_table_name(_table(client))
+    return str(table), *(column(client, name) for name in _COLUMNS)
 
 
 def _table(client: typing.Any) -> str:
@@ -180,7 +176,7 @@ def _make_table(client: typing.Any) -> None:
 
 
 def _rows(client: typing.Any, session: Session) -> list[tuple[int, str]]:
-    (name, table), (version, _), (record, _) = (_names(client, column, _table(client)) for column in _COLUMNS)
+    table, name, version, record = _names(client)
     rows = client.sql_client.execute_sql(
         f"SELECT {version}, {record} FROM {table} WHERE {name} = %s", session.job.pipeline_name
     )
@@ -190,7 +186,7 @@ def _rows(client: typing.Any, session: Session) -> list[tuple[int, str]]:
 def _put_row(client: typing.Any, session: Session, number: int, text: str) -> None:
     from dlt.destinations.exceptions import DatabaseTerminalException
 
-    (name, table), (version, _), (record, _) = (_names(client, column, _table(client)) for column in _COLUMNS)
+    table, name, version, record = _names(client)
     sql, pipeline_name = client.sql_client, session.job.pipeline_name
     sql.execute_sql(
         f"INSERT INTO {table}({name}, {version}, {record}) VALUES (%s, %s, %s)", pipeline_name, number, text

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 
 from runner.contract import FailureKind
-from runner.explain.causes import unwrap
+from runner.explain.causes import has_class, unwrap
 from runner.explain.classify import JobFailed, classify
 from runner.load import compat
 from runner.load.recover import ledger
@@ -18,7 +18,7 @@ from runner.load.session import Session
 from runner.load.workdir import Memory
 
 _NOT_UNREADABLE = ("DestinationException", "ConfigurationException", "MissingDependencyException", "OSError")
-_GARBLED = frozenset({"SchemaException", "VersionNoUpgradePathException", "CannotRestorePipelineException"})
+_GARBLED = ("SchemaException", "VersionNoUpgradePathException", "CannotRestorePipelineException")
 _GIVEN_UP = "an earlier load was given up: what it had not loaded is extracted again"
 _TORN = "the working directory could not be read; it is emptied and restored from the destination"
 
@@ -75,10 +75,9 @@ def _probe(pipeline: typing.Any) -> None:
 def _unreadable(exc: BaseException) -> bool:
     """Whether the error means damaged data, not an unreachable destination."""
     for link in unwrap(exc):
-        names = {base.__name__ for base in type(link).__mro__}
         if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             continue
-        if names & set(_NOT_UNREADABLE) or not isinstance(link, Exception):
+        if has_class(link, *_NOT_UNREADABLE) or not isinstance(link, Exception):
             return False
     return True
 
@@ -88,12 +87,8 @@ def _garbled(exc: BaseException) -> bool:
     import zlib
 
     meant = (ValueError, LookupError, TypeError, AttributeError, EOFError, zlib.error)
-    links = list(unwrap(exc))
-    understood = any(
-        isinstance(link, meant) or {base.__name__ for base in type(link).__mro__} & _GARBLED for link in links
-    )
-    failure = classify(exc, "restore")
-    return understood and not failure.transient and _unreadable(exc)
+    understood = any(isinstance(link, meant) or has_class(link, *_GARBLED) for link in unwrap(exc))
+    return understood and not classify(exc, "restore").transient and _unreadable(exc)
 
 
 def restore(session: Session) -> bool:
@@ -124,7 +119,7 @@ def restore(session: Session) -> bool:
 
 def _restore_nothing(session: Session) -> bool:
     """Restores as far as possible for a destination that stores no state."""
-    stored = _sync(session)
+    stored = _understood(session, compat.synchronize)
     session.steps.note(
         "this destination keeps no state: should the state directory be lost, or a load be killed "
         "on the way, rows may arrive twice"
@@ -158,7 +153,7 @@ def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, ty
     refresh = session.patiently(lambda: settle(session, found))
     if refresh:
         _anew(session)
-    stored = _sync(session)
+    stored = _understood(session, compat.synchronize)
     if not _agrees(session.pipeline, stored):
         if stored is None and memory.loaded:
             session.steps.note("the destination no longer holds this pipeline's tables: all is loaded again")
@@ -168,7 +163,7 @@ def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, ty
                 "lost in between is extracted again"
             )
         _anew(session)
-        stored = _sync(session)
+        stored = _understood(session, compat.synchronize)
     session.patiently(lambda: start_over(session, refresh))
     now = dataclasses.replace(session.work.memory(), stored=_hash(stored))
     if now != session.work.memory():
@@ -196,11 +191,6 @@ def _anew(session: Session) -> None:
     before = session.work.memory()
     session.start_anew()
     session.work.remember(Memory(destination=before.destination, epoch=before.epoch))
-
-
-def _sync(session: Session) -> typing.Mapping[str, typing.Any] | None:
-    """One exchange with the destination; returns the state that it holds of this pipeline."""
-    return _understood(session, compat.synchronize)
 
 
 def _understood(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from runner.load import compat
@@ -47,22 +48,27 @@ def stored_schema(client: typing.Any, name: str) -> typing.Any | None:
     The client must be connected. Raises dlt's destination exceptions save 'no such table'.
     """
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
-    from dlt.common.schema import Schema
 
     if not keeps_state(client):
         return None
     try:
         info = client.get_stored_schema(name)
-        candidates = [info.schema] if info is not None else []
-        candidates += [text for stored, text in _stored_versions(client) if stored == name]
     except DestinationUndefinedEntity:
         return None
-    for text in candidates:
+    newest = [info.schema] if info is not None else []
+    return next(_readable([*newest, *(text for of, text in _stored_versions(client) if of == name)]), None)
+
+
+def _readable(texts: Iterable[str]) -> Iterator[typing.Any]:
+    """The schemas that these texts hold. A damaged one is passed over: an older one may do."""
+    from dlt.common.schema import Schema
+
+    for text in texts:
         try:
-            return Schema.from_dict(json.loads(text))
-        except Exception:  # noqa: BLE001 (whatever dlt makes of a damaged row, an older one may do)
+            schema = Schema.from_dict(json.loads(text))
+        except Exception:  # noqa: BLE001 (whatever dlt makes of a damaged row)
             continue
-    return None
+        yield schema
 
 
 def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
@@ -72,22 +78,8 @@ def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
     pipelines that keep a schema of one name in one dataset each store versions without the other's tables.
     A full refresh of either deletes them all, so no version is from before one.
     """
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-    from dlt.common.schema import Schema
-
-    try:
-        versions = _stored_versions(client)
-    except DestinationUndefinedEntity:
-        versions = []
-
     schema = newest.clone()
-    for name, text in versions:
-        if name != schema.name:
-            continue
-        try:
-            older = Schema.from_dict(json.loads(text))
-        except Exception:  # noqa: BLE001 (a damaged row adds nothing)
-            continue
+    for older in _readable(text for name, text in _stored_versions(client) if name == schema.name):
         for table in older.data_tables(include_incomplete=True):
             if table["name"] not in schema.tables:
                 schema.update_table(table)
@@ -104,12 +96,11 @@ def other_pipelines(
     mine = {table for schema in schemas for table in schema.data_table_names()}
     try:
         others = _other_pipelines(client, pipeline_name)
-        versions = _stored_versions(client)
     except DestinationUndefinedEntity:
         return OtherPipelines()
     same = tuple(sorted(name for name, theirs in others.items() if names & theirs))
     shared: dict[str, str] = {}
-    for schema_name, text in versions:
+    for schema_name, text in _stored_versions(client):
         if schema_name in names:
             continue
         try:
@@ -122,7 +113,9 @@ def other_pipelines(
 
 
 def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:
-    """Schema name and text of all that the dataset stores, newest first."""
+    """Schema name and text of all that the dataset stores, newest first; none without dlt's table of them."""
+    from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
     if not is_sql(client):
         rows = compat.stored_files(client, client.schema.version_table_name)
         rows.sort(key=lambda row: str(row.get("inserted_at")), reverse=True)
@@ -130,7 +123,10 @@ def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:
     sql = client.sql_client
     name, text, at = (column(client, c) for c in ("schema_name", "schema", "inserted_at"))
     table = sql.make_qualified_table_name(client.schema.version_table_name)
-    found = sql.execute_sql(f"SELECT {name}, {text} FROM {table} ORDER BY {at} DESC")
+    try:
+        found = sql.execute_sql(f"SELECT {name}, {text} FROM {table} ORDER BY {at} DESC")
+    except DestinationUndefinedEntity:
+        return []
     return [(str(row[0]), str(row[1])) for row in found or ()]
 
 

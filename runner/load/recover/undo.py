@@ -157,13 +157,12 @@ def _drop_premature(schema: typing.Any, folder: Path, started: typing.Sequence[P
             statement.unlink()
 
 
-def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
-    """Deletes rows (or files) of loads that were never completed; returns how many rows.
+def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> None:
+    """Deletes rows (or files) of loads that were never completed.
 
     ``schemas`` are those that this run is about to load. Tables that another pipeline may own
     too are left alone, and noted.
     """
-    deleted = 0
     for schema in schemas:
         with compat.client_for(session.pipeline, schema) as client:
             if not client.is_storage_initialized():
@@ -181,17 +180,14 @@ def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> int:
                     f"tables shared with pipeline {owner}: {shared}. Rows of a load that was cut off "
                     "can't be told from those that it is loading, and may stand there twice"
                 )
-            if is_sql(client):
-                _reinstate(session, client, known, owned)
-            found = _sweep_tables(client, known, owned) if is_sql(client) else 0
-            if found:
+            if not is_sql(client):
+                sweep_files(session, client, known, owned)
+                continue
+            _reinstate(session, client, known, owned)
+            if found := _sweep_tables(client, known, owned):
                 session.steps.note(
                     f"removed, and loaded again: {counted(found, 'row')} of a load that was cut off"
                 )
-            if not is_sql(client):
-                sweep_files(session, client, known, owned)
-            deleted += found
-    return deleted
 
 
 def _sweep_tables(client: typing.Any, schema: typing.Any, names: typing.Sequence[str]) -> int:
