@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -67,15 +66,13 @@ def _start(root: Path, ref: str) -> str:
 def _entries_changed(now: str, before: str) -> frozenset[str]:
     """Names whose entry differs; ``*`` where something outside the entries does."""
     here, there = _document(now), _document(before)
-    if {k: v for k, v in here.items() if k != "sources"} != {
-        k: v for k, v in there.items() if k != "sources"
-    }:
+    old, new = _by_name(there.pop("sources", None)), _by_name(here.pop("sources", None))
+    if here != there:
         return frozenset("*")
-    old, new = _by_name(there), _by_name(here)
     return frozenset(name for name in new if new[name] != old.get(name))
 
 
-def _document(text: str) -> Mapping[str, Any]:
+def _document(text: str) -> dict[str, Any]:
     import yaml
 
     try:
@@ -85,14 +82,10 @@ def _document(text: str) -> Mapping[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _by_name(document: Mapping[str, Any]) -> dict[str, Any]:
+def _by_name(entries: Any) -> dict[str, Any]:
     """Entries by name; lower case, as a Dango project's names are read."""
-    entries = document.get("sources") or []
-    return (
-        {str(e.get("name")).lower(): e for e in entries if isinstance(e, dict)}
-        if isinstance(entries, list)
-        else {}
-    )
+    entries = entries if isinstance(entries, list) else []
+    return {str(e.get("name")).lower(): e for e in entries if isinstance(e, dict)}
 
 
 def _asked(folder: Path, *arguments: str) -> str:

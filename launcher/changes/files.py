@@ -126,19 +126,14 @@ class ChangedFiles:
 
     def _named_in(self, name: str) -> frozenset[str]:
         """What a module's code says that may mean another module: imported names, and words in its texts."""
-        if name not in self._named:
-            self._named[name] = self._read(name)
-        return self._named[name]
-
-    def _read(self, name: str) -> frozenset[str]:
-        folder = self._custom / name
-        files = sorted(folder.rglob("*.py")) if folder.is_dir() else []
+        if name in self._named:
+            return self._named[name]
         single = self._custom / f"{name}.py"
         words: set[str] = set()
-        for file in (*files, *([single] if single.is_file() else [])):
+        for file in (*(self._custom / name).rglob("*.py"), *([single] if single.is_file() else [])):
             tree = code.read_module(file).tree
             words |= _words(tree) if tree is not None else _UNREADABLE
-        return frozenset(words)
+        return self._named.setdefault(name, frozenset(words))
 
 
 def _words(tree: ast.Module) -> set[str]:

@@ -90,21 +90,18 @@ def plan_job(
     native, container = source.dlt_native, source.container
     slice, destination = part.slice, part.destination
     memory = parse_size(container.memory)
-    secret_proxies = {name: url for name, url in host.proxies.items() if "@" in url}
-    # A reference's value is a secret's business: the runner puts it in from the slice.
-    environment = {name: text for name, text in container.env.items() if not text.startswith(ENV_REFERENCE)}
     egress = _egress(project, source, part)
-    if egress:
-        # A proxy would lead anywhere, and can't be reached unless it is listed.
-        secret_proxies, proxies = {}, {}
-    else:
-        proxies = {name: url for name, url in host.proxies.items() if name not in secret_proxies}
+    # With a list, a proxy would lead anywhere, and can't be reached unless it is listed.
+    given = {} if egress else dict(host.proxies)
     if host.ca_bundle is not None:
-        proxies |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET)
+        given |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE_TARGET)
     # What the source says itself wins over the host, in either spelling of a proxy's name.
     said = {name.upper() for name in container.env}
-    environment.update({name: text for name, text in proxies.items() if name.upper() not in said})
-    secret_proxies = {name: url for name, url in secret_proxies.items() if name.upper() not in said}
+    given = {name: text for name, text in given.items() if name.upper() not in said}
+    secret_proxies = {name: url for name, url in given.items() if "@" in url}
+    # A reference's value is a secret's business: the runner puts it in from the slice.
+    environment = {name: text for name, text in container.env.items() if not text.startswith(ENV_REFERENCE)}
+    environment |= {name: text for name, text in given.items() if name not in secret_proxies}
     job = JobSpec(
         run_id=run_id,
         token=token,
@@ -236,12 +233,9 @@ def looking(plan: JobPlan) -> JobPlan:
     asked = {text.removeprefix(ENV_REFERENCE) for text in env.values() if text.startswith(ENV_REFERENCE)}
     files = {}
     for name in (SECRETS_FILE, CONFIG_FILE):
+        text = _of_destination(plan.slice.files.get(name, ""), job.pipeline_name)
         # A DuckDB file's place stands in the job, and nothing else is needed to read it.
-        if (
-            text := ""
-            if kind == "duckdb"
-            else _of_destination(plan.slice.files.get(name, ""), job.pipeline_name)
-        ):
+        if text and kind != "duckdb":
             files[name] = text
     values = json.loads(plan.slice.files.get(VALUES_FILE, "{}"))
     if asked:

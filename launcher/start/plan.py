@@ -101,6 +101,7 @@ def another(project: Project, name: str, kind: Kind) -> Plan:
         head, _, rest = entry.partition("\n")
         entry = f"{head}\n  type: dlt_native\n{rest}"
     mark, before = _marked(project.file)
+    assert before is not None  # it was read as a project
     text = entries.with_entry(project.file, before, entry)
     after = config.load(project.file, text=text)
     secrets = _secrets(project.root, name, kind)
@@ -163,31 +164,29 @@ def _made(root: Path, kind: Kind) -> Iterable[Change]:
 def _secrets(root: Path, name: str, kind: Kind, *, always: bool = False) -> tuple[Change, ...]:
     """The change to ``.dlt/secrets.toml``; none where it has a section of the source's already."""
     file = root / SECRETS
-    table = read_toml(file)
-    there = os.path.lexists(file)
-    asked = kind.secrets
-    if isinstance(table.get("sources"), dict) and name in table["sources"]:
-        asked = ()
-    if not asked and (there or not always):
+    sources = read_toml(file).get("sources")
+    asked = () if isinstance(sources, dict) and name in sources else kind.secrets
+    mark, before = _marked(file)
+    if not asked and (before is not None or not always):
         return ()
-    mark, before = _marked(file) if there else ("", "")
     text = texts.with_secrets(file, before or texts.HEAD, name, asked) if asked else texts.HEAD
     keys = ", ".join(secret.key for secret in asked)
     what = f"to be filled in: {keys}" if keys else "for secrets"
-    return (Change(file, mark + text, mark + before if there else None, what, private=True),)
+    return (Change(file, mark + text, None if before is None else mark + before, what, private=True),)
 
 
 def _ignored(root: Path, lines: Iterable[str]) -> tuple[Change, ...]:
     file = root / ".gitignore"
-    there = os.path.lexists(file)
-    mark, before = _marked(file) if there else ("", "")
-    text = texts.with_ignored(before, lines)
-    what = "what git must not keep"
-    return () if text == before else (Change(file, mark + text, mark + before if there else None, what),)
+    mark, before = _marked(file)
+    text = texts.with_ignored(before or "", lines)
+    old = None if before is None else mark + before
+    return () if text == (before or "") else (Change(file, mark + text, old, "what git must not keep"),)
 
 
-def _marked(file: Path) -> tuple[str, str]:
-    """A file's byte order mark and its text."""
+def _marked(file: Path) -> tuple[str, str | None]:
+    """A file's byte order mark and its text; None where there is no file."""
+    if not os.path.lexists(file):
+        return "", None
     text = read_text(file)
     with file.open("rb") as stream:
         return (BOM if stream.read(3) == BOM.encode() else ""), text

@@ -40,8 +40,8 @@ def make(verified: Verified, module: str, name: str, python: str) -> Kind:
     """
     file = module_of(verified, module)
     functions = code.read_module(file).names.functions if file is not None else {}
-    offered = [f for f in functions if not f.startswith("_") and _is(functions[f], "source")]
-    offered = offered or [f for f in functions if _is(functions[f], "resource")]
+    offered = [f for f in functions if not f.startswith("_") and "source" in decorators(functions[f])]
+    offered = offered or [f for f in functions if "resource" in decorators(functions[f])]
     if not offered:
         raise ConfigurationError(
             f"the verified source '{module}' offers no function that could be named",
@@ -71,10 +71,6 @@ def title(file: Path) -> str:
     return text.partition(". ")[0].rstrip(".")
 
 
-def _is(node: Function, decorator: str) -> bool:
-    return decorator in decorators(node)
-
-
 def _entry(name: str, module: str, chosen: str, others: list[str], arguments: dict[str, object]) -> str:
     lines = [
         f"- name: {name}",
@@ -101,7 +97,7 @@ def _secrets(functions: dict[str, Function], chosen: str) -> list[Secret]:
     found: list[Secret] = []
     for name in (
         chosen,
-        *(f for f in functions if f in named and f != chosen and _is(functions[f], "resource")),
+        *(f for f in functions if f in named and f != chosen and "resource" in decorators(functions[f])),
     ):
         known = signature(functions[name])
         for argument, kind in known.injected.items() if known is not None else ():

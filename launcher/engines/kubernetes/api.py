@@ -221,13 +221,12 @@ def _chosen(
 ) -> dict[str, Any]:
     if wanted is None:
         return current
-    names = [str(context["name"]) for context in contexts]
-    for context in contexts:
-        if context["name"] == wanted:
-            return context
+    by_name = {str(context["name"]): context for context in contexts}
+    if wanted in by_name:
+        return by_name[wanted]
     raise EngineError(
-        f"{CONTEXT_VARIABLE} names the context '{wanted}', which {files} lacks{near_miss(wanted, names)}",
-        f"it has {', '.join(names)}",
+        f"{CONTEXT_VARIABLE} names the context '{wanted}', which {files} lacks{near_miss(wanted, by_name)}",
+        f"it has {', '.join(by_name)}",
     )
 
 
@@ -242,12 +241,10 @@ def _translated() -> Iterator[None]:
 
 
 def _api_error(status: int, body: bytes) -> ApiError:
-    try:
+    data: Any = None
+    with contextlib.suppress(ValueError):
         data = json.loads(body)
-    except ValueError:
-        data = {}
-    if not isinstance(data, dict):
-        data = {}
+    data = data if isinstance(data, dict) else {}
     text = str(data.get("message") or body[:200].decode("utf-8", "replace"))
     return ApiError(status, str(data.get("reason") or ""), _short(text))
 

@@ -173,13 +173,9 @@ class Job:
     def _tick(self, now: float, watch: PodWatch) -> Ended | None:
         """What time and stop requests bring about."""
         if now - watch.answered > self._patience.server:
-            self.left_running = True
-            return Ended(
-                None,
-                kind=FailureKind.ENGINE_GONE,
-                message=f"the API server {self._api.server} gave no answer for {self._patience.server:.0f} s",
-                hint="the job goes on in the cluster: `dltpod ps --engine kubernetes` finds it again",
-                transient=True,
+            return self._left(
+                f"the API server {self._api.server} gave no answer for {self._patience.server:.0f} s",
+                "the job goes on in the cluster: `dltpod ps --engine kubernetes` finds it again",
             )
         if self._stop.gentle.is_set() and self._asked is None and self._delete_job():
             self._asked, self._stop_at = self._stop.reason, now
@@ -259,14 +255,14 @@ class Job:
             self._note(f"node {self._view.node} does not answer; waiting for it")
         if now - self._lost_since < self._patience.node:
             return None
-        self.left_running = True
-        return Ended(
-            None,
-            kind=FailureKind.ENGINE_GONE,
-            message=f"node {self._view.node} has not answered for {now - self._lost_since:.0f} s",
-            hint="the source stays locked until the node is back or removed (`kubectl delete node`)",
-            transient=True,
+        return self._left(
+            f"node {self._view.node} has not answered for {now - self._lost_since:.0f} s",
+            "the source stays locked until the node is back or removed (`kubectl delete node`)",
         )
+
+    def _left(self, message: str, hint: str) -> Ended:
+        self.left_running = True
+        return Ended(None, kind=FailureKind.ENGINE_GONE, message=message, hint=hint, transient=True)
 
     def _out_of_reach(self, error: Exception) -> Ended | None:
         if isinstance(error, ApiError) and error.status in (401, 403):
