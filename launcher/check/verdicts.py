@@ -215,22 +215,19 @@ def _environment(
 ) -> Iterator[Row]:
     """What is added to the environment, or can't be one: the resolver sees the rest when it is built."""
     from launcher.environment.describe import describe
-    from launcher.secrets.gather import drivers_for
+    from launcher.secrets.gather import Drivers, drivers_for
 
     if module_fault(source.dlt_native.source_module) is not None:
         return  # the module's own row says so
     asked = source
     if verified is None:  # whether a name is a verified source can't be told, so only what else stands there
         asked = source.model_copy(update={"container": source.container.model_copy(update={"extras": ()})})
-    kind, schemes = "dummy", (tuple[str, ...](), tuple[str, ...]())
+    reached = Drivers(Destination("dummy"))
     with contextlib.suppress(ConfigurationError):  # the row of the secrets says so
         found = drivers_for(project, source, environ)
-        kind = found.destination.type if found.destination.type == "sqlalchemy" else kind
-        schemes = found.own, found.destinations
+        reached = found if found.destination.type == "sqlalchemy" else replace(reached, own=found.own)
     try:
-        described = describe(
-            project, asked, base_identity="", verified=verified, destination_type=kind, schemes=schemes
-        )
+        described = describe(project, asked, base_identity="", verified=verified, reached=reached)
     except DltpodError as error:
         yield Row("environment", Level.WRONG, error.message, error.hint)
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 from packaging.requirements import Requirement as Parsed
 from packaging.utils import canonicalize_name
@@ -27,6 +28,8 @@ from launcher.environment.values import (
     VerifiedSource,
 )
 from launcher.errors import ConfigurationError, near_miss
+from launcher.secrets.gather import Drivers
+from runner.contract import Destination
 
 
 def describe(
@@ -37,9 +40,7 @@ def describe(
     platform: str = "linux/amd64",
     base_image: str | None = None,
     dlt_version: str | None = None,
-    destination_type: str | None = None,
-    destination_extras: Sequence[str] | None = None,
-    schemes: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    reached: Drivers | None = None,
     verified: Verified | None = None,
     with_lock: bool = True,
     locked: bool = False,
@@ -48,16 +49,17 @@ def describe(
     """The environment of one source: what its entry, its code's own files and its destination ask for.
 
     Reads the project's files and, where a verified source is named, the repository of those; asks no
-    registry. ``dlt_version`` overrides ``container.dlt``; ``destination_type`` is dlt's type where the
-    destination has a name of its own, ``destination_extras`` the dlt extras that it needs where these are
-    more than the type's own; ``schemes`` are those of the addresses of source and destination
-    (``drivers_of``), whose drivers are installed too.
+    registry. ``dlt_version`` overrides ``container.dlt``; ``reached`` is what drivers are needed for
+    (``drivers_of``), where the destination's name doesn't tell all of that.
     ``locked`` refuses a missing or stale lock; ``duckdbs`` spares reading again what other sources pin.
     Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
     dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
     """
     base_image = base_image or project.base_image.replace("{python}", source.container.python)
-    destination_type = destination_type or source.destination
+    if reached is None:
+        named = destination_extra(source.destination)
+        reached = Drivers(Destination(source.destination), (named,) if named else ())
+    destination_type = reached.destination.type
     container = source.container
     place = origin(project, source)
     wrong = module_fault(source.dlt_native.source_module)
@@ -67,11 +69,8 @@ def describe(
     release = choose(asked, container.python, source=source.name)
     notes: list[str] = []
 
-    if destination_extras is None:
-        named = destination_extra(destination_type)
-        destination_extras = (named,) if named else ()
     extras: set[str] = {"parquet"}
-    extras |= {canonicalize_name(name) for name in destination_extras if is_extra(release, name)}
+    extras |= {canonicalize_name(name) for name in reached.extras if is_extra(release, name)}
     verified_names: list[str] = []
     unknown: list[str] = []
     for name in container.extras:
@@ -133,14 +132,14 @@ def describe(
     names_of_dlt = drivers.named_of_dlt(module, native.source_function, native.resources or (), files)
     added: list[Requirement] = []
     if any(name.startswith("filesystem") for name in names_of_dlt):
-        for scheme, extra in drivers.bucket_extras(schemes[0]).items():
+        for scheme, extra in drivers.bucket_extras(reached.own).items():
             if is_extra(release, extra) and extra not in extras:
                 added.append(Requirement(f"dlt[{extra}]", f"for '{scheme}://', {place}"))
                 extras.add(extra)
     needed = [
         *drivers.of_names(names_of_dlt),
-        *(drivers.of_schemes(schemes[0]) if "sql-database" in extras else ()),
-        *(drivers.of_schemes(schemes[1]) if destination_type == "sqlalchemy" else ()),
+        *(drivers.of_schemes(reached.own) if "sql-database" in extras else ()),
+        *(drivers.of_schemes(reached.destinations) if destination_type == "sqlalchemy" else ()),
     ]
     for packages, why in needed:
         asked_for = [item.text for item in requirements]
@@ -185,10 +184,8 @@ def describe(
     return attach(project, source, environment, locked=locked)
 
 
-def drivers_of(
-    project: Project, source: Source, environ: Mapping[str, str]
-) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]]:
-    """dlt's type of a source's destination, the dlt extras that it needs, and the schemes of its addresses.
+def drivers_of(project: Project, source: Source, environ: Mapping[str, str]) -> Drivers:
+    """What a source's image needs drivers for.
 
     ``environ`` is the process's own; the project's ``.env`` is read under it. A folder of this host needs no
     driver of a cloud. Raises ConfigurationError.
@@ -196,9 +193,8 @@ def drivers_of(
     from launcher.secrets.gather import drivers_for, read_environment
 
     found = drivers_for(project, source, read_environment(project, environ))
-    kind, local = found.destination.type, found.destination.file is not None
-    extras = () if kind == "filesystem" and local else found.extras
-    return kind, extras, (found.own, found.destinations)
+    local = found.destination.type == "filesystem" and found.destination.file is not None
+    return replace(found, extras=()) if local else found
 
 
 def origin(project: Project, source: Source) -> str:

@@ -35,7 +35,6 @@ class DockerImages:
         """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
         from launcher.environment.describe import describe, drivers_of
 
-        kind, extras, schemes = drivers_of(self.options.project, source, self.options.environ)
         base = self.base(source.container.python)
         return describe(
             self.options.project,
@@ -43,9 +42,7 @@ class DockerImages:
             base_image=base.reference,
             base_identity=base.identity,
             platform=platform,
-            destination_type=kind,
-            destination_extras=extras,
-            schemes=schemes,
+            reached=drivers_of(self.options.project, source, self.options.environ),
             verified=self.verified,
             locked=self.options.locked,
             duckdbs=self._duckdbs,

@@ -105,16 +105,9 @@ class Locks:
         """The source's environment as far as a lock needs it: without lock, base and platform."""
         from launcher.environment.describe import describe, drivers_of
 
-        kind, extras, schemes = drivers_of(self.project, source, self.environ)
+        reached = drivers_of(self.project, source, self.environ)
         return describe(
-            self.project,
-            source,
-            base_identity="",
-            verified=self.verified,
-            destination_type=kind,
-            destination_extras=extras,
-            schemes=schemes,
-            with_lock=False,
+            self.project, source, base_identity="", verified=self.verified, reached=reached, with_lock=False
         )
 
     def _write(self, source: Source, exclude_newer: str | None, upgrade: bool) -> Locked:

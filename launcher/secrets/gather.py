@@ -122,11 +122,11 @@ class Drivers:
     """What an image needs drivers for: the destination, and addresses by their schemes."""
 
     destination: Destination
-    extras: tuple[str, ...]
+    extras: tuple[str, ...] = ()
     """The dlt extras that the destination needs."""
-    own: tuple[str, ...]
+    own: tuple[str, ...] = ()
     """The schemes of the source's addresses (``postgresql+psycopg2``)."""
-    destinations: tuple[str, ...]
+    destinations: tuple[str, ...] = ()
     """Those of its destination's."""
 
 

@@ -20,15 +20,8 @@ def described(root: Path, entry: str, secrets: str = "", **environ: str) -> Envi
     (root / ".dlt/secrets.toml").write_text(secrets)
     project = config.load(root / "sources.yml")
     (source,) = project.sources
-    kind, extras, schemes = drivers_of(project, source, environ)
-    return describe(
-        project,
-        source,
-        base_identity="sha256:base",
-        destination_type=kind,
-        destination_extras=extras,
-        schemes=schemes,
-    )
+    reached = drivers_of(project, source, environ)
+    return describe(project, source, base_identity="sha256:base", reached=reached)
 
 
 def names(environment: Environment) -> set[str]:
