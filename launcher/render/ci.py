@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from launcher.config.cron import spread
+from launcher.config.cron import WORDS, spread
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError
 from launcher.render.documents import dump
@@ -114,7 +114,9 @@ def render(project: Project, sources: Sequence[Source], *, folder: PurePosixPath
     """
     dltpod = _dltpod(project, folder)
     enabled = [source for source in sources if source.enabled]
-    schedules = {s.name: _five_fields(spread(s.schedule, s.name)) for s in enabled if s.schedule is not None}
+    spreads = {s.name: spread(s.schedule, s.name) for s in enabled if s.schedule is not None}
+    # GitHub knows no ``@daily``.
+    schedules = {name: WORDS.get(schedule, schedule) for name, schedule in spreads.items()}
     triggers: dict[str, Any] = {
         "pull_request": {},
         "push": {"branches": ["main"]},
@@ -261,17 +263,3 @@ def _login(registry: str) -> dict[str, Any]:
         },
         "run": _LOGIN.format(host=host),
     }
-
-
-def _five_fields(schedule: str) -> str:
-    """GitHub knows no ``@daily``."""
-    words = {
-        "@yearly": "0 0 1 1 *",
-        "@annually": "0 0 1 1 *",
-        "@monthly": "0 0 1 * *",
-        "@weekly": "0 0 * * 0",
-        "@daily": "0 0 * * *",
-        "@midnight": "0 0 * * *",
-        "@hourly": "0 * * * *",
-    }
-    return words.get(schedule, schedule)
