@@ -39,7 +39,6 @@ def describe(
     base_identity: str,
     platform: str = "linux/amd64",
     base_image: str | None = None,
-    dlt_version: str | None = None,
     reached: Drivers | None = None,
     verified: Verified | None = None,
     with_lock: bool = True,
@@ -49,9 +48,9 @@ def describe(
     """The environment of one source: what its entry, its code's own files and its destination ask for.
 
     Reads the project's files and, where a verified source is named, the repository of those; asks no
-    registry. ``dlt_version`` overrides ``container.dlt``; ``reached`` is what drivers are needed for
-    (``drivers_of``), where the destination's name doesn't tell all of that.
-    ``locked`` refuses a missing or stale lock; ``duckdbs`` spares reading again what other sources pin.
+    registry. ``reached`` is what drivers are needed for (``drivers_of``), if the destination's name doesn't
+    tell all of that. ``locked`` refuses a missing or stale lock; ``duckdbs`` spares reading again what other
+    sources pin.
     Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
     dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
     """
@@ -65,7 +64,7 @@ def describe(
     wrong = module_fault(source.dlt_native.source_module)
     if wrong is not None:
         raise ConfigurationError(f"{place}: {wrong[0]}", wrong[1])
-    asked = dlt_version or container.dlt or DEFAULT_DLT
+    asked = container.dlt or DEFAULT_DLT
     release = choose(asked, container.python, source=source.name)
     notes: list[str] = []
 

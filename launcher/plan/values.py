@@ -127,8 +127,6 @@ class EngineFacts:
     """Jobs run on hosts of their own: nothing of this one (folders, certificates, proxies) is theirs."""
     cgroup: str = "2"
     platform: str = "linux/amd64"
-    enforces: frozenset[str] = field(default_factory=frozenset)
-    """Of ``memory``, ``cpus``, ``pids``, ``egress``, ``storage``."""
     problems: tuple[str, ...] = ()
 
 

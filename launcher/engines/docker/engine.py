@@ -235,12 +235,7 @@ def _role(details: Mapping[str, Any]) -> str:
 
 
 def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
-    limits = {
-        "memory": ("MemoryLimit", "memory"),
-        "cpus": ("CpuCfsQuota", "processor"),
-        "pids": ("PidsLimit", "process"),
-    }
-    enforces = {"egress", *(name for name, (key, _) in limits.items() if info.get(key))}
+    limits = {"MemoryLimit": "memory", "CpuCfsQuota": "processor", "PidsLimit": "process"}
     podman = "BuildahVersion" in info
     options = [str(option) for option in info.get("SecurityOptions") or ()]
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(str(info.get("Architecture")), "")
@@ -252,11 +247,8 @@ def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
         podman=podman,
         cgroup=str(info.get("CgroupVersion") or "1"),
         platform=f"{info.get('OSType', 'linux')}/{machine or info.get('Architecture')}",
-        enforces=frozenset(enforces),
         problems=tuple(
-            f"this engine can't enforce the {word} limit"
-            for name, (_, word) in limits.items()
-            if name not in enforces
+            f"this engine can't enforce the {word} limit" for key, word in limits.items() if not info.get(key)
         ),
     )
 

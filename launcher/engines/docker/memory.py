@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS = 0.5
 _ENGINE_SECONDS = 5.0
 """Between two questions to the engine, which costs it more than reading a file costs us."""
-_V2 = ("system.slice/docker-{id}.scope", "docker/{id}", "user.slice/docker-{id}.scope")
+_ROOT = Path("/sys/fs/cgroup")
+_PLACES = (
+    "memory/docker/{id}",  # cgroups 1
+    "system.slice/docker-{id}.scope",
+    "docker/{id}",
+    "user.slice/docker-{id}.scope",
+)
 
 
 class Memory:
     """Samples one container. ``peak`` is in bytes, None before the first sample."""
 
-    def __init__(self, api: APIClient, container: str, root: Path = Path("/sys/fs/cgroup")) -> None:
+    def __init__(self, api: APIClient, container: str) -> None:
         self._api = api
         self._container = container
-        self._root = root
         self._folder: Path | None = None
         self._next = 0.0
         self.peak: int | None = None
@@ -47,8 +52,7 @@ class Memory:
 
     def _from_files(self) -> int | None:
         if self._folder is None:
-            candidates = [self._root / "memory" / "docker" / self._container]
-            candidates += [self._root / text.format(id=self._container) for text in _V2]
+            candidates = (_ROOT / text.format(id=self._container) for text in _PLACES)
             self._folder = next((folder for folder in candidates if folder.is_dir()), None)
         if self._folder is None:
             return None

@@ -54,7 +54,6 @@ def facts_of(version: Mapping[str, Any], platforms: set[str]) -> EngineFacts:
         remote=True,
         own_hosts=True,
         platform="linux/amd64" if not platforms or "linux/amd64" in platforms else sorted(platforms)[0],
-        enforces=frozenset({"memory", "cpus", "storage"}),
         problems=("the limit of processes is the cluster's own (kubelet: podPidsLimit)",),
     )
     if version_of(facts) >= KNOWS_FAILURE_POLICY:

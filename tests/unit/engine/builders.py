@@ -20,7 +20,7 @@ from launcher.secrets.gather import Part
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 
-FACTS = EngineFacts(name="Fake Engine 1", enforces=frozenset({"memory", "cpus", "pids"}))
+FACTS = EngineFacts(name="Fake Engine 1")
 
 
 def source(name: str = "jira", **container: Any) -> Source:
