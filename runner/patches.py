@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 Wrap = Callable[[typing.Any], typing.Any]
-"""Takes the original function and returns the one that stands in its place."""
+"""Takes the original function and returns what stands in its place, under the same name and signature."""
 
 
 @contextmanager
@@ -24,7 +24,8 @@ def replaced(holder: typing.Any, name: str, value: typing.Any) -> Iterator[None]
 
 def wrapped(holder: typing.Any, name: str, wrap: Wrap) -> AbstractContextManager[None]:
     """Within the body a function of dlt's is what ``wrap`` makes of it."""
-    return replaced(holder, name, wrap(getattr(holder, name)))
+    original = getattr(holder, name)
+    return replaced(holder, name, functools.wraps(original)(wrap(original)))
 
 
 def changed(holder: typing.Any, name: str, wrap: Wrap) -> None:

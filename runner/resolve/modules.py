@@ -102,7 +102,7 @@ def _import(name: str, module: str) -> types.ModuleType:
         raise JobFailed.of(
             FailureKind.IMPORT_FAILED,
             f"module '{module}' calls sys.exit({exc.code!r}) when it is imported",
-            "keep what a script does below `if __name__ == '__main__':`",
+            advice,
         ) from exc
 
 

@@ -5,7 +5,6 @@ Without this such a function would load its rows within the container, and then 
 
 from __future__ import annotations
 
-import functools
 import inspect
 import typing
 from collections.abc import Iterator, Mapping
@@ -45,7 +44,6 @@ def refused(
     calls: list[_Call] = []
 
     def refusing(original: typing.Any) -> typing.Any:
-        @functools.wraps(original)
         def run(
             self: typing.Any, data: typing.Any = None, *args: typing.Any, **kwargs: typing.Any
         ) -> typing.Any:
@@ -60,7 +58,6 @@ def refused(
         return run
 
     def remembering(original: typing.Any) -> typing.Any:
-        @functools.wraps(original)
         def call(self: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
             made = original(self, *args, **kwargs)
             given = written.arguments(self, args, kwargs)
