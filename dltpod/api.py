@@ -270,7 +270,7 @@ def check(
     none answers. A fault of a source is a verdict.
     """
     from launcher import config
-    from launcher.check.whole import file_rows, joined, worth_a_container
+    from launcher.check.whole import file_rows, joined, ready_for_container
     from launcher.plan.options import SyncOptions
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import sync as run_sync
@@ -281,7 +281,7 @@ def check(
     with _project(file) as project:
         chosen = config.select(project, names=names, tags=tuple(tags), all=not (names or tags))
         rows = file_rows(project, chosen, os.environ, _logger.info, with_secrets=secrets)
-        if (deep or connect) and (hopeful := worth_a_container(chosen, rows)):
+        if (deep or connect) and (hopeful := ready_for_container(chosen, rows)):
             action = "connect" if connect else "check"
             options = SyncOptions(action=action, jobs=jobs or os.cpu_count() or 1, engine=engine)
             with _logged(project):

@@ -136,7 +136,7 @@ def _engine(project: Project | None, environ: Mapping[str, str]) -> Iterator[Fin
 
 def base_images(project: Project, there: Collection[str]) -> Iterator[Finding]:
     """Whether the base images of the project's sources are ``there``, the names of the engine's images."""
-    from launcher.images.base import instead, references
+    from launcher.images.base import pull_hint, references
 
     for version in sorted({source.container.python for source in project.sources}):
         names = references(project.base_image, version)
@@ -148,7 +148,7 @@ def base_images(project: Project, there: Collection[str]) -> Iterator[Finding]:
                 "base image",
                 WARN,
                 f"{names[0]} is not present; the first build pulls it",
-                f"where it can't be pulled: {instead(project.base_image, version)}",
+                f"where it can't be pulled: {pull_hint(project.base_image, version)}",
             )
 
 

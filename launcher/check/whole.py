@@ -64,7 +64,7 @@ def _may_be_verified(project: Project, source: Source, verified: Repository) -> 
     return not all(is_extra(release, name) for name in container.extras)
 
 
-def worth_a_container(sources: Iterable[Source], rows: Iterable[Row]) -> list[Source]:
+def ready_for_container(sources: Iterable[Source], rows: Iterable[Row]) -> list[Source]:
     """The sources of which the files say nothing that would fail."""
     hopeless = {row.source for row in rows if row.level is Level.WRONG}
     return [source for source in sources if source.name not in hopeless]

@@ -67,7 +67,7 @@ def command(
     """
     from launcher.check.code import Level
     from launcher.check.verdicts import ADDED, worst
-    from launcher.check.whole import file_rows, joined, worth_a_container
+    from launcher.check.whole import file_rows, joined, ready_for_container
 
     if (deep or connect) and no_secrets:
         raise click.UsageError(
@@ -76,7 +76,7 @@ def command(
     sources = common.choose_or_all(project, names, tags=tags, everything=everything)
     rows = file_rows(project, sources, os.environ, common.say, with_secrets=not no_secrets)
     interrupted: Exit | None = None
-    if (deep or connect) and (hopeful := worth_a_container(sources, rows)):
+    if (deep or connect) and (hopeful := ready_for_container(sources, rows)):
         from launcher.console.views import watching
         from launcher.plan.options import SyncOptions
         from launcher.runs.listeners import Listener

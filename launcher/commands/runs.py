@@ -46,10 +46,10 @@ def command(
         since="" if since is None else common.moment("--since", since),
     )
     if asked is not None:
-        from launcher.runs.interrupted import collect_ends, going_on
+        from launcher.runs.interrupted import collect_ends, still_running
 
         learnt = {record.run_id: record for record in collect_ends(asked, project.name, history)}
-        records = going_on(asked, project.name, [learnt.get(r.run_id, r) for r in records])
+        records = still_running(asked, project.name, [learnt.get(r.run_id, r) for r in records])
     if as_json:
         from launcher.console.stream import plain
 

@@ -80,10 +80,10 @@ def check_known(
     ]
     found = [fault for fault in faults if fault is not None]
     if found:
-        raise ConfigurationError("\n".join(found), _way_out(by_name, {*names} - {*by_name}, tags, carried))
+        raise ConfigurationError("\n".join(found), _hint(by_name, {*names} - {*by_name}, tags, carried))
 
 
-def _way_out(
+def _hint(
     by_name: Collection[str], unknown: Collection[str], tags: Collection[str], carried: Collection[str]
 ) -> str:
     """What can be asked for, where ``unknown`` names, a tag, or the name of a disabled source were."""

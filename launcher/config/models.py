@@ -265,13 +265,15 @@ def schema() -> dict[str, Any]:
         part.pop("title", None)
         for name, field in part["properties"].items():
             field.pop("title", None)
-            part["properties"][name] = dict(sorted({**field, "description": said_of(model)[name]}.items()))
+            part["properties"][name] = dict(
+                sorted({**field, "description": descriptions_of(model)[name]}.items())
+            )
     made["patternProperties"] = {"^x-": {}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dltpod sources.yml", **made}
 
 
 @functools.cache
-def said_of(model: type[Model]) -> dict[str, str]:
+def descriptions_of(model: type[Model]) -> dict[str, str]:
     """The docstrings of a model's fields. pydantic would read them each time that a command starts."""
     nodes = ast.iter_child_nodes(ast.parse(inspect.getsource(model)).body[0])
     return {

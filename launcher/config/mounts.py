@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from launcher.host.rights import acting
+from launcher.host.rights import acting_owner
 from runner import contract
 
 SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock")
@@ -195,7 +195,7 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _homes() -> Iterator[Path]:
-    owner = acting()
+    owner = acting_owner()
     if owner is not None:
         yield owner.home
     if os.environ.get("HOME", "").startswith("/"):

@@ -23,7 +23,7 @@ _CLIENTS = frozenset({"asana", "stripe"})
 _OF_DLT = frozenset({"dlt", "rest_api", "sql_database", "filesystem"})
 
 
-def meant(name: str) -> str | None:
+def verified_name(name: str) -> str | None:
     """The one verified source that a name can stand for: ``stripe_analytics`` for ``stripe``; else None."""
     if name in KNOWN or name in _OF_DLT:
         return None
@@ -47,7 +47,7 @@ def with_its_module(source: Source, custom_sources: Path, repository: VerifiedSo
     or of an address, another repository but for a work tree that has that source and none of the name itself.
     """
     module = source.dlt_native.source_module
-    name = meant(module)
+    name = verified_name(module)
     own = (custom_sources / f"{module}.py").exists() or (custom_sources / module).exists()
     if name is None or own or any(_may_bring(text, module) for text in source.container.requirements):
         return source

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from launcher.config.destinations import destination_extra
 from launcher.config.models import Project, Source
-from launcher.config.verified import meant
+from launcher.config.verified import verified_name
 from launcher.environment import (
     drivers,
     duckdb_version,
@@ -77,7 +77,7 @@ def describe(
             extras.add(canonicalize_name(name))
         elif verified is not None and name in verified.names():
             verified_names.append(name)
-        elif verified is not None and (alias := meant(name)) in verified.names():
+        elif verified is not None and (alias := verified_name(name)) in verified.names():
             verified_names.append(str(alias))
             notes.append(f"source '{source.name}': '{name}' is dlt's verified source '{alias}'")
         else:

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from launcher.host.rights import acting
+from launcher.host.rights import acting_owner
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """``~/.cache/dltpod``, by the XDG Base Directory Specification; the owner's where root works as one."""
-    if (owner := acting()) is not None:
+    if (owner := acting_owner()) is not None:
         with contextlib.suppress(OSError):
             owner.home.mkdir(mode=0o700, exist_ok=True)  # it may be .dltpod
         return owner.home / ".cache" / "dltpod"

@@ -58,7 +58,7 @@ _groups: list[int] = []
 _entering = threading.Lock()
 
 
-def acting() -> Owner | None:
+def acting_owner() -> Owner | None:
     """The owner whose rights hold now; None where they are the invoking user's own."""
     return _acting
 

@@ -25,7 +25,7 @@ class JobUser:
 
 def of_project(root: Path, environ: Mapping[str, str], *, rootless: bool) -> JobUser:
     """``decide`` for the project in the folder ``root`` and the user who runs this process."""
-    owner = owners.acting() or owners.owner_of(root)
+    owner = owners.acting_owner() or owners.owner_of(root)
     return decide(
         uid=os.geteuid(),
         gid=os.getegid(),

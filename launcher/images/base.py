@@ -66,7 +66,9 @@ def find(
         base = _present(client, named)
         if base is not None:
             return base
-    raise BuildError(f"base image {named} is not present and can't be pulled{why}", instead(template, python))
+    raise BuildError(
+        f"base image {named} is not present and can't be pulled{why}", pull_hint(template, python)
+    )
 
 
 def references(template: str, python: str) -> tuple[str, ...]:
@@ -75,18 +77,18 @@ def references(template: str, python: str) -> tuple[str, ...]:
     return tuple(each.replace("{python}", python) for each in templates)
 
 
-def instead(template: str, python: str) -> str:
+def pull_hint(template: str, python: str) -> str:
     """What to do where a base image can't be pulled."""
     if template != DEFAULT_TEMPLATE:
         return "check base_image: in sources.yml and 'docker login'"
     if python in MADE_FROM_DEBIAN:
-        return f"make one from Debian packages: {way_out(python)}"
+        return f"make one from Debian packages: {build_command(python)}"
     choices = " or ".join(f"'{item}'" for item in MADE_FROM_DEBIAN)
     return f"container.python: {choices} can be made from Debian packages"
 
 
 @as_invoking_user()
-def way_out(python: str) -> str:
+def build_command(python: str) -> str:
     """The command that makes a base image, in a clone or with an installed dltpod."""
     here = Path(__file__).resolve().parent.parent
     if (here.parent / "Makefile").is_file():

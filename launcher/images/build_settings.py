@@ -78,7 +78,7 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
         ),
         "uv_toml": tomli_w.dumps(indexes) if table is not None else own,
         "uv_toml_open": tomli_w.dumps(open_ones),
-        "uv_toml_closed": tomli_w.dumps(uv_config.alone(closed)) if closed else "",
+        "uv_toml_closed": tomli_w.dumps(uv_config.indexes_only(closed)) if closed else "",
     }
     secrets = [Secret(name, value=text) for name, text in texts.items() if text]
     if bundle is not None:

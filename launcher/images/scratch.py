@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.host.rights import acting, as_invoking_user
+from launcher.host.rights import acting_owner, as_invoking_user
 
 _PREFIX = "dltpod-build-"
 
@@ -42,7 +42,7 @@ def folder() -> Iterator[tuple[Path, Path]]:
 
 @contextlib.contextmanager
 def _inside(place: Path) -> Iterator[tuple[Path, Path]]:
-    owner = acting()
+    owner = acting_owner()
     if owner is None:
         yield place, place
         return

@@ -79,7 +79,7 @@ def only(table: Mapping[str, Any], wanted: Callable[[str], bool]) -> Table:
     return {**made, "pip": pip} if pip else made
 
 
-def alone(table: Mapping[str, Any]) -> Table:
+def indexes_only(table: Mapping[str, Any]) -> Table:
     """The indexes of ``table`` and no other, PyPI neither: to ask whether they know a package."""
     parts = [table, table.get("pip", {})]
     items = [

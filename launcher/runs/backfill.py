@@ -55,7 +55,7 @@ def plan(
     return left(asked, done), told
 
 
-def whole(steps: Sequence[Interval]) -> Interval:
+def whole_interval(steps: Sequence[Interval]) -> Interval:
     """From the first one's start to the last one's end."""
     return Interval(steps[0].start, steps[-1].end)
 
@@ -74,7 +74,7 @@ def together(records: Sequence[RunRecord], asked: Sequence[Interval], steps: int
     going_on = going_on if steps > 1 else ""
     return replace(
         last,
-        interval=whole(asked) if not failed else last.interval,
+        interval=whole_interval(asked) if not failed else last.interval,
         started=records[0].started,
         seconds=round(sum(record.seconds for record in records), 3),
         rows=dict(rows),

@@ -74,7 +74,7 @@ def _stamp(time: datetime) -> str:
     return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def going_on(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
+def still_running(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     """The records, with those as running that their dltpod left and that the engine still runs.
 
     History keeps them as interrupted: it is their end that is missing there. Raises EngineError.

@@ -170,7 +170,7 @@ class _Work:
         moment = log.now()
         record = RunRecord(new_run_id(), source.name, OK, moment, moment, attempts=0, launcher=self.launcher)
         self.listener.ended(record)
-        return replace(record, interval=backfills.whole(options.steps), notes=(told,))
+        return replace(record, interval=backfills.whole_interval(options.steps), notes=(told,))
 
     def _loaded(self, source: Source) -> tuple[Interval, ...]:
         """What history says is loaded there; nothing where that can't be known: the run says why."""

@@ -38,13 +38,13 @@ def looks_secret(key: str, value: Any) -> bool:
         return False
     if _SHAPES.search(value):
         return True
-    named = bool(_SECRET_KEY.search(snake(key)))
+    named = bool(_SECRET_KEY.search(snake_case(key)))
     if "://" in value:
         return holds_password(value) or bool(_SETTING.search(value)) or (named and "@" in value)
     return named or bool(_FIRST_SETTING.match(value) and _SETTING.search(value))
 
 
-def snake(key: str) -> str:
+def snake_case(key: str) -> str:
     """``apiKey`` and ``API-KEY`` as ``api_key``."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
 

@@ -207,7 +207,7 @@ def _lacking(exc: ModuleNotFoundError, step: str | None) -> Failure | None:
     who = "the destination" if step in ("restore", "load") else "the source"
     who = f"'{scheme}'" if (scheme := connections.scheme_of(exc)) else who
     whose = f"{lacking.installed} does not have" if lacking.installed else "its environment lacks"
-    message = f"{who} needs '{lacking.imported}', which {whose}{code.where(exc)}"
+    message = f"{who} needs '{lacking.imported}', which {whose}{code.location(exc)}"
     return Failure(FailureKind.IMPORT_FAILED, message, lacking.hint)
 
 
@@ -244,7 +244,7 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
     transient = is_transient(chain)
     hint = _hint(chain)
     refused = connections.refusal(chain)
-    nowhere = connections.nowhere(chain) if refused is None else None
+    nowhere = connections.unreachable_place(chain) if refused is None else None
     if refused or nowhere:
         hint = hint or (nowhere[1] if nowhere else connections.MEND_LOGIN)
     words = refused or (nowhere[0] if nowhere else summary(cause))
@@ -256,7 +256,7 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
                 FailureKind.DESTINATION_UNREACHABLE,
                 f"the destination can't be reached: {words}",
                 hint or "is it up, and is its address right?",
-                transient=transient or not connections.refused_here(chain),
+                transient=transient or not connections.refused_by_localhost(chain),
             )
         return Failure(FailureKind.LOAD, f"{step} failed: {words}", hint or LOG_HINT, transient)
     if step == "normalize":
@@ -272,7 +272,7 @@ def _by_step(chain: tuple[BaseException, ...], step: str | None) -> Failure:
         if no_rows := code.no_rows(cause):
             return Failure(FailureKind.EXTRACT, f"{who}: {no_rows}", "let it yield rows, or return them")
         if not refused:
-            words += code.where(cause)
+            words += code.location(cause)
         return Failure(FailureKind.EXTRACT, refused or f"{who}: {words}", hint or LOG_HINT, transient)
     words = f"a bug of dltpod's: {summary(cause)}"
     return Failure(FailureKind.INTERNAL, words, "please report it, with the log")
@@ -342,7 +342,7 @@ def is_transient(chain: typing.Sequence[BaseException]) -> bool:
         if status is not None:
             return status in (408, 425, 429) or status >= 500
     for link in chain:
-        if connections.refused_here((link,)):
+        if connections.refused_by_localhost((link,)):
             return False
         if has_class(link, "TerminalException", "TerminalValueError"):
             return is_unreachable((link,))

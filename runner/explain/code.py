@@ -18,7 +18,7 @@ _MAY_BE_SECRET = re.compile(
 """A line that gives a secret as a literal: what a message says goes further than a traceback."""
 
 
-def where(exc: BaseException) -> str:
+def location(exc: BaseException) -> str:
     """`` at custom_sources/shop.py:5, in rows: yield row["id"]``: the last line of the source's own code.
 
     Empty where the traceback holds none.

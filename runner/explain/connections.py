@@ -80,7 +80,7 @@ def refusal(chain: Chain) -> str | None:
     return None
 
 
-def nowhere(chain: Chain) -> tuple[str, str] | None:
+def unreachable_place(chain: Chain) -> tuple[str, str] | None:
     """Why nothing was reached, with the address, and what to look at; None where no message says so."""
     for link in chain:
         text = str(link)
@@ -95,7 +95,7 @@ def nowhere(chain: Chain) -> tuple[str, str] | None:
     return None
 
 
-def refused_here(chain: Chain) -> bool:
+def refused_by_localhost(chain: Chain) -> bool:
     """Whether nothing listens at the container's own localhost, where nothing will come up later either.
 
     False in a pod: another of its containers, a database's proxy say, may still be starting there.

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[0] == "run":
         folders = (str(paths.custom_sources), os.environ.get("PYTHONPATH", ""))
         os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
-        return become(arguments[1:])
+        return replace_process(arguments[1:])
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not stand among the JSON
     wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
@@ -88,7 +88,7 @@ def _explained(exc: Exception, job: contract.JobSpec) -> dict[str, typing.Any]:
     return {"error": failure.message, "hint": "" if hint == classify.LOG_HINT else hint}
 
 
-def become(command: Sequence[str]) -> int:
+def replace_process(command: Sequence[str]) -> int:
     """Replaces this process by the command; returns a shell's exit code (127, 126) where it can't be run."""
     try:
         os.execvp(command[0], list(command))

@@ -15,7 +15,7 @@ from runner import patches
 from runner.explain import connections
 
 
-def spared() -> contextlib.AbstractContextManager[None]:
+def without_local_retries() -> contextlib.AbstractContextManager[None]:
     """Within the body such a connection is tried once by clients whose session begins there.
 
     Does nothing where the source's module hasn't imported the client: its import takes a while.
@@ -32,7 +32,7 @@ def _sparing(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
 
         def retry(state: typing.Any) -> bool:
             failure = state.outcome.exception()
-            return not (failure and connections.refused_here((failure,))) and bool(again(state))
+            return not (failure and connections.refused_by_localhost((failure,))) and bool(again(state))
 
         retrying.retry = retry
         return retrying

@@ -30,7 +30,7 @@ def note_repeats(session: Session, known: typing.Collection[str]) -> None:
         )
 
 
-def by_intervals_alone(session: Session) -> set[str]:
+def loaded_only_by_intervals(session: Session) -> set[str]:
     """The resources that have loaded intervals, and nothing yet by their cursor."""
     return {
         resource

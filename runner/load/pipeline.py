@@ -69,7 +69,7 @@ def run(
     """
     steps = steps or Steps(emit)
     try:
-        with compat.settings(SETTINGS), http_retries.spared(), state_lock(state, job.run_id):
+        with compat.settings(SETTINGS), http_retries.without_local_retries(), state_lock(state, job.run_id):
             session = _start(job, steps, state)
             try:
                 way = _sync if job.limit is None else _limited
@@ -144,7 +144,7 @@ def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     loading.finish_leftovers(session)
     edits.apply(session)
     session.known = {} if session.job.full_refresh else session.tables()
-    by_interval = set() if session.job.full_refresh else merges.by_intervals_alone(session)
+    by_interval = set() if session.job.full_refresh else merges.loaded_only_by_intervals(session)
     _extract(session, make_source)
     loading.normalize(session)
     merges.note_appends(session)

@@ -110,7 +110,7 @@ def _broken(module: str, exc: Exception) -> JobFailed:
     """The failure for a module that raises ``exc`` when it is imported."""
     if isinstance(exc, JobFailed):
         return exc
-    where = code.where(exc)
+    where = code.location(exc)
     lacking = missing.requirement_for(exc)
     if isinstance(exc, SyntaxError):
         message = f"module '{module}' has a syntax error: {one_line(exc.msg)}"

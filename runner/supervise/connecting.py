@@ -62,11 +62,11 @@ class Watch:
         return self._since is not None and self._lines >= _ENOUGH and now - self._since >= patience
 
     @property
-    def rowless(self) -> bool:
+    def no_rows_yet(self) -> bool:
         """Whether no row has come."""
         return not self._over
 
-    def rows_came(self) -> None:
+    def rows_arrived(self) -> None:
         """Ends the watch: the source gets its rows."""
         self._over, self._since = True, None
 

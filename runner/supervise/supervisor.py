@@ -145,7 +145,7 @@ class Supervisor:
             if self._ends_at is not None and now >= self._ends_at:
                 self._ends_at = None
                 if not self._stopping:
-                    self._cause = contract.timed_out(self._job.timeout or 0.0, rows=not self._rowless())
+                    self._cause = contract.timed_out(self._job.timeout or 0.0, rows=not self._no_rows_yet())
                     self._stop("its timeout", self._job.stop_seconds)
             if self._signal_at is not None and now >= self._signal_at:
                 self._signal_at = None
@@ -214,8 +214,8 @@ class Supervisor:
             self._input = None
             self._stop(END_OF_INPUT, EOF_GRACE)
 
-    def _rowless(self) -> bool:
-        return self._phase == "extract" and self._connecting.rowless
+    def _no_rows_yet(self) -> bool:
+        return self._phase == "extract" and self._connecting.no_rows_yet
 
     def _stop(self, why: str, grace: float) -> None:
         """Stops the worker: gently the first time, within ``grace`` seconds; at once the second time."""
@@ -291,7 +291,7 @@ class Supervisor:
     def _take_event(self, event: dict[str, typing.Any]) -> None:
         name = event.pop("event")
         if event.get("rows"):
-            self._connecting.rows_came()
+            self._connecting.rows_arrived()
         if self._held_back(name, event):
             return
         if name == Event.RESULT.value:
@@ -346,7 +346,7 @@ class Supervisor:
         self.result = exit_status.with_cause(self.result, self._cause)
         # If the launcher lives and only its connection broke, it has to know why its job ended.
         told = [contract.INPUT_CLOSED] * (self._stopping == END_OF_INPUT)
-        told += [contract.NO_ROWS] * (self._stopping != "" and self._rowless())
+        told += [contract.NO_ROWS] * (self._stopping != "" and self._no_rows_yet())
         if self.result.get("status") != "ok":
             with contextlib.suppress(TypeError):
                 self.result["notes"] = [*self.result.get("notes", ()), *told]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.gateway import LABEL_ROLE
 from launcher.engines.docker.job import Job
-from launcher.engines.docker.leftovers import describe, is_leftover, ours
+from launcher.engines.docker.leftovers import describe, is_leftover, own_containers
 from launcher.engines.docker.memory import Memory
 from launcher.engines.docker.network import ROLE as NETWORK_ROLE
 from launcher.engines.docker.network import Network, NetworkRefused, network_for
@@ -179,7 +179,7 @@ class DockerEngine:
     def running(self, project: str) -> Sequence[Running]:
         with translated():
             found = []
-            for details in ours(self.client.api, project):
+            for details in own_containers(self.client.api, project):
                 if _role(details) == NETWORK_ROLE:
                     continue  # a moment of a start
                 row = describe(details)
@@ -195,7 +195,7 @@ class DockerEngine:
 
         with translated():
             stopped: Running | None = None
-            for details in ours(self.client.api, project, source):
+            for details in own_containers(self.client.api, project, source):
                 if not details["State"].get("Running") or _role(details) != "run":
                     continue
                 stopped = describe(details)
@@ -218,7 +218,7 @@ class DockerEngine:
     def sweep(self, project: str) -> Sequence[Running]:
         with translated():
             swept = []
-            for details in ours(self.client.api, project):
+            for details in own_containers(self.client.api, project):
                 if is_leftover(details, self._alive, _now()):
                     if _role(details) != NETWORK_ROLE:
                         swept.append(describe(details))

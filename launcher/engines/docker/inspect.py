@@ -38,7 +38,7 @@ _ANSWERS = {"show": answers.inspection, "state": answers.state, "preview": answe
 
 
 @contextlib.contextmanager
-def held(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
+def idle_container(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
     """The id of the job's container, running nothing; it is gone afterwards, and when this process is killed.
 
     Under a name of its own it does not lock the source. The state can be read, not written: a run may be
@@ -94,7 +94,7 @@ def ask(
     """
     plan = plan if what == "preview" else looking(plan)
     client = engine.client
-    with held(engine, plan) as container, translated():
+    with idle_container(engine, plan) as container, translated():
         made = client.api.exec_create(container, [*_EXECUTE, what, json.dumps(question or {})])
         out, err = bytearray(), bytearray()
         for said, complained in client.api.exec_start(made["Id"], stream=True, demux=True):
@@ -114,7 +114,7 @@ def ask(
 
 def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
     """Run a command in there, with this process' input and output; its exit code."""
-    with held(engine, plan) as container:
+    with idle_container(engine, plan) as container:
         call = [cli, "exec", "-it" if terminal else "-i", container, *_EXECUTE, "run", *command]
         with as_invoking_user():
             return subprocess.run(call, env={**os.environ}, check=False).returncode

@@ -53,7 +53,7 @@ def describe(details: Mapping[str, Any]) -> Running:
     )
 
 
-def ours(api: APIClient, project: str, source: str | None = None) -> list[dict[str, Any]]:
+def own_containers(api: APIClient, project: str, source: str | None = None) -> list[dict[str, Any]]:
     """Every container of the project, or of one of its sources, as the engine tells of it."""
     from docker.errors import NotFound
 

@@ -32,7 +32,7 @@ def claim(session: Session, load_ids: typing.Sequence[str]) -> None:
 
     Raises JobFailed (transient) if another load began after this run had looked.
     """
-    if session.job.limit is not None or not ledger.possible(session):
+    if session.job.limit is not None or not ledger.can_record(session):
         return
     with ledger.opened(session):
         _claim(session, load_ids)

@@ -44,7 +44,7 @@ class Record:
     ``schema``, which dlt deletes with the tables."""
 
 
-def possible(session: Session) -> bool:
+def can_record(session: Session) -> bool:
     """Whether the destination can hold a record."""
     if session.ledger_refused:
         return False
@@ -87,7 +87,7 @@ def read(session: Session) -> Record | None:
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
     from dlt.destinations.exceptions import DatabaseTerminalException
 
-    if not possible(session):
+    if not can_record(session):
         return None
     with opened(session) as client:
         try:

@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from launcher.errors import BuildError
-from launcher.images.base import find, way_out
+from launcher.images.base import build_command, find
 from tests.containers.folder import image_tags
 
 SCRIPT = Path(__file__).parents[3] / "scripts/base-image"
@@ -53,4 +53,4 @@ def test_a_mirror_that_lacks_the_image_has_no_stand_in(client: docker.DockerClie
     )
     assert "base_image:" in error.value.hint
     assert said == ["pulling 127.0.0.1:9/python:3.13", "127.0.0.1:9/python:3.13 can't be pulled"]
-    assert way_out("3.13") == "make base-image"
+    assert build_command("3.13") == "make base-image"

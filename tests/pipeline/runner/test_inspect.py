@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def become(*command: str, folder: Path) -> tuple[int, str, str]:
-    code = "import sys; from runner.inspect.execute import become; sys.exit(become(sys.argv[1:]))"
+    code = "import sys; from runner.inspect import execute; sys.exit(execute.replace_process(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *command],
         env={"PYTHONPATH": str(REPOSITORY), "PATH": f"/bin:/usr/bin:{folder}"},

@@ -35,7 +35,7 @@ def schema_text() -> str:
 def _table(model: Any) -> str:
     rows = ["| key | default | |", "|---|---|---|"]
     for name, field in model.model_fields.items():
-        escaped = models.said_of(model)[name].replace("|", "\\|")
+        escaped = models.descriptions_of(model)[name].replace("|", "\\|")
         rows.append(f"| `{name}` | {_default(field)} | {escaped} |")
     return "\n".join(rows) + "\n"
 

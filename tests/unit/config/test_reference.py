@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from launcher.config import load, schema
-from launcher.config.models import Container, File, Kubernetes, Model, WriteDisposition, said_of
+from launcher.config.models import Container, File, Kubernetes, Model, WriteDisposition, descriptions_of
 from launcher.errors import ConfigurationError
 from launcher.secrets.gather import part_of, read_environment
 from runner.contract import SECRETS_FILE
@@ -103,7 +103,7 @@ def test_every_field_has_a_description_and_every_model_forbids_what_it_does_not_
     for model in found:
         assert model.model_config["extra"] == ("allow" if model is WriteDisposition else "forbid")
         for name in model.model_fields:
-            assert said_of(model)[name].endswith("."), (model, name)
+            assert descriptions_of(model)[name].endswith("."), (model, name)
 
 
 ENTRY: dict[str, Any] = {"name": "a", "dlt_native": {"source_module": "m", "source_function": "f"}}

@@ -8,7 +8,7 @@ import pytest
 
 from bench import verified_cases
 from launcher.config import load
-from launcher.config.verified import KNOWN, meant
+from launcher.config.verified import KNOWN, verified_name
 from tests.unit.config.project import write
 
 ENTRY = "sources:\n  - {{name: a, dlt_native: {{source_module: {module}, source_function: f}}{more}}}\n"
@@ -30,7 +30,7 @@ ENTRY = "sources:\n  - {{name: a, dlt_native: {{source_module: {module}, source_
     ],
 )
 def test_what_a_name_stands_for(name: str, source: str | None) -> None:
-    assert meant(name) == source
+    assert verified_name(name) == source
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import cast
 from launcher.commands.runs import _row
 from launcher.engines.protocol import Engine, Running
 from launcher.runs.history import INTERRUPTED, RUNNING
-from launcher.runs.interrupted import going_on
+from launcher.runs.interrupted import still_running
 from runner.contract import FailureKind
 from tests.unit.cli.records import WELL
 
@@ -38,7 +38,7 @@ class Cluster:
 
 def test_a_run_that_goes_on_in_the_cluster_without_its_dltpod_is_running() -> None:
     gone = replace(LEFT, run_id="gone")
-    found = going_on(cast(Engine, Cluster("left", WELL.run_id)), "acme", [LEFT, gone, WELL])
+    found = still_running(cast(Engine, Cluster("left", WELL.run_id)), "acme", [LEFT, gone, WELL])
     assert [record.status for record in found] == [RUNNING, INTERRUPTED, "ok"]
     assert found[0].failure_kind is None
     assert "goes on in the cluster" in found[0].message

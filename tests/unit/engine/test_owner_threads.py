@@ -45,7 +45,7 @@ def test_threads_of_one_process_take_the_owners_rights_each_and_leave_in_any_ord
         event.set()
         thread.join(10)
     assert made == [OWNER, OWNER]
-    assert (rights.acting(), os.getgroups()) == (None, groups)
+    assert (rights.acting_owner(), os.getgroups()) == (None, groups)
 
 
 def test_a_process_that_has_one_owners_rights_refuses_a_project_of_another(

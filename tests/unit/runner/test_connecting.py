@@ -63,7 +63,7 @@ def test_a_source_that_says_anything_else_does_something_else(other: bytes) -> N
 
 def test_a_source_whose_rows_come_is_no_longer_watched() -> None:
     watch = Watch(str)
-    watch.rows_came()
+    watch.rows_arrived()
     assert not fed(watch, [KAFKA] * 100, PATIENCE * 10)
     assert watch.failure(PATIENCE * 10) is None
 

@@ -110,7 +110,7 @@ def test_what_a_server_refuses_for_good_is_told_and_not_tried_again(text: str, w
     ],
 )
 def test_an_address_where_nobody_is_is_named(text: str, words: str) -> None:
-    found = connections.nowhere((requests.ConnectionError(text),))
+    found = connections.unreachable_place((requests.ConnectionError(text),))
     assert found is not None and found[0] == words
     # A name or a silent address may be the network's fault; where a port is refused, somebody is there.
     assert ("container.egress" in found[1]) is not words.startswith("nothing listens")
@@ -118,11 +118,11 @@ def test_an_address_where_nobody_is_is_named(text: str, words: str) -> None:
 
 def test_an_answer_that_is_late_is_no_address_where_nobody_is() -> None:
     late = requests.ReadTimeout("HTTPSConnectionPool(host='a', port=443): Read timed out. (read timeout=5)")
-    assert connections.nowhere((late,)) is None
+    assert connections.unreachable_place((late,)) is None
 
 
 def test_a_message_without_an_address_stays_what_it_is() -> None:
-    assert connections.nowhere((ConnectionRefusedError("[Errno 111] Connection refused"),)) is None
+    assert connections.unreachable_place((ConnectionRefusedError("[Errno 111] Connection refused"),)) is None
 
 
 @pytest.mark.parametrize(
