@@ -43,8 +43,10 @@ def line_after(project: Project, source: Source, message: str) -> str:
 
 
 def _keys(table: Mapping[str, object]) -> set[str]:
+    """The keys of a section and of its credentials that have a value: one to be filled in helps nobody."""
     below = table.get("credentials")
-    return {*table, *(below if isinstance(below, Mapping) else ())} - {"credentials"}
+    both = {**table, **(below if isinstance(below, Mapping) else {})}
+    return {key for key, value in both.items() if str(value).strip()} - {"credentials"}
 
 
 def empty(source: Source, secrets: Table) -> str:

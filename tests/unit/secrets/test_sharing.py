@@ -23,6 +23,8 @@ MISSING = "missing secrets 'token', 'region' for source 'acme' (there is 'tokne'
         ('[sources.crm]\ntoken = "x"\n', ", secret_sections: [sources.crm]", MISSING, ""),
         ('[sources.crm]\nkey = "x"\n', "", MISSING, ""),
         ('[sources.acme]\ntoken = "x"\n', "", MISSING, ""),
+        ('[sources.crm]\ntoken = ""\nregion = " "\n', "", MISSING, ""),
+        ('[sources.crm]\ntoken = ""\n[sources.erp]\ntoken = "y"\n', "", MISSING, LINE.replace("crm", "erp")),
         ('[sources.crm]\ntoken = "x"\n', "", "the service says: 'token' is missing", ""),
         ("[sources", "", MISSING, ""),
     ],
