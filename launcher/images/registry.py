@@ -22,13 +22,15 @@ def remote(registry: str, reference: str) -> str:
     return f"{re.sub('^https?://', '', registry).rstrip('/')}/{reference}"
 
 
-def try_pull(
-    client: DockerClient, registry: str, reference: str, say: Callable[[str], None]
-) -> Mapping[str, Any] | None:
-    """Pulls the image from the registry and gives it its local name: what the engine knows of it, or None.
+def there_or_pulled(options: tags.ImageOptions, reference: str) -> Mapping[str, Any] | None:
+    """What the engine knows of an image; where it lacks it, it is pulled from the project's registry, if any.
 
-    A registry that lacks it, or can't be reached, is no error: the image can be built. Why is said.
+    A registry that lacks it too, or can't be reached, is no error: the image can be built. Why is said.
     """
+    client, registry, say = options.client, options.project.registry, options.say
+    found = tags.inspect(client, reference)
+    if found is not None or not registry:
+        return found
     there = remote(registry, reference)
     name, _, tag = there.rpartition(":")
     try:
