@@ -7,6 +7,8 @@ import inspect
 import typing
 from collections.abc import Mapping
 
+from dlt.sources import incremental as cursor
+
 from runner.contract import ENV_REFERENCE, TIMESTAMP, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses, one_line
@@ -119,8 +121,6 @@ def _moment(text: str) -> datetime.datetime:
 
 def needed(found: Found) -> list[str]:
     """The arguments that have neither a default nor a cursor that dlt passes by itself."""
-    from dlt.sources import incremental as cursor
-
     hints = coercion.hints_of(found.function)
     required = {name: p for name, p in _parameters(found).items() if p.default is p.empty}
     return [n for n, p in required.items() if not coercion.is_kind_of(hints.get(n, p.annotation), cursor)]

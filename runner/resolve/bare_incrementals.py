@@ -12,13 +12,14 @@ import inspect
 import types
 import typing
 
+from dlt.extract import decorators
+from dlt.sources import incremental
+
 from runner import patches
 
 
 def install() -> None:
     """Patches dlt to mend each function that it makes a resource of, nested ones too. Idempotent."""
-    from dlt.extract import decorators
-
     patches.changed(decorators, "spec_from_signature", _mending)
 
 
@@ -38,8 +39,6 @@ def mend(function: typing.Any) -> bool:
     target = inspect.unwrap(function) if callable(function) else None
     if not isinstance(target, types.FunctionType):
         return False
-    from dlt.sources import incremental
-
     cursors = cursors_of(target)
     if not cursors:
         return False
@@ -58,8 +57,6 @@ def mend(function: typing.Any) -> bool:
 
 def cursors_of(function: typing.Any) -> dict[str, typing.Any]:
     """The cursors that parameters are annotated with, by parameter, where the default is None."""
-    from dlt.sources import incremental
-
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         annotation = parameter.annotation

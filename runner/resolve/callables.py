@@ -15,6 +15,9 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dlt.extract import DltResource, DltSource
+from dlt.extract.decorators import DltSourceFactoryWrapper
+
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses
@@ -50,8 +53,6 @@ def find(module: types.ModuleType, name: str, shown: str) -> Found:
 
     Raises JobFailed (function_not_found) for anything that can't be run, with near misses.
     """
-    from dlt.extract import DltResource, DltSource
-
     missing = object()
     target = getattr(module, name, inspect.getattr_static(module, name, missing))
     if target is missing:
@@ -156,8 +157,6 @@ def _refused(module: types.ModuleType, shown: str, message: str, name: str) -> J
 
 def _offered(module: types.ModuleType) -> list[str]:
     """The names that a source function may have in this module: its own sources and resources first."""
-    from dlt.extract import DltResource, DltSource
-
     sources, functions = [], []
     for name, value in vars(module).items():
         if name.startswith("_"):
@@ -181,6 +180,4 @@ def _defined_in(value: typing.Any) -> str | None:
 
 def is_factory(value: typing.Any) -> bool:
     """Whether a value is what ``@dlt.source`` makes of a function."""
-    from dlt.extract.decorators import DltSourceFactoryWrapper
-
     return isinstance(value, DltSourceFactoryWrapper)

@@ -14,6 +14,8 @@ import types
 import typing
 from pathlib import Path
 
+from dlt.sources import incremental
+
 T = typing.TypeVar("T")
 _NONE = type(None)
 _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
@@ -117,8 +119,6 @@ def _cursor(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> 
 
     That is the one in its annotation's brackets, else that of the initial value in the code.
     """
-    from dlt.sources import incremental
-
     kinds = [
         arg for part in (hint, *typing.get_args(hint)) if is_cursor(part) for arg in typing.get_args(part)
     ]

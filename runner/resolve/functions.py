@@ -11,6 +11,14 @@ import types
 import typing
 from collections.abc import AsyncIterable, Iterable, Mapping
 
+import dlt
+from dlt.common.configuration import get_fun_spec, with_config
+from dlt.common.configuration.resolve import inject_section
+from dlt.common.configuration.resolve import resolve_configuration as look_up
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+from dlt.extract import DltResource, DltSource
+from dlt.sources import incremental
+
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.resolve import bare_incrementals, own_pipelines
@@ -23,8 +31,6 @@ def run(target: typing.Any, function: typing.Any, name: str, kwargs: Mapping[str
     resource named ``name``, which runs while dlt extracts, with its secrets and its state. Any other function
     is called here. Raises JobFailed where what it returns is no data; else what the function raises.
     """
-    import dlt
-
     target, kwargs = _without_mutable_defaults(target, kwargs)
     if is_lazy(target, function):
         return dlt.resource(_as_generator(target, name), name=name)(**kwargs)
@@ -71,8 +77,6 @@ def is_lazy(target: typing.Any, function: typing.Any) -> bool:
 
     Nothing is called to find out, so a generator of resources has to say so (see ``declares_resources``).
     """
-    from dlt.sources import incremental
-
     bare_incrementals.mend(target)
     generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     if generator and not declares_resources(function):
@@ -93,11 +97,6 @@ def resolve_configuration(target: typing.Any, name: str, kwargs: Mapping[str, ty
 
     Raises dlt's ConfigFieldMissingException for what is missing.
     """
-    from dlt.common.configuration import get_fun_spec
-    from dlt.common.configuration.resolve import inject_section
-    from dlt.common.configuration.resolve import resolve_configuration as look_up
-    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-
     spec = get_fun_spec(_injected(target, name))
     if spec is None or not spec.get_resolvable_fields():
         return
@@ -136,8 +135,6 @@ def _as_generator(target: typing.Any, name: str) -> typing.Any:
 
 def _rows(item: typing.Any, name: str) -> typing.Any:
     """An item that a resource yields. Raises JobFailed for another resource: dlt can't extract that."""
-    from dlt.extract import DltResource, DltSource
-
     if isinstance(item, (DltResource, DltSource)):
         raise _no_data(
             name,
@@ -149,8 +146,6 @@ def _rows(item: typing.Any, name: str) -> typing.Any:
 
 def _injected(target: typing.Any, name: str) -> typing.Any:
     """The function with its secrets and configuration injected, from the sections in which dlt would look."""
-    from dlt.common.configuration import with_config
-
     return with_config(target, sections=_sections(target, name))
 
 
@@ -160,9 +155,6 @@ def _sections(target: typing.Any, name: str) -> tuple[str, ...]:
 
 def _extractable(value: typing.Any, name: str) -> typing.Any:
     """What a function returned, as ``pipeline.extract`` takes it. Raises JobFailed where it is no data."""
-    import dlt
-    from dlt.extract import DltResource, DltSource
-
     made = (DltSource, DltResource)
     if isinstance(value, made):
         return value

@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 import typing
 
+from dlt.common.typing import extract_inner_type
+from dlt.sources import incremental
+
 from runner import patches
 
 _running: list[typing.Any] = []
@@ -20,8 +23,6 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 def install() -> None:
     """Patches dlt to settle both each time that an incremental is about to run. Idempotent."""
-    from dlt.sources import incremental
-
     patches.changed(incremental, "bind", _settling)
 
 
@@ -49,9 +50,6 @@ def begins_at_a_text(cursors: typing.Mapping[str, str]) -> dict[str, str]:
 
 
 def _settle(cursor: typing.Any) -> None:
-    from dlt.common.typing import extract_inner_type
-    from dlt.sources import incremental
-
     if cursor.allow_external_schedulers and not _has_interval():
         cursor.allow_external_schedulers = False
     written = getattr(cursor, "__orig_class__", None)

@@ -10,6 +10,10 @@ import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from dlt.extract import DltResource, DltSource
+from dlt.extract.decorators import DltSourceFactoryWrapper
+from dlt.pipeline.pipeline import Pipeline
+
 from runner import patches
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
@@ -38,9 +42,6 @@ def refused(
     ``who`` is what runs it ("function 'load'"), ``names`` gives the names of its module then, ``advice`` is
     what to do where what it ran has no name there. ``needed``: it is to be done too where it has one.
     """
-    from dlt.extract.decorators import DltSourceFactoryWrapper
-    from dlt.pipeline.pipeline import Pipeline
-
     calls: list[_Call] = []
 
     def refusing(original: typing.Any) -> typing.Any:
@@ -83,8 +84,6 @@ def _hint(
     needed: bool,
 ) -> str:
     """What to do instead: the entries to write, in ``sources.yml``'s own words."""
-    from dlt.extract import DltResource, DltSource
-
     entries: list[str] = []
     secret: list[str] = []
     nameless = False
@@ -119,9 +118,6 @@ def _hint(
 
 def _name_of(data: typing.Any, names: Mapping[str, typing.Any]) -> str | None:
     """The name, in its module, of the source or resource that ``data`` was made by."""
-    from dlt.extract import DltResource, DltSource
-    from dlt.extract.decorators import DltSourceFactoryWrapper
-
     for name, value in names.items():
         if isinstance(data, DltResource) and isinstance(value, DltResource):
             if value is data or (_function(value) is _function(data) is not None):

@@ -7,6 +7,9 @@ import inspect
 import typing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from dlt.common.configuration import is_secret_hint
+from dlt.common.configuration.specs import BaseConfiguration, CredentialsConfiguration
+
 from runner.resolve import coercion
 
 
@@ -63,8 +66,6 @@ def _classes(hint: typing.Any) -> Iterator[type]:
 
 def _fields(kind: typing.Any) -> Collection[str]:
     """The fields of a configuration of dlt's, a dataclass or a pydantic model; none of any other class."""
-    from dlt.common.configuration.specs import BaseConfiguration
-
     if issubclass(kind, BaseConfiguration):
         return list(kind.get_resolvable_fields())
     if hasattr(kind, "model_validate"):
@@ -74,9 +75,6 @@ def _fields(kind: typing.Any) -> Collection[str]:
 
 def _file(kind: typing.Any, name: str) -> str:
     """Where dlt reads a configuration's field from; empty for what it doesn't look up."""
-    from dlt.common.configuration import is_secret_hint
-    from dlt.common.configuration.specs import BaseConfiguration, CredentialsConfiguration
-
     if not issubclass(kind, BaseConfiguration) or coercion.is_cursor(kind):
         return ""
     secret = issubclass(kind, CredentialsConfiguration) or is_secret_hint(kind.get_resolvable_fields()[name])

@@ -5,6 +5,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping
 
+import dlt
+from dlt.common.configuration.resolve import inject_section
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+from dlt.common.schema.typing import TWriteDispositionConfig
+
 from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
@@ -20,9 +25,6 @@ def prepare(job: JobSpec, paths: Paths, values: Mapping[str, typing.Any]) -> Cal
     ``dlt.pipeline`` at the module's top can't take its place; yet it knows the name, for sources made at
     import look for their secrets.
     """
-    from dlt.common.configuration.resolve import inject_section
-    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-
     bare_incrementals.install()
     incrementals.install()
     with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
@@ -46,9 +48,6 @@ def check_disposition(disposition: typing.Any) -> None:
     """
     if disposition is None:
         return
-    import dlt
-    from dlt.common.schema.typing import TWriteDispositionConfig
-
     refusal = ""
     if isinstance(disposition, dict):
         forms = typing.get_args(TWriteDispositionConfig)

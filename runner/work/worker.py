@@ -52,13 +52,13 @@ def _result_of(given: Input, paths: Paths, emit: Emit) -> Result:
             from runner.work import check
 
             return check.run(given.job, paths, values, lambda exc: _explained(exc, given.job, steps))
-        from runner.load import pipeline
-        from runner.resolve import source
-
         # Importing dlt makes a hundred thousand objects, hardly any of them cyclic garbage: collecting takes
         # a tenth of the start. What is imported then is left out of later collections.
         gc.disable()
         try:
+            from runner.load import pipeline
+            from runner.resolve import source
+
             make = source.prepare(given.job, paths, values)
         finally:
             gc.freeze()

@@ -10,6 +10,9 @@ import dataclasses
 import typing
 import uuid
 
+from dlt.common.schema import Schema
+from dlt.common.versioned_state import compress_state, decompress_state
+
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.load import compat
@@ -186,13 +189,8 @@ def _refresh_of(
 
 
 def _packed(schema: typing.Any) -> str:
-    from dlt.common.versioned_state import compress_state
-
     return str(compress_state(schema.to_dict()))
 
 
 def _unpacked(text: str) -> typing.Any:
-    from dlt.common.schema import Schema
-    from dlt.common.versioned_state import decompress_state
-
     return Schema.from_dict(decompress_state(text))

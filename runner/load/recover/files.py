@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import typing
 
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
 from runner.explain.wording import counted
 from runner.load.session import Session
 
@@ -75,8 +77,6 @@ def sweep_files(
 
 def table_files(client: typing.Any, table: str) -> list[str]:
     """The files of a table, none where there is no such table."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     try:
         return [str(path) for path in client.list_table_files(table)]
     except (FileNotFoundError, DestinationUndefinedEntity):

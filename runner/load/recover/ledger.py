@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.exceptions import DatabaseTerminalException
+
 from runner.load import compat
 from runner.load.recover.files import completed_loads, forget_early_states, forget_loads, table_files
 from runner.load.recover.shared_tables import column, completed, is_sql
@@ -84,9 +87,6 @@ def read(session: Session) -> Record | None:
 
     Creates the table if it is missing, so that a destination that refuses it is known before the run begins.
     """
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-    from dlt.destinations.exceptions import DatabaseTerminalException
-
     if not can_record(session):
         return None
     with opened(session) as client:
@@ -109,8 +109,6 @@ def read(session: Session) -> Record | None:
 
 def write(session: Session, record: Record) -> None:
     """Replaces the newest record by the next one, atomically for readers."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     text = json.dumps(dataclasses.asdict(record))
     with opened(session) as client:
         put = _put_row if is_sql(client) else _put_file
@@ -184,8 +182,6 @@ def _rows(client: typing.Any, session: Session) -> list[tuple[int, str]]:
 
 
 def _put_row(client: typing.Any, session: Session, number: int, text: str) -> None:
-    from dlt.destinations.exceptions import DatabaseTerminalException
-
     table, name, version, record = _names(client)
     sql, pipeline_name = client.sql_client, session.job.pipeline_name
     sql.execute_sql(

@@ -7,6 +7,12 @@ import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from dlt.common.destination.client import WithStateSync
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema import Schema
+from dlt.common.versioned_state import decompress_state
+from dlt.destinations.job_client_impl import SqlJobClientBase
+
 from runner.load import compat
 
 
@@ -30,15 +36,11 @@ class OtherPipelines:
 
 def is_sql(client: typing.Any) -> bool:
     """Whether rows can be deleted by SQL. The filesystem's client only reads by it."""
-    from dlt.destinations.job_client_impl import SqlJobClientBase
-
     return isinstance(client, SqlJobClientBase)
 
 
 def keeps_state(client: typing.Any) -> bool:
     """Whether the destination stores schemas and states, so that they can be restored from it."""
-    from dlt.common.destination.client import WithStateSync
-
     return isinstance(client, WithStateSync)
 
 
@@ -47,8 +49,6 @@ def stored_schema(client: typing.Any, name: str) -> typing.Any | None:
 
     The client must be connected. Raises dlt's destination exceptions save 'no such table'.
     """
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     if not keeps_state(client):
         return None
     try:
@@ -61,8 +61,6 @@ def stored_schema(client: typing.Any, name: str) -> typing.Any | None:
 
 def _readable(texts: Iterable[str]) -> Iterator[typing.Any]:
     """The schemas that these texts hold. A damaged one is passed over: an older one may do."""
-    from dlt.common.schema import Schema
-
     for text in texts:
         try:
             schema = Schema.from_dict(json.loads(text))
@@ -90,8 +88,6 @@ def other_pipelines(
     client: typing.Any, pipeline_name: str, schemas: typing.Sequence[typing.Any]
 ) -> OtherPipelines:
     """The other pipelines that load into the tables of ``schemas``. The client must be connected."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     names = {schema.name for schema in schemas}
     mine = {table for schema in schemas for table in schema.data_table_names()}
     try:
@@ -114,8 +110,6 @@ def other_pipelines(
 
 def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:
     """Schema name and text of all that the dataset stores, newest first; none without dlt's table of them."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     if not is_sql(client):
         rows = compat.stored_files(client, client.schema.version_table_name)
         rows.sort(key=lambda row: str(row.get("inserted_at")), reverse=True)
@@ -149,8 +143,6 @@ def _other_pipelines(client: typing.Any, pipeline_name: str) -> dict[str, set[st
 
 
 def _schema_names(text: str) -> set[str]:
-    from dlt.common.versioned_state import decompress_state
-
     try:
         return set(decompress_state(text).get("schema_names") or ())
     except Exception:  # noqa: BLE001 (a state that can't be read says nothing of its schemas)
@@ -159,8 +151,6 @@ def _schema_names(text: str) -> set[str]:
 
 def completed(client: typing.Any, load_ids: typing.Collection[str]) -> set[str]:
     """Those of the load packages that a database counts as done. The client must be connected."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     sql, load_id = client.sql_client, column(client, "load_id")
     loads = sql.make_qualified_table_name(client.schema.loads_table_name)
     marks = ",".join(["%s"] * len(load_ids))

@@ -15,6 +15,17 @@ import typing
 from datetime import datetime
 from pathlib import Path
 
+from dlt.common.destination.capabilities import DestinationCapabilitiesContext
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.pendulum import pendulum
+from dlt.common.schema.utils import (
+    get_active_record_timestamp,
+    get_columns_names_with_prop,
+    get_nested_tables,
+    get_root_table,
+    get_validity_column_names,
+)
+
 from runner.explain.wording import counted
 from runner.load import compat
 from runner.load.recover import packages, shared_tables
@@ -87,8 +98,6 @@ def _undo_file(session: Session, client: typing.Any, schema: typing.Any, file: P
 
 
 def _delete_ids(client: typing.Any, table: str, column: str, ids: typing.Sequence[str]) -> None:
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     sql = client.sql_client
     name, escaped = sql.make_qualified_table_name(table), sql.escape_column_name(column)
     for start in range(0, len(ids), BATCH):
@@ -102,9 +111,6 @@ def _delete_ids(client: typing.Any, table: str, column: str, ids: typing.Sequenc
 
 def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
     """Undoes a merge that had no key to merge by: dlt then appends, and would do it twice."""
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-    from dlt.common.schema.utils import get_columns_names_with_prop, get_nested_tables
-
     table = schema.tables.get(root)
     if table is None or table.get("write_disposition") != "merge":
         return
@@ -127,8 +133,6 @@ def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) ->
 
     A second swap would bring in the staging table's rows, and by then it has none.
     """
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
     table = schema.tables.get(root)
     column = schema.naming.normalize_identifier("_dlt_load_id")
     if table is None or table.get("write_disposition") != "replace" or column not in table["columns"]:
@@ -148,8 +152,6 @@ def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) ->
 
 def _drop_premature(schema: typing.Any, folder: Path, started: typing.Sequence[Path]) -> None:
     """Deletes pending merges of jobs that are about to run again: those create them again."""
-    from dlt.common.schema.utils import get_root_table
-
     names = {packages.table_of(file.name) for file in started if not file.name.endswith(".sql")}
     roots = {get_root_table(schema.tables, name)["name"] for name in names if name in schema.tables}
     for statement in (folder / "new_jobs").glob("*.sql"):
@@ -222,10 +224,6 @@ def _reinstate(session: Session, client: typing.Any, schema: typing.Any, names: 
 
     dlt sets their end to the creation time of the load's package.
     """
-    from dlt.common.destination.capabilities import DestinationCapabilitiesContext
-    from dlt.common.pendulum import pendulum
-    from dlt.common.schema.utils import get_active_record_timestamp, get_validity_column_names
-
     tables = [
         name
         for name in names
