@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import functools
+import hashlib
 import json
 import multiprocessing
 import os
 import shutil
 import signal
+import tempfile
 import typing
 from pathlib import Path
 
@@ -17,7 +21,15 @@ from tests.pipeline import child, sources
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Children are forked from a process that has dlt imported and has run nothing, so has no threads."""
-PROCESSES.set_forkserver_preload(["tests.pipeline.preload"])
+PROCESSES.set_forkserver_preload(["tests.pipeline.preload", "tests.pipeline.child"])
+
+
+@functools.cache
+def _first_runs() -> Path:
+    """A folder of this process, gone when it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="dltpod-first-runs-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 @dataclasses.dataclass
@@ -66,6 +78,20 @@ class Sandbox:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+    def begun(self, function: str = "append", **changes: typing.Any) -> None:
+        """What an undisturbed first run leaves: where that is files, a copy of what one run has left."""
+        if self.destination.file is None:
+            self.run(function, **changes)
+            return
+        asked = repr((self.destination.type, function, changes, self.environment))
+        first = _first_runs() / hashlib.sha256(asked.encode()).hexdigest()
+        if not first.exists():
+            file = first / Path(self.destination.file).relative_to(self.root)
+            file.parent.mkdir(parents=True)
+            destination = dataclasses.replace(self.destination, file=str(file), lock=f"{file}.lock")
+            dataclasses.replace(self, root=first, destination=destination, events=[]).run(function, **changes)
+        shutil.copytree(first, self.root, dirs_exist_ok=True)
 
     def state_of(self, job: JobSpec) -> Path:
         return self.state if job.source == "shop" else self.root / f"state-{job.source}"

@@ -87,7 +87,7 @@ def test_a_destination_that_refuses_on_localhost_ends_the_run_and_loses_no_lefto
 
 @pytest.mark.parametrize(("kill", "lost"), [("before_load", False), ("before_complete", True)])
 def test_each_row_is_in_one_file_after_a_kill(bucket: FileSandbox, kill: str, lost: bool) -> None:
-    bucket.run("append", upto=10)
+    bucket.begun("append", upto=10)
     bucket.killed("append", kill, upto=20)
     if lost:
         bucket.lose_state()
@@ -106,7 +106,7 @@ def test_files_of_a_pipeline_that_shares_the_table_are_not_removed_as_left_over(
 
 
 def test_files_are_written_in_the_configured_format(bucket: FileSandbox) -> None:
-    bucket.run("append", upto=10)
+    bucket.begun("append", upto=10)
     assert bucket.destination.file is not None
     names = subprocess.run(
         ["ls", f"{bucket.destination.file}/raw_shop/orders"], capture_output=True, text=True, check=True
@@ -115,7 +115,7 @@ def test_files_are_written_in_the_configured_format(bucket: FileSandbox) -> None
 
 
 def test_a_full_refresh_of_files_ends_with_the_rows_of_a_first_run(bucket: FileSandbox) -> None:
-    bucket.run("append", upto=10)
+    bucket.begun("append", upto=10)
     bucket.lose_state()
     bucket.run("append", upto=20, full_refresh=True)
     bucket.whole(20)
@@ -148,7 +148,7 @@ def held_open(sandbox: DuckSandbox) -> Iterator[subprocess.Popen[str]]:
 def test_a_duckdb_file_that_a_foreign_process_holds_is_transient_and_names_it(
     sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     monkeypatch.setattr(destination, "PATIENCE", 0.3)
     with held_open(sandbox) as holder, pytest.raises(JobFailed) as caught:
         sandbox.run("append", upto=20)
@@ -161,7 +161,7 @@ def test_a_duckdb_file_that_a_foreign_process_holds_is_transient_and_names_it(
 
 
 def test_a_run_waits_for_a_foreign_process_to_close_the_file(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     with held_open(sandbox) as holder:
         subprocess.Popen(["sh", "-c", f"sleep 1; kill {holder.pid}"])
         result = sandbox.run("append", upto=20)
@@ -185,7 +185,7 @@ def make_newer(file: Path) -> None:
 
 
 def test_a_file_of_a_newer_duckdb_is_refused_with_the_way_out(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     assert sandbox.destination.file is not None
     make_newer(Path(sandbox.destination.file))
     with pytest.raises(JobFailed) as caught:
@@ -199,7 +199,7 @@ def test_a_file_of_a_newer_duckdb_is_refused_with_the_way_out(sandbox: DuckSandb
 
 
 def test_the_destinations_lock_is_waited_for_and_held_for_restore_and_load_only(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     assert sandbox.destination.lock is not None
     with Path(sandbox.destination.lock).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -249,7 +249,7 @@ def test_a_merge_without_a_key_is_told_and_one_with_a_key_is_not(sandbox: DuckSa
 
 
 def test_a_load_that_the_database_refuses_is_told_in_its_own_words(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.ask("ALTER TABLE raw_shop.orders DROP COLUMN said")
     failure = sandbox.failing("append", upto=20)
     assert failure.kind is FailureKind.LOAD

@@ -31,7 +31,7 @@ def interpreter(version: str) -> Path:
     if not done.exists():
         subprocess.run([UV, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
         needs = [f"dlt[duckdb,parquet,postgres]=={version}", "pytest", "pytest-xdist", "hypothesis"]
-        subprocess.run([UV, "pip", "install", "-q", "-p", python, *needs], check=True)
+        subprocess.run([UV, "pip", "install", "-q", "--compile-bytecode", "-p", python, *needs], check=True)
         done.touch()
     return python
 

@@ -15,7 +15,7 @@ def edits(name: str = "e1", **made: typing.Any) -> dict[str, typing.Any]:
 
 
 def test_a_cursor_that_is_set_back_has_its_rows_read_again_once(sandbox: DuckSandbox) -> None:
-    sandbox.run("merge", upto=10)
+    sandbox.begun("merge", upto=10)
     back = edits(set={"orders.id": "4"})
     result = sandbox.run("merge", upto=10, state_edits=back)
     assert result.rows["orders"] == 6
@@ -27,7 +27,7 @@ def test_a_cursor_that_is_set_back_has_its_rows_read_again_once(sandbox: DuckSan
 
 
 def test_a_resource_that_forgets_its_cursor_is_read_from_the_beginning(sandbox: DuckSandbox) -> None:
-    sandbox.run("merge", upto=10)
+    sandbox.begun("merge", upto=10)
     result = sandbox.run("merge", upto=10, state_edits=edits(reset=["orders"]))
     assert result.rows["orders"] == 10
     sandbox.whole(10)
@@ -35,7 +35,7 @@ def test_a_resource_that_forgets_its_cursor_is_read_from_the_beginning(sandbox: 
 
 @pytest.mark.parametrize("kill", ["extracting", "before_load", "job_committed", "before_complete"])
 def test_a_change_is_made_once_whatever_is_killed(sandbox: DuckSandbox, kill: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     back = edits(set={"orders.id": "8"})
     sandbox.killed("append", kill, upto=12, state_edits=back)
     sandbox.run("append", upto=14, state_edits=back)
@@ -43,7 +43,7 @@ def test_a_change_is_made_once_whatever_is_killed(sandbox: DuckSandbox, kill: st
 
 
 def test_a_change_survives_a_lost_working_directory_and_is_not_made_twice(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     back = edits(set={"orders.id": "8"})
     sandbox.run("append", upto=10, state_edits=back)
     sandbox.lose_state()
@@ -60,7 +60,7 @@ def test_a_change_survives_a_lost_working_directory_and_is_not_made_twice(sandbo
 def test_a_change_that_can_not_be_made_is_refused(
     sandbox: DuckSandbox, made: dict[str, str], message: str
 ) -> None:
-    sandbox.run("merge", upto=10)
+    sandbox.begun("merge", upto=10)
     with pytest.raises(JobFailed) as caught:
         sandbox.run("merge", upto=10, state_edits=edits(set=made))
     assert caught.value.failure.message == message

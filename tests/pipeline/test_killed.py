@@ -35,7 +35,7 @@ LOST = [
 def test_each_row_is_there_once_after_a_kill_and_another_sync(
     sandbox: DuckSandbox, function: str, kill: str
 ) -> None:
-    sandbox.run(function, upto=10)
+    sandbox.begun(function, upto=10)
     sandbox.killed(function, kill, upto=20)
     sandbox.run(function, upto=30)
     sandbox.whole(30, lines=function != "arrow")
@@ -45,7 +45,7 @@ def test_each_row_is_there_once_after_a_kill_and_another_sync(
 def test_each_row_is_there_once_after_a_kill_and_the_loss_of_the_state_directory(
     sandbox: DuckSandbox, function: str, kill: str
 ) -> None:
-    sandbox.run(function, upto=10)
+    sandbox.begun(function, upto=10)
     sandbox.killed(function, kill, upto=20)
     sandbox.lose_state()
     sandbox.run(function, upto=30)
@@ -64,7 +64,7 @@ def test_a_kill_after_any_tables_job_doubles_nothing_even_on_the_first_run(
 
 
 def test_a_run_killed_while_extracting_leaves_nothing_and_the_next_reads_again(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("dies_while_extracting", upto=20)
     result = sandbox.run("append", upto=20)
     sandbox.whole(20)
@@ -81,7 +81,7 @@ def test_a_source_of_several_schemas_is_extracted_whole_or_not_at_all(sandbox: D
 
 
 def test_a_killed_load_is_finished_first_and_new_rows_come_in_the_same_sync(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", "job_committed", upto=20)
     result = sandbox.run("append", upto=25)
     assert len(result.resumed_load_ids) == 1
@@ -94,7 +94,7 @@ def test_a_killed_load_is_finished_first_and_new_rows_come_in_the_same_sync(sand
 
 @pytest.mark.parametrize("kill", ["before_normalize", "normalize_committed", "before_load", "job_committed"])
 def test_what_was_extracted_before_a_kill_is_not_extracted_again(sandbox: DuckSandbox, kill: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", kill, upto=20)
     result = sandbox.run("append", upto=20)
     assert len(result.resumed_load_ids) == 1

@@ -39,7 +39,7 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 def test_a_full_refresh_that_the_destination_refuses_is_done_whole_by_the_next_sync(world: World) -> None:
-    world.sync(10)
+    world.begun(10)
     postgres = world.destination == "postgres"
     kwargs, kill = world.kwargs(20, bad=postgres), "none" if postgres else "refused_job"
     failure = world.box.failing("every", kill, table="append", kwargs=kwargs, full_refresh=True)
@@ -55,7 +55,7 @@ def test_a_full_refresh_that_the_destination_refuses_is_done_whole_by_the_next_s
 def test_a_full_refresh_that_is_killed_is_done_whole_by_whoever_comes_next(
     world: World, kill: str, older: bool
 ) -> None:
-    world.sync(10)
+    world.begun(10)
     world.box.keep_state("older")
     if older:
         world.sync(16)
@@ -81,7 +81,7 @@ def test_two_full_refreshes_that_are_cut_off_one_after_the_other_are_both_done(b
 def test_rows_of_a_load_that_was_cut_off_go_when_the_folder_from_before_it_is_put_back(
     world: World,
 ) -> None:
-    world.sync(10)
+    world.begun(10)
     world.box.keep_state("good")
     world.killed(30, "job_completed", "append")
     world.box.put_back("good")
@@ -90,7 +90,7 @@ def test_rows_of_a_load_that_was_cut_off_go_when_the_folder_from_before_it_is_pu
 
 
 def test_a_load_that_another_machine_has_overtaken_is_left_out(world: World) -> None:
-    world.sync(10)
+    world.begun(10)
     world.killed(20, "job_completed")
     world.box.keep_state("here")
     world.box.lose_state()
@@ -119,7 +119,7 @@ def test_a_table_that_has_changed_places_with_its_staging_table_keeps_its_rows(
     tmp_path: Path, postgres_url: str
 ) -> None:
     world = World(tmp_path, "postgres staging-optimized", postgres_url)
-    world.sync(10)
+    world.begun(10)
     world.killed(20, "merge_committed", "replace")
     # the sync that finishes the load doesn't load the table anew
     world.sync(20, resources=("append",))
@@ -129,7 +129,7 @@ def test_a_table_that_has_changed_places_with_its_staging_table_keeps_its_rows(
 
 def test_a_history_shows_no_end_that_only_a_load_that_was_cut_off_has_set(sandbox: DuckSandbox) -> None:
     world = World(sandbox.root, "duckdb truncate-and-insert")
-    world.sync(10)
+    world.begun(10)
     world.killed(20, "merge_committed", "scd2")
     world.box.lose_state()
     world.sync(30)
@@ -137,7 +137,7 @@ def test_a_history_shows_no_end_that_only_a_load_that_was_cut_off_has_set(sandbo
 
 
 def test_states_that_a_bucket_holds_of_a_load_that_was_cut_off_are_not_taken(bucket: FileSandbox) -> None:
-    bucket.run("append", upto=10)
+    bucket.begun("append", upto=10)
     bucket.killed("append", "state_stored", upto=20)
     bucket.lose_state()
     bucket.run("append", upto=30)
@@ -168,7 +168,7 @@ def test_several_schemas_of_which_one_is_refused_are_extracted_anew_together(
     tmp_path: Path, postgres_url: str
 ) -> None:
     world = World(tmp_path, "postgres truncate-and-insert", postgres_url, several=True)
-    world.sync(10)
+    world.begun(10)
     kwargs = world.kwargs(20, bad=True)
     assert world.box.failing(world.function, table="append", kwargs=kwargs).kind is FailureKind.LOAD
     world.sync(30)
@@ -179,7 +179,7 @@ def test_several_schemas_of_which_one_is_refused_are_extracted_anew_together(
 def test_a_package_is_not_loaded_without_the_one_beside_it_that_is_lost(sandbox: DuckSandbox) -> None:
     """Old dlt gives up a package whose job fails, and the cursors of both are in one of them."""
     world = World(sandbox.root, "duckdb truncate-and-insert", several=True)
-    world.sync(10)
+    world.begun(10)
     world.killed(20, "before_complete")
     there = sandbox.state / "pipelines" / "shop" / "load" / "normalized"
     (first,) = (folder for folder in there.iterdir() if any((folder / "completed_jobs").iterdir()))
@@ -200,7 +200,7 @@ def test_a_first_run_that_fails_to_normalize_is_taken_for_no_other_machines(
 
 def test_a_load_that_another_machine_has_begun_meanwhile_is_not_added_to_it(sandbox: DuckSandbox) -> None:
     """Both extract the same rows, one of them for longer."""
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.keep_state("other")
     job = sandbox.job("append", upto=20)
 

@@ -14,7 +14,7 @@ GARBAGE = "\x00 not what it was"
 
 
 def test_a_full_refresh_ends_with_the_rows_of_a_first_run(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.run("append", upto=20)
     result = sandbox.run("append", upto=15, full_refresh=True)
     sandbox.whole(15)
@@ -26,7 +26,7 @@ def test_a_full_refresh_ends_with_the_rows_of_a_first_run(sandbox: DuckSandbox) 
 
 @pytest.mark.parametrize("function", ["append", "arrow"])
 def test_a_full_refresh_doubles_nothing_after_the_state_is_lost(sandbox: DuckSandbox, function: str) -> None:
-    sandbox.run(function, upto=10)
+    sandbox.begun(function, upto=10)
     sandbox.lose_state()
     sandbox.run(function, upto=20, full_refresh=True)
     sandbox.whole(20, lines=function != "arrow")
@@ -53,7 +53,7 @@ def test_a_full_refresh_of_one_resource_leaves_the_others_and_their_cursors(sand
 
 
 def test_a_full_refresh_that_fails_while_extracting_changes_nothing(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     with pytest.raises(StepError) as caught:
         sandbox.run("fails_while_extracting", upto=20, full_refresh=True)
     assert caught.value.step == "extract"
@@ -64,14 +64,14 @@ def test_a_full_refresh_that_fails_while_extracting_changes_nothing(sandbox: Duc
 
 @pytest.mark.parametrize("kill", ["before_load", "job_committed", "before_complete"])
 def test_a_full_refresh_that_is_killed_is_finished_by_the_next_sync(sandbox: DuckSandbox, kill: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", kill, upto=20, full_refresh=True)
     sandbox.run("append", upto=30)
     sandbox.whole(30)
 
 
 def test_a_full_refresh_works_on_a_torn_working_directory(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     for file in (sandbox.state / "pipelines" / "shop").rglob("*.json"):
         file.write_text(GARBAGE)
     sandbox.run("append", upto=20, full_refresh=True)
@@ -81,7 +81,7 @@ def test_a_full_refresh_works_on_a_torn_working_directory(sandbox: DuckSandbox) 
 def test_a_stored_state_that_cannot_be_read_is_told_and_a_full_refresh_replaces_it(
     sandbox: DuckSandbox,
 ) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.ask("UPDATE raw_shop._dlt_pipeline_state SET state = 'garbage'")
     sandbox.lose_state()
     with pytest.raises(JobFailed) as caught:
@@ -99,7 +99,7 @@ def test_a_stored_state_that_cannot_be_read_is_told_and_a_full_refresh_replaces_
 
 
 def test_a_full_refresh_works_where_the_newest_stored_schema_cannot_be_read(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.run("new_column", upto=12)
     sandbox.ask(
         "UPDATE raw_shop._dlt_version SET schema = 'garbage' WHERE inserted_at = "

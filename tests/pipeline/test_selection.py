@@ -44,7 +44,7 @@ def test_a_limited_run_replaces_the_one_before_it(sandbox: DuckSandbox) -> None:
 
 
 def test_a_limited_run_leaves_a_killed_runs_load_to_the_next_sync(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", "job_committed", upto=20)
     sandbox.run("append", upto=20, limit=1)
     result = sandbox.run("append", upto=20)
@@ -129,7 +129,7 @@ def test_a_dataset_whose_name_is_taken_as_it_stands_is_told_as_it_stands(sandbox
 
 
 def test_a_sync_without_anything_new_loads_no_row(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     result = sandbox.run("append", upto=10)
     assert result.rows == {}
     assert result.status == "ok"

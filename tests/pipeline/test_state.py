@@ -16,7 +16,7 @@ GARBAGE = "\x00 not what it was"
 
 @pytest.mark.parametrize("kill", ["job_committed", "before_complete"])
 def test_only_the_pipelines_folder_may_be_lost(sandbox: DuckSandbox, kill: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", kill, upto=20)
     shutil.rmtree(sandbox.state / "pipelines")
     sandbox.run("append", upto=30)
@@ -27,7 +27,7 @@ def test_only_the_pipelines_folder_may_be_lost(sandbox: DuckSandbox, kill: str) 
     ("kill", "part"), [("before_normalize", "normalize"), ("before_load", "load"), ("job_committed", "load")]
 )
 def test_a_lost_package_is_extracted_anew(sandbox: DuckSandbox, kill: str, part: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", kill, upto=20)
     shutil.rmtree(sandbox.state / "pipelines" / "shop" / part)
     result = sandbox.run("append", upto=30)
@@ -60,7 +60,7 @@ def test_a_first_run_says_so_and_the_second_does_not(sandbox: DuckSandbox) -> No
 
 
 def test_a_lost_working_directory_is_restored_without_a_doubled_row(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.lose_state()
     result = sandbox.run("append", upto=20)
     sandbox.whole(20)
@@ -71,7 +71,7 @@ def test_a_lost_working_directory_is_restored_without_a_doubled_row(sandbox: Duc
 def test_a_torn_working_directory_is_emptied_and_restored_and_the_run_says_so(
     sandbox: DuckSandbox, pattern: str
 ) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     for file in (sandbox.state / "pipelines" / "shop").glob(pattern):
         file.write_text(GARBAGE)
     result = sandbox.run("append", upto=20)
@@ -80,7 +80,7 @@ def test_a_torn_working_directory_is_emptied_and_restored_and_the_run_says_so(
 
 
 def test_a_working_directory_that_is_a_file_is_replaced(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.lose_state()
     folder = sandbox.state / "pipelines" / "shop"
     folder.parent.mkdir(parents=True)
@@ -90,7 +90,7 @@ def test_a_working_directory_that_is_a_file_is_replaced(sandbox: DuckSandbox) ->
 
 
 def test_what_the_runner_remembers_may_be_torn_too(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     (sandbox.state / "runner" / "shop.json").write_text(GARBAGE)
     sandbox.run("append", upto=15)
     shutil.rmtree(sandbox.state / "runner")
@@ -101,7 +101,7 @@ def test_what_the_runner_remembers_may_be_torn_too(sandbox: DuckSandbox) -> None
 
 @pytest.mark.parametrize("kill", ["before_normalize", "before_load", "job_committed"])
 def test_a_torn_leftover_is_extracted_anew(sandbox: DuckSandbox, kill: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", kill, upto=20)
     for file in (sandbox.state / "pipelines" / "shop").rglob("orders.*"):
         file.write_bytes(b"torn")
@@ -122,7 +122,7 @@ def test_a_leftover_that_a_schema_contract_refuses_is_extracted_anew(sandbox: Du
 
 
 def test_a_dropped_dataset_is_loaded_again_from_the_start(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.ask("DROP SCHEMA raw_shop CASCADE")
     sandbox.run("append", upto=20)
     sandbox.whole(20)
@@ -141,7 +141,7 @@ def test_dropped_tables_in_a_dataset_that_others_use_are_loaded_again(sandbox: D
 
 
 def test_another_dataset_gets_all_rows_whatever_the_old_one_holds(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.run("append", upto=20, dataset_name="raw_new")
     assert sandbox.ids(dataset="raw_new") == list(range(1, 21))
     sandbox.run("append", upto=30)
@@ -149,7 +149,7 @@ def test_another_dataset_gets_all_rows_whatever_the_old_one_holds(sandbox: DuckS
 
 
 def test_a_leftover_that_another_machine_has_overtaken_is_left_out(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.killed("append", "before_load", upto=20)
     sandbox.state.rename(sandbox.root / "here")
     sandbox.run("append", upto=30)

@@ -10,7 +10,7 @@ from tests.pipeline.sandbox import DuckSandbox, PostgresSandbox
 
 @pytest.mark.parametrize("point", ["extracting", "extract_committed"])
 def test_a_run_stopped_while_extracting_discards_what_it_had_read(sandbox: DuckSandbox, point: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     failure = sandbox.failing("append", f"interrupt:{point}", upto=20)
     assert failure.kind is FailureKind.CANCELLED
     assert "during extract" in failure.message
@@ -21,7 +21,7 @@ def test_a_run_stopped_while_extracting_discards_what_it_had_read(sandbox: DuckS
 
 @pytest.mark.parametrize(("point", "step"), [("before_normalize", "normalize"), ("before_load", "load")])
 def test_a_run_stopped_later_is_finished_by_the_next(sandbox: DuckSandbox, point: str, step: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     failure = sandbox.failing("append", f"interrupt:{point}", upto=20)
     assert failure.kind is FailureKind.CANCELLED
     assert f"during {step}" in failure.message
@@ -32,7 +32,7 @@ def test_a_run_stopped_later_is_finished_by_the_next(sandbox: DuckSandbox, point
 
 @pytest.mark.parametrize("point", ["job_committed", "before_complete"])
 def test_a_run_stopped_while_its_last_jobs_run_lets_them_end(sandbox: DuckSandbox, point: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     sandbox.end("append", f"interrupt:{point}", upto=20)
     sandbox.run("append", upto=30)
     sandbox.whole(30)
@@ -53,7 +53,7 @@ def test_a_merge_whose_answer_got_lost_keeps_one_of_each(warehouse: PostgresSand
 
 @pytest.mark.parametrize("table", ["orders", "orders__lines"])
 def test_rows_that_the_destination_refused_come_with_the_next_sync(sandbox: DuckSandbox, table: str) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     failure = sandbox.failing("append", "refused_job", table=table, upto=20)
     assert failure.kind is FailureKind.LOAD
     assert not failure.transient
@@ -62,7 +62,7 @@ def test_rows_that_the_destination_refused_come_with_the_next_sync(sandbox: Duck
 
 
 def test_a_load_that_is_refused_twice_is_given_up_and_extracted_anew(sandbox: DuckSandbox) -> None:
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     for _ in range(3):
         assert (
             sandbox.failing("append", "refused_job", table="orders__lines", upto=20).kind is FailureKind.LOAD

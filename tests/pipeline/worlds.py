@@ -54,6 +54,10 @@ class World:
         """An undisturbed sync in this process."""
         return self.box.run(self.function, kwargs=self.kwargs(upto), **changes)
 
+    def begun(self, upto: int) -> None:
+        """What a first sync leaves (``Sandbox.begun``)."""
+        self.box.begun(self.function, kwargs=self.kwargs(upto))
+
     def killed(self, upto: int, kill: str, table: str = "append", **changes: typing.Any) -> None:
         """A sync that dies at the point."""
         self.box.killed(self.function, kill, table, kwargs=self.kwargs(upto), **changes)
