@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from launcher.config.models import VerifiedSources
@@ -187,8 +187,9 @@ class Repository:
 
     def _git(self, *arguments: str) -> str:
         environment = {**self._environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        process = None
         try:
-            with _starting:
+            with _starting, _interrupts_held():
                 process = subprocess.Popen(
                     ["git", "-c", "advice.detachedHead=false", *arguments],
                     **rights.command(environment),
@@ -200,18 +201,18 @@ class Repository:
                     start_new_session=True,
                 )
                 _running.add(process)
+            out, err = process.communicate(timeout=SECONDS)
         except FileNotFoundError:
             raise ConfigurationError(
                 "verified sources are fetched with git, which is not installed",
                 "install git (Debian: apt-get install git)",
             ) from None
-        with process:
-            try:
-                out, err = process.communicate(timeout=SECONDS)
-            except subprocess.TimeoutExpired:
-                raise _GitFailed(f"no answer within {SECONDS} s") from None
-            finally:
+        except subprocess.TimeoutExpired:
+            raise _GitFailed(f"no answer within {SECONDS} s") from None
+        finally:
+            if process is not None:
                 _kill(process)
+                process.communicate()  # reaps it and closes its pipes
                 _running.discard(process)
         if process.returncode != 0:
             lines = [clean.line(line) for line in err.splitlines() if line.strip()]
@@ -236,6 +237,22 @@ def _kill(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C takes effect at the end: raised while git starts, it would leave a git that nobody ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for number in came:
+            signal.raise_signal(number)
 
 
 class _GitFailed(Exception):
