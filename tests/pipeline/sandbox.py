@@ -90,7 +90,12 @@ class Sandbox:
             file = first / Path(self.destination.file).relative_to(self.root)
             file.parent.mkdir(parents=True)
             destination = dataclasses.replace(self.destination, file=str(file), lock=f"{file}.lock")
-            dataclasses.replace(self, root=first, destination=destination, events=[]).run(function, **changes)
+            box = dataclasses.replace(self, root=first, destination=destination, events=[])
+            try:
+                box.run(function, **changes)
+            except BaseException:
+                shutil.rmtree(first)  # or the next test would begin with half a run
+                raise
         shutil.copytree(first, self.root, dirs_exist_ok=True)
 
     def state_of(self, job: JobSpec) -> Path:
