@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import typing
+from contextlib import ExitStack
 from pathlib import Path
 
 from runner.contract import FailureKind
@@ -12,7 +13,7 @@ from runner.explain.classify import JobFailed, classify
 from runner.explain.wording import counted
 from runner.load import compat, decimals
 from runner.load.fast import switch
-from runner.load.recover import packages, undo
+from runner.load.recover import ledger, packages, undo
 from runner.load.recover.claims import claim
 from runner.load.recover.restore import remember_loaded, remember_loading, restart
 from runner.load.session import Session
@@ -54,15 +55,16 @@ def load(session: Session, *, ours: bool = True) -> None:
         if not load_ids and not (ours and session.cut_off):
             return
         _count(session, load_ids)
-        session.patiently(lambda: claim(session, load_ids))
-        if not session.work.memory().swept:
-            session.patiently(lambda: undo.sweep(session, _schemas(session, load_ids)))
-        remember_loading(session, load_ids)
-        if not ours:
-            session.patiently(lambda: _settle(session, load_ids))
-        if not load_ids:
-            return
-        _load_all(session)
+        with ledger.held(session) as hold:
+            session.patiently(lambda: claim(session, load_ids))
+            if not session.work.memory().swept:
+                session.patiently(lambda: undo.sweep(session, _schemas(session, load_ids)))
+            remember_loading(session, load_ids)
+            if not ours:
+                session.patiently(lambda: _settle(session, load_ids))
+            if not load_ids:
+                return
+            _load_all(session, hold)
         if pipeline.list_normalized_load_packages():
             # dlt heard a signal, let the running jobs end and left the others for the next run
             raise KeyboardInterrupt
@@ -71,7 +73,7 @@ def load(session: Session, *, ours: bool = True) -> None:
         (session.load_ids if ours else session.resumed).extend(load_ids)
 
 
-def _load_all(session: Session) -> None:
+def _load_all(session: Session, hold: ExitStack) -> None:
     for attempt in range(1, TRIES + 1):
         try:
             if attempt > 1:
@@ -80,6 +82,7 @@ def _load_all(session: Session) -> None:
                 session.patiently(session.pipeline.load)
             return
         except Exception as exc:
+            hold.close()  # after some errors DuckDB refuses all until the file was closed
             # dlt would run a job again that may have been committed, where only the answer got
             # lost; so it is told to give up at the first failure, and the rest is done here
             retried = any(type(link).__name__ == "LoadClientJobRetry" for link in unwrap(exc))

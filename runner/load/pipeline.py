@@ -31,7 +31,7 @@ from runner.load import (
 from runner.load.fast import switch
 from runner.load.locks import state_lock
 from runner.load.progress import Emit, Steps, collector
-from runner.load.recover import restore
+from runner.load.recover import ledger, restore
 from runner.load.session import Session
 from runner.load.workdir import Workdir
 from runner.resolve import incrementals
@@ -136,7 +136,7 @@ def dataset_of(job: JobSpec) -> str:
 
 
 def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
-    with session.at_destination("restore"):
+    with session.at_destination("restore"), ledger.held(session):
         first = restore.restore(session)
     schemas = session.known_schemas()
     known = {str(table["name"]) for schema in schemas for table in schema.data_tables(seen_data_only=True)}

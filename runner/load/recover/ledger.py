@@ -14,7 +14,7 @@ import dataclasses
 import json
 import typing
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -80,6 +80,24 @@ def opened(session: Session) -> Iterator[typing.Any]:
             yield client
         finally:
             session.ledger_open = False
+
+
+@contextmanager
+def held(session: Session) -> Iterator[ExitStack]:
+    """Within the body a DuckDB file stays open, or until what is given is closed.
+
+    Opening one takes 20 ms, and dlt does so for each look and each job. Not where statements or settings of
+    the instance are configured: each of dlt's connections runs them anew, and an ATTACH fails in an instance
+    that has it. Of other destinations nothing is held, since a server may end a connection that lies idle.
+    Raises as ``Session.patiently`` does.
+    """
+    to = session.job.destination
+    with ExitStack() as stack:
+        if to.file and to.type.rpartition(".")[2] == "duckdb":
+            credentials = connected(session).config.credentials
+            if not credentials.global_config and not getattr(credentials, "statements", None):
+                session.patiently(lambda: stack.enter_context(opened(session)))
+        yield stack
 
 
 def read(session: Session) -> Record | None:
