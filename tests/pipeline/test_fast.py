@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.load.fast import ids, switch, tables
+from runner.load.fast import ids, lines, switch, tables
 from tests.pipeline.same import differences
 
 SEEDS = range(2000, 2012)
@@ -28,7 +28,9 @@ def test_a_random_source_comes_out_as_with_dlt_alone(seed: int) -> None:
     assert differences(seed) == []
 
 
-def run(folder: Path, rows: Callable[..., typing.Any], **hints: typing.Any) -> typing.Any:
+def run(
+    folder: Path, rows: Callable[..., typing.Any], *, normalized_fast: bool = True, **hints: typing.Any
+) -> typing.Any:
     """A pipeline that has extracted and normalized what ``rows`` yields."""
     made = dlt.pipeline(
         "fast",
@@ -40,7 +42,7 @@ def run(folder: Path, rows: Callable[..., typing.Any], **hints: typing.Any) -> t
     source = dlt.source(lambda: dlt.resource(rows, name="rows", **hints), name="fast")()
     with switch.extracting(True, [source]):
         made.extract(source)
-    with switch.normalizing(True):
+    with switch.normalizing(normalized_fast):
         made.normalize()
     return made
 
@@ -93,6 +95,54 @@ def test_rows_of_one_kind_are_normalized_by_column_where_some_lack_a_key_and_som
         ]
     assert counts == [12_000, 30_000, 24_000]
     assert one_by_one[0] < 5000
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_rows_with_the_same_keys_wait_for_normalize_by_column_and_are_read_whoever_normalizes(
+    tmp_path: Path, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlt.common.data_writers.writers import TypedJsonlListWriter
+
+    def rows() -> Iterator[dict[str, typing.Any]]:
+        day = datetime.date(2024, 1, 1)
+        yield from ({"id": at, "day": day, "parts": [{"n": at}]} for at in range(6000))
+        yield from ({"later": at, "id": at} if at % 2 else {"id": at} for at in range(6000, 12_000))
+
+    written = counted(monkeypatch, TypedJsonlListWriter, "write_data")
+    made = run(tmp_path, rows, normalized_fast=fast)
+    assert written[0] < 5  # what isn't of the same keys, and dlt's state
+    made.load()
+    with made.sql_client() as client:
+        found = client.execute_sql("select id, day::text, later from rows order by id")
+        children = client.execute_sql("select count(*), sum(n) from rows__parts")
+    assert found[:6000] == [(at, "2024-01-01", None) for at in range(6000)]
+    assert found[6000:] == [(at, None, at if at % 2 else None) for at in range(6000, 12_000)]
+    assert children == [(6000, sum(range(6000)))]
+
+
+def test_dlt_by_itself_refuses_what_was_extracted_by_column(tmp_path: Path) -> None:
+    from dlt.common.json import json
+
+    line = lines._line([{"a": 1, "b": "x"}, {"a": 2, "b": None}])
+    assert line is not None
+    with pytest.raises(ValueError, match="unexpected character"):
+        json.loadb(line)
+    assert lines.Reader(json, whole=True).loadb(line) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"a": 1}],
+        [{}, {}],
+        [{"a": 1, "b": 2}, {"b": 2, "a": 1}],
+        [{"a": 1}, {"b": 1}],
+        [{1: "x"}, {1: "y"}],
+        [["a"], ["a"]],
+    ],
+)
+def test_what_would_come_out_otherwise_is_not_written_by_column(rows: list[typing.Any]) -> None:
+    assert lines._line(rows) is None
 
 
 @given(moments=st.lists(st.datetimes(timezones=st.timezones()), min_size=1))
@@ -269,6 +319,7 @@ def test_dlt_is_left_alone_where_a_private_name_takes_other_arguments(
 
 def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards(tmp_path: Path) -> None:
     from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.common.data_writers.writers import TypedJsonlListWriter
     from dlt.destinations.job_client_impl import SqlJobClientBase
     from dlt.extract import extract
     from dlt.normalize.items_normalizers import JsonLItemsNormalizer
@@ -283,6 +334,7 @@ def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards(tmp_pa
             JsonLItemsNormalizer._normalize_chunk,
             writer.__init__,
             writer.write_data_item,
+            TypedJsonlListWriter.write_data,
             SqlJobClientBase._create_merge_followup_jobs,
         ]
 

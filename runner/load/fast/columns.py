@@ -12,6 +12,7 @@ import typing
 from collections.abc import Callable, Sequence
 
 from runner.load.fast.ids import digests, random_ids
+from runner.load.fast.lines import Across
 from runner.load.fast.plans import Children, Place, Planner, Unplanned, Value
 from runner.load.fast.tables import Columns, Moments
 
@@ -31,7 +32,7 @@ class Gathered:
     def __init__(
         self,
         planner: Planner,
-        items: Sequence[typing.Any],
+        items: Sequence[typing.Any] | Across,
         *,
         load_id: str,
         id_bytes: int,
@@ -46,7 +47,7 @@ class Gathered:
         self.tables: dict[str, Columns] = {}
         self.empty: list[tuple[Place, str, set[str]]] = []
         """Keys of nothing but None: dlt makes a note of them where it is asked, so that comes last."""
-        if set(map(type, items)) != {dict}:
+        if not isinstance(items, Across) and set(map(type, items)) != {dict}:
             raise Unplanned
         values, lists = self._row(planner.root, items)
         ids = random_ids(len(items), id_bytes)
@@ -60,7 +61,7 @@ class Gathered:
             self._take(planner.part(place, key, type(None)), taken)
 
     def _row(
-        self, place: Place, items: Sequence[typing.Any]
+        self, place: Place, items: Sequence[typing.Any] | Across
     ) -> tuple[dict[str, typing.Any], list[typing.Any]]:
         """The columns of a table's rows, without those that dlt adds, and the lists in them."""
         values: dict[str, typing.Any] = {}
@@ -71,7 +72,7 @@ class Gathered:
     def _spread(
         self,
         place: Place,
-        items: Sequence[typing.Any],
+        items: Sequence[typing.Any] | Across,
         values: dict[str, typing.Any],
         lists: list[tuple[Children, Sequence[typing.Any]]],
         taken: set[str],
@@ -174,8 +175,10 @@ class Gathered:
         return {filled[0]: _converted(items, kinds, parts)} if filled else {}
 
 
-def _by_key(items: Sequence[dict[str, typing.Any]]) -> list[tuple[str, Sequence[typing.Any]]]:
+def _by_key(items: Sequence[dict[str, typing.Any]] | Across) -> list[tuple[str, Sequence[typing.Any]]]:
     """The values of each key of these rows; ``_MISSING`` where a row doesn't have it."""
+    if isinstance(items, Across):
+        return items.by_key()
     first = items[0]
     if first and set(map(len, items)) == {len(first)}:
         try:

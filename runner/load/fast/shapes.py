@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from runner.load.fast.columns import Gathered
 from runner.load.fast.ids import digest, random_ids
+from runner.load.fast.lines import Across
 from runner.load.fast.pages import Page
 from runner.load.fast.plans import Children, Place, Plan, Planner, Unplanned
 from runner.load.fast.tables import Columns
@@ -32,16 +33,24 @@ def normalize_chunk(original: Callable[..., typing.Any]) -> Callable[..., typing
 
     @functools.wraps(original)
     def chunk(
-        self: typing.Any, root_table_name: str, items: list[typing.Any], may_have_pua: bool, skip_write: bool
+        self: typing.Any,
+        root_table_name: str,
+        items: list[typing.Any] | Across,
+        may_have_pua: bool,
+        skip_write: bool,
     ) -> typing.Any:
         from dlt.common.normalizers.json.relational import DataItemNormalizer
 
         names = self.schema.data_item_normalizer
         if skip_write or type(names) is not DataItemNormalizer:
-            return original(self, root_table_name, items, may_have_pua, skip_write)
+            return original(self, root_table_name, _rows(items), may_have_pua, skip_write)
         return _Chunk(self, original, root_table_name, may_have_pua).run(items)
 
     return chunk
+
+
+def _rows(items: list[typing.Any] | Across) -> list[typing.Any]:
+    return items.rows() if isinstance(items, Across) else items
 
 
 def _decode(row: dict[str, typing.Any], low: str, decode: Callable[[str], typing.Any]) -> None:
@@ -92,17 +101,21 @@ class _Chunk:
             planner = self.planners[self.table] = Planner(self.owner, self.table)
         return planner
 
-    def run(self, items: list[typing.Any]) -> typing.Any:
+    def run(self, found: list[typing.Any] | Across) -> typing.Any:
         """The changes of the schema, as ``_normalize_chunk`` returns them."""
+        usable = self.planner.usable()
+        if usable and self._by_column(found):
+            return self.update
+        items = _rows(found)
         begin = 0
-        if items and not self.planner.usable():
+        if items and not usable:
             self._own_way(items[:1])  # dlt makes the table and its own columns with it
             begin = 1
             if not self.planner.usable():
                 self._own_way(items[1:])
                 return self.update
-        if self._by_column(items[begin:]):
-            return self.update
+            if self._by_column(items[1:]):
+                return self.update
         waiting: list[typing.Any] = []
         misses = 0
         ids = random_ids(len(items), self.id_bytes)
@@ -148,7 +161,7 @@ class _Chunk:
         self._write()
         return self.update
 
-    def _by_column(self, items: list[typing.Any]) -> bool:
+    def _by_column(self, items: list[typing.Any] | Across) -> bool:
         """Writes all the rows by column; False, and nothing written, where they can't be."""
         from dlt.common.data_writers.writers import ParquetDataWriter
 

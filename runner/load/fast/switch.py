@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import inspect
 import logging
+import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,7 @@ _SIGNATURES = {
     "dlt.extract.validation:PydanticValidator.__call__": "self item meta",
     "dlt.common.data_writers.buffered:BufferedDataWriter.write_data_item": "self item columns",
     "dlt.common.data_writers.writers:ParquetDataWriter.write_data": "self items",
+    "dlt.common.data_writers.writers:TypedJsonlListWriter.write_data": "self items",
     "dlt.normalize.items_normalizers:JsonLItemsNormalizer._normalize_chunk": (
         "self root_table_name items may_have_pua skip_write"
     ),
@@ -75,9 +77,10 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
         yield
         return
     from dlt.common.data_writers.buffered import BufferedDataWriter
+    from dlt.common.data_writers.writers import TypedJsonlListWriter
     from dlt.extract import extract
 
-    from runner.load.fast import files, pages
+    from runner.load.fast import files, lines, pages
 
     with ExitStack() as stack:
         stack.enter_context(_frozen())
@@ -88,6 +91,7 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
             wrapped(BufferedDataWriter, "__init__", lambda init: files.pack_lightly(init, buffer))
         )
         stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
+        stack.enter_context(wrapped(TypedJsonlListWriter, "write_data", lines.write_lines))
         yield
 
 
@@ -103,10 +107,38 @@ def _pipes(sources: Sequence[typing.Any]) -> frozenset[str]:
 
 @contextmanager
 def normalizing(wanted: bool) -> Iterator[None]:
-    """Within it, dlt's normalize takes rows of known shapes at once."""
-    if not (wanted and usable()):
+    """Within it, dlt's normalize takes rows of known shapes at once.
+
+    What extract wrote by column is read in any case: a killed run may have left it.
+    """
+    fast = wanted and usable()
+    with _reading(whole=not fast):
+        if not fast:
+            yield
+            return
+        with _normalizing():
+            yield
+
+
+@contextmanager
+def _reading(*, whole: bool) -> Iterator[None]:
+    from runner.load.fast import lines
+
+    try:
+        from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+        module = sys.modules[JsonLItemsNormalizer.__module__]
+        reader = lines.Reader(module.json, whole=whole)
+    except (ImportError, AttributeError) as exc:
+        log.debug("dlt reads what was extracted by itself: %s", exc)
         yield
         return
+    with replaced(module, "json", reader):
+        yield
+
+
+@contextmanager
+def _normalizing() -> Iterator[None]:
     from dlt.common.data_writers.buffered import BufferedDataWriter
     from dlt.common.data_writers.writers import ParquetDataWriter
     from dlt.normalize.items_normalizers import JsonLItemsNormalizer

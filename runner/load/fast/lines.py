@@ -1,0 +1,82 @@
+"""Rows between extract and normalize, by column.
+
+Where all rows of a write have the same keys, a line of the file has each key once and then its values: half
+the bytes, which are read in half the time, and no row is built that normalize would take apart again.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Callable, Sequence
+
+MARK = b"by column: "
+"""Begins such a line. It is no JSON, so what doesn't know it fails, and the rows are extracted anew."""
+
+
+class Across:
+    """Rows with the same keys: what stands in such a line."""
+
+    def __init__(self, keys: Sequence[str], values: Sequence[Sequence[typing.Any]]) -> None:
+        self.keys = keys
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values[0])
+
+    def by_key(self) -> list[tuple[str, Sequence[typing.Any]]]:
+        """The values of each key."""
+        return list(zip(self.keys, self.values, strict=True))
+
+    def rows(self) -> list[dict[str, typing.Any]]:
+        """As dlt has them."""
+        return [dict(zip(self.keys, row, strict=True)) for row in zip(*self.values, strict=True)]
+
+
+def write_lines(original: Callable[..., None]) -> Callable[..., None]:
+    """``TypedJsonlListWriter.write_data``, which writes rows by column where they have the same keys."""
+
+    @functools.wraps(original)
+    def write_data(self: typing.Any, items: Sequence[typing.Any]) -> None:
+        try:
+            line = _line(items)
+        except Exception:  # noqa: BLE001 dlt says why, in its own words
+            line = None
+        if line is None:
+            original(self, items)
+            return
+        self.items_count += len(items)
+        self._f.write(line)
+
+    return write_data
+
+
+def _line(items: Sequence[typing.Any]) -> bytes | None:
+    from dlt.common.json import json
+
+    # the same order too: dlt makes columns in the order of keys
+    if len(items) < 2 or set(map(type, items)) != {dict} or len(set(map(tuple, items))) > 1:
+        return None
+    keys = list(items[0])
+    if set(map(type, keys)) != {str}:
+        return None
+    return b"%s%s\n" % (MARK, json.typed_dumpb([keys, *([item[key] for item in items] for key in keys)]))
+
+
+class Reader:
+    """dlt's ``json`` for its normalizer, which knows such lines. ``whole``: they are read as rows."""
+
+    def __init__(self, original: typing.Any, *, whole: bool) -> None:
+        self._original = original
+        self._whole = whole
+
+    def __getattr__(self, name: str) -> typing.Any:
+        return getattr(self._original, name)
+
+    def loadb(self, line: bytes) -> typing.Any:
+        """The rows of a line."""
+        if not line.startswith(MARK):
+            return self._original.loadb(line)
+        keys, *values = self._original.loadb(memoryview(line)[len(MARK) :])
+        found = Across(keys, values)
+        return found.rows() if self._whole else found
