@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import struct
 import subprocess
 import sys
 import threading
+import typing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool as Pool
 
 from runner.contract import Destination, ExitCode, FailureKind
 from runner.explain.classify import JobFailed, StepError, classify
@@ -221,6 +225,38 @@ def test_many_pipelines_load_into_one_duckdb_file_at_once(sandbox: DuckSandbox) 
     assert [result.rows["orders"] for result in results] == [10] * 6
     for name in names:
         assert sandbox.ids(dataset=f"raw_{name}") == list(range(1, 11))
+
+
+def test_a_warm_run_keeps_its_duckdb_file_open_within_a_step_and_not_between(
+    sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.run("append", upto=10)
+    file = str(Path(str(sandbox.destination.file)).resolve())
+    opened: list[str] = []
+
+    def holders() -> int:
+        links = Path("/proc/self/fd").iterdir()
+        return sum(os.path.realpath(link) == file for link in links)
+
+    original = Pool.borrow_conn
+
+    def borrow(self: typing.Any, *given: typing.Any, **named: typing.Any) -> typing.Any:
+        if not holders():
+            opened.append([fields["phase"] for kind, fields in sandbox.events if kind == "phase"][-1])
+        return original(self, *given, **named)
+
+    monkeypatch.setattr(Pool, "borrow_conn", borrow)
+    sandbox.run("append", upto=20)
+    assert opened == ["restore", "load"]
+    assert not holders()
+
+
+def test_statements_of_a_duckdb_instance_are_run_where_they_can_be(sandbox: DuckSandbox) -> None:
+    """An ATTACH fails in an instance that has it already, so no connection is held beside dlt's own."""
+    other = sandbox.root / "other.duckdb"
+    sandbox.environment = {"DESTINATION__DUCKDB__CREDENTIALS__STATEMENTS": json.dumps([f"ATTACH '{other}'"])}
+    sandbox.run("append", upto=10)
+    assert sandbox.run("append", upto=20).rows["orders"] == 10
 
 
 def test_a_destination_that_keeps_no_state_loads_and_says_what_it_cannot_promise(tmp_path: Path) -> None:
