@@ -225,8 +225,9 @@ def test_what_a_source_prints_at_full_speed_is_in_the_log_files_each_line_once_a
 def test_a_log_longer_than_the_engines_files_stalls_nothing_and_leaves_its_newest_lines_in_bounded_files(
     trouble: Folder,
 ) -> None:
-    lines = 300 << 10  # of 1 KiB: 300 MiB, where the engine keeps 256 MB
-    trouble.source("counts", "faulty", "counts", {"lines": lines, "width": 1 << 10})
+    # of 1 KiB, each byte of which the engine keeps as six: 430 MiB, where it keeps 256 MB
+    lines = 72 << 10
+    trouble.source("counts", "faulty", "counts", {"lines": lines, "width": 1 << 10, "filler": "<"})
     record = trouble.must("counts")
     logs = list(Path(record.log_file).parent.glob("*.log*"))
     assert sum(file.stat().st_size for file in logs) < 60 << 20

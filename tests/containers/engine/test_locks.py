@@ -8,12 +8,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from launcher.errors import Exit
 from launcher.runs.history import RunRecord
+from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import EVENTS, TROUBLE
@@ -155,19 +157,40 @@ def test_stop_from_another_terminal_ends_the_run_gently(project: Folder, state: 
     assert project.history.runs("slow")[0].failure_kind is FailureKind.CANCELLED
 
 
-def test_thirty_sources_eight_at_once_share_one_duckdb_file_without_a_lock_error(project: Folder) -> None:
-    project.code("faulty", EVENTS)
-    for number in range(30):
-        project.source(
-            f"s{number}", "faulty", "events", {"total": 100 + number}, container={"memory": "512m"}
-        )
-    outcome = project.sync(jobs=8)
+class Together(Listener):
+    """Lets sources of ``HELD`` go on when so many of them extract: all of these load at the same time."""
+
+    def __init__(self, project: Folder, count: int) -> None:
+        self._state, self._count = project.root / ".dltpod/state", count
+        self._held: set[str] = set()
+        self.times = 0
+
+    def event(self, source: str, data: Mapping[str, Any]) -> None:
+        if data.get("event") != "phase" or data.get("phase") != "extract":
+            return
+        self._held.add(source)
+        if len(self._held) == self._count:
+            for name in self._held:
+                (self._state / name / "go-on").touch()
+            self._held.clear()
+            self.times += 1
+
+
+def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_without_a_lock_error(
+    project: Folder,
+) -> None:
+    project.code("held", HELD)
+    for number in range(16):
+        project.source(f"s{number}", "held", "events", {"total": 100 + number}, container={"memory": "512m"})
+    together = Together(project, 8)
+    outcome = project.sync(jobs=8, listener=together)
     assert {record.status for record in outcome.records} == {"ok"}, [
         (record.source, record.message) for record in outcome.records if record.status != "ok"
     ]
+    assert together.times == 2
     assert all(record.attempts == 1 for record in outcome.records)
-    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(30)]
-    assert counts == [100 + n for n in range(30)]
+    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(16)]
+    assert counts == [100 + n for n in range(16)]
     assert project.containers() == []
 
 

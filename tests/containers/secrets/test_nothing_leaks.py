@@ -8,6 +8,7 @@ import json
 import secrets
 import subprocess
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,7 @@ def watched(folder: Folder, process: subprocess.Popen[str], seen: list[str]) -> 
             image = container.image
             assert image is not None
             seen.append(json.dumps(image.attrs) + json.dumps(image.history()))
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("mode", ["fail", "end"])
