@@ -12,21 +12,24 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from launcher.check import code as check_code
 from launcher.check.code import Level, Row
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.rules import mount_source
-from launcher.config.toml_files import CONFIG, SECRETS, read_toml, tomllib
+from launcher.config.toml_files import CONFIG, SECRETS, read_toml
 from launcher.config.verified import KNOWN
 from launcher.environment.describe import module_fault
 from launcher.environment.values import Verified
 from launcher.errors import ConfigurationError, DltpodError, counted, near_miss
 from launcher.host import rights
 from launcher.secrets import code, literals
-from launcher.secrets.slices import Slice
-from runner.contract import SECRETS_FILE, VALUES_FILE, Destination
+from runner.contract import VALUES_FILE, Destination
+
+if TYPE_CHECKING:
+    from launcher.secrets.gather import Drivers, Part
 
 __all__ = ["Level", "Row", "check_project", "check_source", "worst"]
 
@@ -96,16 +99,17 @@ def check_source(
         native = source.dlt_native
         asked = literals.references([native.function_kwargs, native.resource_kwargs, source.container.env])
         environ = {**environ, **{name: _NOT_HERE for name in asked if not environ.get(name)}}
-    sliced, destination, faults = _sliced(project, source, environ)
+    part, reached, faults = _part(project, source, environ)
+    sliced = part.slice if part is not None else None
     rows = (
         *_module(project, source, module, names, unasked),
         *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
-        *_environment(project, source, environ, verified),
+        *_environment(project, source, reached, verified),
         *_mounts(project, source),
-        *(_destination(project, destination, destinations) if destination is not None else ()),
+        *(_destination(project, reached.destination, destinations) if reached is not None else ()),
         *faults,
-        *(_secrets(project, source, sliced) if sliced is not None else ()),
+        *(_secrets(project, source, part) if part is not None else ()),
     )
     return tuple(replace(row, source=source.name) for row in rows)
 
@@ -137,20 +141,20 @@ def worst(rows: Iterable[Row]) -> Level:
     return next((level for level in (Level.WRONG, Level.NOTE) if level in levels), Level.OK)
 
 
-def _sliced(
+def _part(
     project: Project, source: Source, environ: Mapping[str, str]
-) -> tuple[Slice | None, Destination | None, tuple[Row, ...]]:
-    """The slice and the destination, None where they can't be had, and why."""
-    from launcher.secrets.gather import destination_for, part_of
+) -> tuple[Part | None, Drivers | None, tuple[Row, ...]]:
+    """The source's part and what drivers are needed for, None where they can't be had, and why."""
+    from launcher.secrets.gather import drivers_for, part_of
 
     try:
         part = part_of(project, source, environ, {})
-        return part.slice, part.destination, ()
+        return part, part.drivers, ()
     except ConfigurationError as error:
-        destination = None
+        found = None
         with contextlib.suppress(ConfigurationError):  # the row of the slice says so
-            destination = destination_for(project, source, environ)
-        return None, destination, (Row("secrets", Level.WRONG, error.message, error.hint),)
+            found = drivers_for(project, source, environ)
+        return None, found, (Row("secrets", Level.WRONG, error.message, error.hint),)
 
 
 def _module(
@@ -211,21 +215,20 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _environment(
-    project: Project, source: Source, environ: Mapping[str, str], verified: Verified | None
+    project: Project, source: Source, found: Drivers | None, verified: Verified | None
 ) -> Iterator[Row]:
     """What is added to the environment, or can't be one: the resolver sees the rest when it is built."""
     from launcher.environment.describe import describe
-    from launcher.secrets.gather import Drivers, drivers_for
+    from launcher.secrets.gather import Drivers
 
     if module_fault(source.dlt_native.source_module) is not None:
         return  # the module's own row says so
     asked = source
     if verified is None:  # whether a name is a verified source can't be told, so only what else stands there
         asked = source.model_copy(update={"container": source.container.model_copy(update={"extras": ()})})
-    reached = Drivers(Destination("dummy"))
-    with contextlib.suppress(ConfigurationError):  # the row of the secrets says so
-        found = drivers_for(project, source, environ)
-        reached = found if found.destination.type == "sqlalchemy" else replace(reached, own=found.own)
+    reached = found or Drivers(Destination("dummy"))
+    if reached.destination.type != "sqlalchemy":
+        reached = Drivers(Destination("dummy"), own=reached.own)
     try:
         described = describe(project, asked, base_identity="", verified=verified, reached=reached)
     except DltpodError as error:
@@ -269,8 +272,8 @@ def _destination(project: Project, own: Destination, others: Collection[Destinat
         yield Row("destination", Level.NOTE, text, hint)
 
 
-def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
-    for warning in sliced.warnings:
+def _secrets(project: Project, source: Source, part: Part) -> Iterator[Row]:
+    for warning in part.slice.warnings:
         yield Row("secrets", Level.NOTE, warning)
     native = source.dlt_native
     both = {"function_kwargs": native.function_kwargs, "resource_kwargs": native.resource_kwargs}
@@ -278,7 +281,7 @@ def _secrets(project: Project, source: Source, sliced: Slice) -> Iterator[Row]:
         text = f"{place} contains env: inside a longer text, where it has no meaning"
         yield Row("secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone.")
     told: dict[str, list[str]] = {}
-    for name, value in _named(sliced):
+    for name, value in _named(part):
         told.setdefault(_legible(project, source, value.strip()), []).append(name)
     for why, names in sorted(told.items()):
         if why:
@@ -299,18 +302,17 @@ def _legible(project: Project, source: Source, value: str) -> str:
     return ""
 
 
-def _named(sliced: Slice) -> Iterator[tuple[str, str]]:
+def _named(part: Part) -> Iterator[tuple[str, str]]:
     """The values that are secrets by name, with where they stand."""
-    values = json.loads(sliced.files.get(VALUES_FILE, "{}"))
+    values = json.loads(part.slice.files.get(VALUES_FILE, "{}"))
     for name, value in values.items():
         if not name.startswith(literals.LITERAL_NAME):
             yield name, value
-    table = tomllib.loads(sliced.files.get(SECRETS_FILE, ""))
-    for path, value in literals.strings(table):
+    for path, value in literals.strings(part.secrets):
         key = path.rpartition(".")[2]
         if (
             path.startswith(("sources.", "destination."))
-            and path in sliced.names
+            and path in part.slice.names
             and literals.looks_secret(key, value)
         ):
             yield path, value

@@ -53,7 +53,7 @@ def choose(specifier: str, python: str, *, source: str) -> Release:
     """
     wanted = parse(specifier, source=source)
     known = releases()
-    allowed, fitting = _allowed(wanted, python)
+    allowed, fitting = _allowed(specifier.strip(), python)
     if allowed is None:
         if any(wanted.contains(f"1.{minor}.0") or wanted.contains(f"0.{minor}.0") for minor in range(18)):
             raise ConfigurationError(
@@ -73,8 +73,9 @@ def choose(specifier: str, python: str, *, source: str) -> Release:
 
 
 @functools.lru_cache(maxsize=64)
-def _allowed(wanted: SpecifierSet, python: str) -> tuple[Release | None, Release | None]:
+def _allowed(specifier: str, python: str) -> tuple[Release | None, Release | None]:
     """The newest release that the specifier allows, and the newest that runs on that Python too."""
+    wanted = _specifiers(specifier)
     known = releases()
     allowed = [release for release in known if wanted.contains(release.version, prereleases=True)]
     if not allowed and _admits_newer(wanted, known[-1].version):
@@ -85,14 +86,18 @@ def _allowed(wanted: SpecifierSet, python: str) -> tuple[Release | None, Release
 
 def parse(specifier: str, *, source: str) -> SpecifierSet:
     """``==1.31.0``, ``>=1.20,<1.25`` or a bare ``1.31.0``. Raises ConfigurationError."""
-    text = specifier.strip()
     try:
-        return SpecifierSet(f"=={text}" if text[:1].isdigit() else text)
+        return _specifiers(specifier.strip())
     except InvalidSpecifier:
         raise ConfigurationError(
             f"source '{source}': container.dlt '{specifier}' is no version specifier",
             "write it as in a requirement: '==1.31.0' or '>=1.20,<1.25'",
         ) from None
+
+
+@functools.lru_cache(maxsize=64)
+def _specifiers(text: str) -> SpecifierSet:
+    return SpecifierSet(f"=={text}" if text[:1].isdigit() else text)
 
 
 def is_extra(release: Release, name: str) -> bool:

@@ -21,10 +21,24 @@ from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
 from launcher.errors import ConfigurationError, near_miss
 from launcher.secrets import addresses, code, destinations, literals, missing, slices
 from launcher.secrets.dotenv import read_dotenv
+from launcher.secrets.local_files import Settings
 from launcher.secrets.slices import Scope, Slice, Table
 from runner.contract import CONFIG_FILE, ENV_REFERENCE, SECRETS_FILE, VALUES_FILE, Destination
 
 DOTENV = ".env"
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What an image needs drivers for: the destination, and addresses by their schemes."""
+
+    destination: Destination
+    extras: tuple[str, ...] = ()
+    """The dlt extras that the destination needs."""
+    own: tuple[str, ...] = ()
+    """The schemes of the source's addresses (``postgresql+psycopg2``)."""
+    destinations: tuple[str, ...] = ()
+    """Those of its destination's."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +49,16 @@ class Part:
     """
 
     slice: Slice
-    destination: Destination
+    drivers: Drivers
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the slice's ``secrets.toml`` says."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     resource_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def destination(self) -> Destination:
+        """Where the rows go."""
+        return self.drivers.destination
 
 
 def read_environment(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -71,7 +92,7 @@ def part_of(
         project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
     )
     found = destinations.settings(project, source, secrets, config)
-    destination = destinations.resolve(found)
+    drivers = _drivers(source, secrets, config, found, environ)
     secrets, config = slices.arrange(secrets, config, scope)
     destinations.map_into(source.pipeline_name, found, secrets, config)
     files = {SECRETS_FILE: _toml(secrets), CONFIG_FILE: _toml(config)}
@@ -83,7 +104,8 @@ def part_of(
         names=tuple(names),
         sections=tuple(sorted(scope.natives)),
     )
-    return Part(slice, destination, arguments.kwargs["function_kwargs"], arguments.kwargs["resource_kwargs"])
+    both = arguments.kwargs
+    return Part(slice, drivers, secrets, both["function_kwargs"], both["resource_kwargs"])
 
 
 def destination_for(project: Project, source: Source, environ: Mapping[str, str]) -> Destination:
@@ -91,8 +113,7 @@ def destination_for(project: Project, source: Source, environ: Mapping[str, str]
 
     Raises ConfigurationError: no such destination, a file outside ``data/``, a file that can't be read.
     """
-    secrets, config = _selected(project, scope_of(project, source), environ)
-    return destinations.resolve(destinations.settings(project, source, secrets, config))
+    return drivers_for(project, source, environ).destination
 
 
 def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Destination, ...]:
@@ -117,23 +138,19 @@ def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Dest
     return tuple(dict.fromkeys(found))
 
 
-@dataclass(frozen=True)
-class Drivers:
-    """What an image needs drivers for: the destination, and addresses by their schemes."""
-
-    destination: Destination
-    extras: tuple[str, ...] = ()
-    """The dlt extras that the destination needs."""
-    own: tuple[str, ...] = ()
-    """The schemes of the source's addresses (``postgresql+psycopg2``)."""
-    destinations: tuple[str, ...] = ()
-    """Those of its destination's."""
-
-
 def drivers_for(project: Project, source: Source, environ: Mapping[str, str]) -> Drivers:
     """``environ`` is ``read_environment``'s. Raises ConfigurationError as ``destination_for``."""
     secrets, config = _selected(project, scope_of(project, source), environ)
-    found = destinations.settings(project, source, secrets, config)
+    return _drivers(source, secrets, config, destinations.settings(project, source, secrets, config), environ)
+
+
+def _drivers(
+    source: Source,
+    secrets: Mapping[str, Any],
+    config: Mapping[str, Any],
+    found: Settings,
+    environ: Mapping[str, str],
+) -> Drivers:
     bucket = found.table.get("bucket_url")
     extras = (destination_extra(found.type), bucket_extra(bucket) if isinstance(bucket, str) else None)
     own = [{key: part for key, part in table.items() if key != "destination"} for table in (secrets, config)]

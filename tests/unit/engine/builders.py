@@ -16,7 +16,7 @@ from launcher.images.tags import Image
 from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import EngineFacts, Host, JobPlan
-from launcher.secrets.gather import Part
+from launcher.secrets.gather import Drivers, Part
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 
@@ -53,7 +53,7 @@ def plan(
         image=Image("dltpod/source:1", "digest", {"dlt": "1.31.0"}),
         part=Part(
             slice or Slice({"secrets.toml": "", "config.toml": ""}),
-            destination or Destination("duckdb", file="/data/warehouse.duckdb"),
+            Drivers(destination or Destination("duckdb", file="/data/warehouse.duckdb")),
         ),
         options=options or SyncOptions(),
         user=user or JobUser(1000, 1000, True),

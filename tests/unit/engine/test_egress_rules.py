@@ -18,7 +18,7 @@ from launcher.plan.job import plan_job
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import Host, JobPlan, Mount
 from launcher.runs.run import failure_of
-from launcher.secrets.gather import Part
+from launcher.secrets.gather import Drivers, Part
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 from tests.unit.engine.builders import FACTS, project, source
@@ -139,7 +139,7 @@ def walled(secrets: str) -> JobPlan:
         project(ROOT, entry),
         entry,
         image=Image("dltpod/source:1", "digest", gateway="dltpod/source:2"),
-        part=Part(Slice({"secrets.toml": secrets}), Destination("postgres")),
+        part=Part(Slice({"secrets.toml": secrets}), Drivers(Destination("postgres"))),
         options=SyncOptions(),
         user=JobUser(1000, 1000, True),
         facts=FACTS,
