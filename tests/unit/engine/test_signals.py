@@ -65,27 +65,34 @@ def test_what_runs_beside_the_jobs_is_told_at_each_request() -> None:
 
 def test_a_storm_of_signals_into_a_thread_that_holds_locks_hangs_nothing(tmp_path: Path) -> None:
     script = """
-import threading, time
+import sys, threading
 from launcher.runs.signals import Stopper, watched
 stopper = Stopper()
+over = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), over.set())).start()
 with watched(stopper):
     print("ready", flush=True)
     lock = threading.Condition()
-    end = time.monotonic() + 1.5
-    while time.monotonic() < end:
+    while not over.is_set():
         with lock:
             stopper.gentle.is_set()
             lock.wait(0.0001)
 print(stopper.hard.is_set(), stopper.signal)
 """
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     for _ in range(300):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.002)
+    process.stdin.close()
     assert process.stdout.read() == "True 15\n"
     assert process.wait(10) == 0
 
