@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 
 LONG = (
     "test_version_matrix.py",
-    "test_killed_runs.py",
-    "test_ends.py",
-    "test_commands.py",
+    "test_guides.py",
     "test_locks.py",
+    "test_ends.py",
     "test_registry.py",
+    "test_killed_runs.py",
+    "test_commands.py",
     "test_environments.py",
     "test_network.py",
     "test_installed.py",
+    "test_start_files.py",
+    "test_docs_examples.py",
 )
 """The files that take longest. They are begun first, so that no worker is left alone with one in the end."""
 
