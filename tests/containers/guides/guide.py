@@ -19,7 +19,8 @@ BLOCK = re.compile(
 # What differs from run to run: times, sizes, dates, ids.
 VARYING = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|\d{8}-\d{6}-[0-9a-f]{6}"
-    r"|(\d+ min )?\d+(\.\d+)?(?= (s|seconds|ms|min|MB|GB|KB)\b)"
+    r"|\d+(\.\d+)? seconds?\b"
+    r"|(\d+ min )?\d+(\.\d+)?(?= (s|ms|min|MB|GB|KB)\b)"
 )
 
 
