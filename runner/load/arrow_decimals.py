@@ -9,7 +9,6 @@ point are kept, those after it are rounded.
 from __future__ import annotations
 
 import decimal
-import functools
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +57,6 @@ def _scale(precision: int, scale: int, widest: int) -> int:
 
 
 def _declaring(original: typing.Any, widest: int) -> typing.Any:
-    @functools.wraps(original)
     def compute_table_schema(self: typing.Any, *given: typing.Any, **named: typing.Any) -> typing.Any:
         table = original(self, *given, **named)
         columns = table.get("columns")
@@ -70,7 +68,6 @@ def _declaring(original: typing.Any, widest: int) -> typing.Any:
 
 
 def _converting(original: typing.Any, widest: int, steps: Steps) -> typing.Any:
-    @functools.wraps(original)
     def row_tuples_to_arrow(
         rows: typing.Any, caps: typing.Any, columns: typing.Any, *given: typing.Any, **named: typing.Any
     ) -> typing.Any:
@@ -110,7 +107,6 @@ def _rounded(
 
 
 def _writing(original: typing.Any, widest: int, steps: Steps) -> typing.Any:
-    @functools.wraps(original)
     def write_items(self: typing.Any, resource: typing.Any, items: typing.Any, meta: typing.Any) -> None:
         several = items if isinstance(items, list) else [items]
         original(self, resource, [_fitting(item, resource, meta, widest, steps) for item in several], meta)

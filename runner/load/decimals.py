@@ -7,7 +7,6 @@ more than a column holds, and would fail the whole load.
 from __future__ import annotations
 
 import decimal
-import functools
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,6 @@ def rounded(steps: Steps) -> Iterator[None]:
 
 
 def _rounding(original: typing.Any, steps: Steps) -> typing.Any:
-    @functools.wraps(original)
     def write_data(self: typing.Any, items: typing.Any) -> None:
         before = self.items_count
         try:

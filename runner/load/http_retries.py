@@ -6,7 +6,6 @@ By itself it makes five attempts, and waits for some 15 s in all between them.
 from __future__ import annotations
 
 import contextlib
-import functools
 import sys
 import typing
 from collections.abc import Callable
@@ -25,7 +24,6 @@ def without_local_retries() -> contextlib.AbstractContextManager[None]:
 
 
 def _sparing(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
-    @functools.wraps(original)
     def _make_retry(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
         retrying = original(*args, **kwargs)
         again = retrying.retry

@@ -6,7 +6,6 @@ id in the table of such a file too, but doesn't write it into its rows: the dest
 
 from __future__ import annotations
 
-import functools
 import tempfile
 import typing
 from collections.abc import Callable, Iterator
@@ -26,7 +25,6 @@ def with_load_ids() -> Iterator[None]:
 
 
 def _with_load_id(original: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(original)
     def _import_item(self: typing.Any, table_name: str, resource_name: str, meta: typing.Any) -> None:
         columns = self.schema.get_table_columns(table_name)
         name = self.schema.naming.normalize_identifier("_dlt_load_id")

@@ -23,7 +23,6 @@ def write_rows(original: Callable[..., int]) -> Callable[..., int]:
     So files and what is in each write of them are the same as with rows that come one by one.
     """
 
-    @functools.wraps(original)
     def write_data_item(self: typing.Any, item: typing.Any, columns: typing.Any) -> int:
         if type(item) is not Page and type(item) is not Columns:
             return original(self, item, columns)
@@ -40,7 +39,6 @@ def write_rows(original: Callable[..., int]) -> Callable[..., int]:
 def pack_lightly(original: Callable[..., None], buffer: Buffer) -> Callable[..., None]:
     """``BufferedDataWriter.__init__``, with another gzip level for files between extract and normalize."""
 
-    @functools.wraps(original)
     def init(self: typing.Any, writer_spec: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> None:
         original(self, writer_spec, *args, **kwargs)
         if writer_spec.file_format != _TEMPORARY:

@@ -6,7 +6,6 @@ the bytes, which are read in half the time, and no row is built that normalize w
 
 from __future__ import annotations
 
-import functools
 import typing
 from collections.abc import Callable, Sequence
 
@@ -36,7 +35,6 @@ class Across:
 def write_lines(original: Callable[..., None]) -> Callable[..., None]:
     """``TypedJsonlListWriter.write_data``, which writes rows by column where they have the same keys."""
 
-    @functools.wraps(original)
     def write_data(self: typing.Any, items: Sequence[typing.Any]) -> None:
         try:
             line = _line(items)

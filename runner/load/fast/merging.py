@@ -7,7 +7,6 @@ twentieth of that time.
 
 from __future__ import annotations
 
-import functools
 import logging
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +29,6 @@ def merge_jobs(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]
     merge, and it is written anew.
     """
 
-    @functools.wraps(original)
     def create(self: typing.Any, table_chain: Sequence[Table]) -> typing.Any:
         from dlt.destinations.impl.duckdb.duck import DuckDbClient
 

@@ -6,7 +6,6 @@ dlt's own method, and all rows of a table are written in the order in which dlt 
 
 from __future__ import annotations
 
-import functools
 import typing
 from collections.abc import Callable
 
@@ -31,7 +30,6 @@ _MISSES = 3
 def normalize_chunk(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
     """``JsonLItemsNormalizer._normalize_chunk``, with ``original`` for all that has no plan."""
 
-    @functools.wraps(original)
     def chunk(
         self: typing.Any,
         root_table_name: str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing
 from collections.abc import Callable, Iterator, Sequence
 
@@ -90,7 +89,6 @@ def write_columns(original: Callable[..., None]) -> Callable[..., None]:
     Where they don't fit, dlt gets them as rows and says why in its own words.
     """
 
-    @functools.wraps(original)
     def write_data(self: typing.Any, items: Sequence[typing.Any]) -> None:
         if not any(type(item) is Columns for item in items):
             original(self, items)
