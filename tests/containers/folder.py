@@ -182,21 +182,6 @@ def bridge_address(client: docker.DockerClient) -> str:
     return str(next(ipaddress.ip_network(subnet).hosts()))
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 30.0, text: str = "") -> Any:
-    """What ``what`` returns as soon as that is true; fails when it isn't in time. Errors count as not yet."""
-    deadline = time.monotonic() + seconds
-    error: Exception | None = None
-    while time.monotonic() < deadline:
-        try:
-            found = what()
-            if found:
-                return found
-        except Exception as caught:  # noqa: BLE001 - of whatever kind, it may pass
-            error = caught
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:g} s{': ' + text if text else ''} (last error: {error!r})")
-
-
 class AtPhase(Listener):
     """Does something once, so many seconds after a run has come to a phase."""
 

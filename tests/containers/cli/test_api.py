@@ -11,7 +11,8 @@ import textwrap
 
 from tests.containers.cli.test_backfill import EVENTS
 from tests.containers.cli.test_commands import NUMBERS
-from tests.containers.folder import REPOSITORY, Folder, wait_for
+from tests.containers.folder import REPOSITORY, Folder
+from tests.waiting import wait_for
 
 PROGRAM = """
     import json, logging, sys, threading

@@ -12,8 +12,9 @@ import pytest
 from runner.contract import FailureKind
 from tests.containers.cli.calls import Said, dltpod
 from tests.containers.engine.faulty import TROUBLE
-from tests.containers.folder import Folder, wait_for
+from tests.containers.folder import Folder
 from tests.unit.cli.hook import Hook
+from tests.waiting import wait_for
 
 NUMBERS = """
     import dlt

@@ -12,7 +12,8 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from runner.contract import ExitCode, FailureKind
-from tests.containers.folder import Folder, image_tags, wait_for
+from tests.containers.folder import Folder, image_tags
+from tests.waiting import wait_for
 
 IMAGE = "dltpod-test/postgres:debian"
 PASSWORD = "pg-Passw0rd-of-the-test"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.host.docker_engine import connect
-from tests.containers.folder import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     import docker

@@ -11,7 +11,8 @@ from runner.contract import FailureKind
 from tests.containers.engine.conftest import EngineProxy
 from tests.containers.engine.faulty import EVENTS
 from tests.containers.engine.test_killed_runs import COUNTS
-from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.containers.folder import AtPhase, Folder
+from tests.waiting import wait_for
 
 HOLD = """
 import sys, time, duckdb

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.containers.engine.probing import NO_RIGHTS, greeting, probed
-from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.containers.folder import AtPhase, Folder
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -21,7 +21,8 @@ from launcher.plan.values import NETWORK, ContainerSpec
 from launcher.runs.sync import sync
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.engine.probing import PROBE, seen_by_probe
-from tests.containers.folder import Folder, wait_for
+from tests.containers.folder import Folder
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     import docker

@@ -17,7 +17,8 @@ from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind, JobSpec
 from tests.containers.engine.faulty import TROUBLE
-from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.containers.folder import AtPhase, Folder
+from tests.waiting import wait_for
 
 
 @pytest.fixture

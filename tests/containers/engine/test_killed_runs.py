@@ -13,7 +13,8 @@ import pytest
 from runner.contract import FailureKind
 from tests.containers.cli.calls import dltpod
 from tests.containers.engine.faulty import EVENTS
-from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.containers.folder import AtPhase, Folder
+from tests.waiting import wait_for
 
 TOTAL = 4000
 ALL_ONCE = [(TOTAL, TOTAL, TOTAL * 2, 0)]

@@ -19,8 +19,9 @@ from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import EVENTS, TROUBLE
-from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.containers.folder import AtPhase, Folder
 from tests.unit.cli.test_reading import everything
+from tests.waiting import wait_for
 
 HELD = """
     import pathlib

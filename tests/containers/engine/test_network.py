@@ -26,7 +26,8 @@ from launcher.images.base import find
 from launcher.plan.values import NETWORK, ContainerSpec
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.engine.probing import NO_RIGHTS, PROBE, greeting, probed
-from tests.containers.folder import REPOSITORY, Folder, wait_for
+from tests.containers.folder import REPOSITORY, Folder
+from tests.waiting import wait_for
 
 METADATA = "169.254.169.254"
 METADATA_6 = "fd00:ec2::254"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.containers.folder import AtPhase, Folder, wait_for
+from tests.containers.folder import AtPhase, Folder
+from tests.waiting import wait_for
 
 SECRET = "s3cr3t-of-this-source"
 OTHER = "s3cr3t-of-another"

@@ -14,7 +14,8 @@ import docker.errors
 import pytest
 import yaml
 
-from tests.containers.folder import Folder, wait_for
+from tests.containers.folder import Folder
+from tests.waiting import wait_for
 
 NUMBERS = """
     import dlt

@@ -14,6 +14,7 @@ from runner import contract
 from runner.contract import Event, ExitCode, FailureKind
 from runner.supervise import results
 from tests.pipeline.runner.box import TOKEN, Box, result_of
+from tests.waiting import wait_for
 
 ONE_ROW = """
     def orders():
@@ -229,7 +230,9 @@ def test_children_that_a_source_leaves_running_do_not_keep_the_run_open(box: Box
     )
     outcome = box.run()  # which gives up long before those would have ended
     assert outcome.code == 0
-    assert not alive(int((box.root / "child").read_text()))
+    child = int((box.root / "child").read_text())
+    # A signal to a process group takes effect a moment after it was sent.
+    wait_for(lambda: not alive(child), text="the child is killed with the run")
 
 
 def test_a_source_may_use_processes_of_any_kind(box: Box) -> None:
