@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from launcher.config.faults import shown_path
@@ -64,7 +65,7 @@ def function(source: Source, module: code.Module) -> Iterator[Row]:
         node = names.functions[first]
         yield Row("function", Level.OK, f"{place}:{node.lineno}: {wanted}")
         if wanted == first:
-            yield from _arguments(source, node)
+            yield from _arguments(source, node, names.classes)
     elif first in names.classes:
         hint = _offers(names)
         yield Row("function", Level.WRONG, f"{place}: '{wanted}' is a class, not a source", hint)
@@ -151,24 +152,48 @@ def _may_be_empty(argument: ast.arg) -> bool:
     return "Optional" in hint or "None" in hint or "Credentials" in hint
 
 
-def _arguments(source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Row]:
+def _arguments(
+    source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, classes: Collection[str]
+) -> Iterator[Row]:
+    """Verdicts on ``function_kwargs``; ``classes`` are those that the module defines."""
     known = signature(node)
     if known is None:
         return
     given = source.dlt_native.function_kwargs
+    holders = _with_fields(node, known, classes)
+    signed = f"its signature: {node.name}({', '.join(known.names)})"
     faults = []
     for name in given:
         if name not in known.names and not known.open_ended:
-            takes = near_miss(name, known.names) or f"; it takes {_listed(known.names)}"
-            faults.append(f"{node.name} has no argument '{name}'{takes}")
+            fault, hint = f"{node.name} has no argument '{name}'", signed
+            if close := near_miss(name, known.names):
+                fault += close
+            elif holders:
+                fault += f", but it may be a part of {_listed(holders)}"
+                hint = f"if it is, write function_kwargs: {{{holders[0]}: {{{name}: …}}}}"
+            else:
+                fault += f"; it takes {_listed(known.names)}"
+            faults.append((fault, hint))
     missing = [name for name in known.required if name not in given]
     if missing:
-        faults.append(f"{node.name} needs {_listed(missing)}")
-    for fault in faults:
-        hint = f"its signature: {node.name}({', '.join(known.names)})"
+        faults.append((f"{node.name} needs {_listed(missing)}", signed))
+    for fault, hint in faults:
         yield Row("arguments", Level.WRONG, fault, hint)
     if not faults:
         yield Row("arguments", Level.OK, _listed(list(given)))
+
+
+def _with_fields(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, known: Signature, classes: Collection[str]
+) -> list[str]:
+    """The parameters whose type may have fields of its own: credentials, or a class of the module."""
+    arguments = (*node.args.args, *node.args.kwonlyargs)
+    words = {a.arg: re.findall(r"\w+", _text(a.annotation)) for a in arguments if a.arg in known.names}
+    return [
+        name
+        for name, found in words.items()
+        if any(word in classes or word.endswith("Credentials") for word in found)
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

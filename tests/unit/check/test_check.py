@@ -48,6 +48,13 @@ def open_ended(**options): ...
 class Api: ...
 
 
+@dlt.source
+def database(tables: list, credentials: Optional[ConnectionStringCredentials] = dlt.secrets.value): ...
+
+
+def asked_of(client: "Api"): ...
+
+
 shared = api("x")
 """
 
@@ -203,55 +210,6 @@ def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:
     assert [(r.what, r.level.value, r.text.replace(f"{tmp_path}/", "")) for r in found[:1]] == [
         ("module", "wrong", "custom_sources/api.py:2: syntax error: invalid syntax")
     ]
-
-
-@pytest.mark.parametrize(
-    ("function", "text", "hint"),
-    [
-        ("apy", "has no 'apy'; did you mean 'api'?", "It has: api, bound, newest"),
-        ("Api", "'Api' is a class, not a source", "It has: api, bound, newest"),
-        ("nothing_like_it", "has no 'nothing_like_it'", "It has: api, bound, newest"),
-    ],
-)
-def test_a_function_that_is_not_there_is_told_with_those_that_are(
-    tmp_path: Path, function: str, text: str, hint: str
-) -> None:
-    found = rows(tmp_path, entry(function))["function"]
-    assert [row.level for row in found] == [Level.WRONG]
-    assert text in found[0].text
-    assert found[0].hint == hint
-
-
-@pytest.mark.parametrize("function", ["shared", "part", "retried", "wrapped", "open_ended"])
-def test_a_name_that_may_be_a_source_is_no_fault(tmp_path: Path, function: str) -> None:
-    assert wrong(rows(tmp_path, entry(function))) == []
-
-
-@pytest.mark.parametrize(
-    ("function", "kwargs", "faults"),
-    [
-        (
-            "api",
-            "{subdoman: x}",
-            ["api has no argument 'subdoman'; did you mean 'subdomain'?", "api needs 'subdomain'"],
-        ),
-        (
-            "api",
-            "{subdomain: x, zzz: 1}",
-            ["api has no argument 'zzz'; it takes 'subdomain', 'token', 'region', 'pages'"],
-        ),
-        ("api", "{subdomain: x, pages: 2, token: t}", []),
-        ("bound", "{factor: 2}", []),
-        ("bound", "{item: 2, factor: 2}", ["bound has no argument 'item'; it takes 'factor'"]),
-        ("newest", "{}", []),
-        ("open_ended", "{anything: 1}", []),
-        ("wrapped", "{anything: 1}", []),
-    ],
-)
-def test_arguments_are_held_against_the_signature(
-    tmp_path: Path, function: str, kwargs: str, faults: list[str]
-) -> None:
-    assert wrong(rows(tmp_path, entry(function).replace("{subdomain: x}", kwargs))) == faults
 
 
 def test_a_secret_that_is_not_there_is_told_with_its_place_and_the_near_miss(tmp_path: Path) -> None:
