@@ -15,7 +15,7 @@ from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.errors import ConfigurationError, near_miss
 from launcher.secrets.local_files import Settings, local_of
-from launcher.secrets.slices import Table, laid_over, put
+from launcher.secrets.slices import Table, merge, put
 from runner.contract import DATA_DIR, Destination
 
 
@@ -27,9 +27,9 @@ def settings(
     merged: Table = {}
     for below in _tables(source.pipeline_name, config, secrets):
         if below.get("credentials") is not None:
-            merged = laid_over(merged, {"credentials": below["credentials"]})
+            merged = merge(merged, {"credentials": below["credentials"]})
         if isinstance(below.get(name), Mapping):
-            merged = laid_over(merged, below[name])
+            merged = merge(merged, below[name])
     kind = merged.get("destination_type")
     where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
     return Settings(project, where, name, kind if isinstance(kind, str) and kind else name, merged)

@@ -211,8 +211,8 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
     # dlt's own settings are no secrets: where nothing hides them, "INFO" is not masked in every line
     in_secrets = {name: table for name, table in own.items() if name in secrets}
     return (
-        slices.select(slices.laid_over(secrets, {**folded, **in_secrets}), scope),
-        slices.select(slices.laid_over(config, own), scope),
+        slices.select(slices.merge(secrets, {**folded, **in_secrets}), scope),
+        slices.select(slices.merge(config, own), scope),
     )
 
 

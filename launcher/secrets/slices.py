@@ -168,12 +168,12 @@ def put(table: Table, path: Sequence[str], value: Any) -> None:
     table[path[-1]] = value
 
 
-def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     """``above`` over ``below``, table by table; a copy."""
     merged: Table = {key: copied(value) for key, value in below.items()}
     for key, value in above.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
-            merged[key] = laid_over(merged[key], value)
+            merged[key] = merge(merged[key], value)
         else:
             merged[key] = copied(value)
     return merged
@@ -232,11 +232,11 @@ def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
         k for k in entries[0] if isinstance(entries[0][k], Mapping) != isinstance(entries[1].get(k), Mapping)
     ]:
         entries[1].pop(key, None)
-    both = laid_over(entries[1], entries[0])
+    both = merge(entries[1], entries[0])
     whole = scope.parameters | {"credentials"}
     own = _shape(both, whole)
     flat = [_hoisted(entry, both, own, whole) for entry in entries]
-    given = _shape(laid_over(flat[1], flat[0]), whole)
+    given = _shape(merge(flat[1], flat[0]), whole)
     exact = [
         {key: _yielding(value, own) for key, value in entry.items() if isinstance(value, dict)}
         for entry in entries
@@ -257,7 +257,7 @@ def _entry(table: Table, scope: Scope) -> Table:
         above = sources.get(name) if isinstance(sources, dict) else None
         if isinstance(above, dict):
             entry = {key: value for key, value in entry.items() if key != "credentials" or key not in above}
-            entry = laid_over(entry, above)
+            entry = merge(entry, above)
     return entry
 
 
@@ -275,7 +275,7 @@ def _hoisted(entry: Table, both: Table, own: Table, whole: frozenset[str]) -> Ta
     names = [name for name, _ in _tables_in(both["credentials"])]
     for name, table in _tables_in(credentials):
         if names.count(name) == 1 and name not in whole and isinstance(both.get(name, {}), Mapping):
-            flat[name] = laid_over(_without(table, own.get(name, {})), flat.get(name, {}))
+            flat[name] = merge(_without(table, own.get(name, {})), flat.get(name, {}))
     return flat
 
 
@@ -331,7 +331,7 @@ def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Tabl
     for name in scope.sections if exact else ():
         section = first["sources"][name]
         if isinstance(section, dict) and isinstance(section.get(scope.function, {}), dict):
-            section[scope.function] = laid_over(exact, section.get(scope.function, {}))
+            section[scope.function] = merge(exact, section.get(scope.function, {}))
     return table
 
 
@@ -342,7 +342,7 @@ def _but(table: Table, names: set[str]) -> Table:
 def _lay_into(table: Table, own: Mapping[str, Any], given: Mapping[str, Any]) -> Table:
     """``own`` over ``table``, of which nothing is left that the entry gives in either file."""
     taken = {key: below for key, below in given.items() if key in own or below is not None}
-    return laid_over(_without(table, taken), own)
+    return merge(_without(table, taken), own)
 
 
 def _without(table: Mapping[str, Any], given: Mapping[str, Any]) -> Table:
@@ -365,7 +365,7 @@ def _replace(table: Table, flat: Mapping[str, Any], given: Mapping[str, Any], de
             if depth:
                 _replace(below, flat, given, depth - 1)
             if key in given:
-                table[key] = laid_over(_without(below, given[key]), flat.get(key, {}))
+                table[key] = merge(_without(below, given[key]), flat.get(key, {}))
         elif key in given and key in flat:
             table[key] = copied(flat[key])
         elif key in given:
@@ -383,7 +383,7 @@ def _hand_root_credentials_to_destination(table: Table, given: Table) -> None:
         if own is None:
             destination["credentials"] = shared
         elif isinstance(own, dict) and isinstance(shared, dict):
-            destination["credentials"] = laid_over(shared, own)
+            destination["credentials"] = merge(shared, own)
 
 
 def dotted_keys(table: Mapping[str, Any], above: str = "") -> list[str]:

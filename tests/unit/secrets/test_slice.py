@@ -244,7 +244,7 @@ def test_what_lies_near_an_entry_is_all_of_a_file_that_its_part_is_cut_from(
     )
 
     def part(file: Mapping[str, Any]) -> slices.Table:
-        return slices.select(slices.laid_over(file, slices.fold(environ, scope, file)), scope)
+        return slices.select(slices.merge(file, slices.fold(environ, scope, file)), scope)
 
     before = copy.deepcopy(table)
     assert part(slices.File.of(table).near(scope)) == part(table)
