@@ -85,7 +85,7 @@ class AlreadyRunning(DltpodError):
     exit_code = Exit.ALREADY_RUNNING
 
 
-def gravest(errors: Iterable[DltpodError | None]) -> Exit:
+def worst_exit(errors: Iterable[DltpodError | None]) -> Exit:
     """The exit code of a command that some of what it was asked for failed in."""
     codes = {error.exit_code for error in errors if error is not None}
     return next((code for code in (Exit.INTERNAL, Exit.FAILED, Exit.USAGE) if code in codes), Exit.OK)

@@ -11,7 +11,7 @@ import click
 from launcher import __version__, log
 from launcher.commands import common
 from launcher.console.text import seconds, table
-from launcher.errors import ConfigurationError, Exit, gravest
+from launcher.errors import ConfigurationError, Exit, worst_exit
 
 if TYPE_CHECKING:
     from launcher.images.build_many import BuildOptions, Built
@@ -67,7 +67,7 @@ def command(
         ]
         click.echo(table(["sources", "image", "time", "reference"], lines, right=[2]))
         common.echo_errors((item.sources[0], item.error) for item in built)
-    return gravest(item.error for item in built)
+    return worst_exit(item.error for item in built)
 
 
 def _build(

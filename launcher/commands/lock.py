@@ -11,7 +11,7 @@ import click
 
 from launcher import log
 from launcher.commands import common
-from launcher.errors import Exit, counted, gravest
+from launcher.errors import Exit, counted, worst_exit
 
 if TYPE_CHECKING:
     from launcher.images.lock import Locked, Locks
@@ -57,7 +57,7 @@ def command(
         common.echo_json([{**_plain(item), "written": item.written} for item in done])
     else:
         _show(project, done)
-    return gravest(item.error for item in done)
+    return worst_exit(item.error for item in done)
 
 
 def _show(project: common.Project, done: Sequence[Locked]) -> None:
@@ -75,7 +75,7 @@ def _show(project: common.Project, done: Sequence[Locked]) -> None:
 def show_outdated(project: common.Project, sources: Sequence[common.Source], *, as_json: bool) -> Exit:
     """``build --outdated``: list the locks for which newer versions are available.
 
-    The exit code is FAILED if there is one; else that of the gravest error of those that don't resolve.
+    The exit code is FAILED if there is one; else that of the worst error of those that don't resolve.
     """
     found = _locks(project).outdated(sources)
     behind = [item for item in found if item.changes]
@@ -92,7 +92,7 @@ def show_outdated(project: common.Project, sources: Sequence[common.Source], *, 
         elif not behind and len(found) > len(faulty):
             click.echo(f"all {'other ' if faulty else ''}locks are up to date", err=True)
         common.echo_errors(faulty)
-    return Exit.FAILED if behind else gravest(error for _, error in faulty)
+    return Exit.FAILED if behind else worst_exit(error for _, error in faulty)
 
 
 def _plain(item: Locked) -> dict[str, object]:

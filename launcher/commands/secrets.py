@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import click
 
 from launcher.commands import common
-from launcher.errors import ConfigurationError, DltpodError, Exit, gravest
+from launcher.errors import ConfigurationError, DltpodError, Exit, worst_exit
 from runner.contract import SECRETS_FILE, VALUES_FILE
 
 
@@ -54,7 +54,7 @@ def command(
                 raise
             errors.append((source.name, error))
     common.echo_errors(errors)
-    return gravest(error for _, error in errors)
+    return worst_exit(error for _, error in errors)
 
 
 def _one(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from launcher.config.models import Source
-from launcher.errors import BuildError, ConfigurationError, Exit, gravest
+from launcher.errors import BuildError, ConfigurationError, Exit, worst_exit
 from launcher.host.docker_engine import connect
 from launcher.images import deploy
 from launcher.images.build_many import BuildOptions, build
@@ -258,4 +258,4 @@ def test_one_environments_fault_stops_no_other(shop: Workshop) -> None:
     assert told["one", "twin"] == ""
     assert "six<1.16" in told[("bad",)]
     assert "'nowhere' is neither an extra of dlt" in told[("worse",)]
-    assert gravest(item.error for item in built) is Exit.USAGE
+    assert worst_exit(item.error for item in built) is Exit.USAGE
