@@ -83,7 +83,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def occasion(record: RunRecord, previous: RunRecord | None) -> str | None:
+def event_for(record: RunRecord, previous: RunRecord | None) -> str | None:
     """``failure``, ``recovery``, or None where there is nothing to tell."""
     if record.action != "sync" or record.limit is not None or record.failure_kind in _UNTOLD:
         return None
@@ -217,7 +217,7 @@ class Notifier(Listener):
                     fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
                     self._warn(f"{record.source}: the heartbeat was not called: {why}")
-            event = occasion(record, self._before(record))
+            event = event_for(record, self._before(record))
             if event is not None and self._url:
                 with log.timed("webhook", source=record.source, run_id=record.run_id, tells=event) as fields:
                     why = post(self._url, shaped(payload(self._project, event, record), self._form))

@@ -16,7 +16,7 @@ from launcher import config
 from launcher.errors import ConfigurationError
 from launcher.runs import metrics
 from launcher.runs.history import History, RunRecord
-from launcher.runs.webhook import ATTEMPTS, Notifier, occasion, payload, post, shaped, webhook_url
+from launcher.runs.webhook import ATTEMPTS, Notifier, event_for, payload, post, shaped, webhook_url
 from runner.contract import FailureKind
 from tests.unit.cli.hook import Hook
 from tests.unit.cli.records import ILL, REFUSED, WELL
@@ -74,14 +74,14 @@ def test_a_server_that_is_not_there_is_told_without_its_address(hook: Hook) -> N
 
 
 def test_failure_and_recovery_are_told_and_nothing_else() -> None:
-    assert occasion(ILL, None) == "failure"
-    assert occasion(WELL, ILL) == "recovery"
-    assert occasion(WELL, WELL) is None
-    assert occasion(WELL, None) is None
-    assert occasion(REFUSED, None) is None
-    assert occasion(replace(ILL, failure_kind=FailureKind.CANCELLED), None) is None
-    assert occasion(replace(ILL, limit=5), None) is None
-    assert occasion(replace(ILL, action="check"), None) is None
+    assert event_for(ILL, None) == "failure"
+    assert event_for(WELL, ILL) == "recovery"
+    assert event_for(WELL, WELL) is None
+    assert event_for(WELL, None) is None
+    assert event_for(REFUSED, None) is None
+    assert event_for(replace(ILL, failure_kind=FailureKind.CANCELLED), None) is None
+    assert event_for(replace(ILL, limit=5), None) is None
+    assert event_for(replace(ILL, action="check"), None) is None
 
 
 def test_a_recovery_is_found_behind_runs_that_were_refused(hook: Hook, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from launcher.engines.log import LogFile, Sorter
 from launcher.report.page import ReportSource, page
 from launcher.runs.history import DAMAGED, History, RunRecord
 from launcher.runs.run import begin, finish
-from launcher.runs.webhook import occasion, payload
+from launcher.runs.webhook import event_for, payload
 from launcher.untrusted import answers
 from runner.contract import Failure, FailureKind, Result, Verdict, to_json
 from tests.unit.cli.records import ILL, WELL
@@ -140,7 +140,7 @@ def told(record: RunRecord) -> None:
     stream.summary([record], 1)
     Lines([record.source]).ended(record)
     json.dumps(plain(record))
-    event = occasion(record, WELL)
+    event = event_for(record, WELL)
     if event is not None:
         json.dumps(payload("acme", event, record), ensure_ascii=False).encode()
 
