@@ -34,14 +34,14 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ENCODED = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, % as %25, [ as %5B, a space as %20"
 
 
-class Flaw(enum.Enum):
+class Fault(enum.Enum):
     """What is wrong with an address. The texts show no part of it."""
 
     USERINFO = "its user or password holds a character that has to be percent-encoded"
     PORT = "its port is no number"
 
 
-def flaw(text: str) -> Flaw | None:
+def fault_of(text: str) -> Fault | None:
     """Why no program reads an address correctly; None if some program does, or if the text is no address."""
     parts = _parts(text)
     if parts is None:
@@ -54,22 +54,22 @@ def flaw(text: str) -> Flaw | None:
     user, colon, password = userinfo.partition(":")
     mongo = scheme.startswith("mongodb")
     if "@" in password or (mongo and (":" in password or _BAD_PERCENT.search(userinfo))):
-        return Flaw.USERINFO
+        return Fault.USERINFO
     if "@" in user and (mongo or not password):  # a user@server of Azure's, a mail address: most read them
-        return Flaw.USERINFO
+        return Fault.USERINFO
     if colon and not web and _goes_on(rest[len(authority) :]):
-        return Flaw.USERINFO
+        return Fault.USERINFO
     if (web or _BY_URLLIB.fullmatch(scheme)) and not mongo and ("[" in userinfo) != ("]" in userinfo):
-        return Flaw.USERINFO
+        return Fault.USERINFO
     if colon and not scheme.endswith("ssh") and not all(map(_is_host, hosts.split(","))):
-        return Flaw.PORT
+        return Fault.PORT
     return None
 
 
 def doubtful(text: str) -> bool:
-    """Whether some drivers misread an address that has no flaw."""
+    """Whether some drivers misread an address that has no fault."""
     parts = _parts(text)
-    if parts is None or _WEB.fullmatch(parts[0]) or flaw(text) is not None:
+    if parts is None or _WEB.fullmatch(parts[0]) or fault_of(text) is not None:
         return False
     authority = parts[2]
     if "@" not in authority:
@@ -95,8 +95,8 @@ def _parts(text: str) -> tuple[str, str, str] | None:
     return found[1].lower(), found[2], re.split(r"[/?#]", found[2], maxsplit=1)[0]
 
 
-def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Flaw | None:
-    """The flaw of an address with an ``@`` after its host only, which is a path's or a password's."""
+def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Fault | None:
+    """The fault of an address with an ``@`` after its host only, which is a path's or a password's."""
     by_urllib = web or bool(_BY_URLLIB.fullmatch(scheme))
     if _is_whole(authority) and (by_urllib or ":" not in authority or not _goes_on(rest[len(authority) :])):
         return None
@@ -107,7 +107,7 @@ def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Flaw
             return None
     if scheme.startswith("mongodb") and re.split(r"[/?]", rest, maxsplit=1)[0].count("@") == 1:
         return None  # PyMongo knows no fragment
-    return Flaw.USERINFO
+    return Fault.USERINFO
 
 
 def _goes_on(behind: str) -> bool:

@@ -305,10 +305,10 @@ def _addresses(
         for place, text in found.items()
     }
     entry = f"{_line(project, source)}: {source.name}"
-    flaws = {place: flaw for place, text in told.items() if (flaw := addresses.flaw(text)) is not None}
-    if flaws:
+    faults = {place: fault for place, text in told.items() if (fault := addresses.fault_of(text)) is not None}
+    if faults:
         raise ConfigurationError(
-            "; ".join(f"{entry}: {place}: {flaw.value}" for place, flaw in flaws.items()),
+            "; ".join(f"{entry}: {place}: {fault.value}" for place, fault in faults.items()),
             f"Write {addresses.ENCODED}.",
         )
     return tuple(

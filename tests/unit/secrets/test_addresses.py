@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from launcher.check.verdicts import Level, check_source
 from launcher.errors import ConfigurationError
-from launcher.secrets.addresses import Flaw, doubtful, flaw
+from launcher.secrets.addresses import Fault, doubtful, fault_of
 from launcher.secrets.gather import read_environment
 from launcher.secrets.literals import looks_secret, take_out
 from tests.unit.secrets.asking import cut, given, source
@@ -101,13 +101,13 @@ def test_check_tells_it_as_wrong(tmp_path: Path) -> None:
         "postgresql://u:pa/a@Ta1l@h/x",
     ],
 )
-def test_an_address_with_a_password_that_ends_too_early_has_a_flaw(address: str) -> None:
-    assert flaw(address) is Flaw.USERINFO
+def test_an_address_with_a_password_that_ends_too_early_has_a_fault(address: str) -> None:
+    assert fault_of(address) is Fault.USERINFO
 
 
-def test_a_port_that_is_no_number_is_a_flaw_where_a_password_stands_before_it() -> None:
-    assert flaw("postgresql://u:p@h:54x/db") is Flaw.PORT
-    assert flaw("postgresql://u:p@h1:1,h2:x/db") is Flaw.PORT
+def test_a_port_that_is_no_number_is_a_fault_where_a_password_stands_before_it() -> None:
+    assert fault_of("postgresql://u:p@h:54x/db") is Fault.PORT
+    assert fault_of("postgresql://u:p@h1:1,h2:x/db") is Fault.PORT
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_port_that_is_no_number_is_a_flaw_where_a_password_stands_before_it() 
     ],
 )
 def test_an_address_that_some_program_reads_as_it_is_meant_has_none(address: str) -> None:
-    assert flaw(address) is None
+    assert fault_of(address) is None
     assert not doubtful(address)
 
 
@@ -179,7 +179,7 @@ SPECIAL = st.text("@:/?#[]%&;=+ aB1", min_size=1, max_size=8).filter(
 
 
 @given_that(SPECIAL)
-def test_a_databases_address_has_a_flaw_exactly_where_sqlalchemy_takes_another_host(password: str) -> None:
+def test_a_databases_address_has_a_fault_exactly_where_sqlalchemy_takes_another_host(password: str) -> None:
     from sqlalchemy.engine import make_url
 
     address = f"postgresql://reader:{password}@db.acme.com:5432/crm"
@@ -187,13 +187,13 @@ def test_a_databases_address_has_a_flaw_exactly_where_sqlalchemy_takes_another_h
         host = make_url(address).host
     except ValueError:
         host = None
-    assert (flaw(address) is None) == (host == "db.acme.com")
+    assert (fault_of(address) is None) == (host == "db.acme.com")
 
 
 @given_that(SPECIAL)
-def test_a_brokers_address_without_a_flaw_leads_urllib_to_its_host(password: str) -> None:
+def test_a_brokers_address_without_a_fault_leads_urllib_to_its_host(password: str) -> None:
     address = f"amqp://reader:{password}@db.acme.com:5432/crm"
-    if flaw(address) is None and not re.match(r"[0-9]+[/?#]", password):
+    if fault_of(address) is None and not re.match(r"[0-9]+[/?#]", password):
         with contextlib.suppress(ValueError):  # brackets, of which each Python thinks otherwise
             assert urlsplit(address).hostname == "db.acme.com"
 
