@@ -66,7 +66,7 @@ class Metrics(Listener):
             return
         began = time.monotonic()
         try:
-            text = exposition(self._project.name, last_runs(self._project, self._history))
+            text = metrics_text(self._project.name, last_runs(self._project, self._history))
             write_whole(self._file, text, mode=0o644)
         except (OSError, HistoryError) as error:
             self._warn(f"{self._file} can't be written: {error}")
@@ -84,7 +84,7 @@ def last_runs(project: Project, history: History) -> list[tuple[RunRecord, RunRe
     return found
 
 
-def exposition(project: str, runs: Iterable[tuple[RunRecord, RunRecord | None]]) -> str:
+def metrics_text(project: str, runs: Iterable[tuple[RunRecord, RunRecord | None]]) -> str:
     """The text of the file."""
     pairs = list(runs)
     lines = []
