@@ -61,7 +61,7 @@ def read(environ: Mapping[str, str]) -> BuildSettings:
     own = uv_toml.read_text(encoding="utf-8", errors="replace") if _readable(uv_toml) else ""
     table = uv_config.read(own)
     known = logins.read(environ)
-    indexes = uv_config.addressed(
+    indexes = uv_config.map_addresses(
         uv_config.merged(table or {}, values), lambda address: logins.into(address, known)
     )
     open_ones = uv_config.only(indexes, is_open)

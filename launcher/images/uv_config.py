@@ -95,7 +95,7 @@ def indexes_only(table: Mapping[str, Any]) -> Table:
     return {**made, "index": items} if items else {**made, "no-index": True}
 
 
-def addressed(table: Mapping[str, Any], change: Callable[[str], str]) -> Table:
+def map_addresses(table: Mapping[str, Any], change: Callable[[str], str]) -> Table:
     """``table`` with each address of an index as ``change`` makes it."""
     made = {**table}
     if "index" in table:
@@ -105,7 +105,7 @@ def addressed(table: Mapping[str, Any], change: Callable[[str], str]) -> Table:
     for key in _LISTS:
         if key in table:
             made[key] = [change(str(address)) for address in table[key]]
-    return {**made, "pip": addressed(table["pip"], change)} if "pip" in table else made
+    return {**made, "pip": map_addresses(table["pip"], change)} if "pip" in table else made
 
 
 def for_pip(table: Mapping[str, Any]) -> dict[str, str]:
