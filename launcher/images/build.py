@@ -46,7 +46,7 @@ class Builder:
         below = tags.environment_tag(environment)
         if tags.inspect(self._options.client, below) is None or self._options.upgrade:
             default = self.default(environment)
-            if not adds_nothing(environment):
+            if not default_suffices(environment):
                 self._environment_and_source(environment, default, tag)
                 return
             self._options.client.api.tag(default, tags.ENVIRONMENT_REPOSITORY, environment.digest)
@@ -332,7 +332,7 @@ def _stages(environment: Environment, default: str, made: wheels.Plan) -> dict[s
     return arguments
 
 
-def adds_nothing(environment: Environment) -> bool:
+def default_suffices(environment: Environment) -> bool:
     """Whether the default environment is all that this one asks for."""
     pins = {f"duckdb=={duckdb_version.FOR_OLD_PYTHON.get(environment.python, duckdb_version.DEFAULT)}"}
     return (
