@@ -36,7 +36,7 @@ def write_rows(original: Callable[..., int]) -> Callable[..., int]:
     return write_data_item
 
 
-def pack_lightly(original: Callable[..., None], buffer: Buffer) -> Callable[..., None]:
+def compress_lightly(original: Callable[..., None], buffer: Buffer) -> Callable[..., None]:
     """``BufferedDataWriter.__init__``, with another gzip level for files between extract and normalize."""
 
     def init(self: typing.Any, writer_spec: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> None:

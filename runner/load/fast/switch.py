@@ -88,7 +88,7 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
         paging = pages.paging(extract.PipeIterator, _pipes(sources), buffer)
         stack.enter_context(replaced(extract, "PipeIterator", paging))
         stack.enter_context(
-            wrapped(BufferedDataWriter, "__init__", lambda init: files.pack_lightly(init, buffer))
+            wrapped(BufferedDataWriter, "__init__", lambda init: files.compress_lightly(init, buffer))
         )
         stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
         stack.enter_context(wrapped(TypedJsonlListWriter, "write_data", lines.write_lines))
