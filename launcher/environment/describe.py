@@ -128,7 +128,7 @@ def describe(
 
     files = requirement_files.code_of(project.custom_sources, module) if custom else ()
     native = source.dlt_native
-    names_of_dlt = drivers.named_of_dlt(module, native.source_function, native.resources or (), files)
+    names_of_dlt = drivers.dlt_parts_used(module, native.source_function, native.resources or (), files)
     added: list[Requirement] = []
     if any(name.startswith("filesystem") for name in names_of_dlt):
         for scheme, extra in drivers.bucket_extras(reached.own).items():

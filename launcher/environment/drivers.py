@@ -78,7 +78,7 @@ def bucket_extras(schemes: Iterable[str]) -> dict[str, str]:
     return {scheme: extra for scheme in schemes if (extra := bucket_extra(f"{scheme}://")) is not None}
 
 
-def named_of_dlt(module: str, function: str, resources: Sequence[str], files: Iterable[Path]) -> set[str]:
+def dlt_parts_used(module: str, function: str, resources: Sequence[str], files: Iterable[Path]) -> set[str]:
     """What of ``dlt.sources`` the entry or the source's own code names: ``filesystem.read_csv``, say.
 
     ``files`` are that code. None of them is run.
@@ -96,7 +96,7 @@ def named_of_dlt(module: str, function: str, resources: Sequence[str], files: It
 
 
 def of_names(named: Iterable[str]) -> Iterator[Needed]:
-    """What these parts of ``dlt.sources`` (see ``named_of_dlt``) need besides dlt."""
+    """What these parts of ``dlt.sources`` (see ``dlt_parts_used``) need besides dlt."""
     last = {name.rpartition(".")[2] for name in named}
     for name, packages in {**_READERS, **_HELPERS}.items():
         if name in last:
