@@ -120,7 +120,7 @@ def _read_ahead(
     failure: Exception | None = None
     until = time.monotonic() + SECONDS
 
-    def handed_on() -> typing.Any:
+    def flush() -> typing.Any:
         nonlocal page
         for cursor in cursors:
             cursor.settle()
@@ -143,7 +143,7 @@ def _read_ahead(
                         item = call(item, meta=None)
                     except Exception as exc:  # noqa: BLE001 dlt raises what it makes of it
                         if page:
-                            yield handed_on()
+                            yield flush()
                         yield _failed(pipe, step, exc)
                         return
                     if type(item) is not dict:
@@ -153,14 +153,14 @@ def _read_ahead(
                     passed += 1
                     if passed % buffer.page and passed > 1 and pool.empty and time.monotonic() < until:
                         continue
-                    yield handed_on()
+                    yield flush()
                 elif item is None:
                     if time.monotonic() < until:
                         continue
-                    yield handed_on() if page else None
+                    yield flush() if page else None
                 else:
                     if page:
-                        yield handed_on()
+                        yield flush()
                     for cursor in cursors:
                         cursor.release()
                     meta = None
@@ -170,7 +170,7 @@ def _read_ahead(
                         yield ResolvablePipeItem(item, reached, pipe, meta)
             else:
                 if page:
-                    yield handed_on()
+                    yield flush()
                 for cursor in cursors:
                     cursor.release()
                 if isinstance(item, DataItemWithMeta):
@@ -178,7 +178,7 @@ def _read_ahead(
                 yield item
             until = time.monotonic() + SECONDS
         if page:
-            yield handed_on()
+            yield flush()
         for cursor in cursors:
             cursor.settle()
         if failure is not None:
