@@ -19,7 +19,7 @@ from launcher.host import rights
 
 if TYPE_CHECKING:
     from launcher.plan.values import JobPlan
-    from launcher.render.kustomization import Standing
+    from launcher.render.kustomization import RenderedFile
 
 T = TypeVar("T")
 KINDS = ("kubernetes", "compose", "ci", "cron")
@@ -54,8 +54,8 @@ def command(
     if with_secrets and kind != "kubernetes":
         raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
     place = None if output is None else Path(output).absolute()
-    standing = _standing(place) if kind == "kubernetes" else []
-    sources = _idle(project, standing, place) if kind == "kubernetes" and not (names or tags) else ()
+    earlier = _earlier_files(place) if kind == "kubernetes" else []
+    sources = _idle(project, earlier, place) if kind == "kubernetes" and not (names or tags) else ()
     if not sources or any(source.enabled for source in project.sources):
         sources = (*common.choose_or_all(project, names, tags=tags, everything=everything), *sources)
     if kind == "ci":
@@ -70,7 +70,7 @@ def command(
     if kind == "compose":
         faults = _compose(project, sources, place, names)
     else:
-        faults = _kubernetes(project, sources, place, names, standing, with_secrets=with_secrets)
+        faults = _kubernetes(project, sources, place, names, earlier, with_secrets=with_secrets)
     return Exit.USAGE if faults else Exit.OK
 
 
@@ -79,7 +79,7 @@ def _kubernetes(
     sources: Sequence[common.Source],
     place: Path | None,
     names: Sequence[str],
-    standing: Sequence[Standing],
+    earlier: Sequence[RenderedFile],
     *,
     with_secrets: bool,
 ) -> bool:
@@ -91,9 +91,9 @@ def _kubernetes(
 
     told = _with_webhook(project)
     made, faults = _planned(project, sources, "kubernetes", names, make)
-    _tell_removed(project, standing, place)
+    _warn_of_removed(project, earlier, place)
     others = {source.name for source in project.sources} - {each.source for each in made}
-    kept = kustomization.kept(standing, project.name, others)
+    kept = kustomization.kept(earlier, project.name, others)
     _put_files(kubernetes.together(made, kept), place)
     return bool(faults)
 
@@ -127,31 +127,31 @@ def _with_webhook(project: common.Project) -> Callable[[JobPlan], JobPlan]:
     return lambda plan: replace(plan, slice=for_own_runs(project, plan.slice, environ))
 
 
-def _standing(place: Path | None) -> list[Standing]:
+def _earlier_files(place: Path | None) -> list[RenderedFile]:
     """What earlier renderings left in the folder."""
-    from launcher.render.kustomization import standing
+    from launcher.render.kustomization import earlier_files
 
     texts = {}
     if place is not None and place.is_dir():
         for file in place.glob("*.yaml"):
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 texts[file.name] = file.read_text(encoding="utf-8")
-    return list(standing(texts))
+    return list(earlier_files(texts))
 
 
 def _idle(
-    project: common.Project, standing: Sequence[Standing], place: Path | None
+    project: common.Project, earlier: Sequence[RenderedFile], place: Path | None
 ) -> tuple[common.Source, ...]:
     """The disabled sources that the cluster may have, to be suspended there."""
-    there = {file.source for file in standing if file.project == project.name}
+    there = {file.source for file in earlier if file.project == project.name}
     return tuple(s for s in project.sources if not s.enabled and (place is None or s.name in there))
 
 
-def _tell_removed(project: common.Project, standing: Sequence[Standing], place: Path | None) -> None:
+def _warn_of_removed(project: common.Project, earlier: Sequence[RenderedFile], place: Path | None) -> None:
     """Warn of each source that is gone from sources.yml: the cluster goes on running it."""
     from launcher.render.kustomization import removed
 
-    gone = removed(standing, project.name, {source.name for source in project.sources})
+    gone = removed(earlier, project.name, {source.name for source in project.sources})
     for source, files in gone.items():
         runs = [str(Path(place or "") / name) for name in files if not name.endswith(".state.yaml")]
         common.say(

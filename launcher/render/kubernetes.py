@@ -16,7 +16,7 @@ from launcher.engines.kubernetes.network import egress_rules, network_policy
 from launcher.engines.kubernetes.pod import any_run
 from launcher.plan.values import JobPlan
 from launcher.render.documents import dump_all
-from launcher.render.kustomization import FILE, Standing, kustomization
+from launcher.render.kustomization import FILE, RenderedFile, kustomization
 from launcher.render.plans import fixed_job
 
 _KEPT = {
@@ -37,7 +37,7 @@ class Made:
     files: Mapping[str, str]
 
 
-def together(made: Iterable[Made], kept: Collection[Standing] = ()) -> dict[str, str]:
+def together(made: Iterable[Made], kept: Collection[RenderedFile] = ()) -> dict[str, str]:
     """All files, and ``kustomization.yaml``. ``kept`` are other files of the folder that it names too."""
     made = tuple(made)
     files = {name: text for each in made for name, text in each.files.items()}

@@ -17,7 +17,7 @@ _OURS = re.compile(r"# (Source|State of source) [a-z0-9_]+: made by `dltpod rend
 
 
 @dataclass(frozen=True)
-class Standing:
+class RenderedFile:
     """A file of a folder that an earlier rendering made."""
 
     name: str
@@ -26,7 +26,7 @@ class Standing:
     namespaces: frozenset[str | None]
 
 
-def standing(texts: Mapping[str, str]) -> Iterator[Standing]:
+def earlier_files(texts: Mapping[str, str]) -> Iterator[RenderedFile]:
     """The files of a folder that an earlier rendering made: they begin as ours do and have our labels."""
     for name, text in texts.items():
         if not _OURS.match(text):
@@ -39,15 +39,15 @@ def standing(texts: Mapping[str, str]) -> Iterator[Standing]:
             namespaces = frozenset(data.get("namespace") for data in metadata)
         except (yaml.YAMLError, LookupError, TypeError, AttributeError):
             continue  # somebody's own by now
-        yield Standing(name, project, source, namespaces)
+        yield RenderedFile(name, project, source, namespaces)
 
 
-def kept(found: Iterable[Standing], project: str, others: Collection[str]) -> list[Standing]:
+def kept(found: Iterable[RenderedFile], project: str, others: Collection[str]) -> list[RenderedFile]:
     """Those that still hold: of another project, or of ``others``, the sources that weren't rendered now."""
     return [file for file in found if file.project != project or file.source in others]
 
 
-def removed(found: Iterable[Standing], project: str, sources: Collection[str]) -> dict[str, list[str]]:
+def removed(found: Iterable[RenderedFile], project: str, sources: Collection[str]) -> dict[str, list[str]]:
     """The files of what is none of the project's ``sources`` any more, by that source's name."""
     gone: dict[str, list[str]] = {}
     for file in found:
@@ -56,7 +56,9 @@ def removed(found: Iterable[Standing], project: str, sources: Collection[str]) -
     return gone
 
 
-def kustomization(made: Collection[str], namespaces: set[str | None], kept: Collection[Standing] = ()) -> str:
+def kustomization(
+    made: Collection[str], namespaces: set[str | None], kept: Collection[RenderedFile] = ()
+) -> str:
     """The text of ``kustomization.yaml``: the files that were ``made``, and those that stay.
 
     ``namespaces`` are those of the sources that were rendered.

@@ -9,7 +9,7 @@ from typing import Any
 from launcher.plan.values import JobPlan
 from launcher.render import compose, kubernetes
 from launcher.render.kubernetes import documents
-from launcher.render.kustomization import Standing
+from launcher.render.kustomization import RenderedFile
 from tests.unit.render.plans import job_from
 
 
@@ -23,7 +23,7 @@ def compose_file(
 
 
 def kubernetes_files(
-    plans: Sequence[JobPlan], *, with_secrets: bool = False, kept: Collection[Standing] = ()
+    plans: Sequence[JobPlan], *, with_secrets: bool = False, kept: Collection[RenderedFile] = ()
 ) -> dict[str, str]:
     """The folder of these plans, by the names of its files."""
     return kubernetes.together([kubernetes.make(plan, with_secrets=with_secrets) for plan in plans], kept)

@@ -16,7 +16,7 @@ from launcher.engines.kubernetes.restricted import violations
 from launcher.errors import ConfigurationError
 from launcher.plan.values import JobPlan, Mount
 from launcher.render.kubernetes import documents, state_documents
-from launcher.render.kustomization import kept, removed, standing
+from launcher.render.kustomization import earlier_files, kept, removed
 from runner.contract import ExitCode
 from tests.unit.render.made import kubernetes_files, objects, pod_of
 from tests.unit.render.plans import (
@@ -158,7 +158,7 @@ def test_a_source_without_a_schedule_is_told_with_the_command_that_runs_it() -> 
 
 def test_files_of_sources_that_are_gone_are_found_by_their_source() -> None:
     earlier = kubernetes_files([stateful(), plan("jira_issues"), with_job(plan("other"), project="b")])
-    gone = removed(standing(earlier), "acme", {"jira_issues"})
+    gone = removed(earlier_files(earlier), "acme", {"jira_issues"})
     assert {name: sorted(files) for name, files in gone.items()} == {"shop": ["shop.state.yaml", "shop.yaml"]}
 
 
@@ -323,7 +323,7 @@ def test_what_an_earlier_rendering_left_in_the_folder_stays_in_the_kustomization
         "mine.yaml": "kind: ConfigMap\n",
         "broken.yaml": "# Source x: made by `dltpod render kubernetes x`\n]",
     }
-    found = kept(standing({**earlier, **own}), "acme", {"shop", "repo_commits"})
+    found = kept(earlier_files({**earlier, **own}), "acme", {"shop", "repo_commits"})
     made = kubernetes_files([plan("repo_commits")], kept=found)
     assert yaml.safe_load(made["kustomization.yaml"])["resources"] == [
         "other.yaml",
@@ -334,7 +334,8 @@ def test_what_an_earlier_rendering_left_in_the_folder_stays_in_the_kustomization
 
 
 def test_a_namespace_that_a_file_of_the_folder_does_not_share_is_not_set_for_all() -> None:
-    spread = kept(standing(kubernetes_files([with_kubernetes(plan("a"), namespace="one")])), "acme", {"a"})
+    before = kubernetes_files([with_kubernetes(plan("a"), namespace="one")])
+    spread = kept(earlier_files(before), "acme", {"a"})
     made = kubernetes_files([with_kubernetes(plan("b"), namespace="two")], kept=spread)
     assert "namespace" not in yaml.safe_load(made["kustomization.yaml"])
 
