@@ -93,7 +93,7 @@ class Sorter:
     ) -> None:
         self._token, self._mark = token, token.encode()
         self._file, self._event, self._log = file, event, log
-        self._told = 0
+        self._notes = 0
         self.result: Result | None = None
 
     def line(self, stream: int, line: bytes) -> None:
@@ -115,9 +115,9 @@ class Sorter:
             self.result = event["result"]
         elif kind == Event.PROGRESS.value:
             self._event(event)
-        elif kind is not None and self._told < answers.MOST_NOTES:
-            self._told += 1
+        elif kind is not None and self._notes < answers.MOST_NOTES:
+            self._notes += 1
             self._event(event)
-            if self._told == answers.MOST_NOTES:
+            if self._notes == answers.MOST_NOTES:
                 self._event({"event": Event.NOTE.value, "text": "no further notes or phases are shown"})
         return True

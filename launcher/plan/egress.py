@@ -245,7 +245,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._asked = ""
-        self._told: set[str] = set()
+        self._seen: set[str] = set()
         self.refused: dict[str, None] = {}
         """The hosts that weren't let through, names or addresses, in order."""
 
@@ -269,7 +269,7 @@ class Reader:
         return None
 
     def _once(self, text: str) -> str | None:
-        if text in self._told:
+        if text in self._seen:
             return None
-        self._told.add(text)
+        self._seen.add(text)
         return text

@@ -214,7 +214,7 @@ class History:
             # Nobody writes. To look for a write-ahead log would make one.
             with contextlib.suppress(sqlite3.DatabaseError):
                 return self._rows("immutable=1", query, values)
-        with _told(self.file):
+        with _history_errors(self.file):
             return self._rows("mode=ro", query, values)
 
     def _rows(self, mode: str, query: str, values: Sequence[Any]) -> list[Any]:
@@ -232,7 +232,7 @@ class History:
         """Execute a statement; how many rows it changed."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (
-            _told(self.file),
+            _history_errors(self.file),
             contextlib.closing(
                 sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
             ) as connection,
@@ -276,7 +276,7 @@ def _last_sign(record: RunRecord) -> datetime.datetime:
 
 
 @contextlib.contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _history_errors(file: Path) -> Iterator[None]:
     """Turns what SQLite raises into HistoryError."""
     try:
         yield

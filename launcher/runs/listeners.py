@@ -69,10 +69,10 @@ class Listeners(Listener):
         self._thread.join()
 
     def say(self, source: str, text: str) -> None:
-        self._tell("say", source, text)
+        self._put("say", source, text)
 
     def planned(self, source: str, plan: JobPlan) -> None:
-        self._tell("planned", source, plan)
+        self._put("planned", source, plan)
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:
         kind = str(data.get("event"))
@@ -81,7 +81,7 @@ class Listeners(Listener):
         elif kind == Event.NOTE.value:
             log.event("note", text=data["text"])
         if kind not in _REPLACED:
-            self._tell("event", source, data)
+            self._put("event", source, data)
             return
         with self._wake:
             self._latest[source, kind] = data
@@ -101,12 +101,12 @@ class Listeners(Listener):
             # What the run said last is told before its end.
             for source, kind in [key for key in self._latest if key[0] == record.source]:
                 self._waiting.append(("event", (source, self._latest.pop((source, kind)))))
-            self._tell("ended", record)
+            self._put("ended", record)
 
     def ended_earlier(self, record: RunRecord) -> None:
-        self._tell("ended_earlier", record)
+        self._put("ended_earlier", record)
 
-    def _tell(self, method: str, *arguments: Any) -> None:
+    def _put(self, method: str, *arguments: Any) -> None:
         with self._wake:
             self._waiting.append((method, arguments))
             self._wake.notify()
@@ -124,8 +124,8 @@ class Listeners(Listener):
                 self._lines = 0
             items.extend(("event", (source, data)) for (source, _), data in latest.items())
             for source, count in dropped.items():
-                told = f"[{counted(count, 'line')} not shown here; the log file has all]"
-                items.append(("log", (source, told)))
+                text = f"[{counted(count, 'line')} not shown here; the log file has all]"
+                items.append(("log", (source, text)))
             for method, arguments in items:
                 for listener in self._listeners:
                     try:

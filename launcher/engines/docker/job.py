@@ -47,7 +47,7 @@ class Job:
         self._listener, self._stop = listener, stop
         self._memory = Memory(api, container)
         self._log = LogFile(plan.log_file)
-        self._sorter = Sorter(plan.job.token, self._log, self._heard, self._told)
+        self._sorter = Sorter(plan.job.token, self._log, self._heard, self._show)
         self._follower = Follower(api, container, self._sorter.line)
         self._over = threading.Event()
         self._speaks = False
@@ -105,9 +105,9 @@ class Job:
         """A line of the launcher's own in the run's log."""
         line = clean.line(line)
         self._log.write(line.encode())
-        self._told(line)
+        self._show(line)
 
-    def _told(self, line: str) -> None:
+    def _show(self, line: str) -> None:
         self._listener.log(self._plan.job.source, line)
 
     def _heard(self, event: Mapping[str, Any]) -> None:
