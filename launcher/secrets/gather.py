@@ -205,7 +205,7 @@ def _given(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, 
 
 def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tuple[Table, Table]:
     """The source's part of both files, with what the environment says over it."""
-    secrets, config = (_file(project.root / name).near(scope) for name in (SECRETS, CONFIG))
+    secrets, config = (_file(project.root / name).part_for(scope) for name in (SECRETS, CONFIG))
     folded = slices.fold(environ, scope, secrets, config)
     own = {name: folded.pop(name) for name in slices.OWN_SECTIONS if name in folded}
     # dlt's own settings are no secrets: where nothing hides them, "INFO" is not masked in every line

@@ -81,7 +81,7 @@ class File:
                 shared[head] = {key: value for key, value in below.items() if _is_shared(key, value)}
         return cls(table, shared)
 
-    def near(self, scope: Scope) -> Table:
+    def part_for(self, scope: Scope) -> Table:
         """The part of the file that ``select`` looks at for this entry. Its tables are the file's own."""
         table, found = self.table, dict(self.shared)
         wanted = {"sources": (scope.name, *scope.natives), "destination": (scope.destination,)}
