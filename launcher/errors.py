@@ -91,7 +91,7 @@ def worst_exit(errors: Iterable[DltpodError | None]) -> Exit:
     return next((code for code in (Exit.INTERNAL, Exit.FAILED, Exit.USAGE) if code in codes), Exit.OK)
 
 
-def near_miss(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: str, words: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the closest of ``words``, or an empty string."""
     found = difflib.get_close_matches(word, sorted(set(words)), n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import SECRETS
-from launcher.errors import near_miss
+from launcher.errors import did_you_mean
 from launcher.secrets import code, missing
 from launcher.secrets.slices import Slice
 
@@ -75,7 +75,7 @@ def function(source: Source, module: code.Module) -> Iterator[Row]:
         text = f"{place}: only importing it shows whether it has '{wanted}'"
         yield Row("function", Level.NOTE, text, "`dltpod check --deep` checks it.")
     else:
-        close = near_miss(wanted, {*names.functions, *names.assigned})
+        close = did_you_mean(wanted, {*names.functions, *names.assigned})
         text = f"{place} has no '{wanted}'{close}"
         yield Row("function", Level.WRONG, text, _offers(names))
 
@@ -166,7 +166,7 @@ def _arguments(
     for name in given:
         if name not in known.names and not known.open_ended:
             fault, hint = f"{node.name} has no argument '{name}'", signed
-            if close := near_miss(name, known.names):
+            if close := did_you_mean(name, known.names):
                 fault += close
             elif holders:
                 fault += f", but it may be a part of {_listed(holders)}"
@@ -232,7 +232,7 @@ def missing_secrets(
         yield Row(
             "secrets",
             Level.WRONG,
-            f"'{name}' has no value{near_miss(name, leaves)}",
+            f"'{name}' has no value{did_you_mean(name, leaves)}",
             hint,
         )
     if complete and known.injected:

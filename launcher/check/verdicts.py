@@ -23,7 +23,7 @@ from launcher.config.toml_files import CONFIG, SECRETS, read_toml
 from launcher.config.verified import KNOWN
 from launcher.environment.describe import module_fault
 from launcher.environment.values import Verified
-from launcher.errors import ConfigurationError, DltpodError, counted, near_miss
+from launcher.errors import ConfigurationError, DltpodError, counted, did_you_mean
 from launcher.host import rights
 from launcher.secrets import code, literals
 from runner.contract import VALUES_FILE, Destination
@@ -132,7 +132,7 @@ def _unread(project: Project) -> Iterator[Row]:
         for name, value in sections.items() if isinstance(sections, Mapping) else ():
             if isinstance(value, Mapping) and name not in known:
                 text = f"{shown_path(project.root / relative)}: no source reads [sources.{name}]"
-                yield Row("secrets", Level.NOTE, f"{text}{near_miss(name, meant)}")
+                yield Row("secrets", Level.NOTE, f"{text}{did_you_mean(name, meant)}")
 
 
 def worst(rows: Iterable[Row]) -> Level:
@@ -190,7 +190,7 @@ def _elsewhere(
     here = {p.stem if p.suffix == ".py" else p.name for p in _listed(project.custom_sources)}
     others = {*here, *CORE_MODULES, *(KNOWN if verified is None else verified)} - {name}
     known = verified is None and name in KNOWN  # spelt well: only that they can't be had is wrong
-    close = "" if known else near_miss(name, others)
+    close = "" if known else did_you_mean(name, others)
     text = f"'{name}' is not in {shown_path(project.custom_sources)}/, nor a source of dlt's own{close}"
     asks = source.container.requirements or source.container.extras
     if verified is not None and not asks:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher.commands import common
-from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.errors import ConfigurationError, DltpodError, did_you_mean
 
 if TYPE_CHECKING:
     from launcher.config.models import VerifiedSources
@@ -62,7 +62,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
     try:
         names = set(verified_sources.names())
     except DltpodError as error:
-        if near := near_miss(kind, kinds.KINDS):
+        if near := did_you_mean(kind, kinds.KINDS):
             raise ConfigurationError(f"there is no kind of source '{kind}'{near}") from None
         raise ConfigurationError(
             f"'{kind}' is none of {', '.join(kinds.KINDS)}\n"
@@ -71,7 +71,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
         ) from None
     if kind not in names:
         raise ConfigurationError(
-            f"there is no kind of source '{kind}'{near_miss(kind, {*kinds.KINDS, *names})}",
+            f"there is no kind of source '{kind}'{did_you_mean(kind, {*kinds.KINDS, *names})}",
             "`dltpod sources` lists them",
         )
     return verified.make(verified_sources, kind, name, python)

@@ -9,7 +9,7 @@ import click
 
 from launcher.commands import common
 from launcher.console.text import cells, number, table
-from launcher.errors import DltpodError, near_miss
+from launcher.errors import DltpodError, did_you_mean
 from runner.contract import DATA_DIR
 
 
@@ -45,7 +45,7 @@ def command(
     if "missing" in answer:
         missing = str(answer["missing"])
         raise DltpodError(
-            f"{name} has no table '{missing}'{near_miss(missing, answer['tables'])}",
+            f"{name} has no table '{missing}'{did_you_mean(missing, answer['tables'])}",
             f"`dltpod show {name}` lists its tables",
         )
     if as_json:

@@ -10,7 +10,7 @@ import click
 
 from launcher.commands import common
 from launcher.console.text import columns, cut, table
-from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.errors import ConfigurationError, DltpodError, did_you_mean
 
 _KEYS = ("name", "origin", "text")
 """What is told of each. ``origin`` is own (code to be written), dlt, verified, or custom: code that is there;
@@ -45,7 +45,7 @@ def command(word: str | None, as_json: bool) -> None:
     elif found:
         click.echo(_table(found))
     elif word is not None:
-        click.echo(f"no source has '{word}' in its name or description{near_miss(word, names)}", err=True)
+        click.echo(f"no source has '{word}' in its name or description{did_you_mean(word, names)}", err=True)
     if unasked is not None:
         click.echo(f"dlt's verified sources are not listed: {unasked.message}", err=True)
         if unasked.hint:

@@ -9,7 +9,7 @@ import click
 
 from launcher.commands import common
 from launcher.console.text import ago, columns, folded, table
-from launcher.errors import ConfigurationError, DltpodError, near_miss
+from launcher.errors import ConfigurationError, DltpodError, did_you_mean
 
 
 def _pairs(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _known(name: str, answer: Mapping[str, Any], values: Mapping[str, str], rese
     ):
         for place in asked:
             if place not in there:
-                more = near_miss(place, there) or (f"; there are {', '.join(there)}" if there else "")
+                more = did_you_mean(place, there) or (f"; there are {', '.join(there)}" if there else "")
                 raise ConfigurationError(f"{name} has no {what} '{place}'{more}", f"`dltpod state {name}`")
 
 

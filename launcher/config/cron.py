@@ -9,7 +9,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from launcher.errors import near_miss
+from launcher.errors import did_you_mean
 
 WORDS = {
     "@yearly": "0 0 1 1 *",
@@ -42,7 +42,7 @@ def fault(expression: str) -> str:
     """Why this is not a cron expression; empty where it is one."""
     text = " ".join(expression.split())
     if text.startswith("@"):
-        return "" if text in WORDS else f"'{text}' is none of {', '.join(WORDS)}{near_miss(text, WORDS)}"
+        return "" if text in WORDS else f"'{text}' is none of {', '.join(WORDS)}{did_you_mean(text, WORDS)}"
     fields = text.split(" ") if text else []
     if len(fields) != 5:
         return f"it has {len(fields)} fields, not 5"

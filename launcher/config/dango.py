@@ -11,7 +11,7 @@ from typing import Any
 
 from launcher.config.document import Document, read_text
 from launcher.config.models import Foreign, Source
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, did_you_mean
 
 FOLDER = ".dango"
 _VERSIONS = ("1.0", "1", 1, 1.0)
@@ -69,7 +69,7 @@ def adapt(document: Document) -> tuple[dict[str, Any], list[int], list[Foreign]]
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
     """An entry without the keys that are Dango's alone; a misspelt one of ours stays, to be refused."""
     own = set(Source.model_fields)
-    kept = {key: value for key, value in entry.items() if key in own or near_miss(key, own)}
+    kept = {key: value for key, value in entry.items() if key in own or did_you_mean(key, own)}
     if isinstance(kept.get("name"), str):
         kept["name"] = kept["name"].lower()
     return kept

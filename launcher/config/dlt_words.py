@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, ConfigDict
 
 from launcher.config.forms import Model, fault
-from launcher.errors import near_miss
+from launcher.errors import did_you_mean
 
 Word = Literal["append", "replace", "merge", "skip"]
 Mode = Literal["evolve", "discard_value", "discard_row", "freeze"]
@@ -63,7 +63,7 @@ def _word_or(words: tuple[str, ...], model: type[Model], mapping: str) -> Callab
             return model.model_validate_json(json.dumps(value))
         if value is None or value in words:
             return value
-        close = near_miss(value, words) if isinstance(value, str) else ""
+        close = did_you_mean(value, words) if isinstance(value, str) else ""
         raise fault(legal + close)
 
     return validated

@@ -9,7 +9,7 @@ from pathlib import Path
 from launcher.config.dango import FOLDER
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, did_you_mean
 
 NAME = "sources.yml"
 VARIABLE = "DLTPOD_FILE"
@@ -76,7 +76,7 @@ def check_known(
     carried = {tag for source in project.sources for tag in source.tags}
     faults = [_name_fault(project, by_name, name, enabled=enabled) for name in dict.fromkeys(names)]
     faults += [
-        None if tag in carried else f"no source has the tag '{tag}'{near_miss(tag, carried)}" for tag in tags
+        f"no source has the tag '{tag}'{did_you_mean(tag, carried)}" for tag in tags if tag not in carried
     ]
     found = [fault for fault in faults if fault is not None]
     if found:
@@ -109,4 +109,4 @@ def _name_fault(project: Project, by_name: Mapping[str, Source], name: str, *, e
     other = next((f for f in project.foreign if f.name == name), None)
     if other is not None:
         return f"'{name}' is of type {other.type}, not dlt_native (line {other.line}): left to Dango"
-    return f"there is no source '{name}'{near_miss(name, by_name)}"
+    return f"there is no source '{name}'{did_you_mean(name, by_name)}"

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from launcher.config.document import PathKey
 from launcher.config.models import File
-from launcher.errors import near_miss
+from launcher.errors import did_you_mean
 
 _MAY_BE_SECRET = ("function_kwargs", "resource_kwargs", "env", "webhook", "annotations")
 _KINDS = {
@@ -42,7 +42,7 @@ def without_twins(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
         for detail in details
         if detail["type"] == "extra_forbidden"
         for key in known_keys(detail["loc"][:-1])
-        if f"'{key}'" in near_miss(str(detail["loc"][-1]), known_keys(detail["loc"][:-1]))
+        if f"'{key}'" in did_you_mean(str(detail["loc"][-1]), known_keys(detail["loc"][:-1]))
     }
     return [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
 
@@ -55,13 +55,13 @@ def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
         return _missing(path, node)
     if kind == "extra_forbidden":
         known = known_keys(path[:-1])
-        return f"unknown key{near_miss(str(path[-1]), known)}; known: {', '.join(known)}"
+        return f"unknown key{did_you_mean(str(path[-1]), known)}; known: {', '.join(known)}"
     if kind == "literal_error" and path == ("version",):
         return "must be 1: this dltpod reads no other version of the format"
     if kind == "literal_error":
         words = re.findall(r"'(\w+)'", detail["ctx"]["expected"])
         wrong = f"must be {'one of ' if words[1:] else ''}{', '.join(words)}"
-        return _with_value(wrong + (near_miss(raw, words) if raw else ""), raw, path)
+        return _with_value(wrong + (did_you_mean(raw, words) if raw else ""), raw, path)
     if kind == "string_type" and path[-1] in _WITH_UNIT and raw is not None:
         return _with_value(f"must be {_WITH_UNIT[path[-1]]}", raw, path)
     if kind == "string_type":

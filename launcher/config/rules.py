@@ -11,7 +11,7 @@ from launcher.config.destinations import EXTRAS
 from launcher.config.document import PathKey
 from launcher.config.forms import mount, reserved, split_mount
 from launcher.config.mounts import Guard
-from launcher.errors import near_miss
+from launcher.errors import did_you_mean
 
 Found = tuple[PathKey, str]
 """Path of a fault, and its text."""
@@ -59,7 +59,7 @@ def destinations(asked: Iterator[tuple[PathKey, str]], configured: Collection[st
             yield (
                 path,
                 f"'{name}' is not a destination of dlt, and .dlt/ has no [destination.{name}] with a "
-                f"destination_type{near_miss(name, known)}",
+                f"destination_type{did_you_mean(name, known)}",
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,7 +61,7 @@ def _show_log(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
     if level not in log.LEVELS:
         raise ConfigurationError(
-            f"DLTPOD_LOG is '{level}'{near_miss(level, log.LEVELS)}", f"it takes {', '.join(log.LEVELS)}"
+            f"DLTPOD_LOG is '{level}'{did_you_mean(level, log.LEVELS)}", f"it takes {', '.join(log.LEVELS)}"
         )
     if not log.shown():
         ctx.find_root().with_resource(log.opened(terminal=log.Terminal(level, coloured(sys.stderr))))

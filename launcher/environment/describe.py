@@ -27,7 +27,7 @@ from launcher.environment.values import (
     Verified,
     VerifiedSource,
 )
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, did_you_mean
 from launcher.secrets.gather import Drivers
 from runner.contract import Destination
 
@@ -217,7 +217,7 @@ def _unknown_extra(
     names: set[str] = set(release.extras)
     if verified is not None:
         names |= set(verified.names())
-    near = near_miss(name, names)
+    near = did_you_mean(name, names)
     return ConfigurationError(
         f"{place}: '{name}' is neither an extra of dlt {release.version} nor a verified source{near}",
         "a package from an index goes into container.requirements",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher import log
-from launcher.errors import EngineError, near_miss
+from launcher.errors import EngineError, did_you_mean
 from launcher.host.rights import as_invoking_user
 from launcher.untrusted import clean
 
@@ -98,7 +98,7 @@ def _context(folder: Path, name: str, origin: str) -> Endpoint:
     except FileNotFoundError:
         known = _context_names(folder)
         raise EngineError(
-            f"there is no docker context '{name}' ({origin}){near_miss(name, known)}",
+            f"there is no docker context '{name}' ({origin}){did_you_mean(name, known)}",
             "`docker context ls` lists them; `docker context use default` goes back",
         ) from None
     except (OSError, ValueError, KeyError, TypeError):

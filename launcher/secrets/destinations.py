@@ -13,7 +13,7 @@ from typing import Any
 from launcher.config.destinations import EXTRAS
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, did_you_mean
 from launcher.secrets.local_files import Settings, local_of
 from launcher.secrets.slices import Table, merge, put
 from runner.contract import DATA_DIR, Destination
@@ -45,7 +45,7 @@ def _tables(pipeline: str, *files: Mapping[str, Any]) -> list[Any]:
 def resolve(found: Settings) -> Destination:
     """The destination for the job. Raises ConfigurationError: unknown, or a file outside ``data/``."""
     if found.type not in EXTRAS and "." not in found.type:
-        close = near_miss(found.type, EXTRAS)
+        close = did_you_mean(found.type, EXTRAS)
         raise ConfigurationError(
             f"{found.where}: '{found.type}' is not a destination of dlt{close}.",
             f"dlt's are: {', '.join(sorted(EXTRAS))}",

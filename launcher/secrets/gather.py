@@ -18,7 +18,7 @@ from launcher.config.destinations import bucket_extra, destination_extra
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
-from launcher.errors import ConfigurationError, near_miss
+from launcher.errors import ConfigurationError, did_you_mean
 from launcher.secrets import addresses, code, destinations, literals, missing, slices
 from launcher.secrets.dotenv import read_dotenv
 from launcher.secrets.local_files import Settings
@@ -341,7 +341,7 @@ def _lacking(
     """Names of variables that have no value: those that aren't there at all, and those that are empty."""
     empty = [name for name in names if name in environ]
     missing = [name for name in names if name not in environ]
-    told = [name + near_miss(name, environ) for name in missing]
+    told = [name + did_you_mean(name, environ) for name in missing]
     parts = [
         f"{', '.join(group)} {'is' if len(group) == 1 else 'are'} {what}"
         for group, what in ((told, "not set"), (empty, "empty"))

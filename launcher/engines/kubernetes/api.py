@@ -14,7 +14,7 @@ from typing import Any
 
 from launcher import log
 from launcher.engines.kubernetes import plugin
-from launcher.errors import EngineError, near_miss
+from launcher.errors import EngineError, did_you_mean
 from launcher.host.rights import as_invoking_user
 from launcher.untrusted import clean
 
@@ -225,7 +225,8 @@ def _chosen(
     if wanted in by_name:
         return by_name[wanted]
     raise EngineError(
-        f"{CONTEXT_VARIABLE} names the context '{wanted}', which {files} lacks{near_miss(wanted, by_name)}",
+        f"{CONTEXT_VARIABLE} names the context '{wanted}', which {files} lacks"
+        f"{did_you_mean(wanted, by_name)}",
         f"it has {', '.join(by_name)}",
     )
 
