@@ -84,15 +84,15 @@ def check_source(
     ``destinations`` are those of all sources. Without ``with_secrets`` no value is asked for that this
     machine may lack: secrets, variables.
 
-    ``verified`` is dlt's verified sources, where they are at hand. Raises nothing for a fault of the source:
-    that is a row.
+    ``verified`` is dlt's verified sources, where they are at hand; why they couldn't be asked is no row of a
+    source. Raises nothing for a fault of the source: that is a row.
     """
     names: Collection[str] | None = None
     unasked = ""
     try:
         names = verified.names() if verified is not None else None
-    except DltpodError as error:
-        verified, unasked = None, f"; dlt's verified sources couldn't be asked: {error.message}"
+    except DltpodError:
+        verified, unasked = None, "; dlt's verified sources couldn't be asked"
     found = code.custom_file(project, source.dlt_native.source_module)
     module = code.read_module(found) if found is not None else None
     if not with_secrets:

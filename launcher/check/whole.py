@@ -31,7 +31,7 @@ def file_rows(
     environ = read_environment(project, environ)
     verified = Repository(project.verified_sources, root=project.root, environ=environ, say=say)
     destinations = all_destinations(project, environ)
-    rows = list(check_project(project))
+    rows: list[Row] = []
     for source in sources:
         rows += check_source(
             project,
@@ -41,7 +41,11 @@ def file_rows(
             with_secrets=with_secrets,
             destinations=destinations,
         )
-    return rows
+    shared = list(check_project(project))
+    if (failed := verified.failed) is not None:
+        text = f"dlt's verified sources couldn't be asked: {failed.message}"
+        shared.append(Row("module", Level.NOTE, text, failed.hint))
+    return [*shared, *rows]
 
 
 def _may_be_verified(project: Project, source: Source, verified: Repository) -> bool:

@@ -58,7 +58,8 @@ class Repository:
         self._refresh = refresh
         self._tree: Path | None = None
         self._commit: str | None = None
-        self._failed: ConfigurationError | None = None
+        self.failed: ConfigurationError | None = None
+        """Why it can't be had, once it was asked."""
 
     def may_have(self, module: str, requirements: Collection[str]) -> bool:
         """Whether it is worth asking for a module that no extra names and no requirement may bring.
@@ -106,20 +107,20 @@ class Repository:
         local_packages.copy(self._open() / FOLDER / name, to, self._root)
 
     def _open(self) -> Path:
-        if self._failed is not None:
-            raise self._failed
+        if self.failed is not None:
+            raise self.failed
         if self._tree is None:
             try:
-                self._tree = self._find()
+                tree = self._find()
+                if not (tree / FOLDER).is_dir():
+                    raise ConfigurationError(
+                        f"verified_sources: {self._shown()} has no folder '{FOLDER}/'",
+                        f"{tree} should look like dlt's verified-sources repository",
+                    )
             except ConfigurationError as failed:
-                self._failed = failed  # one attempt a command
+                self.failed = failed  # one attempt a command
                 raise
-            if not (self._tree / FOLDER).is_dir():
-                tree, self._tree = self._tree, None
-                raise ConfigurationError(
-                    f"verified_sources: {self._shown()} has no folder '{FOLDER}/'",
-                    f"{tree} should look like dlt's verified-sources repository",
-                )
+            self._tree = tree
         return self._tree
 
     def _find(self) -> Path:

@@ -33,5 +33,20 @@ def test_verified_sources_are_fetched_only_where_nothing_else_may_bring_the_modu
     nowhere = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
     found = file_rows(project, project.sources, nowhere, said.append)
     assert [line.startswith("fetching verified sources") for line in said] == [True] * fetched
-    (told,) = [row.text for row in found if row.what == "module"]
+    (told,) = [row.text for row in found if row.what == "module" and row.source]
     assert ("couldn't be asked" in told, "did you mean" in told) == (fetched, False)
+
+
+def test_why_verified_sources_could_not_be_asked_is_told_once(tmp_path: Path) -> None:
+    sources = entry(module="erp")
+    project = given(tmp_path, sources + sources.partition("sources:\n")[2].replace("acme", "emca"))
+    found = file_rows(
+        project, project.sources, {"HOME": str(tmp_path), "PATH": str(tmp_path)}, lambda _: None
+    )
+    assert [
+        (row.source, "with git, which is not installed" in row.text) for row in found if row.what == "module"
+    ] == [
+        ("", True),
+        ("acme", False),
+        ("emca", False),
+    ]
