@@ -13,7 +13,7 @@ from launcher.environment.dlt_versions import choose as choose_release
 from launcher.environment.dlt_versions import is_extra
 from launcher.environment.values import DEFAULT_DLT
 from launcher.environment.verified_sources import Repository
-from launcher.errors import DltpodError
+from launcher.errors import ConfigurationError, DltpodError
 from launcher.runs.history import OK, RunRecord
 from launcher.secrets.code import custom_file
 from launcher.secrets.gather import all_destinations, read_environment
@@ -66,6 +66,17 @@ def _may_be_verified(project: Project, source: Source, verified: Repository) -> 
     except DltpodError:
         return False  # a row of its own says so
     return not all(is_extra(release, name) for name in container.extras)
+
+
+def faults_of_code(
+    project: Project, sources: Iterable[Source], environ: Mapping[str, str], say: Callable[[str], None]
+) -> dict[str, ConfigurationError]:
+    """By source, the first of ``file_rows`` that is wrong with its module or function."""
+    found: dict[str, ConfigurationError] = {}
+    for row in file_rows(project, sources, environ, say, with_secrets=False):
+        if row.level is Level.WRONG and row.source and row.what in ("module", "function"):
+            found.setdefault(row.source, ConfigurationError(row.text, row.hint))
+    return found
 
 
 def ready_for_container(sources: Iterable[Source], rows: Iterable[Row]) -> list[Source]:

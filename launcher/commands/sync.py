@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,11 @@ def run(
     from launcher.runs.webhook import notified
 
     plans = Plans()
+    faults: Mapping[str, ConfigurationError] = {}
+    if options.dry_run:
+        from launcher.check.whole import faults_of_code
+
+        faults = faults_of_code(project, sources, os.environ, common.say)
     with contextlib.ExitStack() as stack:
         listeners: list[Listener] = [plans]
         if not options.dry_run:
@@ -181,7 +187,7 @@ def run(
                 view.announce("stopping now" if again else "stopping gently; press again to stop now")
 
         stopper = Stopper(stopping)
-        outcome = sync(project, sources, options, *listeners, view, stopper=stopper)
+        outcome = sync(project, sources, options, *listeners, view, stopper=stopper, faults=faults)
     if isinstance(view, Stream):
         view.summary(outcome.records, outcome.exit_code)
     else:

@@ -54,12 +54,15 @@ def sync(
     engine: Engine | None = None,
     image_for: ImageFor | None = None,
     stopper: Stopper | None = None,
+    faults: Mapping[str, ConfigurationError] | None = None,
 ) -> Outcome:
     """Run sources, each in a container of its own, ``options.jobs`` at once.
 
     A source's own fault (its configuration, its image, its run) is its record's failure and stops no
-    other. While it runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second
-    time. Raises EngineError where no engine answers, ConfigurationError where nothing can run at all.
+    other. ``faults``, by source, are known before: such a source fails with that and isn't planned. While it
+    runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second time.
+
+    Raises EngineError where no engine answers, ConfigurationError where nothing can run at all.
     """
     from launcher.engines import choose
 
@@ -94,7 +97,7 @@ def sync(
         for problem in engine.facts().problems if sources else ():
             listener.say(sources[0].name, f"{engine.facts().name}: {problem}")
         gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
-        work = _Work(gathered, history, listener, stopper, launchers.id)
+        work = _Work(gathered, history, listener, stopper, launchers.id, faults or {})
         records = run_all(sources, work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper)
     exit_code = _exit_code(records, stopper, work.refusals)
     log.event("sync_ended", exit_code=int(exit_code), seconds=round(time.monotonic() - began, 3))
@@ -144,6 +147,7 @@ class _Work:
     listener: Listener
     stopper: Stopper
     launcher: str
+    faults: Mapping[str, ConfigurationError]
     refusals: dict[str, Exit] = field(default_factory=dict)
     """Exit codes by source, of those that could not begin."""
 
@@ -207,6 +211,8 @@ class _Work:
         try:
             if stop.gentle.is_set():
                 raise _stopped()
+            if source.name in self.faults:
+                raise self.faults[source.name]
             plan = plan_source(gathered, source, say, run_id=run_id)
             if stop.gentle.is_set():
                 raise _stopped()

@@ -207,6 +207,24 @@ def test_a_dry_run_says_why_verified_sources_could_not_be_asked(project: Folder)
     assert f"    note         {why}\n" in said.out
 
 
+def test_a_dry_run_fails_where_check_does_for_code_that_is_not_there(counting: Folder) -> None:
+    counting.write("verified/sources/jira/__init__.py", "")
+    counting.source("lost", "contacts", "numbers")
+    counting.source("renamed", "counting", "numbres")
+    entries = (counting.root / "sources.yml").read_text()
+    settings = '"verified_sources": {"location": "./verified"}, '
+    (counting.root / "sources.yml").write_text(entries.replace("{", "{" + settings, 1))
+    checked = json.loads(dltpod(counting, "check", "--json").out)
+    texts = {row["source"]: row["text"] for row in checked if row["level"] == "wrong"}
+    said = dltpod(counting, "sync", "lost", "renamed", "--dry-run")
+    assert (said.code, said.out) == (2, "")
+    assert all(texts[name] in said.err for name in ("lost", "renamed"))
+    both = dltpod(counting, "sync", "--all", "--dry-run")
+    assert both.code == 1
+    assert "counting.numbers" in both.out
+    assert texts["lost"] in both.err
+
+
 def test_an_argument_may_be_set_for_one_run(counting: Folder) -> None:
     said = dltpod(counting, "sync", "numbers", "--set", "upto=5")
     assert "5 rows" in said.out.splitlines()[0]
