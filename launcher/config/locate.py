@@ -48,8 +48,11 @@ def select(
 ) -> tuple[Source, ...]:
     """The sources that are named, carry one of ``tags``, or are enabled (``all``), in the file's order.
 
-    Raises ConfigurationError: an unknown or disabled name, a tag that no source carries, nothing left.
+    Raises ConfigurationError: an unknown or disabled name, a tag that no source carries, names beside
+    ``all``, nothing left.
     """
+    if names and all:
+        raise ConfigurationError("Names and all sources were asked for.", "Give names or --all, not both.")
     check_known(project, names, tags, enabled=True)
     chosen = tuple(
         source

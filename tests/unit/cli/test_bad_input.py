@@ -58,6 +58,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["preview", "shop", "-n", "2000"], "'2000' is not a whole number from 1 to 1000."),
         (["stop", "shop", "--grace", "-1"], "'-1' is not a number of at least 0."),
         (["render"], "Choose from: kubernetes, compose, ci, cron"),
+        (["sync", "shop", "--all"], "Give names or --all, not both."),
+        (["sync", "--all", "--source", "shop", "--dry-run"], "Give names or --all, not both."),
         (["secrets", "shop", "--all"], "give a name or --all, not both"),
         (["new", "My Shop"], "the name 'My Shop' must be lower-case letters"),
         (["sync", "old"], "Set `enabled: true` there to use it."),
