@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from launcher.config.models import Project
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import Say
+    from launcher.secrets.gather import Drivers
 
-ImageFor = Callable[[Source, "SyncOptions", "Say"], Image]
-"""Makes sure of a source's image; in a dry run only says which it would be.
+ImageFor = Callable[[Source, "Drivers", "SyncOptions", "Say"], Image]
+"""Makes sure of a source's image, with drivers for what it reaches; in a dry run only says which it would be.
 
 Raises BuildError, EngineError, ConfigurationError.
 """
@@ -31,12 +32,12 @@ def docker_images(
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
     first: DockerImages | None = None  # what it finds out is found out for all
 
-    def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
+    def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
         nonlocal first
         common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
         images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked), first)
         first = first or images
-        environment = images.describe(source, platform=platform)
+        environment = images.describe(source, reached=drivers, platform=platform)
         gateway = ""
         if source.container.egress:
             # Without the project's locks: they are of its sources.
@@ -50,13 +51,16 @@ def docker_images(
 
 def _gateway(images: DockerImages, platform: str, *, dry_run: bool) -> str:
     """The egress gateway's image: an environment like any other, of Debian packages alone."""
+    from launcher.secrets.gather import Drivers
+    from runner.contract import Destination
+
     entry = Source(
         name="egress_gateway",
         destination="dummy",
         dlt_native=DltNative(source_module="dlt", source_function="resource"),
         container=Container(system_packages=PACKAGES),
     )
-    environment = images.describe(entry, platform=platform)
+    environment = images.describe(entry, reached=Drivers(Destination("dummy")), platform=platform)
     return source_tag(environment) if dry_run else images.ensure(environment).reference
 
 
@@ -71,14 +75,14 @@ def deployed_images(
     code = ""
     known: dict[str, Image] = {}
 
-    def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
+    def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
         from launcher.images import deploy, registry
         from launcher.images.tags import inspect, packages_of
 
         nonlocal first, code
         images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked), first)
         first = first or images
-        environment = images.describe(source, platform=platform)
+        environment = images.describe(source, reached=drivers, platform=platform)
         code = code or deploy.code_digest(project)
         digest = environment.digest
         if digest not in known:

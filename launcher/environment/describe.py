@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from packaging.requirements import Requirement as Parsed
 from packaging.utils import canonicalize_name
@@ -69,7 +68,9 @@ def describe(
     notes: list[str] = []
 
     extras: set[str] = {"parquet"}
-    extras |= {canonicalize_name(name) for name in reached.extras if is_extra(release, name)}
+    # A folder of this host needs no driver of a cloud.
+    if destination_type != "filesystem" or reached.destination.file is None:
+        extras |= {canonicalize_name(name) for name in reached.extras if is_extra(release, name)}
     verified_names: list[str] = []
     unknown: list[str] = []
     for name in container.extras:
@@ -186,14 +187,11 @@ def describe(
 def drivers_of(project: Project, source: Source, environ: Mapping[str, str]) -> Drivers:
     """What a source's image needs drivers for.
 
-    ``environ`` is the process's own; the project's ``.env`` is read under it. A folder of this host needs no
-    driver of a cloud. Raises ConfigurationError.
+    ``environ`` is the process's own; the project's ``.env`` is read under it. Raises ConfigurationError.
     """
     from launcher.secrets.gather import drivers_for, read_environment
 
-    found = drivers_for(project, source, read_environment(project, environ))
-    local = found.destination.type == "filesystem" and found.destination.file is not None
-    return replace(found, extras=()) if local else found
+    return drivers_for(project, source, read_environment(project, environ))
 
 
 def origin(project: Project, source: Source) -> str:

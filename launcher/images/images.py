@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from launcher.config.models import Source
     from launcher.environment.verified_sources import Repository
     from launcher.images.base import Base
+    from launcher.secrets.gather import Drivers
 
 
 class DockerImages:
@@ -31,8 +32,13 @@ class DockerImages:
         if first is not None:
             self.verified = first.verified
 
-    def describe(self, source: Source, *, platform: str = "linux/amd64") -> Environment:
-        """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do."""
+    def describe(
+        self, source: Source, *, reached: Drivers | None = None, platform: str = "linux/amd64"
+    ) -> Environment:
+        """The source's environment on this engine. Raises what ``environment.describe`` and ``base`` do.
+
+        ``reached`` is what drivers are needed for (``Part.drivers``), where that is known already.
+        """
         from launcher.environment.describe import describe, drivers_of
 
         base = self.base(source.container.python)
@@ -42,7 +48,7 @@ class DockerImages:
             base_image=base.reference,
             base_identity=base.identity,
             platform=platform,
-            reached=drivers_of(self.options.project, source, self.options.environ),
+            reached=reached or drivers_of(self.options.project, source, self.options.environ),
             verified=self.verified,
             locked=self.options.locked,
             duckdbs=self._duckdbs,

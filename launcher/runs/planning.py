@@ -75,7 +75,7 @@ def plan_source(gathered: Gathered, source: Source, say: Say, *, run_id: str = "
     for warning in part.slice.warnings:
         say(warning)
     with log.timed("image") as fields:
-        image = gathered.image_for(source, options, say)
+        image = gathered.image_for(source, part.drivers, options, say)
         fields.update(image=image.reference, built=image.built)
     plan = plan_job(
         project,

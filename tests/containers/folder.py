@@ -25,6 +25,7 @@ from launcher.runs.history import History, RunRecord
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from launcher.runs.sync import Outcome, sync
+from launcher.secrets.gather import drivers_for, read_environment
 
 if TYPE_CHECKING:
     import docker
@@ -109,7 +110,9 @@ class Folder:
         project = self.load()
         platform = DockerEngine(alive=unknown).facts().platform
         make = docker_images(self.client, project, os.environ, platform)
-        return make(config.select(project, names=(name,))[0], SyncOptions(), lambda line: None)
+        (source,) = config.select(project, names=(name,))
+        drivers = drivers_for(project, source, read_environment(project, os.environ))
+        return make(source, drivers, SyncOptions(), lambda line: None)
 
     def run(self, name: str, listener: Listener | None = None, **options: Any) -> RunRecord:
         """Sync one source; its record."""

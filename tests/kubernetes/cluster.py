@@ -29,6 +29,7 @@ from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from launcher.runs.sync import sync
+from launcher.secrets.gather import Drivers
 from tests.kubernetes.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Cluster:
         sources = config.select(project, names=names)
         found = environ or self.environ
 
-        def image_for(source: Source, options: SyncOptions, say: Say) -> Image:
+        def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
             return Image(image or self.image, "0" * 24)
 
         outcome = sync(

@@ -201,7 +201,7 @@ def test_an_image_that_vanishes_before_the_start_is_called_gone(trouble: Folder)
         project,
         project.sources,
         SyncOptions(),
-        image_for=lambda source, options, say: Image("dltpod/source:never-built", "x"),
+        image_for=lambda *_: Image("dltpod/source:never-built", "x"),
     )
     assert outcome.records[0].failure_kind is FailureKind.IMAGE_GONE
 

@@ -109,7 +109,7 @@ class FakeEngine:
                 self.at_once -= 1
 
     def image_for(self, project: Project, environ: Mapping[str, str]) -> ImageFor:
-        return lambda source, options, say: Image("dltpod/source:1", "digest")
+        return lambda *_: Image("dltpod/source:1", "digest")
 
     def running(self, project: str) -> Sequence[Running]:
         return ()
