@@ -6,7 +6,7 @@ A source that is missed is a fault that nobody sees, one run too many is none: i
 from __future__ import annotations
 
 import os
-import subprocess
+import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ def changed_sources(project: Project, ref: str) -> frozenset[str]:
     """
     from launcher.changes.files import ChangedFiles
 
+    if shutil.which("git") is None:
+        raise ConfigurationError("--changed-since needs git, which is not on PATH", "apt-get install git")
     start = _start(project.root, ref)
     top = Path(_asked(project.root, "rev-parse", "--show-toplevel").rstrip("\n"))
     # The user's settings may hide folders and submodules, so all that matters is said. From the top: a
@@ -37,7 +39,7 @@ def changed_sources(project: Project, ref: str) -> frozenset[str]:
     file = project.file.resolve()
     entries: frozenset[str] = frozenset()
     if file in paths:
-        before = _git(top, "show", f"{start}:{PurePosixPath(os.path.relpath(file, top))}")
+        before = rights.git(top, "show", f"{start}:{PurePosixPath(os.path.relpath(file, top))}")
         entries = _entries_changed(file.read_text(encoding="utf-8"), before or "")
     changed = ChangedFiles(project, frozenset(paths - {file}))
     if "*" in entries or changed.concern_all():
@@ -49,11 +51,11 @@ def _start(root: Path, ref: str) -> str:
     """The commit to compare with."""
     start = None
     if not ref.startswith("-"):  # git would take it for an option
-        start = _git(root, "merge-base", ref, "HEAD") or _git(
+        start = rights.git(root, "merge-base", ref, "HEAD") or rights.git(
             root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"
         )
     if not start:
-        if _git(root, "rev-parse", "--git-dir") is None:
+        if rights.git(root, "rev-parse", "--git-dir") is None:
             raise ConfigurationError(
                 f"git knows no '{ref}': {root} is in no git repository", "run it in a clone, or `git init`"
             )
@@ -90,29 +92,9 @@ def _by_name(entries: Any) -> dict[str, Any]:
 
 def _asked(folder: Path, *arguments: str) -> str:
     """What git answers. Raises ConfigurationError where it fails: an empty answer would touch nothing."""
-    answer = _git(folder, *arguments)
+    answer = rights.git(folder, *arguments)
     if answer is None:
         raise ConfigurationError(
             f"`git {arguments[0]}` fails in {folder}", "--changed-since needs a whole git repository"
         )
     return answer
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git answers, None where it fails. Raises ConfigurationError where there is no git."""
-    try:
-        # A file's name is bytes, and need be no UTF-8.
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            **rights.command(os.environ),
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            errors="surrogateescape",
-        )
-    except FileNotFoundError:
-        raise ConfigurationError(
-            "--changed-since needs git, which is not on PATH", "apt-get install git"
-        ) from None
-    return done.stdout if done.returncode == 0 else None

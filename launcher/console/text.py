@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from launcher.config.units import size as size
 from launcher.untrusted import clean
 
 _STYLES = {"ok": "32", "failed": "31", "running": "36", "warn": "33", "dim": "2", "bold": "1"}
@@ -39,19 +40,6 @@ def seconds(value: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     return f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def size(value: int | None) -> str:
-    """512 KiB, 1.4 MiB, 2.0 GiB, as ``memory: 2g`` counts; nothing for None."""
-    if value is None:
-        return ""
-    amount = float(value)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1023.5:
-            whole = unit in ("B", "KiB") or amount >= 99.5
-            return f"{amount:.0f} {unit}" if whole else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
 
 
 def columns(stream: TextIO | None = None) -> int | None:

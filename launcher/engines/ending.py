@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.config.units import size
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
 from launcher.untrusted import answers, clean, files
@@ -125,14 +126,6 @@ def _unusable(folder: Path, error: OSError) -> ConfigurationError:
         f"{folder} can't be used: {error.strerror or error}",
         "remove it: the source's state is then restored from its destination",
     )
-
-
-def size(count: int) -> str:
-    """Bytes for people: ``1.5 GiB``, ``512 MiB``."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if count >= unit:
-            return f"{count / unit:.2f}".rstrip("0").rstrip(".") + f" {name}"
-    return f"{count} B"
 
 
 def _code(code: int | None) -> str:

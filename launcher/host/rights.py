@@ -169,22 +169,23 @@ def command(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"env": {**kept, **own}, **ids}
 
 
-def git(root: Path, *arguments: str) -> str:
-    """What git says of the project in ``root``, asked as its owner; empty where it fails or isn't there."""
+def git(folder: Path, *arguments: str) -> str | None:
+    """What git says in ``folder``, asked as the project's owner; None where it fails or isn't there."""
     import subprocess
 
     try:
+        # A file's name is bytes, and need be no UTF-8.
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
+            ["git", "-C", str(folder), *arguments],
             **command(os.environ),
             capture_output=True,
-            text=True,
-            timeout=20,
+            encoding="utf-8",
+            errors="surrogateescape",
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return str(done.stdout) if done.returncode == 0 else ""
+    except OSError:
+        return None
+    return str(done.stdout) if done.returncode == 0 else None
 
 
 def can_write(place: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,7 +133,7 @@ def plan(
     return Plan(tuple(items), notes)
 
 
-def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = lambda line: None) -> Plan:
+def execute(client: DockerClient, plan: Plan) -> Plan:
     """Carry the plan out; what came of it. What came into use since stays, and is told with the reason."""
     done: list[Item] = []
     failed: list[tuple[Item, str]] = []
@@ -150,7 +150,6 @@ def execute(client: DockerClient, plan: Plan, *, say: Callable[[str], None] = la
         except (EngineError, OSError) as error:
             failed.append((item, str(error)))
             continue
-        say(f"removed {item.kind} {item.name}")
         done.append(item)
     return replace(plan, items=tuple(done), failed=tuple(failed))
 

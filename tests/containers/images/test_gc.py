@@ -132,7 +132,7 @@ def test_what_was_planned_is_removed_and_what_it_frees_is_told(workshop: Worksho
     )
     own = gc.Plan(tuple(item for item in found.items if item.kind == "image" and made.digest in item.name))
     assert 0 < own.bytes < 5_000_000
-    removed = gc.execute(workshop.client, own, say=workshop.said.append)
+    removed = gc.execute(workshop.client, own)
     assert removed.items == own.items
     assert removed.bytes == own.bytes
     assert workshop.tags(made.digest) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.ending import Exit, clear_result, conclude, read_result, size
+from launcher.engines.ending import Exit, clear_result, conclude, read_result
 from launcher.errors import ConfigurationError
 from runner.contract import NEVER_CONNECTED, NO_ROWS, Failure, FailureKind, Result, to_json
 
@@ -53,7 +53,7 @@ def test_each_end_has_one_name(exit: Exit, result: Result | None, kind: FailureK
 
 def test_out_of_memory_names_the_limit_and_the_peak() -> None:
     ended = conclude(Exit(137, oom=True, memory_limit=GIB, peak_memory=3 << 28), None)
-    assert "the limit is 1 GiB, the peak was 1 GiB" in ended.message
+    assert "the limit is 1.0 GiB, the peak was 1.0 GiB" in ended.message
     assert ended.peak_memory == GIB
 
 
@@ -81,13 +81,6 @@ def test_a_timeout_of_a_source_that_never_connected_says_what_kept_it() -> None:
     assert ended.kind is FailureKind.TIMEOUT
     assert ended.message.endswith(f"its timeout of 40 s: {away.message}")
     assert ended.hint == "is it up?"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(512, "512 B"), (2048, "2 KiB"), (1536 << 20, "1.5 GiB"), (10 << 20, "10 MiB")]
-)
-def test_sizes_are_told_in_binary_units(count: int, text: str) -> None:
-    assert size(count) == text
 
 
 @pytest.mark.parametrize(
