@@ -22,11 +22,10 @@ _RUNS = 2000
 @common.with_project
 def command(project: common.Project, output: Path | None) -> None:
     """Write one self-contained HTML page: status by source, durations and rows over time, failures."""
-    from launcher.report.page import ReportSource, page
+    from launcher.report.page import page
 
-    sources = [ReportSource(s.name, s.description, s.enabled, s.schedule) for s in project.sources]
     runs = common.history_of(project).runs(limit=_RUNS)
-    text = page(project.name, sources, runs, datetime.now(timezone.utc))
+    text = page(project.name, project.sources, runs, datetime.now(timezone.utc))
     if output is not None and str(output) == "-":
         click.echo(text, nl=False)
         return

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+from launcher.config.models import Source
 from launcher.console.text import number, seconds, size
 from launcher.errors import counted
 from launcher.report.style import SCRIPT, STYLE
@@ -20,17 +20,7 @@ _HEIGHT = 36
 _STEP = 8
 
 
-@dataclass(frozen=True)
-class ReportSource:
-    """What the page says of a source beside its runs."""
-
-    name: str
-    description: str = ""
-    enabled: bool = True
-    schedule: str | None = None
-
-
-def page(project: str, sources: Sequence[ReportSource], runs: Sequence[RunRecord], now: datetime) -> str:
+def page(project: str, sources: Sequence[Source], runs: Sequence[RunRecord], now: datetime) -> str:
     """The whole page. ``runs`` are all to be shown, the newest first; ``now`` is in UTC."""
     runs = [run for run in runs if run.action == "sync"]
     by_source: dict[str, list[RunRecord]] = {source.name: [] for source in sources}
@@ -38,7 +28,7 @@ def page(project: str, sources: Sequence[ReportSource], runs: Sequence[RunRecord
         by_source.setdefault(run.source, []).append(run)
     shown = {source.name: source for source in sources}
     cards = [
-        _card(shown.get(name, ReportSource(name, "no longer in sources.yml", enabled=False)), of)
+        _card(name, shown.get(name), of)
         for name, of in sorted(by_source.items(), key=lambda item: (_rank(item[1]), item[0]))
     ]
     stamp = now.strftime("%Y-%m-%d %H:%M UTC")
@@ -90,16 +80,14 @@ def _failures(by_source: Mapping[str, Sequence[RunRecord]]) -> str:
     return f"<h2>Failing now</h2>{''.join(items)}"
 
 
-def _card(source: ReportSource, runs: Sequence[RunRecord]) -> str:
+def _card(name: str, source: Source | None, runs: Sequence[RunRecord]) -> str:
     last = runs[0] if runs else None
     status = _word(last.status) if last else "never ran"
-    lines = [f'<h3><span class="dot {status.replace(" ", "-")}"></span>{escape(source.name)}</h3>']
-    extra = " · ".join(
-        part
-        for part in (source.description, source.schedule or "", "" if source.enabled else "disabled")
-        if part
-    )
-    if extra:
+    lines = [f'<h3><span class="dot {status.replace(" ", "-")}"></span>{escape(name)}</h3>']
+    about = ["no longer in sources.yml"]
+    if source is not None:
+        about = [source.description, source.schedule or "", "" if source.enabled else "disabled"]
+    if extra := " · ".join(filter(None, about)):
         lines.append(f'<p class="meta">{escape(extra)}</p>')
     if last is None:
         return f'<section class="card">{"".join(lines)}<p>never ran</p></section>'

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.report.page import ReportSource, page
+from launcher.report.page import page
 from tests.unit.cli.records import ILL, WELL
+from tests.unit.engine.builders import source
 
 MEASURE = """<script>addEventListener("load",()=>{document.title=JSON.stringify({
 wide:document.documentElement.scrollWidth,room:document.documentElement.clientWidth,
@@ -24,7 +25,11 @@ times:[...document.querySelectorAll("time")].every(t=>t.title)})})</script>"""
 def test_the_report_fits_its_window_with_nothing_cut_off_or_too_small(tmp_path: Path, width: int) -> None:
     browser = shutil.which("chromium")
     assert browser, "this test needs chromium: apt-get install chromium"
-    sources = [ReportSource("shop", "word " * 30), ReportSource("jira"), ReportSource("x" * 40)]
+    sources = [
+        source("shop").model_copy(update={"description": "word " * 30}),
+        source("jira"),
+        source("x" * 40),
+    ]
     text = page("acme_" * 12, sources, [ILL, WELL] * 20, datetime(2026, 1, 3, tzinfo=timezone.utc))
     file = tmp_path / "report.html"
     file.write_text(text.replace("</body>", MEASURE + "</body>"))

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from html.parser import HTMLParser
 
-from launcher.report.page import ReportSource, page
+from launcher.report.page import page
 from tests.unit.cli.records import ILL, WELL
+from tests.unit.engine.builders import source
 
 NOW = datetime(2026, 1, 3, tzinfo=timezone.utc)
-SOURCES = [ReportSource("shop", "A shop"), ReportSource("jira"), ReportSource("never")]
+SOURCES = [source("shop"), source("jira"), source("never")]
 
 
 class _Balanced(HTMLParser):
@@ -49,9 +50,8 @@ def test_the_page_needs_no_network() -> None:
 
 
 def test_what_a_source_says_can_not_become_markup() -> None:
-    text = page(
-        "<b>x", [ReportSource("jira", "<script>1</script>")], [replace(ILL, message="<img onerror=x>")], NOW
-    )
+    evil = source("jira").model_copy(update={"description": "<script>1</script>"})
+    text = page("<b>x", [evil], [replace(ILL, message="<img onerror=x>")], NOW)
     assert "<img" not in text
     assert "<script>1" not in text
     assert "<b>x" not in text

@@ -25,14 +25,14 @@ from launcher.console.summary import summary
 from launcher.engines.docker.logs import STDOUT
 from launcher.engines.ending import Exit, conclude
 from launcher.engines.log import LogFile, Sorter
-from launcher.report.page import ReportSource, page
+from launcher.report.page import page
 from launcher.runs.history import DAMAGED, History, RunRecord
 from launcher.runs.run import begin, finish
 from launcher.runs.webhook import event_for, payload
 from launcher.untrusted import answers
 from runner.contract import Failure, FailureKind, Result, Verdict, to_json
 from tests.unit.cli.records import ILL, WELL
-from tests.unit.engine.builders import plan
+from tests.unit.engine.builders import plan, source
 
 TOKEN = "0123456789abcdef"
 ESC = "\x1b]0;t\x07\x1b[2J\x9b1m\u202e\r\n\u2028"
@@ -168,7 +168,7 @@ def test_a_mutated_result_is_a_run_that_can_be_told_kept_and_read_back(
     assert 200 < fit < 2800
     found = history.runs(limit=None)
     assert {record.run_id: record for record in found} == kept
-    page("acme", [ReportSource("shop")], found, datetime.now(timezone.utc)).encode()
+    page("acme", [source("shop")], found, datetime.now(timezone.utc)).encode()
 
 
 @pytest.mark.usefixtures("no_escape")
@@ -222,4 +222,4 @@ def test_a_mutated_record_is_read_or_damaged_and_can_be_told(tmp_path: Path, cha
     for record in found:
         told(record)
     history.reconcile(lambda launcher: False)
-    page("acme", [ReportSource("shop")], found, datetime.now(timezone.utc)).encode()
+    page("acme", [source("shop")], found, datetime.now(timezone.utc)).encode()
