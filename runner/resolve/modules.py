@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.contract import Failure, FailureKind
-from runner.explain import code, missing
+from runner.explain import code, files, missing
 from runner.explain.classify import LOG_HINT, JobFailed
 from runner.explain.wording import listed, near_misses, one_line
 from runner.resolve import own_pipelines
@@ -43,7 +43,11 @@ def load(module: str, paths: Paths) -> types.ModuleType:
     ):
         if package == "verified_sources" and _is_dlt_source(module):
             return _import(f"dlt.sources.{module}", module)
-        if _holds(folder, module):
+        try:
+            held = _holds(folder, module)
+        except PermissionError as exc:
+            raise _broken(module, exc) from exc
+        if held:
             _mount(package, folder)
             return _import(f"{package}.{module}", module)
     try:
@@ -119,6 +123,9 @@ def _broken(module: str, exc: Exception) -> JobFailed:
         whose = f"{lacking.installed} does not have" if lacking.installed else "its environment lacks"
         message = f"module '{module}' needs '{lacking.imported}', which {whose}{where}"
         hint = lacking.hint
+    elif isinstance(exc, PermissionError) and (mending := files.chmod(exc)):
+        message = f"module '{module}': {code.shown(exc.filename)} can't be read by the container's user"
+        hint = mending
     else:
         message = f"module '{module}' can't be imported: {type(exc).__name__}: {one_line(exc)}{where}"
         hint = LOG_HINT

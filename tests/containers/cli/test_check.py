@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.containers.cli.calls import dltpod
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import Folder
@@ -43,3 +45,28 @@ def test_a_missing_secret_is_found_in_the_container_and_one_that_is_there_is_eno
     project.write(".dlt/secrets.toml", '[sources.secretive]\napi_key = "k-123456789"\n').chmod(0o600)
     found = dltpod(project, "check", "secretive", "--deep")
     assert (found.code, found.out) == (0, "ok     secretive\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "mending"),
+    [
+        ("counting.py", "chmod a+r custom_sources/counting.py"),
+        (".", "chmod -R a+rX custom_sources"),
+        ("erp", "chmod -R a+rX custom_sources"),
+    ],
+)
+def test_code_that_the_containers_user_can_not_read_is_told_with_the_chmod_that_mends_it(
+    project: Folder, place: str, mending: str
+) -> None:
+    project.code("counting", NUMBERS)
+    project.write("custom_sources/erp/orders.py", NUMBERS)
+    project.source("numbers", "erp.orders" if place == "erp" else "counting", "numbers")
+    closed = project.root / "custom_sources" / place
+    mode = closed.stat().st_mode
+    closed.chmod(0)
+    try:
+        text = dltpod(project, "sync", "numbers").err
+    finally:
+        closed.chmod(mode)
+    assert "can't be read by the container's user" in text
+    assert f"{mending}\n" in text
