@@ -25,7 +25,8 @@ _KEYS = ("name", "origin", "text")
 def command(word: str | None, as_json: bool) -> None:
     """List the sources you can add: dlt's own, dlt's verified sources, and modules in custom_sources/.
 
-    With WORD, only those with this word in their name or description. Verified sources are fetched once.
+    With WORD, only those with this word in their name or description, or that read a database or a store of
+    this name. Verified sources are fetched once.
     """
     from launcher.start.kinds import KINDS
 
@@ -37,9 +38,10 @@ def command(word: str | None, as_json: bool) -> None:
         found += _verified(project)
     except DltpodError as error:
         unasked = error
-    names = [name for name, _, _ in found]
+    more = {name: kind.words for name, kind in KINDS.items()}
+    names = [*(name for name, _, _ in found), *" ".join(more.values()).split()]
     if word is not None:
-        found = [each for each in found if word.lower() in f"{each[0]} {each[2]}".lower()]
+        found = [o for o in found if word.lower() in f"{o[0]} {o[2]} {more.get(o[0], '')}".lower()]
     if as_json:
         common.echo_json([dict(zip(_KEYS, each, strict=True)) for each in found])
     elif found:

@@ -34,6 +34,8 @@ class Kind:
     """For the list of what can be had."""
     usual: str = ""
     """What a project's first source of this kind is called where nobody names it."""
+    words: str = ""
+    """What else people look for who mean this kind."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -49,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
         todo=("base_url and resources",),
         about="any REST API, by a list of its endpoints",
         usual="api",
+        words="http https",
     ),
     "sql_database": Kind(
         templates.SQL_DATABASE_ENTRY,
@@ -60,12 +63,15 @@ KINDS: Mapping[str, Kind] = {
         ),
         about="the tables of any database that SQLAlchemy reaches",
         usual="database",
+        words="postgres postgresql mysql mariadb mssql sql server sqlite oracle db2 snowflake bigquery"
+        " redshift clickhouse databricks cockroachdb trino",
     ),
     "filesystem": Kind(
         templates.FILESYSTEM_ENTRY,
         files={"custom_sources/NAME.py": templates.FILESYSTEM, "files/NAME/example.csv": templates.CSV},
         about="files of a folder or a bucket: CSV, Parquet, JSON lines",
         usual="files",
+        words="s3 gcs azure blob adls sftp minio jsonl",
     ),
 }
 """Those that dltpod knows by itself; ``NAME`` stands for the source's name."""

@@ -73,6 +73,26 @@ def test_a_word_chooses_by_name_and_by_what_is_said(folder: Path, capsys: Captur
     assert "did you mean 'jira'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (
+            "sql_database",
+            "postgres PostgreSQL mysql mariadb mssql sqlite oracle snowflake bigquery redshift sql",
+        ),
+        ("filesystem", "s3 gcs azure sftp csv parquet"),
+        ("rest_api", "api rest http"),
+    ],
+)
+def test_a_database_a_store_or_a_format_finds_the_kind_that_reads_it(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, kind: str, words: str
+) -> None:
+    monkeypatch.setenv("PATH", str(folder))  # without git nothing is fetched
+    assert {word: [name for name, _, _ in listed(capsys, word)] for word in words.split()} == {
+        word: [kind] for word in words.split()
+    }
+
+
 def test_what_was_fetched_once_is_listed_without_a_network(folder: Path, capsys: Capture) -> None:
     repository(folder.parent / "vs")
     project(folder, f"file://{folder.parent}/vs")
