@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from launcher.commands import common
 from launcher.errors import ConfigurationError, DltpodError, Exit, worst_exit
-from runner.contract import SECRETS_FILE, VALUES_FILE
+from runner.contract import ENV_REFERENCE, SECRETS_FILE, VALUES_FILE
+
+if TYPE_CHECKING:
+    from launcher.secrets.gather import Part
+    from launcher.secrets.slices import Slice
 
 
 @click.command("secrets")
@@ -73,12 +78,12 @@ def _one(
 
     name = source.name
     folder = project.private / "secrets" / name
-    cut = for_own_runs(project, part_of(project, source, environ, {}).slice, environ)
+    part = part_of(project, source, environ, {})
+    cut = for_own_runs(project, part.slice, environ)
     for warning in cut.warnings:
         click.echo(f"warning: {warning}", err=True)
     if only_names:
-        values = json.loads(cut.files.get(VALUES_FILE, "{}"))
-        for key in (*cut.names, *(f"{VALUES_FILE}: {value}" for value in sorted(values))):
+        for key in (*cut.names, *_values(project, part, cut)):
             click.echo(f"{name}: {key}" if titled else key)
         return
     if not cut.files:
@@ -96,3 +101,14 @@ def _one(
                 os.fchown(descriptor, user.uid, user.gid)
             stream.write(text)
     click.echo(folder)
+
+
+def _values(project: common.Project, part: Part, cut: Slice) -> Iterator[str]:
+    """What ``values.json`` holds: variables by name, literals among the arguments by their place."""
+    from launcher.secrets import literals
+
+    given = {"function_kwargs": part.kwargs, "resource_kwargs": part.resource_kwargs}
+    places = {text.removeprefix(ENV_REFERENCE): place for place, text in literals.strings(given)}
+    for value in sorted(json.loads(cut.files.get(VALUES_FILE, "{}"))):
+        literal = value.startswith(literals.LITERAL_NAME)
+        yield f"{project.file.name}: {places[value]}" if literal else f"{VALUES_FILE}: {value}"

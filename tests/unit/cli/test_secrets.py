@@ -65,6 +65,15 @@ def test_names_has_the_variables_of_the_entry_too_and_no_value(
     assert capsys.readouterr().out == "values.json: SHOP_URL\n"
 
 
+def test_names_has_a_literal_among_the_arguments_by_the_place_where_it_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "dlt_native: {source_module: m, source_function: f, function_kwargs: {login: {token: s3cret-t}}}"
+    (folder / "sources.yml").write_text(f"sources: [{{name: shop, {entry}}}]\n")
+    assert cli.main(["secrets", "shop", "--names"]) == 0
+    assert capsys.readouterr().out == "sources.yml: function_kwargs.login.token\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["shop", "--all"]])
 def test_a_name_or_all_is_needed(folder: Path, arguments: list[str]) -> None:
     assert cli.main(["secrets", *arguments]) == 2
