@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +40,34 @@ VALUES_OF_ANY_TEXT: st.SearchStrategy[Any] = st.recursive(
 @given(VALUES_OF_ANY_TEXT)
 def test_what_is_written_is_read_as_the_same_values(value: Any) -> None:
     assert yaml.load(dump(value), Loader=yaml.CSafeLoader) == value
+
+
+class _Dumper(yaml.CSafeDumper):
+    """What PyYAML itself makes of the values, quotes where they stand as here."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    style = None
+    if "\n" in value.rstrip("\n") and not re.search(r"[ \t]\n", value):
+        style = "|"
+    elif re.match(r"[-+.]?[0-9]|(?i:y|n|yes|no|on|off|true|false|null|nan|inf|~)\Z", value):
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+@given(VALUES_OF_ANY_TEXT)
+def test_what_is_written_is_what_yaml_writes(value: Any) -> None:
+    assert dump(value) == yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000
+    )
+
+
+def test_what_is_no_value_of_yaml_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError):
+        dump({"path": Path()})
