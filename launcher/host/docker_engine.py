@@ -138,7 +138,7 @@ def connect(environ: Mapping[str, str] | None = None) -> docker.DockerClient:
             ca_cert=str(endpoint.tls / "ca.pem"),
             verify=endpoint.verify,
         )
-    with translated(endpoint):
+    with engine_errors(endpoint):
         client = docker.DockerClient(
             base_url=endpoint.host, version="auto", timeout=int(CALL_SECONDS), tls=tls, max_pool_size=64
         )
@@ -194,7 +194,7 @@ class Input:
 
 
 @contextlib.contextmanager
-def translated(endpoint: Endpoint | None = None) -> Iterator[None]:
+def engine_errors(endpoint: Endpoint | None = None) -> Iterator[None]:
     """Turns what the SDK raises when the engine can't be reached or refuses into EngineError, or Missing."""
     import docker
     import requests

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.errors import BuildError, EngineError
-from launcher.host.docker_engine import translated
+from launcher.host.docker_engine import engine_errors
 from launcher.host.rights import as_invoking_user
 from launcher.images import tags
 from launcher.images.registry import reason
@@ -122,7 +122,7 @@ def _named(client: DockerClient, reference: str, folder: Path, newer: bool) -> B
         identity = file.read_text(encoding="utf-8").strip()
     else:
         try:
-            with translated():
+            with engine_errors():
                 identity = client.api.inspect_distribution(reference)["Descriptor"]["digest"]  # type: ignore[no-untyped-call]
         except (EngineError, KeyError):
             return None
@@ -135,7 +135,7 @@ def _pull(client: DockerClient, reference: str, say: Callable[[str], None]) -> s
     """Tries to pull; an empty text, or why it could not be."""
     say(f"pulling {reference}")
     try:
-        with translated():
+        with engine_errors():
             client.images.pull(reference)
     except EngineError as error:
         say(f"{reference} can't be pulled")

@@ -16,7 +16,7 @@ from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
 from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError, EngineError, Exit, without_credentials
-from launcher.host.docker_engine import translated
+from launcher.host.docker_engine import engine_errors
 from launcher.host.files import build_lock
 from launcher.images import build_errors, buildkit, contexts, logins, scratch, tags, wheels
 from launcher.images.build_settings import BuildSettings, read
@@ -220,10 +220,10 @@ class Builder:
         """What an image holds, read from its own file; nothing of it is run."""
         api = self._options.client.api
         labels = {tags.LABEL_MANAGED: "1", tags.LABEL_KIND: "look"}
-        with translated():
+        with engine_errors():
             container = api.create_container(reference, ["true"], labels=labels)
             try:
-                with translated():
+                with engine_errors():
                     chunks, _ = api.get_archive(container["Id"], tags.PACKAGES_FILE)
                     return answers.packages(_first_file(chunks))
             except (EngineError, answers.Unfit):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launcher.errors import EngineError
-from launcher.host.docker_engine import Missing, moment, translated
+from launcher.host.docker_engine import Missing, engine_errors, moment
 from launcher.host.files import cache_folder, last_use
 from launcher.images.tags import LABEL_KIND, LABEL_MANAGED, inspect, labels_of
 
@@ -82,7 +82,7 @@ def plan(
     every container on the way. Raises EngineError.
     """
     now = time.time() if now is None else now
-    with translated():
+    with engine_errors():
         seen = (_known(client, row["Id"]) for row in client.api.images())
         known = [image for image in seen if image is not None]
         running = {row["ImageID"] for row in client.api.containers(all=True)}
@@ -143,7 +143,7 @@ def execute(client: DockerClient, plan: Plan) -> Plan:
                 path = Path(item.id)
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             else:
-                with translated():
+                with engine_errors():
                     _remove_from(client, item)
         except (Missing, FileNotFoundError):
             continue
@@ -176,7 +176,7 @@ def _known(client: DockerClient, identity: str) -> _Known | None:
         chain.append(f"{chain[-1] if chain else ''}/{layer[7:23]}")
     if kind in _KINDS:
         try:
-            with translated():
+            with engine_errors():
                 rows = client.api.history(identity)  # type: ignore[no-untyped-call]
         except Missing:
             return None
@@ -205,7 +205,7 @@ def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     try:
         while True:
             try:
-                with translated():
+                with engine_errors():
                     return client.api.df(), ()
             except EngineError as error:
                 if "already running" not in error.message or time.monotonic() > until:

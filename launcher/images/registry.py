@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from launcher.errors import BuildError, ConfigurationError, EngineError
-from launcher.host.docker_engine import translated
+from launcher.host.docker_engine import engine_errors
 from launcher.images import tags
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def there_or_pulled(options: tags.ImageOptions, reference: str) -> Mapping[str, 
     there = remote(registry, reference)
     name, _, tag = there.rpartition(":")
     try:
-        with translated():
+        with engine_errors():
             _follow(client.api.pull(name, tag=tag, stream=True, decode=True))
             local, _, local_tag = reference.rpartition(":")
             client.api.tag(there, local, tag=local_tag)
@@ -56,7 +56,7 @@ def push(client: DockerClient, registry: str | None, reference: str, say: Callab
     name, _, tag = there.rpartition(":")
     say(f"pushing {there}")
     try:
-        with translated():
+        with engine_errors():
             client.api.tag(reference, name, tag=tag)
             digest = _follow(client.api.push(name, tag=tag, stream=True, decode=True))
     except EngineError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.environment.values import Environment, Requirement
 from launcher.errors import BuildError
-from launcher.host.docker_engine import Missing, translated
+from launcher.host.docker_engine import Missing, engine_errors
 from launcher.untrusted import answers
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def environment_tag(environment: Environment) -> str:
 def inspect(client: DockerClient, reference: str) -> Mapping[str, Any] | None:
     """What the engine knows of an image; None where it has none. Raises EngineError."""
     try:
-        with translated():
+        with engine_errors():
             found: Mapping[str, Any] = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
     except Missing:
         return None
@@ -138,6 +138,6 @@ def built_of(client: DockerClient, reference: str, environment: Environment, sta
 
 def platform_of(client: DockerClient) -> str:
     """The engine's own platform: ``linux/amd64``. Raises EngineError."""
-    with translated():
+    with engine_errors():
         version = client.version()
     return f"{version['Os']}/{version['Arch']}"

@@ -19,7 +19,7 @@ from launcher.engines.docker.network import Network, NetworkRefused, network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
-from launcher.host.docker_engine import connect, create, find_endpoint, translated
+from launcher.host.docker_engine import connect, create, engine_errors, find_endpoint
 from launcher.host.launchers import Alive
 from launcher.plan.values import EngineFacts, JobPlan
 from launcher.untrusted import clean
@@ -66,7 +66,7 @@ class DockerEngine:
     def facts(self) -> EngineFacts:
         """What the engine is and can do. Raises EngineError for one that is too old."""
         if self._facts is None:
-            with translated():
+            with engine_errors():
                 api = self.client.api
                 version = tuple(int(part) for part in api.api_version.split("."))
                 info = api.info()
@@ -89,7 +89,7 @@ class DockerEngine:
             )
         api, podman = self.client.api, self.facts().podman
         try:
-            with translated(), network_for(api, plan.container, plan.job.run_id, podman=podman) as network:
+            with engine_errors(), network_for(api, plan.container, plan.job.run_id, podman=podman) as network:
                 created = self._create(plan, network)
                 if isinstance(created, Ended):
                     return created
@@ -177,7 +177,7 @@ class DockerEngine:
         return docker_images(self.client, project, environ, self.facts().platform)
 
     def running(self, project: str) -> Sequence[Running]:
-        with translated():
+        with engine_errors():
             found = []
             for details in own_containers(self.client.api, project):
                 if _role(details) == NETWORK_ROLE:
@@ -193,7 +193,7 @@ class DockerEngine:
     def stop(self, project: str, source: str, *, grace: float) -> Running | None:
         from docker.errors import APIError, NotFound
 
-        with translated():
+        with engine_errors():
             stopped: Running | None = None
             for details in own_containers(self.client.api, project, source):
                 if not details["State"].get("Running") or _role(details) != "run":
@@ -216,7 +216,7 @@ class DockerEngine:
             self._client.close()
 
     def sweep(self, project: str) -> Sequence[Running]:
-        with translated():
+        with engine_errors():
             swept = []
             for details in own_containers(self.client.api, project):
                 if is_leftover(details, self._alive, _now()):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.engines.docker.network import network_for
 from launcher.engines.docker.spec import create_arguments
 from launcher.errors import EngineError
-from launcher.host.docker_engine import Input, create, translated
+from launcher.host.docker_engine import Input, create, engine_errors
 from launcher.host.rights import as_invoking_user
 from launcher.plan.job import looking
 from launcher.plan.values import JobPlan
@@ -53,7 +53,7 @@ def idle_container(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
             replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts
         ),
     )
-    with translated(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
+    with engine_errors(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
         body = create_arguments(spec, network=network.mode, podman=podman)
         container = create(api, body, spec.name)
         try:
@@ -94,7 +94,7 @@ def ask(
     """
     plan = plan if what == "preview" else looking(plan)
     client = engine.client
-    with idle_container(engine, plan) as container, translated():
+    with idle_container(engine, plan) as container, engine_errors():
         made = client.api.exec_create(container, [*_EXECUTE, what, json.dumps(question or {})])
         out, err = bytearray(), bytearray()
         for said, complained in client.api.exec_start(made["Id"], stream=True, demux=True):
