@@ -24,7 +24,7 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     return root / "dltpod"
 
 
-def write_whole(file: Path, text: str, *, mode: int | None = None) -> None:
+def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
     """Replaces ``file`` by ``text``, as UTF-8, in one step (``rename(2)``).
 
     ``mode`` is the file's permissions; without it, the process' umask decides. Raises OSError, and leaves

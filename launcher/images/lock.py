@@ -14,7 +14,7 @@ from launcher.environment.locks import inputs_digest, path_of, text_of
 from launcher.environment.values import Environment, Verified
 from launcher.errors import BuildError, ConfigurationError, DltpodError
 from launcher.host import rights
-from launcher.host.files import write_whole
+from launcher.host.files import write_atomic
 from launcher.images.tags import ImageOptions
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Locks:
         whole = "\n".join(head) + "\n" + text
         if whole != before:
             path.parent.mkdir(exist_ok=True)
-            write_whole(path, whole)
+            write_atomic(path, whole)
         pins = pins_of(text)
         return Locked(source.name, path, pins, changes(pins_of(before), pins), written=whole != before)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.errors import ConfigurationError
-from launcher.host.files import write_whole
+from launcher.host.files import write_atomic
 
 
 def file_of(private: Path, source: str) -> Path:
@@ -40,7 +40,7 @@ def ask(private: Path, source: str, *, set: Mapping[str, str], reset: tuple[str,
     file = file_of(private, source)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = {"id": secrets.token_hex(8), "set": dict(set), "reset": list(reset)}
-    write_whole(file, json.dumps(made))
+    write_atomic(file, json.dumps(made))
     return made
 
 

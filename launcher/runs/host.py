@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from launcher.config.mounts import Guard
 from launcher.errors import ConfigurationError
 from launcher.host import rights as owners
-from launcher.host.files import write_whole
+from launcher.host.files import write_atomic
 from launcher.host.user import JobUser
 from launcher.plan.egress import DNS_UID, DNS_USER
 from launcher.plan.job import CA_BUNDLE_TARGET, CA_VARIABLES, within_data
@@ -100,7 +100,7 @@ def prepare(plan: JobPlan, data: Path) -> None:
     for mount in plan.container.mounts:
         if mount.target in texts and not mount.source.exists():
             mount.source.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            write_whole(mount.source, texts[mount.target], mode=0o644)
+            write_atomic(mount.source, texts[mount.target], mode=0o644)
     guard = Guard(data.parent)
     for mount in plan.container.mounts:
         if mount.source in writable or mount.target == CA_BUNDLE_TARGET:

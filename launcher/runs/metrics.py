@@ -11,7 +11,7 @@ from pathlib import Path
 
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
-from launcher.host.files import write_whole
+from launcher.host.files import write_atomic
 from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
 from runner.contract import moment
@@ -67,7 +67,7 @@ class Metrics(Listener):
         began = time.monotonic()
         try:
             text = metrics_text(self._project.name, last_runs(self._project, self._history))
-            write_whole(self._file, text, mode=0o644)
+            write_atomic(self._file, text, mode=0o644)
         except (OSError, HistoryError) as error:
             self._warn(f"{self._file} can't be written: {error}")
         self._due, self._not_before = False, began + 10 * (time.monotonic() - began)
