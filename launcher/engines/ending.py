@@ -19,7 +19,7 @@ from runner.contract import NEVER_CONNECTED, NO_ROWS, FailureKind, Result, timed
 
 
 @dataclass(frozen=True)
-class Exit:
+class ContainerExit:
     """What the engine says of a container that ended. Sizes in bytes, times in seconds."""
 
     code: int | None
@@ -35,7 +35,7 @@ class Exit:
     peak_memory: int | None = None
 
 
-def conclude(exit: Exit, result: Result | None) -> Ended:
+def conclude(exit: ContainerExit, result: Result | None) -> Ended:
     """How a job ended. A result that says ``ok`` is believed: it is written after the last load.
 
     Everything else is named by its first cause: what this launcher asked for, then memory, then

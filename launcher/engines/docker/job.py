@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.memory import Memory
 from launcher.engines.docker.network import Network
-from launcher.engines.ending import Exit, clear_result, conclude, read_result
+from launcher.engines.ending import ContainerExit, clear_result, conclude, read_result
 from launcher.engines.log import LogFile, Sorter, drain
 from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.host.docker_engine import Input
@@ -249,7 +249,7 @@ class Job:
             )
         deed = "removed" if self._state.get("Removed") else "restarted" if self._state.get("Running") else ""
         return conclude(
-            Exit(
+            ContainerExit(
                 code=None if deed else self._state.get("ExitCode"),
                 oom=bool(self._state.get("OOMKilled")),
                 error=str(self._state.get("Error") or ""),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from launcher.engines.ending import Exit, conclude
+from launcher.engines.ending import ContainerExit, conclude
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
 from launcher.engines.kubernetes.manifests import JOB_KEY
@@ -144,7 +144,7 @@ def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result |
     timeout = job["spec"].get("activeDeadlineSeconds")
     late = deadline_exceeded(job)
     if pod is None and late:
-        return conclude(Exit(None, asked=FailureKind.TIMEOUT, timeout=float(timeout or 0)), None)
+        return conclude(ContainerExit(None, asked=FailureKind.TIMEOUT, timeout=float(timeout or 0)), None)
     if pod is None:
         return Ended(
             None,

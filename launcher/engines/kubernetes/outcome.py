@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.engines.ending import Exit, conclude
+from launcher.engines.ending import ContainerExit, conclude
 from launcher.engines.kubernetes.names import CONTAINER
 from launcher.engines.protocol import Ended
 from launcher.untrusted import answers, clean
@@ -206,7 +206,7 @@ def conclusion(
                 transient=True,
             )
     return conclude(
-        Exit(
+        ContainerExit(
             code=ended.code,
             oom=ended.reason == "OOMKilled",
             error=ended.message if broken else "",

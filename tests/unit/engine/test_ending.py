@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.ending import Exit, clear_result, conclude, read_result
+from launcher.engines.ending import ContainerExit, clear_result, conclude, read_result
 from launcher.errors import ConfigurationError
 from runner.contract import NEVER_CONNECTED, NO_ROWS, Failure, FailureKind, Result, to_json
 
@@ -19,32 +19,32 @@ GIB = 1 << 30
 
 
 def test_a_result_that_says_ok_is_believed_even_if_the_container_was_killed_after_it() -> None:
-    ended = conclude(Exit(137, oom=True, asked=FailureKind.CANCELLED), OK)
+    ended = conclude(ContainerExit(137, oom=True, asked=FailureKind.CANCELLED), OK)
     assert (ended.kind, ended.result) == (None, OK)
 
 
 def test_the_runners_own_failure_stands_where_nothing_else_explains_the_end() -> None:
-    ended = conclude(Exit(1), FAILED)
+    ended = conclude(ContainerExit(1), FAILED)
     assert (ended.kind, ended.result) == (None, FAILED)
 
 
 @pytest.mark.parametrize(
     ("exit", "result", "kind"),
     [
-        (Exit(143, asked=FailureKind.TIMEOUT, timeout=90), FAILED, FailureKind.TIMEOUT),
-        (Exit(143, asked=FailureKind.CANCELLED), FAILED, FailureKind.CANCELLED),
-        (Exit(1, oom=True, memory_limit=GIB), FAILED, FailureKind.OUT_OF_MEMORY),
-        (Exit(137, oom=True, memory_limit=GIB), None, FailureKind.OUT_OF_MEMORY),
-        (Exit(137, asked=FailureKind.TIMEOUT, oom=True, timeout=1), None, FailureKind.TIMEOUT),
-        (Exit(137), None, FailureKind.KILLED),
-        (Exit(143), None, FailureKind.KILLED),
-        (Exit(0), None, FailureKind.RESULT_TORN),
-        (Exit(139), None, FailureKind.RESULT_TORN),
-        (Exit(None), None, FailureKind.RESULT_TORN),
-        (Exit(127, error="exec failed"), None, FailureKind.ENVIRONMENT),
+        (ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=90), FAILED, FailureKind.TIMEOUT),
+        (ContainerExit(143, asked=FailureKind.CANCELLED), FAILED, FailureKind.CANCELLED),
+        (ContainerExit(1, oom=True, memory_limit=GIB), FAILED, FailureKind.OUT_OF_MEMORY),
+        (ContainerExit(137, oom=True, memory_limit=GIB), None, FailureKind.OUT_OF_MEMORY),
+        (ContainerExit(137, asked=FailureKind.TIMEOUT, oom=True, timeout=1), None, FailureKind.TIMEOUT),
+        (ContainerExit(137), None, FailureKind.KILLED),
+        (ContainerExit(143), None, FailureKind.KILLED),
+        (ContainerExit(0), None, FailureKind.RESULT_TORN),
+        (ContainerExit(139), None, FailureKind.RESULT_TORN),
+        (ContainerExit(None), None, FailureKind.RESULT_TORN),
+        (ContainerExit(127, error="exec failed"), None, FailureKind.ENVIRONMENT),
     ],
 )
-def test_each_end_has_one_name(exit: Exit, result: Result | None, kind: FailureKind) -> None:
+def test_each_end_has_one_name(exit: ContainerExit, result: Result | None, kind: FailureKind) -> None:
     ended = conclude(exit, result)
     assert ended.kind is kind
     assert ended.message
@@ -52,22 +52,22 @@ def test_each_end_has_one_name(exit: Exit, result: Result | None, kind: FailureK
 
 
 def test_out_of_memory_names_the_limit_and_the_peak() -> None:
-    ended = conclude(Exit(137, oom=True, memory_limit=GIB, peak_memory=3 << 28), None)
+    ended = conclude(ContainerExit(137, oom=True, memory_limit=GIB, peak_memory=3 << 28), None)
     assert "the limit is 1.0 GiB, the peak was 1.0 GiB" in ended.message
     assert ended.peak_memory == GIB
 
 
 def test_a_crash_names_its_signal() -> None:
-    assert "SIGSEGV" in conclude(Exit(139), None).message
+    assert "SIGSEGV" in conclude(ContainerExit(139), None).message
 
 
 def test_a_timeout_names_its_length() -> None:
-    message = conclude(Exit(143, asked=FailureKind.TIMEOUT, timeout=90), None).message
+    message = conclude(ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=90), None).message
     assert "1 min 30 s" in message
 
 
 def test_a_timeout_before_any_row_does_not_say_to_raise_it() -> None:
-    late = Exit(143, asked=FailureKind.TIMEOUT, timeout=40)
+    late = ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=40)
     with_rows = conclude(late, FAILED)
     assert with_rows.hint.startswith("raise container.timeout")
     without = conclude(late, replace(FAILED, notes=(NO_ROWS,)))
@@ -77,7 +77,8 @@ def test_a_timeout_before_any_row_does_not_say_to_raise_it() -> None:
 
 def test_a_timeout_of_a_source_that_never_connected_says_what_kept_it() -> None:
     away = Failure(FailureKind.EXTRACT, f"{NEVER_CONNECTED}, for 40 s: kafka:9092 refused", "is it up?")
-    ended = conclude(Exit(143, asked=FailureKind.TIMEOUT, timeout=40), Result("failed", 1, failure=away))
+    late = ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=40)
+    ended = conclude(late, Result("failed", 1, failure=away))
     assert ended.kind is FailureKind.TIMEOUT
     assert ended.message.endswith(f"its timeout of 40 s: {away.message}")
     assert ended.hint == "is it up?"

@@ -23,7 +23,7 @@ from launcher.console.live import Live
 from launcher.console.stream import Stream, plain
 from launcher.console.summary import summary
 from launcher.engines.docker.logs import STDOUT
-from launcher.engines.ending import Exit, conclude
+from launcher.engines.ending import ContainerExit, conclude
 from launcher.engines.log import LogFile, Sorter
 from launcher.report.page import page
 from launcher.runs.history import DAMAGED, History, RunRecord
@@ -157,7 +157,7 @@ def test_a_mutated_result_is_a_run_that_can_be_told_kept_and_read_back(
         result = answers.result(written(chance, mutated(chance, json.loads(to_json(chance.choice(RESULTS))))))
         fit += result is not None
         if result is not None or number % 50 == 0:
-            ended = conclude(Exit(chance.choice([0, 1, 137, None])), result)
+            ended = conclude(ContainerExit(chance.choice([0, 1, 137, None])), result)
             record = replace(begun, run_id=f"r{number}", source="shop")
             record = finish(record, ended, attempts=1, seconds=1.0)
             assert (result is None) <= (record.status == "failed")
