@@ -192,9 +192,9 @@ def _explain(error: BaseException, message: str, hint: str, code: Exit) -> int:
 def _permission_hint(error: PermissionError) -> str:
     if not error.filename:
         return ""
-    from launcher.host.rights import mending
+    from launcher.host.rights import rights_hint
 
-    return mending(error.filename) or f"ls -ld {Path(error.filename).parent}"
+    return rights_hint(error.filename) or f"ls -ld {Path(error.filename).parent}"
 
 
 def _crash(error: BaseException) -> int:

@@ -92,7 +92,7 @@ def _folders(project: Project) -> Iterator[Finding]:
                 "folder",
                 FAIL,
                 f"{folder} can't be written",
-                rights.mending(place) or f"sudo chown -R $(id -u):$(id -g) {place}",
+                rights.rights_hint(place) or f"sudo chown -R $(id -u):$(id -g) {place}",
             )
     yield _space("disk", project.root)
 

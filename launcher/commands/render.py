@@ -224,7 +224,7 @@ def _writing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DltpodError(f"{place} can't be written: {error.strerror}", rights.mending(place)) from None
+        raise DltpodError(f"{place} can't be written: {error.strerror}", rights.rights_hint(place)) from None
     click.echo(place)
 
 

@@ -201,7 +201,7 @@ def can_write(place: Path) -> bool:
     return bool(found.st_mode & (stat.S_IWGRP if found.st_gid in _acting.groups else stat.S_IWOTH))
 
 
-def mending(place: str | Path) -> str:
+def rights_hint(place: str | Path) -> str:
     """What to do where the owner's rights don't do for root; empty where root has its own rights."""
     if _last is None:
         return ""

@@ -328,7 +328,7 @@ def _of_disk(error: OSError) -> tuple[FailureKind, DltpodError]:
         message += f": {error.strerror or error}"
         if error.filename and error.errno in (errno.EACCES, errno.EPERM):
             hint = (
-                owners.mending(error.filename)
+                owners.rights_hint(error.filename)
                 or f"`ls -ld {error.filename}` shows its owner; dltpod writes it as this user"
             )
     where = f" ({error.filename})" if error.filename else ""
@@ -373,7 +373,7 @@ def _make_writable(project: Project) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"{project.private} can't be made: {error.strerror}",
-            owners.mending(project.root) or "run dltpod as the owner of the project's folder",
+            owners.rights_hint(project.root) or "run dltpod as the owner of the project's folder",
         ) from None
     places = [project.private]
     with contextlib.suppress(OSError):
@@ -382,5 +382,5 @@ def _make_writable(project: Project) -> None:
         if not owners.can_write(place):
             raise ConfigurationError(
                 f"{place} can't be written",
-                owners.mending(project.private) or f"`sudo chown -R $USER {project.private}`",
+                owners.rights_hint(project.private) or f"`sudo chown -R $USER {project.private}`",
             )
