@@ -214,7 +214,7 @@ def within_data(target: str) -> bool:
     return target == DATA_DIR or target.startswith(f"{DATA_DIR}/")
 
 
-def looking(plan: JobPlan) -> JobPlan:
+def read_only_plan(plan: JobPlan) -> JobPlan:
     """The plan of a container that only looks at what a source has loaded.
 
     It has none of the source's code, state, arguments and secrets, but for what opens a destination in the

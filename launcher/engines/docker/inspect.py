@@ -17,7 +17,7 @@ from launcher.engines.docker.spec import create_arguments
 from launcher.errors import EngineError
 from launcher.host.docker_engine import Input, create, engine_errors
 from launcher.host.rights import as_invoking_user
-from launcher.plan.job import looking
+from launcher.plan.job import read_only_plan
 from launcher.plan.values import JobPlan
 from launcher.untrusted import answers, clean
 from runner import contract
@@ -92,7 +92,7 @@ def ask(
 
     Only a preview needs the source: for the others, the container has what is looked at and nothing else.
     """
-    plan = plan if what == "preview" else looking(plan)
+    plan = plan if what == "preview" else read_only_plan(plan)
     client = engine.client
     with idle_container(engine, plan) as container, engine_errors():
         made = client.api.exec_create(container, [*_EXECUTE, what, json.dumps(question or {})])

@@ -12,7 +12,7 @@ import pytest
 from launcher.check.verdicts import Level, check_source
 from launcher.config.models import Project
 from launcher.host.user import JobUser
-from launcher.plan.job import looking, within_data
+from launcher.plan.job import read_only_plan, within_data
 from launcher.plan.values import Host, JobPlan
 from launcher.runs.host import prepare
 from launcher.secrets.destinations import folder_of
@@ -118,7 +118,7 @@ def test_show_has_no_secret_but_those_of_a_destination_in_the_network(
     project: Project, name: str, files: list[str]
 ) -> None:
     made = plan(project, name)
-    looked = looking(made)
+    looked = read_only_plan(made)
     assert sorted(looked.slice.files) == files
     assert "the token of source one" not in str(looked.slice.files)
     assert ("password-of-pg" in str(looked.slice.files)) == (name == "four")
@@ -126,7 +126,7 @@ def test_show_has_no_secret_but_those_of_a_destination_in_the_network(
 
 
 def test_show_has_neither_code_nor_state_writes_nothing_and_has_no_network(project: Project) -> None:
-    looked = looking(plan(project, "one"))
+    looked = read_only_plan(plan(project, "one"))
     assert [(m.target, m.read_only) for m in looked.container.mounts] == [("/data", True)]
     assert (looked.container.network, looked.container.egress, looked.container.extra_hosts) == (
         "none",
@@ -134,7 +134,7 @@ def test_show_has_neither_code_nor_state_writes_nothing_and_has_no_network(proje
         {},
     )
     assert seen(looked)[1] == ["/data/mine"]
-    assert looking(plan(project, "four")).container.network == "bridge"
+    assert read_only_plan(plan(project, "four")).container.network == "bridge"
 
 
 def test_show_can_write_to_the_folder_of_sqlite_which_it_could_not_read_otherwise(project: Project) -> None:
@@ -146,7 +146,7 @@ def test_show_can_write_to_the_folder_of_sqlite_which_it_could_not_read_otherwis
     secrets.write_text(
         text + '[destination.mine.credentials]\ndrivername = "sqlite"\ndatabase = "data/mine/x.db"\n'
     )
-    looked = looking(plan(project, "two"))
+    looked = read_only_plan(plan(project, "two"))
     assert [(m.target, m.read_only) for m in looked.container.mounts] == [("/data/mine", False)]
     assert looked.container.network == "none" and "sqlite" in looked.slice.files["secrets.toml"]
 
@@ -164,7 +164,7 @@ def test_variables_of_the_source_that_are_secrets_are_not_those_of_show(project:
     made = dataclasses.replace(
         made, job=dataclasses.replace(made.job, env=env), slice=dataclasses.replace(made.slice, files=files)
     )
-    looked = looking(made)
+    looked = read_only_plan(made)
     assert sorted(looked.job.env) == ["DESTINATION__PG__PASSWORD", "HTTPS_PROXY", "TZ"]
     assert sorted(json.loads(looked.slice.files["values.json"])) == ["DLTPOD_HTTPS_PROXY", "PG"]
 
