@@ -104,7 +104,7 @@ class DockerEngine:
                     # An engine that is gone keeps it; the next start sweeps it away by its label.
                     with contextlib.suppress(Exception):
                         self._remove(created)
-            return network.judged(ended)
+            return network.explain_refusal(ended)
         except NetworkRefused as error:
             return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
 

@@ -106,7 +106,7 @@ class Gateway:
             self._api.remove_container(self._container, force=True, v=True)
 
 
-def judged(ended: Ended, refused: Iterable[str]) -> Ended:
+def explain_refusal(ended: Ended, refused: Iterable[str]) -> Ended:
     """The end of a run that failed for want of a host that its list leaves out, with what to write."""
     failure = ended.result.failure if ended.result is not None else None
     if ended.kind is not None or failure is None:

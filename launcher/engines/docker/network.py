@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, gateway_for, judged
+from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, explain_refusal, gateway_for
 from launcher.engines.docker.spec import hardened
 from launcher.engines.protocol import Ended
 from launcher.errors import EngineError
@@ -50,9 +50,9 @@ class Network:
         self._api, self._spec, self._gateway, self._closes = api, spec, gateway, closes
         self.mode = mode
 
-    def judged(self, ended: Ended) -> Ended:
-        """The end of a job, once its gateway is closed: see ``gateway.judged``."""
-        return ended if self._gateway is None else judged(ended, self._gateway.reader.refused)
+    def explain_refusal(self, ended: Ended) -> Ended:
+        """The end of a job, once its gateway is closed: see ``gateway.explain_refusal``."""
+        return ended if self._gateway is None else explain_refusal(ended, self._gateway.reader.refused)
 
     def open(self, note: Callable[[str], None]) -> None:
         """Before the container starts. ``note`` hears of what a gateway refuses. Raises EngineError."""

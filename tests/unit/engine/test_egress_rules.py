@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.docker.gateway import arguments, judged
+from launcher.engines.docker.gateway import arguments, explain_refusal
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
 from launcher.host.user import JobUser
@@ -209,7 +209,7 @@ def test_a_run_that_failed_at_a_host_that_its_list_leaves_out_is_told_so_and_not
     message: str, hint: str
 ) -> None:
     failure = Failure(FailureKind.EXTRACT, message, "the runner's own", transient=True)
-    ended = judged(Ended(Result("failed", 75, failure=failure)), ["acme.example.com", "192.0.2.1"])
+    ended = explain_refusal(Ended(Result("failed", 75, failure=failure)), ["acme.example.com", "192.0.2.1"])
     told = failure_of(ended)
     assert told is not None and told.message == message
     assert told.hint.startswith(hint)
