@@ -120,7 +120,7 @@ class Api:
         from urllib3.util import make_headers
 
         headers = {"Accept": "application/json, */*", **make_headers(user_agent="dltpod")}
-        with plugin.heard():
+        with plugin.logged_errors():
             # A plugin may be asked anew here; where it fails, the server says 401 of the old token.
             settings = self._configuration.auth_settings()
         for auth in settings.values():
@@ -179,7 +179,7 @@ def connect(environ: Mapping[str, str]) -> Api:
         contexts, current = config.list_kube_config_contexts(config_file=files)
         wanted = environ.get(CONTEXT_VARIABLE)
         chosen = _chosen(contexts, current, wanted, files)
-        with plugin.heard() as said:
+        with plugin.logged_errors() as said:
             made = config.new_client_from_config(
                 config_file=files, context=chosen["name"], persist_config=False
             )

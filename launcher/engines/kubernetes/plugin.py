@@ -10,21 +10,21 @@ from launcher.errors import EngineError
 
 
 @contextlib.contextmanager
-def heard() -> Iterator[list[str]]:
+def logged_errors() -> Iterator[list[str]]:
     """What the client logs as an error meanwhile, which is then printed nowhere."""
     texts: list[str] = []
 
-    class Ear(logging.Handler):
+    class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             texts.append(" ".join(record.getMessage().split()))
 
-    root, ear = logging.getLogger(), Ear(logging.ERROR)
+    root, handler = logging.getLogger(), Handler(logging.ERROR)
     # A root logger without handlers gets one that prints, from the client's own logging.error().
-    root.addHandler(ear)
+    root.addHandler(handler)
     try:
         yield texts
     finally:
-        root.removeHandler(ear)
+        root.removeHandler(handler)
 
 
 def failed(files: str, user: str, said: str) -> EngineError | None:
