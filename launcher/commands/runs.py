@@ -36,9 +36,9 @@ def command(
     history = common.history_of(project)
     asked = None if engine == "docker" else common.engine_for(engine, project)
     if asked is not None:
-        from launcher.runs.interrupted import take_in
+        from launcher.runs.interrupted import record_own_runs
 
-        take_in(asked, project, history)
+        record_own_runs(asked, project, history)
     records = history.runs(
         name,
         limit=count or (20 if since is None else None),

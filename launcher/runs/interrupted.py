@@ -41,7 +41,7 @@ def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRec
     return tuple(learnt)
 
 
-def take_in(engine: Engine, project: Project, history: History) -> tuple[RunRecord, ...]:
+def record_own_runs(engine: Engine, project: Project, history: History) -> tuple[RunRecord, ...]:
     """Adds the finished runs to history that the engine started by itself (a cluster's CronJobs).
 
     Returns those that were not there yet. What a name of the project's sources doesn't cover is left out:

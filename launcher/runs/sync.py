@@ -25,7 +25,7 @@ from launcher.runs import backfill as backfills
 from launcher.runs import edits
 from launcher.runs import host as hosts
 from launcher.runs.history import OK, PLANNED, History, HistoryError, RunRecord
-from launcher.runs.interrupted import collect_ends, take_in
+from launcher.runs.interrupted import collect_ends, record_own_runs
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
@@ -115,7 +115,7 @@ def _clean_up(
     for record in marked.values():
         log.event("interrupted", source=record.source, run_id=record.run_id, reason="its launcher was killed")
         listener.say(record.source, f"run {record.run_id} was interrupted: its dltpod was killed")
-    take_in(engine, project, history)
+    record_own_runs(engine, project, history)
     collected = collect_ends(engine, project.name, history)
     for record in collected:
         log.event("collected", source=record.source, run_id=record.run_id, **ending(record))

@@ -11,7 +11,7 @@ from launcher.plan.options import SyncOptions
 from launcher.render.kubernetes import documents
 from launcher.render.plans import plans
 from launcher.runs.history import OK, History
-from launcher.runs.interrupted import take_in
+from launcher.runs.interrupted import record_own_runs
 from runner.contract import EVENT_MARK, FailureKind
 from tests.kubernetes.cluster import Cluster, wait_for
 from tests.unit.render.plans import job_from
@@ -85,7 +85,7 @@ def test_the_rendered_objects_run_a_source_on_the_server(cluster: Cluster) -> No
         create(cluster, document)
     wait_for(lambda: job(cluster, name).get("status", {}).get("succeeded"), 60, "the Job succeeds")
     assert cluster.postgres.count(cluster.table(name, "numbers")) == 10
-    [taken] = take_in(cluster.engine(), cluster.project, History(cluster.project.private))
+    [taken] = record_own_runs(cluster.engine(), cluster.project, History(cluster.project.private))
     assert (taken.source, taken.status, dict(taken.rows)) == (name, OK, {"numbers": 10})
     remove_rendered(cluster, name)
 

@@ -15,7 +15,7 @@ from launcher.engines.protocol import Ended, StopRequest
 from launcher.errors import AlreadyRunning
 from launcher.host.launchers import unknown
 from launcher.runs.history import OK, History
-from launcher.runs.interrupted import take_in
+from launcher.runs.interrupted import record_own_runs
 from launcher.runs.listeners import Listener
 from runner.contract import FailureKind
 from tests.unit.kubernetes.pods import ended, result
@@ -169,8 +169,12 @@ def test_runs_of_a_cluster_s_own_are_taken_into_history_once(tmp_path: Path) -> 
     )
     project = config.load(tmp_path / "sources.yml")
     history = History(project.private)
-    assert {record.run_id for record in take_in(engine, project, history)} == {"shop-1", "shop-2", "shop-3"}
-    assert take_in(engine, project, history) == ()
+    assert {record.run_id for record in record_own_runs(engine, project, history)} == {
+        "shop-1",
+        "shop-2",
+        "shop-3",
+    }
+    assert record_own_runs(engine, project, history) == ()
     kept = {record.run_id: record for record in history.runs()}
     assert (kept["shop-1"].status, dict(kept["shop-1"].rows), kept["shop-1"].seconds) == (OK, {"t": 7}, 30.0)
     assert (kept["shop-1"].started, kept["shop-1"].ended) == (
