@@ -60,7 +60,7 @@ def whole_interval(steps: Sequence[Interval]) -> Interval:
     return Interval(steps[0].start, steps[-1].end)
 
 
-def together(records: Sequence[RunRecord], asked: Sequence[Interval], steps: int, told: str) -> RunRecord:
+def combined(records: Sequence[RunRecord], asked: Sequence[Interval], steps: int, told: str) -> RunRecord:
     """The last record, with what all of them loaded: ``steps`` were left of what was ``asked``."""
     last = records[-1]
     rows: Counter[str] = Counter()

@@ -169,7 +169,7 @@ class _Work:
             if records[-1].status != OK:
                 break
         if records:
-            return backfills.together(records, options.steps, len(todo), told)
+            return backfills.combined(records, options.steps, len(todo), told)
         # History keeps none of it.
         moment = log.now()
         record = RunRecord(new_run_id(), source.name, OK, moment, moment, attempts=0, launcher=self.launcher)
