@@ -144,7 +144,7 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
     failure = failure_of(ended)
     record = replace(
         record,
-        status=OK if failure is None else ill_status(failure.kind),
+        status=OK if failure is None else failed_status(failure.kind),
         ended=log.now(),
         seconds=round(seconds, 3),
         attempts=attempts,
@@ -171,7 +171,7 @@ def finish(record: RunRecord, ended: Ended, *, attempts: int, seconds: float) ->
     return record
 
 
-def ill_status(kind: FailureKind) -> str:
+def failed_status(kind: FailureKind) -> str:
     """The status of a failed run."""
     return STOPPED if kind is FailureKind.CANCELLED else FAILED
 

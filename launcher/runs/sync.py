@@ -29,7 +29,7 @@ from launcher.runs.interrupted import collect_ends, record_own_runs
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
-from launcher.runs.run import begin, ending, ill_status, run_source
+from launcher.runs.run import begin, ending, failed_status, run_source
 from launcher.runs.signals import Stopper, watched
 from launcher.secrets import missing
 from runner.contract import FailureKind, Interval
@@ -268,7 +268,7 @@ class _Work:
         return RunRecord(
             run_id=run_id,
             source=source.name,
-            status=ill_status(kind),
+            status=failed_status(kind),
             started=moment,
             ended=moment,
             engine=self.gathered.engine.name,
