@@ -176,7 +176,7 @@ def failed_status(kind: FailureKind) -> str:
     return STOPPED if kind is FailureKind.CANCELLED else FAILED
 
 
-def ending(record: RunRecord) -> dict[str, Any]:
+def end_fields(record: RunRecord) -> dict[str, Any]:
     """The end of a run for the launcher's own log."""
     failed = record.failure_kind is not None
     return {

@@ -29,7 +29,7 @@ from launcher.runs.interrupted import collect_ends, record_own_runs
 from launcher.runs.listeners import Listener, Listeners
 from launcher.runs.log_files import prune
 from launcher.runs.planning import Gathered, gather, new_run_id, plan_source
-from launcher.runs.run import begin, ending, failed_status, run_source
+from launcher.runs.run import begin, end_fields, failed_status, run_source
 from launcher.runs.signals import Stopper, watched
 from launcher.secrets import missing
 from runner.contract import FailureKind, Interval
@@ -118,7 +118,7 @@ def _clean_up(
     record_own_runs(engine, project, history)
     collected = collect_ends(engine, project.name, history)
     for record in collected:
-        log.event("collected", source=record.source, run_id=record.run_id, **ending(record))
+        log.event("collected", source=record.source, run_id=record.run_id, **end_fields(record))
         listener.say(
             record.source, f"run {record.run_id} continued without its dltpod and ended: {record.status}"
         )
@@ -195,7 +195,7 @@ class _Work:
         run_id = new_run_id()
         with self.stopper.job() as stop, log.bound(source=source.name, run_id=run_id):
             record = self._run(source, gathered, run_id, stop)
-            log.event("run_ended", **ending(record))
+            log.event("run_ended", **end_fields(record))
         if record.log_file:
             prune(Path(record.log_file).parent)
         self.listener.ended(record)
