@@ -38,13 +38,13 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     The same inputs give the same layers: times are SOURCE_DATE_EPOCH's (0 where it is not set).
     Raises BuildError, EngineError, ConfigurationError.
     """
-    from launcher.images.registry import there_or_pulled
+    from launcher.images.registry import present_or_pulled
 
     started = time.monotonic()
     options = source_images.options
     client, project, environ, say = options.client, options.project, options.environ, options.say
     reference = tag(environment, code_digest(project))
-    found = there_or_pulled(options, reference)
+    found = present_or_pulled(options, reference)
     note_use(reference, environ)
     if found is not None:
         return tags.image_of(reference, environment, found)

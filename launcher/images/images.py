@@ -99,12 +99,12 @@ class DockerImages:
 
     def _make(self, reference: str, environment: Environment) -> Image:
         from launcher.images.build import Builder
-        from launcher.images.registry import there_or_pulled
+        from launcher.images.registry import present_or_pulled
 
         started, options = time.monotonic(), self.options
         with build_lock(environment.digest, options.environ, options.say):
             if not options.upgrade:
-                found = there_or_pulled(options, reference)
+                found = present_or_pulled(options, reference)
                 if found is not None:
                     return image_of(reference, environment, found, seconds=time.monotonic() - started)
             Builder(options, self.verified).source(environment, reference)

@@ -22,7 +22,7 @@ def remote(registry: str, reference: str) -> str:
     return f"{re.sub('^https?://', '', registry).rstrip('/')}/{reference}"
 
 
-def there_or_pulled(options: tags.ImageOptions, reference: str) -> Mapping[str, Any] | None:
+def present_or_pulled(options: tags.ImageOptions, reference: str) -> Mapping[str, Any] | None:
     """What the engine knows of an image; where it lacks it, it is pulled from the project's registry, if any.
 
     A registry that lacks it too, or can't be reached, is no error: the image can be built. Why is said.
