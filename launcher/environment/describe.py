@@ -143,7 +143,7 @@ def describe(
     ]
     for packages, why in needed:
         asked_for = [item.text for item in requirements]
-        missing = [t for t in packages if not requirement_files.accounted(Parsed(t).name, asked_for)]
+        missing = [t for t in packages if not requirement_files.may_bring(Parsed(t).name, asked_for)]
         brought = [Requirement(text, f"for {why}, {place}") for text in missing]
         added += brought
         requirements += brought

@@ -61,7 +61,7 @@ def of_module(custom_sources: Path, module: str, *, root: Path) -> tuple[Require
     return tuple(found)
 
 
-def accounted(name: str, requirements: Iterable[str]) -> bool:
+def may_bring(name: str, requirements: Iterable[str]) -> bool:
     """Whether a requirement's own name, or the path or address of a local or git one, may bring ``name``."""
     wanted = canonicalize_name(name)
     for text in requirements:

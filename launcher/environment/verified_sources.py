@@ -68,7 +68,7 @@ class Repository:
         module that lies in another one, unless that is the name of a source of dlt's.
         """
         top = module.partition(".")[0]
-        if requirement_files.accounted(top, requirements):
+        if requirement_files.may_bring(top, requirements):
             return False
         nested = top != module and bool(requirements)
         return top in KNOWN or (self._settings.location != VerifiedSources().location and not nested)
