@@ -144,7 +144,7 @@ _SAY_SECTIONS = {
 }
 
 
-def looked_up(project: Project, module: str, function: str) -> tuple[tuple[str, ...], frozenset[str]]:
+def sections_for(project: Project, module: str, function: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """Names of the sections that dlt looks up for a source, ``[sources.<one of these>]``, and of parameters.
 
     dlt takes the last part of the module's name, ``__source_name__`` if the module says one, and what the

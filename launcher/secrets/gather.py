@@ -176,7 +176,7 @@ def _schemes(tables: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) ->
 def scope_of(project: Project, source: Source) -> Scope:
     """What of the secrets' files is this source's, and what is another's."""
     native = source.dlt_native
-    sections, parameters = code.looked_up(project, native.source_module, native.source_function)
+    sections, parameters = code.sections_for(project, native.source_module, native.source_function)
     return _scope(project, source, sections=sections, parameters=parameters)
 
 
