@@ -35,7 +35,7 @@ _WITH_UNIT = {
 """Texts that a number in quotes would not be."""
 
 
-def without_twins(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+def without_misspelt(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """``details`` without keys that are missing because they stand there misspelt: one slip, one fault."""
     meant = {
         (*detail["loc"][:-1], key)

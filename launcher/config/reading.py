@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from launcher.config import dango, rules, verified
 from launcher.config.document import Document, PathKey, read_text
 from launcher.config.faults import Fault, report
-from launcher.config.messages import text_of, without_twins
+from launcher.config.messages import text_of, without_misspelt
 from launcher.config.models import File, Foreign, Project
 from launcher.config.toml_files import configured_destinations
 
@@ -101,7 +101,7 @@ class _Reader:
                 File.model_validate_json(json.dumps(_without_nulls(data)))
             except ValidationError as error:
                 details = error.errors(include_url=False, include_input=False)
-        for detail in without_twins(details):
+        for detail in without_misspelt(details):
             self._add(self._in_file(detail["loc"]), detail)
         return None
 
