@@ -35,7 +35,7 @@ from launcher.engines.kubernetes.names import (
     selector,
 )
 from launcher.engines.kubernetes.network import egress_rules, network_policy
-from launcher.engines.kubernetes.outcome import finished, given_up
+from launcher.engines.kubernetes.outcome import finished, never_started
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.protocol import Collected, Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
@@ -128,7 +128,7 @@ class KubernetesEngine:
             theirs = True
             raise
         except ApiError as error:
-            return given_up(forbidden(error, namespace))
+            return never_started(forbidden(error, namespace))
         except Unreachable as error:
             raise self._no_answer(error) from None
         finally:

@@ -20,8 +20,8 @@ from launcher.engines.kubernetes.outcome import (
     conclusion,
     deadline_exceeded,
     deleted,
-    given_up,
     job_trouble,
+    never_started,
     pod_trouble,
     view,
 )
@@ -156,7 +156,7 @@ class Job:
             return None
         if gone and self._view.terminated is None and self._trouble is not None and self._asked is None:
             # A pod that never ran and was taken away: what kept it from running is the reason.
-            return given_up(self._trouble)
+            return never_started(self._trouble)
         return self._conclude(deadline=deadline, job_deleted=deleted(job))
 
     def _conclude(self, *, deadline: bool = False, job_deleted: bool = True) -> Ended:
@@ -205,7 +205,7 @@ class Job:
             elif not found.vague:
                 self._trouble = found
             if found.fatal:
-                return given_up(found)
+                return never_started(found)
         waited = now - self._waiting_since
         if waited < self._start_timeout:
             return None
@@ -216,7 +216,7 @@ class Job:
             transient=True,
         )
         trouble = self._trouble or slow
-        return given_up(replace(trouble, message=f"{trouble.message} (waited {waited:.0f} s)"))
+        return never_started(replace(trouble, message=f"{trouble.message} (waited {waited:.0f} s)"))
 
     def _why_waiting(self) -> Trouble | None:
         if self._view.trouble is not None:
@@ -266,7 +266,7 @@ class Job:
 
     def _out_of_reach(self, error: Exception) -> Ended | None:
         if isinstance(error, ApiError) and error.status in (401, 403):
-            return given_up(forbidden(error, self._namespace))
+            return never_started(forbidden(error, self._namespace))
         if not self._unanswered:
             self._unanswered = True
             self._note(f"the API server does not answer; waiting for it ({error})")

@@ -218,7 +218,7 @@ def conclusion(
     )
 
 
-def given_up(trouble: Trouble) -> Ended:
+def never_started(trouble: Trouble) -> Ended:
     """The end of a run that never began."""
     return Ended(
         None, kind=trouble.kind, message=trouble.message, hint=trouble.hint, transient=trouble.transient
