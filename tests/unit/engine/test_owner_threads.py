@@ -32,8 +32,8 @@ def test_threads_of_one_process_take_the_owners_rights_each_and_leave_in_any_ord
 
     def work(number: int) -> None:
         with rights.rights(project):
-            inside.wait(10)
-            leave[number].wait(10)
+            inside.wait(60)
+            leave[number].wait(60)
             file = project / f"made{number}"
             file.touch()
             made.append(file.stat().st_uid)
@@ -43,7 +43,7 @@ def test_threads_of_one_process_take_the_owners_rights_each_and_leave_in_any_ord
         thread.start()
     for event, thread in zip(leave, threads, strict=True):  # who came first may go first
         event.set()
-        thread.join(10)
+        thread.join(60)
     assert made == [OWNER, OWNER]
     assert (rights.acting_owner(), os.getgroups()) == (None, groups)
 
@@ -65,13 +65,13 @@ def test_a_process_that_has_one_owners_rights_refuses_a_project_of_another(
     def hold() -> None:
         with rights.rights(project):
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
 
     holder, other = threading.Thread(target=hold), threading.Thread(target=work)
     holder.start()
-    inside.wait(10)
+    inside.wait(60)
     other.start()
-    other.join(10)
+    other.join(60)
     leave.set()
-    holder.join(10)
+    holder.join(60)
     assert "another owner" in str(caught[0])

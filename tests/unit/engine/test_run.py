@@ -133,7 +133,10 @@ def sync_all(root: Path, engine: FakeEngine, *names: str, **options: Any) -> tup
 
 
 def test_at_most_so_many_sources_run_at_once_as_were_asked_for(tmp_path: Path) -> None:
+    three = threading.Barrier(3)
+
     def slow(stop: StopRequest) -> Ended:
+        three.wait(60)
         time.sleep(0.05)
         return ok()
 
@@ -150,7 +153,7 @@ def test_one_failure_stops_no_other(tmp_path: Path) -> None:
 
 def test_with_fail_fast_the_rest_is_stopped_or_never_begins(tmp_path: Path) -> None:
     def until_stopped(stop: StopRequest) -> Ended:
-        assert stop.gentle.wait(10)
+        assert stop.gentle.wait(60)
         return Ended(None, kind=stop.reason, message="stopped")
 
     engine = FakeEngine({"a": [failed()], "b": [until_stopped], "c": [ok()]})
@@ -318,7 +321,7 @@ class Slow(Listener):
         self.events: list[Mapping[str, Any]] = []
 
     def log(self, source: str, line: str) -> None:
-        self.held_up |= not self.go.wait(10)
+        self.held_up |= not self.go.wait(60)
         self.lines.append(line)
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:

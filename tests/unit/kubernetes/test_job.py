@@ -19,6 +19,7 @@ from launcher.runs.listeners import Listener
 from runner.contract import FailureKind
 from tests.unit.kubernetes.pods import container, disrupted, ended, line, pod, result, running
 from tests.unit.render.plans import plan, with_kubernetes
+from tests.waiting import wait_for
 
 
 class Server:
@@ -73,7 +74,7 @@ class Run:
         self.server, self.notes, self.stop = Server(), Notes(), StopRequest()
         made = dataclasses.replace(plan(), log_file=folder / "run.log")
         made = with_kubernetes(made, **block)
-        patience = Patience(server=5.0, node=0.5)
+        patience = Patience(server=60.0, node=0.5)
         self.job = Job(
             cast(Api, self.server),
             "ns",
@@ -88,16 +89,13 @@ class Run:
         self._thread = threading.Thread(target=lambda: self._ended.append(self.job.run()), daemon=True)
         self._thread.start()
 
-    def end(self, seconds: float = 10.0) -> Ended:
+    def end(self, seconds: float = 60.0) -> Ended:
         self._thread.join(seconds)
         assert self._ended, "the job has not ended"
         return self._ended[0]
 
     def wait_for_note(self, text: str) -> None:
-        until = time.monotonic() + 5
-        while not any(text in note for note in self.notes.texts):
-            assert time.monotonic() < until, self.notes.texts
-            time.sleep(0.02)
+        wait_for(lambda: any(text in note for note in self.notes.texts), text=f"a note: {text}")
 
 
 @pytest.fixture
