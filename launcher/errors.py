@@ -1,6 +1,6 @@
 """The one root of errors that people see, and the launcher's exit codes.
 
-Whatever can go wrong with a hint is raised as ``DltpodError``; ``cli.py`` holds the one catcher.
+An error with a hint for people is a ``DltpodError``; ``cli.py`` is the one place that catches it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Exit(enum.IntEnum):
 
     OK = 0
     FAILED = 1
-    """A job failed, whatever of."""
+    """A job failed, for whatever reason."""
     USAGE = 2
     """Wrong configuration or usage, found before any job started."""
     INTERNAL = 3
@@ -34,7 +34,7 @@ _CREDENTIALS = re.compile(
 
 
 def without_credentials(text: str) -> str:
-    """Text without user and password in the addresses that it holds, but for the user of ``ssh://``.
+    """The text, with user and password taken out of its addresses; only the user of ``ssh://`` stays.
 
     git, pip, uv and the engine quote addresses of indexes, repositories and proxies in their errors.
     """
@@ -86,7 +86,7 @@ class AlreadyRunning(DltpodError):
 
 
 def worst_exit(errors: Iterable[DltpodError | None]) -> Exit:
-    """The exit code of a command that some of what it was asked for failed in."""
+    """The exit code of a command of which some parts failed: that of the worst error."""
     codes = {error.exit_code for error in errors if error is not None}
     return next((code for code in (Exit.INTERNAL, Exit.FAILED, Exit.USAGE) if code in codes), Exit.OK)
 

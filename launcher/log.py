@@ -88,7 +88,7 @@ class Log:
 
 
 _open: Log | None = None
-"""The newest of those that are open; it gets all events."""
+"""The log that was opened last; it gets all events."""
 _all: list[Log] = []
 
 
@@ -96,7 +96,7 @@ _all: list[Log] = []
 def opened(file: Path | None = None, terminal: Terminal | None = None) -> Iterator[Log]:
     """Inside, events are written to ``file`` and shown where ``terminal`` or the log around this one says so.
 
-    Raises nothing for a file that can't be written: see ``Log.problem``, which is whole once this is left.
+    A file that can't be written raises nothing: ``Log.problem`` says it, completely once the block is left.
     """
     global _open
     before = _open
@@ -116,7 +116,7 @@ def shown() -> bool:
 
 
 def event(name: str, /, *, level: str = "info", **fields: Any) -> None:
-    """Write an event down. ``fields`` hold no secret, and text from outside as it came; None is left out."""
+    """Write an event. ``fields`` hold no secret; text from outside may be as it came. None is left out."""
     if _open is not None:
         known = {key: value for key, value in {**_bound.get(), **fields}.items() if value is not None}
         _open.put(level, name, {"time": now(), **known})
@@ -224,9 +224,9 @@ class _File:
             self.close()
 
     def _is_current(self, file: Path) -> bool:
-        """Whether lines go into what we opened: not where it is full, or another launcher renamed it.
+        """Whether the opened file is still the one to write to: it is not full, and nobody has renamed it.
 
-        Who renames it holds its lock. A launcher that has it open goes on writing to it under its new name.
+        The launcher that renames it holds its lock. One that still has it open writes on, under the new name.
         """
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:

@@ -41,7 +41,7 @@ class Missing(EngineError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an engine is, and with which certificates it is spoken to."""
+    """An engine's address, and the certificates for it."""
 
     host: str
     origin: str
@@ -177,7 +177,7 @@ class Input:
     """
 
     def __init__(self, api: docker.APIClient, container: str) -> None:
-        # The wrapper keeps the socket open until it is closed itself, whatever the socket is told.
+        # Closing the socket is not enough: the wrapper keeps it open until it is closed too.
         self._wrapper: Any = api.attach_socket(container, {"stdin": 1, "stream": 1})
         self.connection: socket.socket = getattr(self._wrapper, "_sock", self._wrapper)
         self.connection.settimeout(None)
@@ -212,7 +212,7 @@ def engine_errors(endpoint: Endpoint | None = None) -> Iterator[None]:
 
 
 def unreachable(error: BaseException, endpoint: Endpoint | None = None) -> EngineError:
-    """What to tell people about an engine that doesn't answer."""
+    """The error for an engine that doesn't answer."""
     where = f" at {endpoint.host} ({endpoint.origin})" if endpoint is not None else ""
     cause = _root(error)
     number = getattr(cause, "errno", None)

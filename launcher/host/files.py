@@ -1,5 +1,5 @@
-"""Files on this host: texts that are written whole; the cache that all projects share, with the last use of
-each image and the lock of each build.
+"""Files on this host: texts that are replaced in one step, and the cache that all projects share, with the
+last use of each image and the lock of each build.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from launcher.host.rights import acting_owner
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """``~/.cache/dltpod``, by the XDG Base Directory Specification; the owner's where root works as one."""
+    """``~/.cache/dltpod``, by the XDG Base Directory Specification; the owner's where root acts for one."""
     if (owner := acting_owner()) is not None:
         with contextlib.suppress(OSError):
             owner.home.mkdir(mode=0o700, exist_ok=True)  # it may be .dltpod
@@ -41,7 +41,7 @@ def write_atomic(file: Path, text: str, *, mode: int | None = None) -> None:
 
 
 def note_use(reference: str, environ: Mapping[str, str]) -> None:
-    """Notes that an image was used just now, for ``dltpod gc``; where it can't, it doesn't."""
+    """Notes for ``dltpod gc`` that an image was used just now. A failure is ignored."""
     with contextlib.suppress(OSError):
         folder = cache_folder(environ) / "used"
         folder.mkdir(parents=True, exist_ok=True)

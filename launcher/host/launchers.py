@@ -1,7 +1,7 @@
 """Which launchers are alive: each holds the lock of a file of its own, which dies with it.
 
-A process id would do on one machine until it is used again; a held lock can't lie. A launcher of
-another machine, or of another copy of the project, can't be asked, and the answer is None.
+A process id may be used again; a held lock is certain. A launcher of another machine, or of another copy of
+the project, can't be asked: the answer is None.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNNAMED = "."
 
 
 def unknown(identity: str) -> bool | None:
-    """For who asks an engine what it is, and neither lists nor clears what runs there."""
+    """For callers that neither list nor clear what runs on an engine."""
     return None
 
 
@@ -48,7 +48,7 @@ class Launchers:
         return self
 
     def _appear(self) -> int | None:
-        """The descriptor of a new file that is locked before it has its name; None where it was cleared."""
+        """The descriptor of a new file, locked before it gets its name; None where another one cleared it."""
         unnamed = self._folder / f"{_UNNAMED}{self.id}"
         descriptor = os.open(unnamed, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:

@@ -1,4 +1,4 @@
-"""Whose rights the project's files are touched with, where root calls in another user's project.
+"""Whose rights are used for a project's files, where root runs dltpod in another user's project.
 
 The owner of a project decides what lies in its folder, links included. So root never looks at or writes a
 file there with rights of its own: the thread takes the owner's ids for the file system (setfsuid(2): Linux,
@@ -31,7 +31,7 @@ _ASK = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Owner:
-    """Who owns a project, where that isn't the root who calls."""
+    """The owner of a project, where that isn't root."""
 
     root: Path
     uid: int
@@ -49,28 +49,28 @@ _DAC_READ_SEARCH = 1 << 2
 
 _acting: Owner | None = None
 _searching = False
-"""Whether folders are entered and files read with root's rights, and only written with the owner's."""
+"""Whether reading and entering folders takes root's rights; writing always takes the owner's."""
 _last: Owner | None = None
 _inside = 0
-"""How many threads of root's are within ``rights``. ``_acting`` is the process', so all for one owner."""
+"""How many of root's threads are within ``rights``, all for one owner: ``_acting`` is one for the process."""
 _groups: list[int] = []
 """Root's own groups, while it acts as an owner."""
 _entering = threading.Lock()
 
 
 def acting_owner() -> Owner | None:
-    """The owner whose rights hold now; None where they are the invoking user's own."""
+    """The owner whose rights are used now; None where it is the invoking user's own."""
     return _acting
 
 
 def is_root() -> bool:
-    """Whether files are touched with root's own rights."""
+    """Whether root's own rights are used for files."""
     return os.geteuid() == 0 and _acting is None
 
 
 @contextlib.contextmanager
 def rights(root: Path) -> Iterator[None]:
-    """Inside, files are touched with the rights of the owner of ``root``, where another's root calls.
+    """Inside, files are accessed with the rights of the owner of ``root``, if root itself runs dltpod there.
 
     Enter it before any thread is started. Several threads may enter it, for projects of one owner. Raises
     ConfigurationError where root can't change its rights: on another system than Linux.
@@ -160,7 +160,7 @@ def as_invoking_user() -> Iterator[None]:
 
 
 def command(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What ``subprocess`` is told so that a program works as the project's owner: ``env`` at the least."""
+    """Arguments of ``subprocess`` with which a program runs as the project's owner: at least ``env``."""
     if _acting is None:
         return {"env": dict(environ)}
     kept = {key: text for key, text in environ.items() if not key.startswith(("XDG_", "SUDO_"))}
@@ -189,7 +189,7 @@ def git(folder: Path, *arguments: str) -> str | None:
 
 
 def can_write(place: Path) -> bool:
-    """Whether the rights that hold now let a file or folder be written; False where it isn't there."""
+    """Whether a file or folder can be written with the rights in use; False where it isn't there."""
     if _acting is None:
         return os.access(place, os.W_OK)  # asks for the invoking user's real id
     try:
@@ -202,7 +202,7 @@ def can_write(place: Path) -> bool:
 
 
 def rights_hint(place: str | Path) -> str:
-    """What to do where the owner's rights don't do for root; empty where root has its own rights."""
+    """A hint for where the owner's rights are not enough for root; empty where root uses its own."""
     if _last is None:
         return ""
     root, place = _last.root.absolute(), Path(place).absolute()
@@ -213,7 +213,7 @@ def rights_hint(place: str | Path) -> str:
 
 
 def owner_of(root: Path) -> Owner | None:
-    """Who owns the folder; None where root does. Who made a link on the way decides where it leads."""
+    """The owner of the folder, or of a link on the way that root didn't make; None for root."""
     found = root.stat()
     uid, gid = found.st_uid, found.st_gid
     if uid == 0:
@@ -236,7 +236,7 @@ def owner_of(root: Path) -> Owner | None:
 
 
 def _refuse_planted(root: Path) -> None:
-    """In a folder of root's where others may make files, such as /tmp, no file of theirs is written to."""
+    """Refuses to write to other users' files in a folder of root's that they can write to, such as /tmp."""
     for name in (".dltpod", "locks"):
         with contextlib.suppress(FileNotFoundError):
             uid = (root / name).lstat().st_uid
@@ -248,7 +248,7 @@ def _refuse_planted(root: Path) -> None:
 
 
 def _switch(uid: int, gid: int, owner: Owner | None = None, root: Path | None = None) -> tuple[int, int]:
-    """Set this thread's ids for the file system, and return those that held. The calls tell no error."""
+    """Set this thread's ids for the file system and return those before. The calls report no error."""
     try:
         library = ctypes.CDLL(None)
         setfsuid, setfsgid = library.setfsuid, library.setfsgid

@@ -20,7 +20,7 @@ class JobUser:
     uid: int
     gid: int
     owns_files: bool
-    """False where files made by this uid must be given to it first (root called)."""
+    """False where root runs dltpod, and folders must be given to this uid first."""
 
 
 def of_project(root: Path, environ: Mapping[str, str], *, rootless: bool) -> JobUser:

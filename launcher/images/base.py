@@ -1,4 +1,4 @@
-"""The image that everything stands on: there, else pulled, else the one made from Debian packages."""
+"""The base image: the one that is present, else pulled, else the one made from Debian packages."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ def find(
 ) -> Base:
     """The base image for a Python version.
 
-    One that is there is used as it is, and no registry is asked (``newer`` asks for a newer one first). The
-    one that scripts/base-image made stands in for the default name only: who names a mirror wants that.
-    With a folder to ``record`` in, one that is missing is only asked for its digest, once: its layers come
-    when something is built on it, and never where the project's registry has the finished image.
-    Raises BuildError where there is none and none can be pulled, EngineError where the engine is gone.
+    A present image is used without asking a registry; ``newer`` asks for a newer one first. The image that
+    scripts/base-image makes replaces the default name only, not a mirror's.
+    ``record`` is a folder for digests. With it, a missing image is not pulled: its registry is asked
+    once for its digest. Its layers are pulled when something is built on it, which may never happen where the
+    project's registry has the finished image.
+    Raises BuildError where no image is present and none can be pulled, EngineError where the engine is gone.
     """
     named = template.replace("{python}", python)
     why = _pull(client, named, say) if newer else ""
@@ -78,7 +79,7 @@ def references(template: str, python: str) -> tuple[str, ...]:
 
 
 def pull_hint(template: str, python: str) -> str:
-    """What to do where a base image can't be pulled."""
+    """The hint for a base image that can't be pulled."""
     if template != DEFAULT_TEMPLATE:
         return "check base_image: in sources.yml and 'docker login'"
     if python in MADE_FROM_DEBIAN:
@@ -102,7 +103,7 @@ def _present(client: DockerClient, reference: str) -> Base | None:
         return None
     labels = tags.labels_of(found)
     digests = [item.partition("@") for item in sorted(found.get("RepoDigests") or ())]
-    # The digest that this name's own registry gives is what a machine without the image would be told.
+    # A machine without the image would get the digest of this name's own registry.
     own = [digest for name, _, digest in digests if _familiar(name) == _familiar(_REST.sub("", reference))]
     # Podman gives an image of no registry a digest too, as localhost/…
     others = [digest for name, _, digest in digests if not name.startswith("localhost/")]
@@ -132,7 +133,7 @@ def _named(client: DockerClient, reference: str, folder: Path, newer: bool) -> B
 
 
 def _pull(client: DockerClient, reference: str, say: Callable[[str], None]) -> str:
-    """Tries to pull; an empty text, or why it could not be."""
+    """Tries to pull: an empty text, or the reason why that failed."""
     say(f"pulling {reference}")
     try:
         with engine_errors():

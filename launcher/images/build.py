@@ -31,7 +31,7 @@ _LOCK_BYTES = 16 << 20
 T = TypeVar("T")
 
 _said: set[str] = set()
-"""Notes on the host's settings: one telling is enough for all builds of a launcher."""
+"""Notes on the host's settings that were shown: each is shown once in a launcher."""
 
 
 class Builder:
@@ -42,7 +42,7 @@ class Builder:
         self._verified = verified
 
     def source(self, environment: Environment, tag: str) -> None:
-        """The runnable image: the environment's, which is made where it lacks, and the runner."""
+        """The runnable image: the environment's image, built if it is missing, and the runner."""
         below = tags.environment_tag(environment)
         if tags.inspect(self._options.client, below) is None or self._options.upgrade:
             default = self.default(environment)
@@ -63,10 +63,10 @@ class Builder:
             )
 
     def _environment_and_source(self, environment: Environment, default: str, tag: str) -> None:
-        """Both images of one graph of steps, each done once.
+        """Both images, from one graph of build steps that each run once.
 
-        First the file that says what was installed, for that is a label of the source's image; then that
-        image, whose two layers the engine stores side by side; then the environment's, which is there by now.
+        First comes the file that lists what was installed, a label of the source's image; then that image,
+        whose two layers the engine stores in parallel; then the environment's, which is complete by then.
         """
         started = time.monotonic()
         self._options.say(
@@ -76,7 +76,7 @@ class Builder:
         self._options.say(f"environment {environment.digest} is built ({time.monotonic() - started:.1f} s)")
 
     def _with_wheels(self, environment: Environment, build: Callable[[Sequence[str]], T]) -> T:
-        """Does a build that takes wheels alone; again, with what turns out to have none built before."""
+        """Builds from wheels alone; again, with the wheel built first, for each package that has none."""
         sdists: list[str] = []
         while True:
             try:
@@ -294,7 +294,7 @@ def _first_file(chunks: Iterable[bytes]) -> bytes:
 
 
 def _installed(file: Path) -> dict[str, str]:
-    """What a build says that it installed. Raises BuildError: a package's build step can write there."""
+    """What a build says it installed. Raises BuildError: a package's build step can write to that file."""
     try:
         return answers.packages(files.read(file, most=answers.PACKAGES_BYTES, follow=False))
     except (OSError, answers.Unfit):
@@ -323,7 +323,7 @@ class _NoWheel(Exception):
 
 
 def _stages(environment: Environment, default: str, made: wheels.Plan) -> dict[str, str]:
-    """What the stages stand on. A stage that would do nothing is left out, and its layer with it."""
+    """The stages' base images. A stage that would do nothing is left out, and so is its layer."""
     arguments = {"DEFAULT": default}
     if not environment.system_packages:
         arguments["SYSTEM"] = default
@@ -362,7 +362,7 @@ def _labels(kind: str, environment: Environment) -> dict[str, str]:
 
 
 def _offline(secrets: tuple[buildkit.Secret, ...]) -> tuple[buildkit.Secret, ...]:
-    """The same, with settings that tell each step to use no network."""
+    """The same secrets, with settings that keep each step off the network."""
     told = {item.name: item for item in secrets}
     for name in ("settings", "settings_open"):
         before = told[name].value if name in told else None

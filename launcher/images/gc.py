@@ -1,4 +1,4 @@
-"""``dltpod gc``: removes what is of dltpod and used by nothing any more: images, volumes, caches."""
+"""``dltpod gc``: removes dltpod's own images, volumes and caches that nothing uses any more."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def plan(
 
 
 def execute(client: DockerClient, plan: Plan) -> Plan:
-    """Carry the plan out; what came of it. What came into use since stays, and is told with the reason."""
+    """Carries the plan out; its result. What is in use by now stays, with the reason in ``failed``."""
     done: list[Item] = []
     failed: list[tuple[Item, str]] = []
     for item in plan.items:

@@ -25,7 +25,7 @@ class DockerImages:
     """Images of one project on a Docker Engine."""
 
     def __init__(self, options: ImageOptions, first: DockerImages | None = None) -> None:
-        """What ``first`` finds out holds here too: base images, verified sources, pins of DuckDB."""
+        """``first`` shares what it has found: base images, verified sources, pins of DuckDB."""
         self.options = options
         self._bases: dict[str, Base] = {} if first is None else first._bases
         self._duckdbs: DuckdbPins = DuckdbPins(options.project) if first is None else first._duckdbs

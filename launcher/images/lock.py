@@ -27,11 +27,11 @@ _LINE = re.compile(
     r"^(?:[A-Za-z0-9][\w.-]*(?:\[[\w,. -]*\])?(?:==[^\s$]+(?: ; [^$]*?)?| @ git\+[^\s$]+)|\.{1,2}/[^$]*?"
     r"|\s+--hash=\w+:[0-9a-f]+)(?: \\)?$"
 )
-"""All that a lock is made of: uv would follow an option or a variable that foreign code wrote there."""
+"""The only lines that a lock may have: uv would follow an option or a variable that foreign code wrote."""
 
 
 class CutoffError(ConfigurationError):
-    """What ``--exclude-newer`` says is no date."""
+    """The value of ``--exclude-newer`` is not a date."""
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,12 @@ def read(environ: Mapping[str, str]) -> Logins:
 
 
 def into(address: str, known: Logins) -> str:
-    """The address with its host's login, unless it has a password or another user, or is no web server's."""
+    """The address with its host's login, unless it has a password or another user, or is not http(s)."""
     try:
         parts = urlsplit(address)
         user, password = known.get(parts.hostname or "", ("", ""))
         named = unquote(parts.username or "")
-    except ValueError:  # whoever asks for it tells what is wrong with it
+    except ValueError:  # git or uv will report what is wrong with it
         return address
     if parts.scheme not in ("http", "https") or not password or parts.password or named not in ("", user):
         return address

@@ -23,9 +23,9 @@ def remote(registry: str, reference: str) -> str:
 
 
 def present_or_pulled(options: tags.ImageOptions, reference: str) -> Mapping[str, Any] | None:
-    """What the engine knows of an image; where it lacks it, it is pulled from the project's registry, if any.
+    """What the engine knows of an image. A missing one is pulled from the project's registry, if any.
 
-    A registry that lacks it too, or can't be reached, is no error: the image can be built. Why is said.
+    A registry that lacks it or can't be reached is no error: the image can be built. The reason is said.
     """
     client, registry, say = options.client, options.project.registry, options.say
     found = tags.inspect(client, reference)

@@ -24,7 +24,7 @@ def folder() -> Iterator[tuple[Path, Path]]:
     held meanwhile, and dies with this process.
     """
     with as_invoking_user():
-        # It has the name that is looked for only once the lock is held: else it could be cleared before.
+        # It gets the name that `clear` looks for once its lock is held: else it could be cleared before.
         unlocked = Path(tempfile.mkdtemp(prefix="dltpod-new-"))
         descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     place = unlocked

@@ -46,7 +46,7 @@ class Image:
     base: str = ""
     """The base image that it stands on. No package is in that one."""
     added: tuple[Requirement, ...] = ()
-    """What of the environment nobody asked for, and what needs it (see ``Environment.added``)."""
+    """What was added to the environment unasked, and what needs it (see ``Environment.added``)."""
     notes: tuple[str, ...] = ()
     """What is worth saying of it: where a module was taken from, or could not be looked for."""
 
@@ -113,7 +113,7 @@ def image_of(
     built: bool = False,
     seconds: float = 0.0,
 ) -> Image:
-    """An environment's image by what the engine knows of it, ``found``; None where the engine has it not."""
+    """The image of an environment. ``found`` is what the engine knows of it, None where it lacks it."""
     return Image(
         reference,
         environment.digest,

@@ -23,7 +23,7 @@ Table = dict[str, Any]
 
 
 def read(text: str) -> Table | None:
-    """The tables of somebody's uv.toml; None where its form is not uv's, which uv itself tells best."""
+    """The tables of a user's uv.toml; None where it is malformed: uv itself reports that best."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -63,7 +63,7 @@ def merged(table: Mapping[str, Any], values: Mapping[str, str]) -> Table:
 
 
 def only(table: Mapping[str, Any], wanted: Callable[[str], bool]) -> Table:
-    """The addresses for which ``wanted`` says yes, and no other setting."""
+    """Only the addresses that ``wanted`` accepts, and no other setting."""
     made: Table = {}
     indexes = [item for item in table.get("index", ()) if wanted(item["url"])]
     if indexes:
@@ -80,7 +80,7 @@ def only(table: Mapping[str, Any], wanted: Callable[[str], bool]) -> Table:
 
 
 def indexes_only(table: Mapping[str, Any]) -> Table:
-    """The indexes of ``table`` and no other, PyPI neither: to ask whether they know a package."""
+    """Only the indexes of ``table``, without PyPI: to ask whether they know a package."""
     parts = [table, table.get("pip", {})]
     items = [
         {key: value for key, value in item.items() if key != "explicit"} for item in table.get("index", ())
