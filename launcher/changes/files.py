@@ -18,7 +18,7 @@ from launcher.errors import ConfigurationError
 from launcher.secrets import code
 
 _UNREADABLE = frozenset({"importlib", "__import__", "exec", "eval", "runpy", "pkgutil", "imp"})
-"""Where code names one of these, what it imports can't be told by reading."""
+"""Code that names one of these may import anything."""
 _LINKS = 40
 """A chain of links is followed so far, as Linux does."""
 _SHARED = (".env", ".dlt/secrets.toml", ".dlt/config.toml", ".dango/project.yml")
@@ -64,7 +64,7 @@ class ChangedFiles:
             places += [location / FOLDER / name for name in names]
         asked = list(source.container.requirements)
         module = source.dlt_native.source_module
-        # What can't be read is a file of the source's own, and its run tells.
+        # A file of the source's own that can't be read is reported by its run.
         with contextlib.suppress(ConfigurationError):
             found = requirement_files.of_module(self._custom, module, root=self._root)
             asked += [requirement.text for requirement in found]
@@ -80,7 +80,7 @@ class ChangedFiles:
             return True
         if not changed or not ((self._custom / f"{head}.py").exists() or (self._custom / head).exists()):
             return False
-        # A helper beside the modules is whoever's who reads it, by whatever way.
+        # Any source may use a helper that lies beside the modules, in any way.
         modules = {s.dlt_native.source_module.split(".")[0] for s in self._project.sources}
         if not changed <= modules:
             return True
@@ -125,7 +125,7 @@ class ChangedFiles:
         return frozenset(names | self._names_changed)
 
     def _named_in(self, name: str) -> frozenset[str]:
-        """What a module's code says that may mean another module: imported names, and words in its texts."""
+        """What in a module's code may name another module: imported names, and words in its texts."""
         if name in self._named:
             return self._named[name]
         single = self._custom / f"{name}.py"
@@ -181,7 +181,7 @@ def _by_links(path: Path, links: list[tuple[Path, list[Path]]]) -> Iterator[Path
 
 
 def _hops(place: Path) -> Iterator[Path]:
-    """The place, each link on the way that it leads, and where it ends."""
+    """The place, each link that it leads through, and where it ends."""
     here = Path(os.path.normpath(place))
     yield here
     # A ring of links leads nowhere: an error until Python 3.12, and then a path.

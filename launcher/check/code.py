@@ -1,4 +1,4 @@
-"""What a custom source's code says of its function and arguments, read and never run."""
+"""Checks a custom source's function and arguments by reading its code, which is never run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from launcher.secrets import code, missing
 from launcher.secrets.slices import Slice
 
 _KNOWN_DECORATORS = ("source", "resource", "transformer", "defer")
-"""dlt's own: they keep the signature. What another does to it can't be told by reading."""
+"""dlt's own: they keep the signature. Any other decorator may change it."""
 _INJECTED = ("secrets", "config")
 
 
 class Level(str, enum.Enum):
-    """``OK``; ``NOTE``: can't be told without a run, or is worth knowing; ``WRONG``: a run would fail."""
+    """``OK``; ``NOTE``: only a run can tell, or worth knowing; ``WRONG``: a run would fail."""
 
     OK = "ok"
     NOTE = "note"

@@ -30,7 +30,7 @@ _CLOUDS = {
     "hetzner": "Hetzner",
     "openstack": "OpenStack",
 }
-"""What the firmware of a cloud's machines says of them, as cloud-init's ds-identify knows it."""
+"""Marks of the clouds in their machines' firmware, as cloud-init's ds-identify has them."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -129,7 +129,7 @@ def _engine(project: Project | None, environ: Mapping[str, str]) -> Iterator[Fin
         yield _space("images' disk", store)
     if project is None:
         return
-    # The names of the listing itself: to inspect each fails where one is removed meanwhile.
+    # The names as listed: inspecting each one would fail for an image that is removed meanwhile.
     there = {tag for row in engine.client.api.images() for tag in row.get("RepoTags") or ()}
     yield from base_images(project, there)
 

@@ -40,7 +40,7 @@ WHOLE_WORDS = 8
 SHORTEST = 3
 """Still shorter ones are not masked at all (``runner.supervise.secret_values.SHORTEST``)."""
 ADDED = "adds"
-"""What rows are about that name a package which nobody asked for, and why the source needs it."""
+"""``what`` of rows about a package that was added unasked, with the reason."""
 _DOTENV = ".env"
 _NOT_HERE = "x" * WHOLE_WORDS
 """Stands for a variable that this machine lacks, where none is asked for."""
@@ -289,7 +289,7 @@ def _secrets(project: Project, source: Source, part: Part) -> Iterator[Row]:
 
 
 def _legible(project: Project, source: Source, value: str) -> str:
-    """Why a secret isn't masked wherever it stands; empty where it is."""
+    """Why a secret isn't masked everywhere; empty where it is."""
     native = source.dlt_native
     words = {project.name, source.name, source.pipeline_name, source.dataset_name, source.destination}
     words |= {native.source_function, *native.source_module.split("."), *(native.resources or ())}

@@ -29,14 +29,14 @@ def open_closed() -> None:
 
 
 def hang_up() -> None:
-    """Nobody takes what is written to stdout: the rest of it goes nowhere, Python's last flush too."""
+    """Stdout's reader is gone: whatever is still written, Python's last flush too, is dropped."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def echo(out: str, err: str) -> None:
-    """Data to stdout, then what people are told to stderr. What can't be written is no failure of the work
-    that it is about: a reader who left is passed over, a full disk is told.
+    """Data to stdout, then messages to stderr. A reader that left is ignored, and a full disk is a warning:
+    neither makes the finished work a failure.
     """
     try:
         if out:

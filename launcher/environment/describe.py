@@ -47,9 +47,9 @@ def describe(
     """The environment of one source: what its entry, its code's own files and its destination ask for.
 
     Reads the project's files and, where a verified source is named, the repository of those; asks no
-    registry. ``reached`` is what drivers are needed for (``drivers_of``), if the destination's name doesn't
-    tell all of that. ``locked`` refuses a missing or stale lock; ``duckdbs`` spares reading again what other
-    sources pin.
+    registry. ``reached`` is what drivers are needed for; by default the destination's name tells.
+    ``locked`` refuses a missing or stale lock; ``duckdbs`` keeps what other sources pin, so that it is read
+    once.
     Raises ConfigurationError: an extra that is neither dlt's nor a verified source, a Python that this
     dlt doesn't run on, a requirement that can't be read, DuckDB versions that can't share a file.
     """
@@ -201,7 +201,7 @@ def origin(project: Project, source: Source) -> str:
 
 
 def _has(verified: Verified, name: str, notes: list[str]) -> bool:
-    """Whether the repository has the source. One that can't be had has nothing, and that is noted."""
+    """Whether the repository has the source; False, with a note, where the repository can't be fetched."""
     try:
         return name in verified.names()
     except ConfigurationError as failed:
@@ -237,7 +237,7 @@ def module_fault(module: str) -> tuple[str, str] | None:
 
 
 def _hint(text: str) -> str:
-    """The name that is meant, where what stands there is a file's or has dots too many."""
+    """The module that is meant by a file's name, or by a name with too many dots."""
     plain = text.removesuffix(".py").replace("\\", "/")
     outside = plain.startswith(("/", "~", "../"))
     plain = plain.rpartition("/")[2] if outside else plain.replace("/", ".")

@@ -57,7 +57,7 @@ CORE_SOURCES = {"sql_database": "sql-database", "filesystem": None, "rest_api": 
 
 
 class Needed(NamedTuple):
-    """What is installed without being asked for, and why; ``packages`` may be empty, where that is advice."""
+    """What is installed unasked, and why. Without ``packages``, it is only advice."""
 
     packages: tuple[str, ...]
     why: str
@@ -79,7 +79,7 @@ def bucket_extras(schemes: Iterable[str]) -> dict[str, str]:
 
 
 def dlt_parts_used(module: str, function: str, resources: Sequence[str], files: Iterable[Path]) -> set[str]:
-    """What of ``dlt.sources`` the entry or the source's own code names: ``filesystem.read_csv``, say.
+    """The parts of ``dlt.sources`` that the entry or the source's code names: ``filesystem.read_csv``, say.
 
     ``files`` are that code. None of them is run.
     """
@@ -111,7 +111,7 @@ def core_extra(module: str) -> str | None:
 def core_extras(files: Iterable[Path]) -> set[str]:
     """The dlt extras that Python files need because they import dlt's own sources.
 
-    A file that can't be read or parsed needs none here: its run will tell. No file is run.
+    A file that can't be read or parsed is skipped: its run reports it. No file is run.
     """
     found: set[str] = set()
     for file in files:

@@ -29,7 +29,7 @@ class _Group:
 
 
 class DuckdbPins:
-    """What the sources of a project pin, looked for once for each destination."""
+    """What the sources of a project pin, found once for each destination."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -92,7 +92,7 @@ class DuckdbPins:
 def _pinned(project: Project, source: Source) -> tuple[str, str] | None:
     place = f"{project.file.name}:{project.lines.get(source.name, 1)} ({source.name})"
     own = [Requirement(text, place) for text in source.container.requirements]
-    # Another source's unreadable file is that source's fault, told when it is described itself.
+    # Another source's unreadable file is reported when that source is described.
     with contextlib.suppress(ConfigurationError):
         module = source.dlt_native.source_module
         own += requirement_files.of_module(project.custom_sources, module, root=project.root)

@@ -24,7 +24,7 @@ _LEFT_OUT = frozenset(
 )
 """Names, in lower case, that are never part of a package, whatever folder they are in; nor is ``.env*``."""
 _PROJECTS_OWN = (".dltpod", ".dlt", ".dlt/secrets.toml", ".env", "data", "locks")
-"""What is left out where it is the project's own: a package may have a ``data`` of its own."""
+"""Left out only in the project's root: a package may have a ``data`` folder of its own."""
 
 
 def split_extras(text: str) -> tuple[str, str]:

@@ -36,7 +36,7 @@ def inputs_digest(environment: Environment) -> str:
 def attach(
     project: Project, source: Source, environment: Environment, *, locked: bool = False
 ) -> Environment:
-    """The environment with the source's lock, where there is one that still fits.
+    """The environment with the source's lock, if there is one that still fits.
 
     With ``locked``, raises ConfigurationError where there is none or a stale one.
     """

@@ -25,7 +25,7 @@ from launcher.untrusted import files
 
 _BLOCK = re.compile(r"# /// ([a-zA-Z0-9-]+)")
 MOST_FILES = 50
-"""So many requirements files may include one another."""
+"""The most requirements files that may include one another."""
 MOST_REQUIREMENTS = 1000
 """Of one file, with all that it includes."""
 _LONGEST = 2000
@@ -62,7 +62,7 @@ def of_module(custom_sources: Path, module: str, *, root: Path) -> tuple[Require
 
 
 def may_bring(name: str, requirements: Iterable[str]) -> bool:
-    """Whether a requirement's own name, or the path or address of a local or git one, may bring ``name``."""
+    """Whether one of the requirements may bring the package ``name``, by its own name, path or address."""
     wanted = canonicalize_name(name)
     for text in requirements:
         if is_path(text) or is_direct(text):
@@ -148,7 +148,7 @@ def of_script(
 def _blocks(text: str) -> list[tuple[int, str]]:
     """The ``script`` blocks: the line that each begins on, and its TOML.
 
-    PEP 723 gives a regular expression for them; this is what it finds, in time that grows with the text.
+    The same as PEP 723's regular expression finds, but in linear time.
     """
     found = []
     lines = text.split("\n")

@@ -26,7 +26,7 @@ class Requirement:
     within: Path | None = field(default=None, compare=False)
     """Of what a file of a source's code asks for: the folder that a path must stay in. None: the project's.
 
-    Nobody vouches for such a file, so messages tell its place and never what stands there.
+    Such a file may be anybody's, so messages show its place and never its text.
     """
 
     @property
@@ -54,7 +54,7 @@ class VerifiedSource:
 
 @dataclass(frozen=True)
 class Environment:
-    """Every input of an image. Equal environments are one image. What isn't compared is no input."""
+    """Every input of an image. Equal environments are one image. A field that isn't compared is no input."""
 
     base_image: str
     base_identity: str
@@ -76,7 +76,7 @@ class Environment:
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What people should know of how this came about."""
     added: tuple[Requirement, ...] = field(default=(), compare=False)
-    """What nobody asked for and what the entry says needs, a driver say; all of it is installed."""
+    """What is installed although nobody asked for it, because the entry needs it: a driver, say."""
 
     @property
     def inputs(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The allow-list of a source's way out, as the gateway's rules. Pure.
+"""The hosts that a source may reach, as rules for its gateway. Pure.
 
 The gateway is a container with nftables and dnsmasq from Debian; the source joins its network
 namespace and has no capability there. dnsmasq answers for the listed names alone, and puts each
@@ -22,7 +22,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PACKAGES = ("dnsmasq-base", "nftables", "tcpdump")
 """What the gateway's image holds beyond a base image: Debian's."""
 DNS_UID = 53535
-"""dnsmasq's own: with the engine the only user of the namespace that may ask the real name servers."""
+"""dnsmasq's own. Only it and the engine may ask the real name servers."""
 ENGINE_UID = 0
 """On any network but its default one an engine has a name server of its own, at 127.0.0.11, for dnsmasq
 to ask; what it doesn't know it asks the real ones, from within the namespace."""
@@ -102,7 +102,7 @@ def rules(entries: Iterable[str], user: int) -> Rules:
 def _nftables(ports: Iterable[int], networks: Iterable[tuple[_Network, int]], askers: Iterable[int]) -> str:
     """``ports`` are those of names, ``askers`` the uids that may ask name servers.
 
-    Addresses have rules of their own: a name's may lie in a network.
+    Addresses have rules of their own, because a name's address may lie in a listed network.
     """
     users = ", ".join(map(str, sorted(askers)))
     closed = [ipaddress.ip_network(text) for text in LINK_LOCAL]
@@ -173,7 +173,7 @@ def _daddr(network: _Network) -> str:
 
 
 def destination_entries(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where a destination of dlt's type ``kind`` is, as entries; empty where that isn't known.
+    """The hosts of a destination of dlt's type ``kind``, as entries; empty where they aren't known.
 
     ``settings`` is its ``[destination.<name>]`` table.
     """

@@ -1,4 +1,4 @@
-"""From everything that was gathered to the plan of one job. Pure: dry run, renderers and engines share it."""
+"""Makes the plan of one job from what was gathered. Pure: dry run, renderers and engines share it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ COMMAND = ("/opt/venv/bin/python", "-S", "-m", RUNNER_PACKAGE)
 """-S: the first process runs no ``.pth`` file of an installed package; the worker does."""
 SECRETS_BYTES = 8 << 20
 _NOTHING = 4096
-"""Bytes of a folder in memory that stands for another source's: a page, the least."""
+"""Bytes of an empty folder in memory that hides another source's: the least is a page."""
 STOP_GRACE = 20.0
 """Seconds between asking a job to stop and killing it: dlt finishes the load jobs it has begun."""
 
@@ -99,7 +99,7 @@ def plan_job(
     said = {name.upper() for name in container.env}
     given = {name: text for name, text in given.items() if name.upper() not in said}
     secret_proxies = {name: url for name, url in given.items() if "@" in url}
-    # A reference's value is a secret's business: the runner puts it in from the slice.
+    # The value of a reference may be a secret: the runner takes it from the slice.
     environment = {name: text for name, text in container.env.items() if not text.startswith(ENV_REFERENCE)}
     environment |= {name: text for name, text in given.items() if name not in secret_proxies}
     job = JobSpec(
@@ -202,7 +202,7 @@ def plan_job(
 
 
 def _hidden(folder: PurePosixPath | None, others: Collection[PurePosixPath]) -> Iterator[Tmpfs]:
-    """What covers the folders of other sources' destinations where they lie in this one's."""
+    """Empty folders that hide other sources' destinations within this one's."""
     below = {other for other in others if folder is not None and folder in other.parents}
     for other in sorted(below):
         if below.isdisjoint(other.parents):

@@ -26,7 +26,7 @@ class SyncOptions:
     again: bool = False
     """Load steps anew that were loaded."""
     again_as: str = "--again"
-    """How the caller writes ``again``, for what it is told."""
+    """What ``again`` is called where the caller writes it, for messages."""
     set: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of this run only."""
     timeout: float | None = None

@@ -16,7 +16,7 @@ MOST = 5000
 
 
 class Words(NamedTuple):
-    """What whoever asks calls the dates and the length of a step."""
+    """What the dates and a step's length are called: options of a command, or arguments in Python."""
 
     start: str = "--from"
     end: str = "--to"

@@ -41,7 +41,7 @@ class Tmpfs:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """What any engine is told of the container. Sizes in bytes, times in seconds.
+    """The container, for any engine. Sizes in bytes, times in seconds.
 
     What can't be chosen has no field here: every engine makes the root file system read-only, drops all
     capabilities, allows no new privileges and starts no container again by itself.

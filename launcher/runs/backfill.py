@@ -30,8 +30,8 @@ def loaded(runs: Sequence[RunRecord], resources: Sequence[str]) -> tuple[Interva
 
 
 def at(runs: Sequence[RunRecord], location: str, dataset: str) -> list[RunRecord]:
-    """The runs that loaded into this dataset there. A claim's files have another place than on this machine,
-    and a destination writes a dataset's name in its own way."""
+    """The runs that loaded into this dataset at this location. A run in a cluster has another location, and a
+    destination may spell the dataset's name in its own way."""
     return [
         run
         for run in runs

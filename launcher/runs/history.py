@@ -30,7 +30,7 @@ FAILED = "failed"
 STOPPED = "stopped"
 """It was stopped by a signal, ``dltpod stop`` or ``--fail-fast``."""
 PLANNED = "planned"
-"""Of a dry run: nothing was started, and history keeps nothing."""
+"""A dry run: nothing was started, and nothing is kept in history."""
 INTERRUPTED = "interrupted"
 """Its launcher died before the run ended."""
 DAMAGED = "damaged"
@@ -248,7 +248,7 @@ class History:
 
 
 def _seen(record: RunRecord, alive: Alive) -> RunRecord:
-    """The record; as interrupted where its launcher died before it could say how the run ended."""
+    """The record; marked as interrupted where its launcher died before the run's end."""
     if record.status != RUNNING or alive(record.launcher) is not False:
         return record
     ended = _last_sign(record)

@@ -44,8 +44,8 @@ class Listener:
 class Listeners(Listener):
     """Several listeners as one that never blocks: a thread tells them, in the order in which things happened.
 
-    Slow listeners miss log lines and all but the latest progress, never another event; one that raises misses
-    what it raised at. Use it as a context manager: on leaving, all has been told.
+    A slow listener misses log lines and all but the latest progress, but no other event. What a listener
+    raises is logged. Use it as a context manager: on leaving, every listener has heard everything.
     """
 
     def __init__(self, *listeners: Listener) -> None:

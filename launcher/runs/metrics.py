@@ -45,10 +45,10 @@ def file_of(project: Project, setting: str) -> Path:
 
 
 class Metrics(Listener):
-    """Writes the file anew, whole, when sources have ended. That it can't be is told by ``warn``.
+    """Writes the whole file anew when sources have ended. ``warn`` hears of a failure.
 
-    Each time all of history is read, so that runs of other launchers are in it too. With thousands of sources
-    that takes long, so it is done after some of them, in a tenth of the time at most, and by ``close``.
+    Each time, all of history is read, so runs of other launchers are included. For thousands of sources that
+    takes long, so it takes at most a tenth of the time: not after each source, but always in ``close``.
     """
 
     def __init__(self, file: Path, project: Project, history: History, warn: Callable[[str], None]) -> None:

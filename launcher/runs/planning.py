@@ -1,4 +1,4 @@
-"""What a run is planned from, and the plan of one job: the facts of host, project and engine."""
+"""Gathers the facts of host, project and engine, and makes the plan of one job from them."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def sync(
     given = os.environ if environ is None else environ
     with contextlib.ExitStack() as stack:
         stack.enter_context(owners.rights(project.root))
-        # Left after the signals' handlers: a terminal that takes nothing can be left by Ctrl-C then.
+        # Closed after the signals' handlers, so that Ctrl-C works while a blocked terminal takes nothing.
         listener = stack.enter_context(Listeners(*listeners))
         if not options.dry_run:
             _make_writable(project)
@@ -312,7 +312,7 @@ def run_all(
 
 
 def _of_disk(error: OSError) -> tuple[FailureKind, DltpodError]:
-    """What it means that the launcher's own files can't be written."""
+    """The kind of failure and the error where the launcher's own files can't be written."""
     if error.errno is None:
         # What HTTP libraries raise is an OSError by name alone.
         gone = EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` checks the engine")
@@ -367,7 +367,7 @@ def _exit_code(records: Sequence[RunRecord], stopper: Stopper, refusals: Mapping
 
 
 def _make_writable(project: Project) -> None:
-    """Make ``.dltpod``, and say in words where it or what lies in it can't be written."""
+    """Make ``.dltpod``. Raises ConfigurationError where it or something in it can't be written."""
     try:
         project.private.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Who hears of runs by ``notify``, and the webhook: called when a source fails and when it works again."""
+"""The listeners of ``notify``. The webhook is called when a source fails and when it works again."""
 
 from __future__ import annotations
 
