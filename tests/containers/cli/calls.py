@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 
+from tests.containers.cli.forked import forks
 from tests.containers.folder import REPOSITORY, Folder
 
 
@@ -20,9 +22,8 @@ class Said:
 
 def dltpod(folder: Folder, *arguments: str, **environ: str) -> Said:
     """One call in a project's folder, to its end."""
-    process = folder.start(*arguments, **environ)
-    out, err = process.communicate(timeout=600)
-    return Said(process.returncode, out, err)
+    given = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environ}
+    return Said(*forks().call(folder.root, arguments, given, seconds=600))
 
 
 def borrow(folder: Folder, *modules: str) -> None:

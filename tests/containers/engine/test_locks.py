@@ -18,6 +18,7 @@ from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
+from tests.containers.cli.calls import dltpod
 from tests.containers.engine.faulty import EVENTS, TROUBLE
 from tests.containers.folder import AtPhase, Folder
 from tests.unit.cli.test_reading import everything
@@ -127,11 +128,11 @@ def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(proje
     settled = {"exited", "created"}
     wait_for(lambda: {container.status for container in project.containers()} <= settled, 10)
     containers = {container.id for container in project.containers()}
-    (left,) = json.loads(project.start("ps", "--json").communicate(timeout=60)[0])
+    (left,) = json.loads(dltpod(project, "ps", "--json").out)
     assert (left["source"], left["role"], left["left"]) == ("slow", "run", True)
     before = everything(project.root)
     for reading in (["ps"], ["runs"], ["sync", "slow", "--dry-run"], ["doctor"], ["list"], ["check"]):
-        project.start(*reading).communicate(timeout=60)
+        dltpod(project, *reading)
         assert everything(project.root) == before, reading
         assert {container.id for container in project.containers()} == containers, reading
     project.must("plain")
@@ -148,11 +149,9 @@ def test_stop_from_another_terminal_ends_the_run_gently(project: Folder, state: 
     if state == "paused":
         time.sleep(1)
         project.container("slow").pause()
-    shown = project.start("ps", "--json").communicate(timeout=30)[0]
+    shown = dltpod(project, "ps", "--json").out
     assert [(row["source"], row["state"]) for row in json.loads(shown)] == [("slow", state)]
-    stopping = project.start("stop", "slow")
-    stopping.communicate(timeout=60)
-    assert stopping.returncode == 0
+    assert dltpod(project, "stop", "slow").code == 0
     launcher.communicate(timeout=30)
     assert launcher.returncode == Exit.FAILED
     assert project.history.runs("slow")[0].failure_kind is FailureKind.CANCELLED

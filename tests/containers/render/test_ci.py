@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.containers.cli.calls import dltpod
 from tests.containers.folder import REPOSITORY, Folder
 
 ROWS = "def rows():\n    yield [{'id': n} for n in range(3)]\n"
@@ -44,8 +45,8 @@ class Workflow:
         shutil.copy(REPOSITORY / "Dockerfile", folder.root / "vendor/dltpod")
         entries = json.loads((folder.root / "sources.yml").read_text())
         folder.write("sources.yml", json.dumps({**entries, "dltpod": "./vendor/dltpod"}))
-        assert folder.start("lock", "one", "two").wait(300) == 0
-        assert folder.start("render", "ci", "-o", ".github/workflows/dltpod.yml").wait(60) == 0
+        assert dltpod(folder, "lock", "one", "two").code == 0
+        assert dltpod(folder, "render", "ci", "-o", ".github/workflows/dltpod.yml").code == 0
         self.git("init", "-q", "-b", "main")
         self.commit()
         text = (folder.root / ".github" / "workflows" / "dltpod.yml").read_text()

@@ -14,6 +14,7 @@ import docker.errors
 import pytest
 import yaml
 
+from tests.containers.cli.calls import dltpod
 from tests.containers.folder import Folder
 from tests.waiting import wait_for
 
@@ -49,10 +50,9 @@ class Composed:
         self._tool = [*tool, "-f", str(folder.root / "compose.yml"), "-p", folder.name]
 
     def dltpod(self, *arguments: str) -> str:
-        process = self.folder.start(*arguments)
-        output, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        return output
+        said = dltpod(self.folder, *arguments)
+        assert said.code == 0, said.err
+        return said.out
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         # Compose reads .env beside its file; of this process's variables it needs those that name the engine.

@@ -6,15 +6,15 @@ import stat
 
 import yaml
 
+from tests.containers.cli.calls import dltpod
 from tests.containers.folder import Folder
 
 TOKEN = "a-token-that-no-file-may-show"
 
 
 def render(project: Folder, *arguments: str) -> tuple[int, str, str]:
-    process = project.start("render", "kubernetes", *arguments)
-    output, errors = process.communicate(timeout=120)
-    return process.returncode, output, errors
+    said = dltpod(project, "render", "kubernetes", *arguments)
+    return said.code, said.out, said.err
 
 
 def two_sources(project: Folder) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from launcher.plan.job import container_name
+from tests.containers.cli.calls import dltpod
 from tests.containers.folder import Folder
 
 TELLTALE = """
@@ -175,8 +176,8 @@ def test_no_secret_comes_out_by_any_way(project: Folder, planted: list[str], mod
         ["report"],
         ["ps"],
     ):
-        asked = project.start(*command)
-        told += asked.communicate(timeout=60)
+        asked = dltpod(project, *command)
+        told += [asked.out, asked.err]
     log = next((project.root / ".dltpod" / "logs").rglob("*.log")).read_text()
     assert "told " in log
     assert container_name(project.name, "telltale") in "".join(seen)
