@@ -23,7 +23,7 @@ class Said:
 def dltpod(folder: Folder, *arguments: str, **environ: str) -> Said:
     """One call in a project's folder, to its end."""
     given = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environ}
-    return Said(*forks().call(folder.root, arguments, given, seconds=600))
+    return Said(*forks().call(folder.root, arguments, given))
 
 
 def borrow(folder: Folder, *modules: str) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
+from tests.containers.cli.forked import forks
 from tests.containers.folder import REPOSITORY
 from tests.containers.guides.guide import Command, File, differs, steps
 from tests.containers.terminal import on_a_terminal, shown
@@ -52,7 +53,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(("page", "columns"), [*((page, 80) for page in PAGES), ("first-source.md", 140)])
 def test_a_guide_prints_what_it_says(page: str, columns: int, home: Path) -> None:
     (folder,) = home.iterdir()
-    environ = _with_dltpod(home)
+    programs = home / ".local/bin"
+    programs.mkdir(parents=True)
+    forks().program(programs)
+    environ = _with_dltpod(home, programs)
     with contextlib.ExitStack() as stack:
         here = stack.enter_context(_far_sides()) if page == "recipes.md" else {}
         for step in steps(GUIDES / page):
@@ -128,7 +132,7 @@ def _database() -> Iterator[int]:
             yield int(urlsplit(url).port or 0)
 
 
-def _with_dltpod(home: Path) -> dict[str, str]:
+def _with_dltpod(home: Path, programs: Path) -> dict[str, str]:
     """The environment of somebody who has installed dltpod and set nothing else."""
     kept = {
         key: value
@@ -140,5 +144,5 @@ def _with_dltpod(home: Path) -> dict[str, str]:
         **kept,
         "HOME": str(home),
         "DLT_DATA_DIR": str(home / ".dlt"),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
