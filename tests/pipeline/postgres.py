@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
+
+from tests.ports import held_port
 
 INSTALL = "no Postgres server found: apt-get install postgresql, or put its bin folder on PATH"
 
@@ -44,11 +45,11 @@ def server(*settings: str) -> Iterator[str]:
     ``settings`` are more of what its ``-c`` takes. From another address than 127.0.0.1 a password is needed.
     """
     # not in pytest's folder, which only its owner may go through
-    with tempfile.TemporaryDirectory(prefix="dltpod-unit-postgres-") as name:
-        yield from _serve(Path(name), settings)
+    with tempfile.TemporaryDirectory(prefix="dltpod-unit-postgres-") as name, held_port() as port:
+        yield from _serve(Path(name), port, settings)
 
 
-def _serve(folder: Path, more: tuple[str, ...]) -> Iterator[str]:
+def _serve(folder: Path, port: int, more: tuple[str, ...]) -> Iterator[str]:
     account = _unprivileged()
     if account:
         os.chown(folder, account["user"], account["group"])
@@ -59,9 +60,6 @@ def _serve(folder: Path, more: tuple[str, ...]) -> Iterator[str]:
         check=True,
         **quiet,
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     values = ("fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", *more)
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write("host all all all scram-sha-256\n")
@@ -75,11 +73,11 @@ def _serve(folder: Path, more: tuple[str, ...]) -> Iterator[str]:
         yield url
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             psycopg2.connect(url).close()

@@ -9,8 +9,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from runner.contract import Destination, ExitCode, FailureKind
 from runner.explain.classify import JobFailed, StepError, classify
 from runner.load import destination
 from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, Sandbox
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize(
@@ -134,11 +136,28 @@ def test_files_whose_names_do_not_tell_their_load_are_told_of(bucket: FileSandbo
 
 
 @contextmanager
+def once_it_waits(sandbox: DuckSandbox, act: Callable[[], object]) -> Iterator[None]:
+    """Does something as soon as the run within has told that it waits."""
+    waits = ("phase", {"phase": "wait"})
+
+    def work() -> None:
+        try:
+            wait_for(lambda: waits in sandbox.events)
+        finally:
+            act()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    thread.join()
+
+
+@contextmanager
 def held_open(sandbox: DuckSandbox) -> Iterator[subprocess.Popen[str]]:
     """Another process has the DuckDB file open."""
     script = (
         f"import duckdb, time; held = duckdb.connect({sandbox.destination.file!r}); "
-        "print(1, flush=True); time.sleep(60)"
+        "print(1, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -166,8 +185,7 @@ def test_a_duckdb_file_that_a_foreign_process_holds_is_transient_and_names_it(
 
 def test_a_run_waits_for_a_foreign_process_to_close_the_file(sandbox: DuckSandbox) -> None:
     sandbox.begun("append", upto=10)
-    with held_open(sandbox) as holder:
-        subprocess.Popen(["sh", "-c", f"sleep 1; kill {holder.pid}"])
+    with held_open(sandbox) as holder, once_it_waits(sandbox, holder.kill):
         result = sandbox.run("append", upto=20)
     sandbox.whole(20)
     assert result.seconds["wait"] > 0
@@ -207,8 +225,13 @@ def test_the_destinations_lock_is_waited_for_and_held_for_restore_and_load_only(
     assert sandbox.destination.lock is not None
     with Path(sandbox.destination.lock).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        threading.Timer(1, fcntl.flock, (held, fcntl.LOCK_UN)).start()
-        result = sandbox.run("append", upto=20)
+
+        def let_go() -> None:
+            time.sleep(0.4)
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+        with once_it_waits(sandbox, let_go):
+            result = sandbox.run("append", upto=20)
     phases = [fields["phase"] for kind, fields in sandbox.events if kind == "phase"]
     assert phases == ["start", "restore", "wait", "extract", "normalize", "load"]
     assert result.seconds["wait"] > 0.3

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.ports import held_port
+
 SHARE = Path("/usr/share/mysql")
 INSTALL = "no MariaDB server found: apt-get install mariadb-server-core"
 
@@ -27,13 +29,10 @@ def server(address: str, sql: str) -> Iterator[int]:
     user: dict[str, Any] = (
         {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
     )
-    with tempfile.TemporaryDirectory(prefix="dltpod-unit-mariadb-") as name:
+    with tempfile.TemporaryDirectory(prefix="dltpod-unit-mariadb-") as name, held_port() as port:
         folder = Path(name)
         if account:
             os.chown(folder, account.pw_uid, account.pw_gid)
-        with socket.socket() as probe:
-            probe.bind((address, 0))
-            port = probe.getsockname()[1]
         (folder / "init.sql").write_text(sql)
         (folder / "init.sql").chmod(0o644)
         common = (f"--datadir={folder}/data", f"--tmpdir={folder}", f"--log-error={folder}/log")
@@ -69,7 +68,7 @@ def server(address: str, sql: str) -> Iterator[int]:
             [found, "--no-defaults", *common, *small, *own], cwd=folder, stderr=subprocess.DEVNULL, **user
         )
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while not _answers(address, port):
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < deadline, "the MariaDB server doesn't answer"
@@ -77,7 +76,7 @@ def server(address: str, sql: str) -> Iterator[int]:
             yield port
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _answers(address: str, port: int) -> bool:

@@ -48,7 +48,7 @@ class ForkServer:
     def close(self) -> None:
         """Ends the helper."""
         self._socket.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def serve(channel: socket.socket) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
+import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,7 @@ import pytest
 from runner.contract import NEVER_CONNECTED, Event, ExitCode, FailureKind
 from runner.supervise.supervisor import EOF_GRACE
 from tests.pipeline.runner.box import Box
-
-
-def waited(condition: object, path: Path, seconds: float = 20) -> str:
-    """The text of a file that the source writes, once it is there."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with contextlib.suppress(FileNotFoundError):
-            text = path.read_text(encoding="utf-8")
-            if text.endswith("\n"):
-                return text
-        time.sleep(0.02)
-    raise AssertionError(f"{condition}: {path} never came")
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize(
@@ -90,20 +78,24 @@ def test_children_that_the_source_forks_end_by_a_signal_without_a_word(box: Box)
     assert box.rows("SELECT max(ended_by) FROM raw_shop.orders") == [(signal.SIGTERM,)]
 
 
-def endless(box: Box, body: str, stop_seconds: float = 1.0, **job: Any) -> subprocess.Popen[bytes]:
+def write_endless(box: Box, body: str) -> None:
     box.write(
         "shop.py",
         f"""
-        import re, time
+        import pathlib, re, time
 
         def orders():
-            open({str(box.root / "began")!r}, "w").write("x\\n")
+            pathlib.Path({str(box.root / "began")!r}).touch()
             {body}
             yield [{{"id": 1}}]
         """,
     )
+
+
+def endless(box: Box, body: str, stop_seconds: float = 1.0, **job: Any) -> subprocess.Popen[bytes]:
+    write_endless(box, body)
     process = box.start(box.job(stop_seconds=stop_seconds, **job))
-    waited("the source began", box.root / "began")
+    wait_for((box.root / "began").exists, text="the source begins")
     return process
 
 
@@ -130,7 +122,7 @@ def test_the_run_ends_within_ten_seconds_of_its_inputs_end(box: Box, hang: str) 
 def test_a_signal_stops_the_run_gently_and_a_deaf_one_in_the_end(box: Box, hang: str, number: int) -> None:
     process = endless(box, HANGS[hang])
     process.send_signal(number)
-    outcome = box.ended(process, timeout=20)
+    outcome = box.ended(process)
     assert (outcome.code, outcome.failure.kind) == (ExitCode.STOPPED, FailureKind.CANCELLED)
 
 
@@ -147,7 +139,9 @@ def test_a_source_that_sleeps_while_dlt_waits_for_it_is_woken_long_before_the_st
 
 @pytest.mark.parametrize("hang", HANGS)
 def test_a_run_without_a_launcher_ends_by_itself_at_its_timeout(box: Box, hang: str) -> None:
-    outcome = box.ended(endless(box, HANGS[hang], timeout=8.0), timeout=60)
+    write_endless(box, HANGS[hang])
+    outcome = box.run(stop_seconds=1.0, timeout=8.0)
+    assert (box.root / "began").exists()
     assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.TIMEOUT)
     assert outcome.failure.message == "stopped: it took longer than its timeout of 8 s"
     assert "raise" not in outcome.failure.hint
@@ -156,19 +150,17 @@ def test_a_run_without_a_launcher_ends_by_itself_at_its_timeout(box: Box, hang: 
 def test_a_run_that_has_rows_at_its_timeout_is_told_to_raise_it(box: Box) -> None:
     box.write(
         "shop.py",
-        f"""
+        """
         import time
 
         def orders():
-            yield [{{"id": 1}}]
+            yield [{"id": 1}]
             time.sleep(2)
-            yield [{{"id": 2}}]
-            open({str(box.root / "began")!r}, "w").write("x\\n")
+            yield [{"id": 2}]
             time.sleep(300)
         """,
     )
-    process = box.start(box.job(stop_seconds=1.0, timeout=20.0))
-    outcome = box.ended(process, timeout=90)
+    outcome = box.run(stop_seconds=1.0, timeout=20.0)
     assert outcome.failure.message == "stopped: it took longer than its timeout of 20 s"
     assert outcome.failure.hint.startswith("raise container.timeout")
 
@@ -178,7 +170,7 @@ def test_a_stop_is_a_full_disk_where_a_folder_takes_more_than_the_kubelet_lets_i
     (box.root / "tmp" / "nested").mkdir()
     (box.root / "tmp" / "nested" / "spill").write_bytes(b"x" * (2 << 20))
     process.send_signal(signal.SIGTERM)
-    outcome = box.ended(process, timeout=10)
+    outcome = box.ended(process)
     assert (outcome.code, outcome.failure.kind) == (ExitCode.FAILED, FailureKind.DISK_FULL)
     assert "/tmp holds more than 1 MiB" in outcome.failure.message
 
@@ -188,13 +180,21 @@ def test_a_sparse_file_fills_no_disk(box: Box) -> None:
     with (box.root / "tmp" / "sparse").open("wb") as file:
         file.truncate(1 << 30)
     process.send_signal(signal.SIGTERM)
-    assert box.ended(process, timeout=20).failure.kind is FailureKind.CANCELLED
+    assert box.ended(process).failure.kind is FailureKind.CANCELLED
+
+
+def waits(pid: int, number: int) -> bool:
+    """Whether the kernel holds the signal for the process, which has not taken it yet."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    held = re.findall(r"^(?:SigPnd|ShdPnd):\s*(\w+)$", status, re.MULTILINE)
+    return any(int(mask, 16) & (1 << (number - 1)) for mask in held)
 
 
 def test_a_second_signal_ends_the_run_at_once(box: Box) -> None:
     process = endless(box, HANGS["deaf"], stop_seconds=3600.0)
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    # Two that come while the process doesn't get the processor would be one signal to it.
+    wait_for(lambda: not waits(process.pid, signal.SIGTERM), text="the first signal is taken")
     process.send_signal(signal.SIGTERM)
     assert box.ended(process).code == ExitCode.STOPPED
 

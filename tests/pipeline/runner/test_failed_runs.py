@@ -202,10 +202,10 @@ def test_a_signal_after_the_end_of_an_attempt_leads_to_no_other(box: Box) -> Non
 
 def test_a_signal_between_two_attempts_ends_the_run(box: Box) -> None:
     box.write("shop.py", "def orders():\n    raise ConnectionError('the other side hung up')\n")
-    process = box.start(box.job(retries=1, events=False))
+    process = box.start(box.job(retries=3, events=False))
     assert process.stderr is not None
     for line in process.stderr:
         if b"trying again" in line:
             break
     process.terminate()
-    assert process.wait(timeout=30) == ExitCode.STOPPED
+    assert process.wait(timeout=60) == ExitCode.STOPPED

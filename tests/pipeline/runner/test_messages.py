@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sqlite3
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ import pytest
 from runner.contract import Destination, ExitCode, FailureKind
 from tests.pipeline import postgres
 from tests.pipeline.runner.box import Box, Outcome
+from tests.ports import held_port
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,9 @@ def database() -> Iterator[str]:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def closed_port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 def tables_of(box: Box, credentials: str, **kwargs: object) -> Outcome:

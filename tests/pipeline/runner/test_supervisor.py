@@ -147,7 +147,7 @@ def test_a_result_of_another_shape_ends_the_run_with_a_code_of_its_own(box: Box)
         """,
     )
     process = box.start(box.job())
-    process.wait(30)
+    process.wait(60)
     assert process.returncode == ExitCode.FAILED
 
 
@@ -313,7 +313,7 @@ def test_without_a_whole_job_the_runner_says_so_and_ends(box: Box, frame: bytes)
     environ = {"PATH": os.environ["PATH"], "DLTPOD_ROOT": str(box.root)}
     repository = Path(__file__).parents[3]
     run = subprocess.run(
-        ["python3", "-m", "runner"], input=frame, capture_output=True, cwd=repository, env=environ, timeout=30
+        ["python3", "-m", "runner"], input=frame, capture_output=True, cwd=repository, env=environ, timeout=60
     )
     assert run.returncode == ExitCode.INTERNAL
     assert run.stderr.startswith(b"dltpod runner: no job could be read")
