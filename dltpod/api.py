@@ -218,11 +218,9 @@ def sync(
     from launcher.runs.sync import sync as run_sync
     from launcher.runs.webhook import notified
 
-    chosen_steps = steps_within(interval, every, datetime.now(timezone.utc), again=again)
-    if chosen_steps and (full_refresh or limit):
-        raise ConfigurationError("neither full_refresh nor limit goes with an interval")
+    now = datetime.now(timezone.utc)
     options = SyncOptions(
-        steps=chosen_steps,
+        steps=steps_within(interval, every, now, again=again, full_refresh=full_refresh, limit=limit),
         again=again,
         again_as="again=True",
         full_refresh=full_refresh,

@@ -124,16 +124,9 @@ def command(
 
     everything = everything or (failed and not (names or more or tags))
     sources = common.choose(project, (*names, *more), tags=tags, everything=everything)
-    options = SyncOptions(**chosen, steps=steps(start, end, every, datetime.now(timezone.utc)))
-    if not options.steps and (every or options.again):
-        given = "--every" if every else "--again"
-        raise ConfigurationError(f"{given} goes with --from and --to", "--from 2026-01-01 --to 2026-02-01")
-    for name, other in (("--full-refresh", options.full_refresh), ("--limit", options.limit)):
-        if options.steps and other:
-            raise ConfigurationError(
-                f"{name} goes with no interval (--from and --to, or {' and '.join(INTERVAL_VARIABLES)})",
-                "leave one of them out",
-            )
+    beside = {name: chosen[name] for name in ("again", "full_refresh", "limit")}
+    planned = steps(start, end, every, datetime.now(timezone.utc), **beside)
+    options = SyncOptions(**chosen, steps=planned)
     if failed:
         sources = _failed(project, sources, options.engine)
         if not sources:

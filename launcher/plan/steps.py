@@ -9,38 +9,67 @@ from typing import NamedTuple
 
 from launcher.config.units import parse_duration
 from launcher.errors import ConfigurationError
-from runner.contract import Interval, instant, interval, moment
+from runner.contract import INTERVAL_VARIABLES, Interval, instant, interval, moment
 
 MOST = 5000
 """Steps of one command: each is a run of its own, of some seconds at least."""
 
 
 class Words(NamedTuple):
-    """What the dates and a step's length are called: options of a command, or arguments in Python."""
+    """What the arguments of ``steps`` are called: options of a command, or arguments in Python."""
 
     start: str = "--from"
     end: str = "--to"
     both: str = "--from, --to"
+    interval: str = "--from and --to"
+    no_interval: str = f"no interval (--from and --to, or {' and '.join(INTERVAL_VARIABLES)})"
     every: str = "--every"
+    again: str = "--again"
+    full_refresh: str = "--full-refresh"
+    limit: str = "--limit"
     example: str = "--from 2026-01-01 --to 2026-02-01T08:00+01:00"
 
 
 _OPTIONS = Words()
 _PYTHON = Words(
-    "the interval's start", "the interval's end", "interval", "every", 'interval=("2026-01-01", "2026-02-01")'
+    start="the interval's start",
+    end="the interval's end",
+    both="interval",
+    interval="an interval",
+    no_interval="no interval",
+    every="every",
+    again="again",
+    full_refresh="full_refresh",
+    limit="limit",
+    example='interval=("2026-01-01", "2026-02-01")',
 )
 
 
 def steps(
-    start: str | None, end: str | None, every: str | None, now: datetime, words: Words = _OPTIONS
+    start: str | None,
+    end: str | None,
+    every: str | None,
+    now: datetime,
+    *,
+    again: bool = False,
+    full_refresh: bool = False,
+    limit: int | None = None,
+    words: Words = _OPTIONS,
 ) -> tuple[Interval, ...]:
     """The steps from one date to another, the last one maybe shorter; none without dates.
 
-    Raises ConfigurationError for what is no date, no step, an empty interval, one that isn't over, and for
-    too many steps.
+    The other arguments are options of the same sync. Raises ConfigurationError for what is no date, no step,
+    an empty interval, one that isn't over, too many steps, and for options that don't go with an interval or
+    with none.
     """
     if not start and not end:
+        for name, given in ((words.every, every is not None), (words.again, again)):
+            if given:
+                raise ConfigurationError(f"{name} goes with {words.interval}", words.example)
         return ()
+    for name, given in ((words.full_refresh, full_refresh), (words.limit, limit is not None)):
+        if given:
+            raise ConfigurationError(f"{name} goes with {words.no_interval}", "leave one of them out")
     form = f"{words.example}; without an offset it is UTC"
     if not start or not end:
         missing = words.end if start else words.start
@@ -78,21 +107,23 @@ def steps(
 
 
 def steps_within(
-    interval: Sequence[datetime | str] | None, every: timedelta | str | None, now: datetime, *, again: bool
+    interval: Sequence[datetime | str] | None,
+    every: timedelta | str | None,
+    now: datetime,
+    *,
+    again: bool,
+    full_refresh: bool,
+    limit: int | None,
 ) -> tuple[Interval, ...]:
     """``steps`` for a Python program, whose arguments these are: none without an interval.
 
-    Raises ConfigurationError as ``steps``, and for ``every`` or ``again`` without an interval.
+    Raises ConfigurationError as ``steps``.
     """
-    if interval is None:
-        for name, given in (("every", every is not None), ("again", again)):
-            if given:
-                raise ConfigurationError(f"{name} goes with an interval", _PYTHON.example)
-        return ()
-    if isinstance(interval, str) or len(interval) != 2:
+    if interval is not None and (isinstance(interval, str) or len(interval) != 2):
         raise ConfigurationError("interval takes two times", _PYTHON.example)
+    start, end = (None, None) if interval is None else (str(interval[0]), str(interval[1]))
     length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
-    return steps(str(interval[0]), str(interval[1]), length, now, _PYTHON)
+    return steps(start, end, length, now, again=again, full_refresh=full_refresh, limit=limit, words=_PYTHON)
 
 
 def left(asked: Collection[Interval], done: Collection[Interval]) -> tuple[Interval, ...]:
