@@ -67,12 +67,10 @@ def build(
         if not taken or str(wanted) in taken:
             options["preferred_loader_file_format"] = str(wanted)
         elif file_format:
-            raise JobFailed(
-                Failure(
-                    FailureKind.CONFIGURATION,
-                    f"destination {kind} takes load files as {', '.join(taken)}, not as {wanted}",
-                    "correct dlt_native.loader_file_format, or leave it out",
-                )
+            raise JobFailed.of(
+                FailureKind.CONFIGURATION,
+                f"destination {kind} takes load files as {', '.join(taken)}, not as {wanted}",
+                "correct dlt_native.loader_file_format, or leave it out",
             )
     return Factory.from_reference(destination.type, **options)
 
@@ -106,12 +104,10 @@ def check_file(destination: Destination) -> None:
         if stat.S_ISREG(mode) or (stat.S_ISDIR(mode) and name == f"{file.name}.tmp"):
             continue
         place = shown(destination).removesuffix(file.name) + name
-        raise JobFailed(
-            Failure(
-                FailureKind.DESTINATION_UNREACHABLE,
-                f"{place} is {_kind(mode)}, not a regular file, so it is not opened",
-                "see what has put it there: sources that load into one folder can change each other's files",
-            )
+        raise JobFailed.of(
+            FailureKind.DESTINATION_UNREACHABLE,
+            f"{place} is {_kind(mode)}, not a regular file, so it is not opened",
+            "see what has put it there: sources that load into one folder can change each other's files",
         )
 
 

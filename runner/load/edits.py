@@ -10,7 +10,7 @@ import datetime
 import decimal
 import typing
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
 from runner.load.session import Session
@@ -65,7 +65,7 @@ def cursor_of(state: typing.Mapping[str, typing.Any], place: str) -> dict[str, t
     if place not in found:
         there = ", ".join(found) or "none"
         message = f"there is no cursor '{one_line(place, 80)}' to set; there are: {there}"
-        raise JobFailed(Failure(FailureKind.CONFIGURATION, message, _UNDO))
+        raise JobFailed.of(FailureKind.CONFIGURATION, message, _UNDO)
     return found[place]
 
 
@@ -86,5 +86,5 @@ def coerced(text: str, old: typing.Any, place: str) -> typing.Any:
     except (ValueError, ArithmeticError):
         kind = type(old).__name__.lower()
         message = f"the cursor {place} is a {kind}, and '{one_line(text, 60)}' is none"
-        raise JobFailed(Failure(FailureKind.CONFIGURATION, message, _UNDO)) from None
+        raise JobFailed.of(FailureKind.CONFIGURATION, message, _UNDO) from None
     return text

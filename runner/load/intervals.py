@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from runner import patches
-from runner.contract import Failure, FailureKind, Interval, JobSpec, moment
+from runner.contract import FailureKind, Interval, JobSpec, moment
 from runner.explain.causes import has_class
 from runner.explain.classify import JobFailed
 from runner.load import compat, returned
@@ -233,7 +233,7 @@ def _check(job: JobSpec) -> None:
 
 
 def _refused(message: str, hint: str) -> JobFailed:
-    return JobFailed(Failure(FailureKind.CONFIGURATION, message, hint))
+    return JobFailed.of(FailureKind.CONFIGURATION, message, hint)
 
 
 def _lineage(resource: typing.Any) -> Iterator[typing.Any]:

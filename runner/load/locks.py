@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.load.progress import Steps
 
@@ -40,12 +40,10 @@ def _open(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
     except OSError as exc:
         if exc.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise
-    raise JobFailed(
-        Failure(
-            FailureKind.STATE,
-            f"the lock's file {path} is not a regular file",
-            "remove it; a run makes it anew",
-        )
+    raise JobFailed.of(
+        FailureKind.STATE,
+        f"the lock's file {path} is not a regular file",
+        "remove it; a run makes it anew",
     )
 
 
@@ -56,13 +54,11 @@ def state_lock(state: Path, run_id: str = "") -> Iterator[None]:
     descriptor = _open(state / ".lock")
     try:
         if not _try(descriptor):
-            raise JobFailed(
-                Failure(
-                    FailureKind.ALREADY_RUNNING,
-                    f"{_holder(descriptor)} holds this source's state",
-                    "wait for it to end; its lock ends with it",
-                    transient=True,
-                )
+            raise JobFailed.of(
+                FailureKind.ALREADY_RUNNING,
+                f"{_holder(descriptor)} holds this source's state",
+                "wait for it to end; its lock ends with it",
+                transient=True,
             )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, run_id.encode(), 0)

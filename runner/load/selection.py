@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import typing
 
-from runner.contract import Failure, FailureKind, JobSpec
+from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.load import compat, returned
 from runner.load.session import Session
@@ -53,13 +53,11 @@ def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
     for wanted in job.resources:
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, n=1)
-            raise JobFailed(
-                Failure(
-                    FailureKind.CONFIGURATION,
-                    f"{job.function} has no resource '{wanted}'"
-                    + (f"; did you mean '{near[0]}'?" if near else ""),
-                    f"it has: {', '.join(names) or 'none'}",
-                )
+            raise JobFailed.of(
+                FailureKind.CONFIGURATION,
+                f"{job.function} has no resource '{wanted}'"
+                + (f"; did you mean '{near[0]}'?" if near else ""),
+                f"it has: {', '.join(names) or 'none'}",
             )
     kept: list[typing.Any] = []
     for item in items:
@@ -99,12 +97,10 @@ def _needs_key(disposition: typing.Any) -> bool:
 
 def _no_key(resource: typing.Any) -> JobFailed:
     """dlt would append without a word."""
-    return JobFailed(
-        Failure(
-            FailureKind.CONFIGURATION,
-            f"write_disposition: merge needs a key, and resource '{resource.name}' has none",
-            "give the resource a primary_key or merge_key, or name other resources",
-        )
+    return JobFailed.of(
+        FailureKind.CONFIGURATION,
+        f"write_disposition: merge needs a key, and resource '{resource.name}' has none",
+        "give the resource a primary_key or merge_key, or name other resources",
     )
 
 

@@ -16,7 +16,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.contract import Failure, FailureKind
+from runner.contract import FailureKind
 from runner.explain import code, files, missing
 from runner.explain.classify import LOG_HINT, JobFailed
 from runner.explain.wording import listed, near_misses, one_line
@@ -59,7 +59,7 @@ def load(module: str, paths: Paths) -> types.ModuleType:
     except Exception as exc:
         raise _broken(module, exc) from exc
     if not found:
-        raise JobFailed(_not_found(module, paths))
+        raise _not_found(module, paths)
     return _import(module, module)
 
 
@@ -132,7 +132,7 @@ def _broken(module: str, exc: Exception) -> JobFailed:
     return JobFailed.of(FailureKind.IMPORT_FAILED, message, hint)
 
 
-def _not_found(module: str, paths: Paths) -> Failure:
+def _not_found(module: str, paths: Paths) -> JobFailed:
     here = sorted(_modules_in(paths.custom_sources))
     verified = sorted(_modules_in(paths.verified_sources))
     ours = [
@@ -147,7 +147,7 @@ def _not_found(module: str, paths: Paths) -> Failure:
         hint = f"custom_sources/ holds {listed(here)}"
     else:
         hint = "put it in custom_sources/, or name its package in container.extras or container.requirements"
-    return Failure(
+    return JobFailed.of(
         FailureKind.MODULE_NOT_FOUND,
         f"no module '{module}': looked in custom_sources/, dlt.sources, the verified sources "
         f"({listed(verified) if verified else 'none in this image'}) and the installed packages",
