@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline import postgres
+from tests.pipeline import sandbox as sandboxes
 from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, duck, files, in_postgres
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One folder of kept runs for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kept-runs"
+    folder.mkdir(exist_ok=True)
+    sandboxes.KEPT[:] = [folder]
 
 
 @pytest.fixture

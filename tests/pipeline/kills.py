@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import typing
 from collections.abc import Callable
+from functools import partial
 
 from tests.pipeline.sources import die
 
@@ -14,14 +16,50 @@ AFTER = "after:"
 
 
 class Action:
-    """What happens at the point: a kill, or once, a request to stop."""
+    """What happens at the points that are put in place next: a kill, once a request to stop, or a halt."""
 
     run: Callable[[], None] = staticmethod(die)
 
 
-def _interrupt() -> None:
-    Action.run = staticmethod(lambda: None)
-    os.kill(os.getpid(), signal.SIGINT)
+def _interrupt_once() -> Callable[[], None]:
+    left = [signal.SIGINT]
+
+    def interrupt() -> None:
+        if left:
+            os.kill(os.getpid(), left.pop())
+
+    return interrupt
+
+
+STOPS = (
+    "extracting",
+    "extract_committed",
+    "before_normalize",
+    "normalize_committed",
+    "before_load",
+    "job_committed",
+    "job_moving",
+    "merge_committed",
+    "before_complete",
+    "after_complete",
+)
+"""The points at which ``stop_at_each`` stops, in no order."""
+
+
+def stop_at_each(table: str, line: typing.Any) -> None:
+    """The first time that each of STOPS is reached, sends its name over ``line`` and waits for an answer."""
+    left, one_at_a_time = set(STOPS), threading.Lock()
+
+    def stop(name: str) -> None:
+        with one_at_a_time:
+            if name in left:
+                left.remove(name)
+                line.send(name)
+                line.recv()
+
+    for name in STOPS:
+        Action.run = partial(stop, name)
+        POINTS[name](table)
 
 
 def install(kill: str, table: str) -> None:
@@ -31,21 +69,21 @@ def install(kill: str, table: str) -> None:
         signal.setitimer(signal.ITIMER_REAL, float(kill.removeprefix(AFTER)))
         return
     if kill.startswith(INTERRUPT):
-        Action.run = staticmethod(_interrupt)
+        Action.run = _interrupt_once()
     POINTS[kill.removeprefix(INTERRUPT)](table)
 
 
 def _wrap(owner: typing.Any, name: str, *, after: bool, when: Callable[..., bool] = lambda *_: True) -> None:
-    original = getattr(owner, name)
+    original, act = getattr(owner, name), Action.run
 
     def wrapped(self: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
         if after:
             result = original(self, *args, **kwargs)
             if when(self, *args):
-                Action.run()
+                act()
             return result
         if when(self, *args):
-            Action.run()
+            act()
         return original(self, *args, **kwargs)
 
     setattr(owner, name, wrapped)

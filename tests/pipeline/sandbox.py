@@ -2,34 +2,81 @@
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import dataclasses
-import functools
+import fcntl
 import hashlib
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
-import tempfile
+import time
 import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.contract import Destination, Failure, JobSpec, Result
 from runner.load import pipeline
-from tests.pipeline import child, sources
+from tests.pipeline import child, kills, sources
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Children are forked from a process that has dlt imported and has run nothing, so has no threads."""
 PROCESSES.set_forkserver_preload(["tests.pipeline.preload", "tests.pipeline.child"])
 
 
-@functools.cache
-def _first_runs() -> Path:
-    """A folder of this process, gone when it ends."""
-    folder = Path(tempfile.mkdtemp(prefix="dltpod-first-runs-"))
-    atexit.register(shutil.rmtree, folder)
-    return folder
+KEPT: list[Path] = []
+"""The folder where runs are kept that several tests begin with; a fixture sets it, one for all workers."""
+
+
+def _copy(old: Path, new: Path) -> None:
+    """Puts state and destination of one sandbox's folder in place of another's."""
+    for place in ("state", "data"):
+        shutil.rmtree(new / place, ignore_errors=True)
+        shutil.copytree(old / place, new / place)
+    # or the next run would say that the destination has changed, and restore from it
+    for memory in (new / "state" / "runner").glob("*.json"):
+        memory.write_text(memory.read_text().replace(str(old), str(new)))
+
+
+@contextlib.contextmanager
+def _held(pid: int) -> Iterator[None]:
+    """Stops all threads of a process meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 60
+        while not all(state in "TtXZ" for state in _thread_states(pid)):
+            assert time.monotonic() < deadline, "the process doesn't stop"
+            time.sleep(0.001)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _thread_states(pid: int) -> Iterator[str]:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            yield (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _once(folder: Path, make: Callable[[], typing.Any]) -> typing.Any:
+    """Calls ``make`` unless another test or process has: it fills the folder. What it returned."""
+    told = folder.with_suffix(".pickle")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # or the next test would begin with half a run
+            told.write_bytes(pickle.dumps(make()))
+    return pickle.loads(told.read_bytes())
+
+
+def _heard(line: typing.Any) -> typing.Any:
+    """What a child says, None when it has ended."""
+    try:
+        return line.recv()
+    except EOFError:
+        return None
 
 
 @dataclasses.dataclass
@@ -40,6 +87,8 @@ class Sandbox:
     destination: Destination
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     events: list[tuple[str, dict[str, typing.Any]]] = dataclasses.field(default_factory=list)
+    kept: Path | None = None
+    """The folder that state and destination are a fresh copy of."""
 
     @property
     def state(self) -> Path:
@@ -65,6 +114,7 @@ class Sandbox:
         """An undisturbed run in this process."""
         job = self.job(function, **changes)
         make = getattr(sources, job.function)
+        self.kept = None
         self.events.clear()
         before = dict(os.environ)
         os.environ.update(self.environment)
@@ -79,24 +129,42 @@ class Sandbox:
             os.environ.clear()
             os.environ.update(before)
 
-    def begun(self, function: str = "append", **changes: typing.Any) -> None:
-        """What an undisturbed first run leaves: where that is files, a copy of what one run has left."""
+    def begun(self, function: str = "append", **changes: typing.Any) -> Result:
+        """An undisturbed first run. Where it leaves files, one run is copied for all who ask for it."""
+        self.kept = None
+        return self.synced(function, **changes)
+
+    def synced(self, function: str = "append", **changes: typing.Any) -> Result:
+        """The same for the run after ``begun`` or ``killed``, which are to be the same for all."""
         if self.destination.file is None:
-            self.run(function, **changes)
-            return
-        asked = repr((self.destination.type, function, changes, self.environment))
-        first = _first_runs() / hashlib.sha256(asked.encode()).hexdigest()
-        if not first.exists():
-            file = first / Path(self.destination.file).relative_to(self.root)
-            file.parent.mkdir(parents=True)
-            destination = dataclasses.replace(self.destination, file=str(file), lock=f"{file}.lock")
-            box = dataclasses.replace(self, root=first, destination=destination, events=[])
-            try:
-                box.run(function, **changes)
-            except BaseException:
-                shutil.rmtree(first)  # or the next test would begin with half a run
-                raise
-        shutil.copytree(first, self.root, dirs_exist_ok=True)
+            return self.run(function, **changes)
+        folder = self._kept_at("run", function, changes)
+
+        def run() -> Result:
+            if self.kept is not None:
+                _copy(self.kept, folder)
+            result: Result = self._in(folder).run(function, **changes)
+            return result
+
+        result: Result = _once(folder, run)
+        self._take(folder)
+        return result
+
+    def _kept_at(self, *asked: typing.Any) -> Path:
+        text = repr((self.destination.type, self.environment, self.kept, *asked))
+        return KEPT[0] / hashlib.sha256(text.encode()).hexdigest()
+
+    def _in(self, root: Path) -> typing.Any:
+        """The same sandbox in another folder."""
+        assert self.destination.file is not None
+        file = root / Path(self.destination.file).relative_to(self.root)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        destination = dataclasses.replace(self.destination, file=str(file), lock=f"{file}.lock")
+        return dataclasses.replace(self, root=root, destination=destination, events=[], kept=None)
+
+    def _take(self, folder: Path) -> None:
+        _copy(folder, self.root)
+        self.kept = folder
 
     def state_of(self, job: JobSpec) -> Path:
         return self.state if job.source == "shop" else self.root / f"state-{job.source}"
@@ -110,6 +178,35 @@ class Sandbox:
         return answer
 
     def killed(
+        self, function: str = "append", kill: str = "none", table: str = "orders", **changes: typing.Any
+    ) -> None:
+        """What a run leaves that dies by SIGKILL at the point.
+
+        After ``begun``, one run serves for all of ``kills.STOPS``: its process is stopped at each, so that
+        its files are those that a kill would leave there, and they are copied.
+        """
+        if self.kept is None or kill not in kills.STOPS:
+            self.dies(function, kill, table, **changes)
+            return
+        folder = self._kept_at("stops", function, table, changes)
+        _once(folder, lambda: self._stop_at_each(folder, function, table, changes))
+        assert (folder / kill).is_dir(), f"the run doesn't come to {kill}"
+        self._take(folder / kill)
+
+    def _stop_at_each(self, folder: Path, function: str, table: str, changes: dict[str, typing.Any]) -> None:
+        assert self.kept is not None
+        _copy(self.kept, folder / "run")
+        box = self._in(folder / "run")
+        process, line = box._start(child.EACH, table, box.job(function, **changes))
+        while isinstance(said := _heard(line), str):
+            with _held(process.pid):
+                _copy(box.root, folder / said)
+            line.send("on")
+        process.join(60)
+        assert isinstance(said, Result), (process.exitcode, said)
+        shutil.rmtree(box.root)
+
+    def dies(
         self, function: str = "append", kill: str = "none", table: str = "orders", **changes: typing.Any
     ) -> None:
         """A run that must die by SIGKILL at the point."""
@@ -126,21 +223,23 @@ class Sandbox:
         self, function: str, kill: str, table: str = "orders", **changes: typing.Any
     ) -> tuple[int | None, typing.Any]:
         """A run in a process of its own: its exit code, and its result or failure."""
-        job = self.job(function, **changes)
-        answer, theirs = PROCESSES.Pipe(duplex=False)
+        process, line = self._start(kill, table, self.job(function, **changes))
+        said = _heard(line)
+        process.join(60)
+        return process.exitcode, said
+
+    def _start(self, kill: str, table: str, job: JobSpec) -> tuple[typing.Any, typing.Any]:
+        self.kept = None
+        line, theirs = PROCESSES.Pipe()
         process = PROCESSES.Process(
             target=child.main, args=(job, self.state_of(job), kill, table, self.environment, theirs)
         )
         process.start()
         theirs.close()
-        try:
-            said = answer.recv()
-        except EOFError:
-            said = None
-        process.join(60)
-        return process.exitcode, said
+        return process, line
 
     def lose_state(self) -> None:
+        self.kept = None
         shutil.rmtree(self.state, ignore_errors=True)
 
     def keep_state(self, name: str) -> None:
@@ -151,6 +250,7 @@ class Sandbox:
 
     def put_back(self, name: str) -> None:
         """Puts a copy of the state directory in its place."""
+        self.kept = None
         shutil.rmtree(self.state, ignore_errors=True)
         shutil.copytree(self.root / name, self.state)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner.contract import Result
 from tests.pipeline.sandbox import DuckSandbox
 
 POINTS = [
@@ -31,13 +32,18 @@ LOST = [
 ]
 
 
+def killed_and_synced(sandbox: DuckSandbox, kill: str, function: str = "append") -> Result:
+    """Ten orders are loaded, a run is killed that loads ten more, and another sync finds thirty."""
+    sandbox.begun(function, upto=10)
+    sandbox.killed(function, kill, upto=20)
+    return sandbox.synced(function, upto=30)
+
+
 @pytest.mark.parametrize(("function", "kill"), KEPT)
 def test_each_row_is_there_once_after_a_kill_and_another_sync(
     sandbox: DuckSandbox, function: str, kill: str
 ) -> None:
-    sandbox.begun(function, upto=10)
-    sandbox.killed(function, kill, upto=20)
-    sandbox.run(function, upto=30)
+    killed_and_synced(sandbox, kill, function)
     sandbox.whole(30, lines=function != "arrow")
 
 
@@ -81,26 +87,22 @@ def test_a_source_of_several_schemas_is_extracted_whole_or_not_at_all(sandbox: D
 
 
 def test_a_killed_load_is_finished_first_and_new_rows_come_in_the_same_sync(sandbox: DuckSandbox) -> None:
-    sandbox.begun("append", upto=10)
-    sandbox.killed("append", "job_committed", upto=20)
-    result = sandbox.run("append", upto=25)
+    result = killed_and_synced(sandbox, "job_committed")
     assert len(result.resumed_load_ids) == 1
     assert len(result.load_ids) == 1
-    assert result.rows == {"orders": 15, "orders__lines": 30}
-    assert result.cursors == {"orders.id": "25"}
+    assert result.rows == {"orders": 20, "orders__lines": 40}
+    assert result.cursors == {"orders.id": "30"}
     assert "finished the load that an earlier run had left: 30 rows" in result.notes
-    sandbox.whole(25)
+    sandbox.whole(30)
 
 
 @pytest.mark.parametrize("kill", ["before_normalize", "normalize_committed", "before_load", "job_committed"])
 def test_what_was_extracted_before_a_kill_is_not_extracted_again(sandbox: DuckSandbox, kill: str) -> None:
-    sandbox.begun("append", upto=10)
-    sandbox.killed("append", kill, upto=20)
-    result = sandbox.run("append", upto=20)
+    result = killed_and_synced(sandbox, kill)
     assert len(result.resumed_load_ids) == 1
-    assert result.rows == {"orders": 10, "orders__lines": 20}
+    assert result.rows == {"orders": 20, "orders__lines": 40}
     assert not any("anew" in note for note in result.notes)
-    sandbox.whole(20)
+    sandbox.whole(30)
 
 
 def test_a_load_killed_after_it_was_completed_is_counted_once(sandbox: DuckSandbox) -> None:
@@ -113,6 +115,6 @@ def test_a_load_killed_after_it_was_completed_is_counted_once(sandbox: DuckSandb
 
 def test_many_kills_in_a_row_change_nothing(sandbox: DuckSandbox) -> None:
     for upto, kill in enumerate(POINTS, start=1):
-        sandbox.killed("append", kill, upto=10 * upto)
+        sandbox.dies("append", kill, upto=10 * upto)
     sandbox.run("append", upto=100)
     sandbox.whole(100)

@@ -9,7 +9,7 @@ import pytest
 
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed, StepError, classify
-from tests.pipeline.sandbox import DuckSandbox
+from tests.pipeline.sandbox import DuckSandbox, FileSandbox
 
 GARBAGE = "\x00 not what it was"
 
@@ -50,6 +50,15 @@ def test_undisturbed_runs_have_nothing_to_note(sandbox: DuckSandbox, function: s
     for upto in (10, 10, 30):
         assert sandbox.run(function, upto=upto).notes == ()
     assert sandbox.ids() == list(range(1, 31))
+
+
+def test_a_copy_of_what_a_first_run_left_is_taken_for_its_own(
+    sandbox: DuckSandbox, bucket: FileSandbox
+) -> None:
+    """Many tests begin with one."""
+    for copied in (sandbox, bucket):
+        copied.begun("append", upto=10)
+        assert copied.run("append", upto=10).notes == ()
 
 
 def test_a_first_run_says_so_and_the_second_does_not(sandbox: DuckSandbox) -> None:
