@@ -20,6 +20,7 @@ from launcher.config import forms
 from launcher.config.dlt_words import Contract, Disposition
 from launcher.config.dlt_words import SchemaContract as SchemaContract
 from launcher.config.dlt_words import WriteDisposition as WriteDisposition
+from launcher.config.faults import shown_path
 from launcher.config.forms import IDENTIFIER, Form, matches
 from launcher.config.forms import Model as Model
 from launcher.config.kubernetes import CaBundle as CaBundle
@@ -319,6 +320,10 @@ class Project(Model):
     def names(self) -> frozenset[str]:
         """The names of all entries, those of another type too."""
         return frozenset((*(s.name for s in self.sources), *(f.name for f in self.foreign)))
+
+    def line(self, name: str) -> str:
+        """``sources.yml:12``: where a source's entry begins."""
+        return f"{shown_path(self.file)}:{self.lines.get(name, 1)}"
 
     @functools.cached_property
     def custom_sources(self) -> Path:

@@ -31,7 +31,7 @@ def settings(
         if isinstance(below.get(name), Mapping):
             merged = merge(merged, below[name])
     kind = merged.get("destination_type")
-    where = f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}: {source.name}"
+    where = f"{project.line(source.name)}: {source.name}"
     return Settings(project, where, name, kind if isinstance(kind, str) and kind else name, merged)
 
 

@@ -81,16 +81,15 @@ def part_of(
     that are empty, a file that can't be read, a destination file outside ``data/``, connection strings that
     no program can read.
     """
-    arguments = literals.take_out(_given(source, overrides))
-    values = {**_values(project, source, environ, arguments, overrides), **arguments.literals}
+    asked = _Asked(project, source, environ, overrides)
+    arguments = literals.take_out(asked.arguments)
+    values = {**_values(asked, arguments), **arguments.literals}
     scope = scope_of(project, source)
     secrets, config = _selected(project, scope, environ)
     _refuse_empty(project, source, secrets)
     names = sorted({*slices.dotted_keys(secrets), *slices.dotted_keys(config)})
     unseen = _unseen(project, source, secrets, config)
-    doubts = _addresses(
-        project, source, {**_settings(secrets, environ), **_settings(config, environ)}, values, overrides
-    )
+    doubts = _addresses(asked, {**_settings(secrets, environ), **_settings(config, environ)}, values)
     found = destinations.settings(project, source, secrets, config)
     drivers = _drivers(source, secrets, config, found, environ)
     secrets, config = slices.arrange(secrets, config, scope)
@@ -100,7 +99,7 @@ def part_of(
         files[VALUES_FILE] = json.dumps(values, ensure_ascii=False)
     slice = Slice(
         files={name: text for name, text in files.items() if text},
-        warnings=(*_warnings(project, source, arguments, overrides), *doubts, *unseen),
+        warnings=(*_warnings(asked, arguments), *doubts, *unseen),
         names=tuple(names),
         sections=tuple(sorted(scope.natives)),
     )
@@ -195,14 +194,6 @@ def _scope(
     )
 
 
-def _given(source: Source, overrides: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    native = source.dlt_native
-    return {
-        "function_kwargs": {**native.function_kwargs, **overrides},
-        "resource_kwargs": dict(native.resource_kwargs),
-    }
-
-
 def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tuple[Table, Table]:
     """The source's part of both files, with what the environment says over it."""
     secrets, config = (_file(project.root / name).part_for(scope) for name in (SECRETS, CONFIG))
@@ -231,43 +222,65 @@ def _file(path: Path) -> slices.File:
     return known
 
 
-def _values(
-    project: Project,
-    source: Source,
-    environ: Mapping[str, str],
-    arguments: literals.Arguments,
-    overrides: Mapping[str, Any],
-) -> dict[str, str]:
-    env = source.container.env
-    asked = literals.references([arguments.kwargs, env])
-    asked = [name for name in asked if name not in arguments.literals]
-    entry = f"{_line(project, source)}: {source.name}"
-    broken = [_place(place, overrides) for place in literals.malformed(arguments.kwargs)]
+@dataclass(frozen=True)
+class _Asked:
+    """A source with the variables and the ``--set`` arguments of one run."""
+
+    project: Project
+    source: Source
+    environ: Mapping[str, str] = field(repr=False)
+    overrides: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def entry(self) -> str:
+        """``sources.yml:12: jira``, for messages."""
+        return f"{self.project.line(self.source.name)}: {self.source.name}"
+
+    @property
+    def arguments(self) -> dict[str, dict[str, Any]]:
+        native = self.source.dlt_native
+        return {
+            "function_kwargs": {**native.function_kwargs, **self.overrides},
+            "resource_kwargs": dict(native.resource_kwargs),
+        }
+
+    def place(self, path: str) -> str:
+        """Where the argument at a dotted path was given: in the entry, or for this run alone."""
+        kind, _, argument = path.partition(".")
+        given = re.split(r"[.\[]", argument, maxsplit=1)[0]
+        return f"--set {argument}" if kind == "function_kwargs" and given in self.overrides else path
+
+
+def _values(asked: _Asked, arguments: literals.Arguments) -> dict[str, str]:
+    """The values of the variables that are referred to. Raises ConfigurationError where one has none."""
+    env, environ = asked.source.container.env, asked.environ
+    names = literals.references([arguments.kwargs, env])
+    names = [name for name in names if name not in arguments.literals]
+    broken = [asked.place(path) for path in literals.malformed(arguments.kwargs)]
     broken += [f"env.{place}" for place in literals.malformed(env)]
     if broken:
-        where = source.name if all(place.startswith("--set ") for place in broken) else entry
+        by_set = all(place.startswith("--set ") for place in broken)
+        where = asked.source.name if by_set else asked.entry
         raise ConfigurationError(
             f"{where}: {', '.join(broken)}: begins with env: but names no variable.",
             "Write env:NAME, such as env:API_KEY",
         )
-    lacking = [name for name in asked if not environ.get(name)]
+    lacking = [name for name in names if not environ.get(name)]
     if lacking:
         given = arguments.kwargs
-        kept = {key: value for key, value in given["function_kwargs"].items() if key not in overrides}
+        kept = {key: value for key, value in given["function_kwargs"].items() if key not in asked.overrides}
         own = set(literals.references([kept, given["resource_kwargs"], env]))
-        if own.isdisjoint(lacking):
-            raise _lacking(project, source.name, "--set", lacking, environ)
-        raise _lacking(project, entry, "the entry", lacking, environ)
-    for name in asked:
+        raise _lacking(asked, lacking, by_set=own.isdisjoint(lacking))
+    for name in names:
         slices.require_text(name, environ[name])
-    return {name: environ[name] for name in asked}
+    return {name: environ[name] for name in names}
 
 
 def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
     """Raises ConfigurationError for secrets that are still to be filled in."""
     if unfilled := missing.empty(source, secrets):
         raise ConfigurationError(
-            f"{_line(project, source)}: {unfilled} empty.",
+            f"{project.line(source.name)}: {unfilled} empty.",
             f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",
         )
 
@@ -283,20 +296,14 @@ def _settings(table: Table, environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _addresses(
-    project: Project,
-    source: Source,
-    texts: Mapping[str, str],
-    values: Mapping[str, str],
-    overrides: Mapping[str, Any],
-) -> tuple[str, ...]:
+def _addresses(asked: _Asked, texts: Mapping[str, str], values: Mapping[str, str]) -> tuple[str, ...]:
     """Warnings of connection strings that not all programs read alike. Raises ConfigurationError for those
     that none can read: its error would quote the tail of the password as a host.
     """
     found = dict(texts)
-    for path, text in literals.strings(_given(source, overrides)):
-        found[_place(path, overrides)] = text
-    for name, text in source.container.env.items():
+    for path, text in literals.strings(asked.arguments):
+        found[asked.place(path)] = text
+    for name, text in asked.source.container.env.items():
         found[f"container.env.{name}"] = text
     told = {
         f"{place} ({text})" if literals.is_reference(text) else place: values.get(
@@ -304,15 +311,14 @@ def _addresses(
         )
         for place, text in found.items()
     }
-    entry = f"{_line(project, source)}: {source.name}"
     faults = {place: fault for place, text in told.items() if (fault := addresses.fault_of(text)) is not None}
     if faults:
         raise ConfigurationError(
-            "; ".join(f"{entry}: {place}: {fault.value}" for place, fault in faults.items()),
+            "; ".join(f"{asked.entry}: {place}: {fault.value}" for place, fault in faults.items()),
             f"Write {addresses.ENCODED}.",
         )
     return tuple(
-        f"{entry}: {place}: some drivers end its user or password too early; write {addresses.ENCODED}"
+        f"{asked.entry}: {place}: some drivers end its user or password too early; write {addresses.ENCODED}"
         for place, text in told.items()
         if addresses.doubtful(text)
     )
@@ -330,24 +336,26 @@ def _unseen(project: Project, source: Source, *selected: Table) -> Iterator[str]
             section = path if any(isinstance(part, Mapping) for part in whole) else path.rpartition(".")[0]
             place = f"{shown_path(file or project.file)}:{line}"
             yield (
-                f"{_line(project, source)}: {source.name}: {place} reads {path}, which it doesn't get;"
+                f"{project.line(source.name)}: {source.name}: {place} reads {path}, which it doesn't get;"
                 f" write dlt_native: {{secret_sections: [{section}]}}"
             )
 
 
-def _lacking(
-    project: Project, where: str, who: str, names: Sequence[str], environ: Mapping[str, str]
-) -> ConfigurationError:
-    """Names of variables that have no value: those that aren't there at all, and those that are empty."""
-    empty = [name for name in names if name in environ]
-    missing = [name for name in names if name not in environ]
-    told = [name + did_you_mean(name, environ) for name in missing]
+def _lacking(asked: _Asked, names: Sequence[str], *, by_set: bool) -> ConfigurationError:
+    """The error for variables without a value, those that aren't set and those that are empty.
+
+    ``by_set``: only arguments of ``--set`` refer to them.
+    """
+    where, who = (asked.source.name, "--set") if by_set else (asked.entry, "the entry")
+    empty = [name for name in names if name in asked.environ]
+    missing = [name for name in names if name not in asked.environ]
+    told = [name + did_you_mean(name, asked.environ) for name in missing]
     parts = [
         f"{', '.join(group)} {'is' if len(group) == 1 else 'are'} {what}"
         for group, what in ((told, "not set"), (empty, "empty"))
         if group
     ]
-    dotenv = shown_path(project.root / DOTENV)
+    dotenv = shown_path(asked.project.root / DOTENV)
     hint = f"Put {names[0]}=... into {dotenv}, or `export {names[0]}=...`"
     if not missing:
         hint = f"Give {empty[0]} a value, in {dotenv} or in the environment, which wins over it."
@@ -356,32 +364,19 @@ def _lacking(
     )
 
 
-def _line(project: Project, source: Source) -> str:
-    return f"{shown_path(project.file)}:{project.lines.get(source.name, 1)}"
-
-
-def _place(place: str, overrides: Mapping[str, Any]) -> str:
-    """Where an argument was given, by its dotted path: in the entry, or for this run alone."""
-    kind, _, argument = place.partition(".")
-    given = re.split(r"[.\[]", argument, maxsplit=1)[0]
-    return f"--set {argument}" if kind == "function_kwargs" and given in overrides else place
-
-
-def _warnings(
-    project: Project, source: Source, arguments: literals.Arguments, overrides: Mapping[str, Any]
-) -> tuple[str, ...]:
-    places = [_place(place, overrides) for place in arguments.places]
+def _warnings(asked: _Asked, arguments: literals.Arguments) -> tuple[str, ...]:
+    """Warnings of literals that look like secrets."""
+    places = [asked.place(path) for path in arguments.places]
     places += [
         f"container.env.{key}"
-        for key, value in source.container.env.items()
+        for key, value in asked.source.container.env.items()
         if literals.looks_secret(key, value)
     ]
-    entry = f"{_line(project, source)}: {source.name}"
     return tuple(
-        f"{source.name}: {place} looks like a secret, and the shell's history keeps it; "
+        f"{asked.source.name}: {place} looks like a secret, and the shell's history keeps it; "
         "keep it in .env and give env:NAME"
         if place.startswith("--set ")
-        else f"{entry}: {place} looks like a secret; keep it in .env and write env:NAME here"
+        else f"{asked.entry}: {place} looks like a secret; keep it in .env and write env:NAME here"
         for place in places
     )
 
