@@ -24,18 +24,31 @@ if TYPE_CHECKING:
 
 
 LONG = (
-    "test_version_matrix.py",
     "test_guides.py",
-    "test_locks.py",
-    "test_ends.py",
-    "test_registry.py",
+    "test_version_matrix.py",
     "test_killed_runs.py",
+    "test_ends.py",
+    "test_compose.py",
+    "test_ci.py",
+    "test_locks.py",
     "test_commands.py",
-    "test_environments.py",
     "test_network.py",
+    "test_demo_sources.py",
+    "test_registry.py",
+    "test_backfill.py",
     "test_installed.py",
+    "test_environments.py",
+    "test_streams.py",
+    "test_saas.py",
+    "test_engine_dies.py",
+    "test_index_credentials.py",
     "test_start_files.py",
+    "test_nothing_leaks.py",
+    "test_first_sync.py",
+    "test_shared_file.py",
     "test_docs_examples.py",
+    "test_disk.py",
+    "test_soak.py",
 )
 """The files that take longest. They are begun first, so that no worker is left alone with one in the end."""
 
