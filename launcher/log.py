@@ -171,8 +171,13 @@ def described(error: BaseException) -> str:
 
 
 def now() -> str:
-    """This moment, RFC 3339 in UTC to the millisecond: texts that sort by time."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    """This moment, as ``timestamp``."""
+    return timestamp(datetime.now(timezone.utc))
+
+
+def timestamp(time: datetime) -> str:
+    """A time, RFC 3339 in UTC to the millisecond: texts that sort by time."""
+    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _json_line(level: str, name: str, fields: Mapping[str, Any]) -> bytes:

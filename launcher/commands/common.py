@@ -252,6 +252,7 @@ def moment(option: str, text: str) -> str:
     """
     from datetime import datetime, timedelta, timezone
 
+    from launcher import log
     from launcher.config.units import parse_duration
 
     try:
@@ -264,7 +265,7 @@ def moment(option: str, text: str) -> str:
                 f"{option}: '{text}' is neither a duration nor a date or time",
                 f'{option} 24h, or "2026-01-31 08:00"',
             ) from None
-    return then.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return log.timestamp(then)
 
 
 def history_of(project: Project) -> History:

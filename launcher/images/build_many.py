@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from launcher.environment import locks
@@ -50,7 +50,6 @@ class Built:
     """The image's name in the registry, with its digest."""
     error: DltpodError | None = None
     seconds: float = 0.0
-    notes: tuple[str, ...] = field(default=())
 
 
 def build(
@@ -107,7 +106,7 @@ def build(
 
                 pushed = push(client, project.registry, image.reference, lambda line: heard(name, line))
             seconds = time.monotonic() - started
-            return Built(environment.sources, image, pushed, seconds=seconds, notes=environment.notes)
+            return Built(environment.sources, image, pushed, seconds=seconds)
         except DltpodError as error:
             return Built(environment.sources, error=error, seconds=time.monotonic() - started)
 

@@ -30,10 +30,6 @@ _LINE = re.compile(
 """The only lines that a lock may have: uv would follow an option or a variable that foreign code wrote."""
 
 
-class CutoffError(ConfigurationError):
-    """The value of ``--exclude-newer`` is not a date."""
-
-
 @dataclass(frozen=True)
 class Locked:
     """A lock file that was written, or looked at; or why there is none."""
@@ -67,10 +63,10 @@ class Locks:
         """Write the lock of each source; pins that still fit are kept unless ``upgrade``.
 
         ``exclude_newer``: a date (2026-01-31) or time (RFC 3339) after which no release counts. Raises
-        CutoffError where it is none, which is a fault of all.
+        ConfigurationError where it is none, which is a fault of all.
         """
         if exclude_newer is not None and not _is_date(exclude_newer):
-            raise CutoffError(
+            raise ConfigurationError(
                 f"--exclude-newer '{exclude_newer}' is no date", "2026-01-31 or 2026-01-31T00:00:00Z"
             )
         done = []

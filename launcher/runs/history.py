@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.errors import DltpodError, Exit
 from launcher.host.launchers import Alive
+from launcher.log import timestamp
 from launcher.untrusted import clean
 from runner.contract import FailureKind, Interval, interval, moment
 
@@ -255,7 +256,7 @@ def _seen(record: RunRecord, alive: Alive) -> RunRecord:
     return dataclasses.replace(
         record,
         status=INTERRUPTED,
-        ended=ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        ended=timestamp(ended),
         seconds=round((ended - moment(record.started)).total_seconds(), 3),
         failure_kind=FailureKind.KILLED,
         message="interrupted: dltpod itself was killed while this ran",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 from launcher.config.models import Project
 from launcher.engines.protocol import Engine, KeepsJobs
+from launcher.log import timestamp
 from launcher.runs.history import INTERRUPTED, RUNNING, History, HistoryError, RunRecord
 from launcher.runs.run import finish
 from runner.contract import moment
@@ -55,23 +56,18 @@ def record_own_runs(engine: Engine, project: Project, history: History) -> tuple
         for run in engine.own_runs(project.name)
         if run.source in sources
     }
-    since = min((_stamp(started) for _, started in found.values()), default="")
+    since = min((timestamp(started) for _, started in found.values()), default="")
     known = {record.run_id for record in history.runs(since=since, limit=None)} if found else set()
     new = []
     for run_id in found.keys() - known:
         run, started = found[run_id]
-        record = RunRecord(run_id, run.source, RUNNING, _stamp(started), engine=engine.name)
+        record = RunRecord(run_id, run.source, RUNNING, timestamp(started), engine=engine.name)
         record = finish(record, run.ended, attempts=run.attempts, seconds=run.seconds)
-        record = replace(record, ended=_stamp(started + timedelta(seconds=run.seconds)))
+        record = replace(record, ended=timestamp(started + timedelta(seconds=run.seconds)))
         with contextlib.suppress(OSError, HistoryError):
             history.write(record)
         new.append(record)
     return tuple(new)
-
-
-def _stamp(time: datetime) -> str:
-    """As ``RunRecord.started``."""
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def still_running(engine: Engine, project: str, records: Sequence[RunRecord]) -> tuple[RunRecord, ...]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from launcher import cli
-from launcher.images.lock import SEED, CutoffError, Locks
+from launcher.errors import ConfigurationError
+from launcher.images.lock import SEED, Locks
 from tests.unit.images.projects import verified_tree
 
 PINS = "cowsay==1.17.0 \\\n    --hash=sha256:aa\n"
@@ -120,7 +121,7 @@ def test_a_cutoff_that_is_no_date_is_told_once(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> str:
-        raise CutoffError("--exclude-newer 'last week' is no date")
+        raise ConfigurationError("--exclude-newer 'last week' is no date")
 
     monkeypatch.setattr(Locks, "_resolve", refuse)
     assert cli.main(["lock", "--exclude-newer", "last week"]) == 2
