@@ -12,13 +12,16 @@ import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from launcher.config import cron, units
 from launcher.errors import without_credentials
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Check = Callable[[Any], object]
 
@@ -67,6 +70,10 @@ class Model(BaseModel):
     """The base of all models of ``sources.yml``: strict, frozen, no unknown keys, no input in errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    def __deepcopy__(self, memo: object = None) -> Self:
+        """Itself, as nothing changes it: pydantic copies a default for each of thousands of sources."""
+        return self
 
 
 def fault(wrong: str) -> PydanticCustomError:

@@ -89,8 +89,9 @@ def describe(
     module = source.dlt_native.source_module
     top = module.split(".")[0]
     custom = requirement_files.is_custom(project.custom_sources, module)
+    files = requirement_files.code_of(project.custom_sources, module) if custom else ()
     if custom:
-        extras |= drivers.core_extras(requirement_files.code_of(project.custom_sources, module))
+        extras |= drivers.core_extras(files)
     elif (extra := drivers.core_extra(module)) is not None:
         extras.add(extra)
 
@@ -127,7 +128,6 @@ def describe(
         if pin is not None:
             requirements.append(pin)
 
-    files = requirement_files.code_of(project.custom_sources, module) if custom else ()
     native = source.dlt_native
     names_of_dlt = drivers.dlt_parts_used(module, native.source_function, native.resources or (), files)
     added: list[Requirement] = []

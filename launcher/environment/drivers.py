@@ -87,8 +87,7 @@ def dlt_parts_used(module: str, function: str, resources: Sequence[str], files: 
     chosen = resources if resources and function == "readers" else (function, *resources)
     named = {f"{own}.{name}" for name in chosen} if own.partition(".")[0] in CORE_SOURCES else set()
     for file in files:
-        tree = code.read_module(file).tree
-        for node in ast.walk(tree) if tree is not None else ():
+        for node in code.read_module(file).imports:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dlt.sources"):
                 place = (node.module or "").removeprefix("dlt.sources").lstrip(".")
                 named |= {f"{place}.{alias.name}".lstrip(".") for alias in node.names}
@@ -115,11 +114,10 @@ def core_extras(files: Iterable[Path]) -> set[str]:
     """
     found: set[str] = set()
     for file in files:
-        tree = code.read_module(file).tree
-        for node in ast.walk(tree) if tree is not None else ():
+        for node in code.read_module(file).imports:
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
+            elif not node.level:
                 modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
             else:
                 continue

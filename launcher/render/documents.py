@@ -42,7 +42,7 @@ def dump(value: Any) -> str:
 def _tell(emit: Callable[[yaml.Event], object], value: Any) -> None:
     kind = type(value)
     if kind is str:
-        emit(_short_text(value) if len(value) <= _SHORT else _text(value))
+        emit(_usual(value) if len(value) <= _SHORT else _scalar(value))
     elif kind is dict:
         emit(_MAPPING[0])
         for key, item in value.items():
@@ -55,29 +55,28 @@ def _tell(emit: Callable[[yaml.Event], object], value: Any) -> None:
             _tell(emit, item)
         emit(_SEQUENCE[1])
     else:
-        node: Any = _YAML.represent_data(value)
-        emit(_scalar(node.tag, node.value, node.style))
+        emit(_usual(value) if kind in (bool, int, type(None)) else _scalar(value))
 
 
-def _text(value: str) -> yaml.Event:
-    """Quotes what another reader takes for a number: PyYAML leaves ``12e4`` plain, Go reads 120000."""
-    style = None
-    if "\n" in value.rstrip("\n") and not re.search(r"[ \t]\n", value):
-        style = "|"
-    elif _LIKE_A_NUMBER.match(value) or _LIKE_A_WORD.match(value):
-        style = '"'
-    return _scalar(f"{_TAG}str", value, style)
+def _scalar(value: Any) -> yaml.Event:
+    node: Any = _YAML.represent_data(value)
+    style = _style(value) if type(value) is str else node.style
+    ways = ((True, False), (False, True))  # plain, in quotes
+    plain, quoted = (_YAML.resolve(yaml.ScalarNode, node.value, way) == node.tag for way in ways)  # type: ignore[no-untyped-call]
+    return yaml.ScalarEvent(None, node.tag, (plain, quoted), node.value, style=style)
+
+
+def _style(text: str) -> str | None:
+    """Quotes for what another reader takes for a number: PyYAML leaves ``12e4`` plain, Go reads 120000."""
+    if "\n" in text.rstrip("\n") and not re.search(r"[ \t]\n", text):
+        return "|"
+    return '"' if _LIKE_A_NUMBER.match(text) or _LIKE_A_WORD.match(text) else None
 
 
 _SHORT = 100
-_short_text = functools.lru_cache(maxsize=1024)(_text)
+"""Characters of a text that is worth keeping."""
+_usual = functools.lru_cache(maxsize=1024, typed=True)(_scalar)
 """Keys, and what all sources say alike: most of what is written."""
-
-
-def _scalar(tag: str, value: str, style: str | None) -> yaml.Event:
-    ways = ((True, False), (False, True))  # plain, in quotes
-    plain, quoted = (_YAML.resolve(yaml.ScalarNode, value, way) == tag for way in ways)  # type: ignore[no-untyped-call]
-    return yaml.ScalarEvent(None, tag, (plain, quoted), value, style=style)
 
 
 def dump_entry(key: str, name: str, value: Any) -> str:

@@ -35,6 +35,12 @@ class Module:
         return tuple(_asked_by(self.tree)) if self.tree is not None else ()
 
     @functools.cached_property
+    def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
+        """Its import statements, wherever they are."""
+        nodes = ast.walk(self.tree) if self.tree is not None else ()
+        return tuple(node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+    @functools.cached_property
     def parameters(self) -> frozenset[str]:
         """Names of its functions' parameters, without those that may be a resource's as well."""
         return _parameters_of(self.tree) if self.tree is not None else frozenset()
