@@ -25,6 +25,7 @@ _MERGED_BY = {
 """Lists of a pod whose items are merged by a key (the API's ``patchMergeKey``); any other is replaced."""
 _ONE_SOURCE = "volumes"
 """Its items have a name and one source (the API's ``retainKeys``): another source replaces the first."""
+_PATCH = "$patch"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 """Where an affinity has the rules that the scheduler keeps."""
 
@@ -32,9 +33,9 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 def overridden(source: str, pod: dict[str, Any], overrides: Mapping[str, Any], *, weaker: bool) -> Any:
     """The pod's spec with the overrides merged in as kubectl does: null removes, lists go by their keys.
 
-    Raises ConfigurationError for kubectl's directives (``$patch``), where the run's container is gone, and
-    where a wall is taken down and ``weaker`` doesn't say that it may; TypeError, AttributeError, KeyError or
-    ValueError for another form than a pod's spec.
+    ``$patch: delete`` and ``$patch: replace`` do as they do there. Raises ConfigurationError for any other
+    directive, where the run's container is gone, and where a wall is taken down and ``weaker`` doesn't say
+    that it may; TypeError, AttributeError, KeyError or ValueError for another form than a pod's spec.
     """
     if not overrides:
         return pod
@@ -42,8 +43,8 @@ def overridden(source: str, pod: dict[str, Any], overrides: Mapping[str, Any], *
         made = _merged(pod, overrides, "")
     except _Directive as error:
         raise ConfigurationError(
-            f"{source}: kubernetes.pod_overrides has {error}, and takes no directives",
-            "null removes a key, and an item of a list replaces the keys that it names",
+            f"{source}: kubernetes.pod_overrides has {error}",
+            "of kubectl's directives, $patch: delete and $patch: replace are known",
         ) from None
     if CONTAINER not in [container["name"] for container in made.get("containers") or ()]:
         raise ConfigurationError(
@@ -96,18 +97,16 @@ def _apart(pod: Mapping[str, Any]) -> list[Any]:
 
 
 class _Directive(Exception):
-    """A directive of kubectl's, such as ``$patch``: none is known here."""
+    """A directive that isn't known here."""
 
 
 def _merged(given: Any, over: Any, name: str) -> Any:
     if isinstance(over, Mapping):
-        made = dict(given) if isinstance(given, Mapping) else {}
+        made = dict(given) if isinstance(given, Mapping) and _directive(over) != "replace" else {}
         for key, value in over.items():
-            if str(key).startswith("$"):
-                raise _Directive(key)
-            if value is None:
+            if value is None or (isinstance(value, Mapping) and _directive(value) == "delete"):
                 made.pop(key, None)
-            else:
+            elif key != _PATCH:
                 made[key] = _merged(made.get(key), value, key)
         return made
     if not isinstance(over, list):
@@ -115,15 +114,29 @@ def _merged(given: Any, over: Any, name: str) -> Any:
     by = _MERGED_BY.get(name)
     if by is None:
         return [_merged(None, item, "") for item in over]
-    items = {item.get(by): item for item in given or ()}
+    replaced = any(_directive(item) == "replace" and len(item) == 1 for item in over)
+    items = {item.get(by): item for item in given or () if not replaced}
     for item in over:
         key = item.get(by)
-        before = items.get(key)
-        if name == _ONE_SOURCE and before is not None and not _sources(before) & _sources(item):
-            before = {by: key} if _sources(item) else before
-        items[key] = _merged(before, item, "")
+        if _directive(item) == "delete":
+            items.pop(key, None)
+        elif set(item) != {_PATCH}:
+            before = items.get(key)
+            if name == _ONE_SOURCE and before is not None and not _sources(before) & _sources(item):
+                before = {by: key} if _sources(item) else before
+            items[key] = _merged(before, item, "")
     return list(items.values())
 
 
 def _sources(volume: Mapping[str, Any]) -> set[str]:
-    return {key for key, value in volume.items() if key != "name" and value is not None}
+    return {key for key, value in volume.items() if key not in ("name", _PATCH) and value is not None}
+
+
+def _directive(over: Any) -> str:
+    """What ``$patch`` says. Raises _Directive for a directive that isn't known, TypeError for no table."""
+    if not isinstance(over, Mapping):
+        raise TypeError(over)
+    for key, value in over.items():
+        if str(key).startswith("$") and (key != _PATCH or value not in ("merge", "replace", "delete")):
+            raise _Directive(f"{key}: {value}" if key == _PATCH else str(key))
+    return str(over.get(_PATCH, ""))

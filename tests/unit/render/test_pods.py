@@ -118,7 +118,8 @@ def test_overrides_are_merged_as_kubectl_merges_them() -> None:
         ({"hostPID": True}, "hostPID is on"),
         ({"nodeName": "n1"}, "past the scheduler"),
         ({"securityContext": {"runAsUser": 0}}, "runs as uid 0"),
-        ({"securityContext": {"seccompProfile": None}}, "no seccomp profile"),
+        ({"securityContext": {"$patch": "delete"}}, "no seccomp profile"),
+        ({"securityContext": {"$patch": "replace", "runAsUser": 7}}, "no seccomp profile"),
         ({"securityContext": {"seccompProfile": {"type": "Unconfined"}}}, "no seccomp profile"),
         ({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}, "AppArmor"),
         ({"securityContext": {"windowsOptions": {"hostProcess": True}}}, "host processes"),
@@ -130,7 +131,7 @@ def test_overrides_are_merged_as_kubectl_merges_them() -> None:
             {"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]},
             "holds a token of the account",
         ),
-        ({"affinity": {"podAntiAffinity": None}}, "anti-affinity"),
+        ({"affinity": {"podAntiAffinity": {"$patch": "delete"}}}, "anti-affinity"),
         *(
             ({"containers": [{"name": "runner", **change}]}, wall)
             for change, wall in (
@@ -140,7 +141,7 @@ def test_overrides_are_merged_as_kubectl_merges_them() -> None:
                 ({"resources": {"limits": None}}, "no limit on memory"),
                 ({"ports": [{"containerPort": 80, "hostPort": 80}]}, "host ports"),
                 ({"lifecycle": {"preStop": {"httpGet": {"host": "h", "port": 1}}}}, "name a host"),
-                ({"securityContext": None}, "runner: allowPrivilegeEscalation"),
+                ({"$patch": "replace", "image": "x"}, "runner: allowPrivilegeEscalation"),
             )
         ),
     ],
@@ -170,6 +171,15 @@ def test_an_annotation_that_names_an_apparmor_profile_takes_down_nothing() -> No
         assert pod_with(annotations={APPARMOR: profile})
 
 
+def test_directives_of_kubectl_delete_and_replace() -> None:
+    names = [{"name": "state", "$patch": "delete"}, {"name": "tmp", "$patch": "replace", "emptyDir": {}}]
+    runner = {"name": "runner", "env": [{"$patch": "replace"}, {"name": "A", "value": "b"}]}
+    pod = pod_with(pod_overrides={"volumes": names, "containers": [runner]}, fewer_walls=True)
+    assert {"name": "tmp", "emptyDir": {}} in pod["volumes"]
+    assert "state" not in [volume["name"] for volume in pod["volumes"]]
+    assert pod["containers"][0]["env"] == [{"name": "A", "value": "b"}]
+
+
 def test_a_volume_has_one_source_so_another_replaces_it() -> None:
     claim = {"name": "state", "persistentVolumeClaim": {"claimName": "mine"}}
     assert claim in pod_with(pod_overrides={"volumes": [claim]})["volumes"]
@@ -183,13 +193,13 @@ def test_a_volume_has_one_source_so_another_replaces_it() -> None:
     ("overrides", "refused"),
     [
         ({"$setElementOrder/containers": [{"name": "x"}]}, "has \\$setElementOrder/containers"),
-        ({"securityContext": {"$patch": "delete"}}, "has \\$patch, and takes no directives"),
-        ({"volumes": [{"name": "tmp", "$patch": "replace"}]}, "has \\$patch"),
+        ({"securityContext": {"$patch": "remove"}}, "has \\$patch: remove"),
         ({"containers": [{"name": "runner", "$retainKeys": ["name"]}]}, "has \\$retainKeys"),
         ({"containers": None}, "removes the container 'runner'"),
+        ({"containers": [{"name": "runner", "$patch": "delete"}]}, "removes the container 'runner'"),
     ],
 )
-def test_a_directive_of_kubectl_and_a_pod_without_a_runner_are_refused(
+def test_a_directive_that_is_not_known_and_a_pod_without_a_runner_are_refused(
     overrides: dict[str, Any], refused: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=refused):
