@@ -1,8 +1,8 @@
 """The launcher's own log: what it did, how long it took and why, one JSON object a line.
 
 Commands that run jobs or make images keep it in ``.dltpod/logs/dltpod.jsonl``; ``-v`` and ``DLTPOD_LOG`` show
-it on standard error, where structlog gives it its form for people. A thread of its own writes, so that no run
-waits for a disk. Without an open log an event costs nothing.
+it on standard error. A thread of its own writes, so that no run waits for a disk, and structlog, which takes
+long to import, is imported beside the work. Without an open log an event costs nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -29,6 +29,9 @@ FILE_BYTES = 10 << 20
 """A launcher that finds the file this large begins a new one."""
 KEEP_FILES = 3
 LEVELS = ("debug", "info", "warning")
+_FIRST_SECONDS = 1.0
+"""How long after its opening a log is first written: structlog's import takes a tenth of a second of a
+processor, which a launcher has to spare when its first container runs, and not before."""
 _PATIENCE_SECONDS = 5.0
 """How long the end of a command waits for a disk."""
 
@@ -55,6 +58,7 @@ class Log:
             except OSError as error:
                 self._failed(error)
         self._events: queue.SimpleQueue[tuple[str, str, Mapping[str, Any]] | None] = queue.SimpleQueue()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
         if self._file is not None or terminal is not None:
             self._thread.start()
@@ -63,18 +67,22 @@ class Log:
         self._events.put((level, name, fields))
 
     def close(self) -> None:
+        self._ending.set()
         self._events.put(None)
         if self._thread.is_alive():
             self._thread.join(_PATIENCE_SECONDS)
 
     def _work(self) -> None:
+        if self.terminal is None:
+            self._ending.wait(_FIRST_SECONDS)
         debugging = self.terminal is not None and self.terminal.level == "debug"
+        to_file = self._file and _json_logger(self._file, "debug" if debugging else "info")
         to_terminal = self.terminal and _console_logger(self.terminal)
         while (item := self._events.get()) is not None:
             level, name, fields = item
-            if self._file is not None and (debugging or level != "debug"):
+            if to_file:
                 try:
-                    self._file.write(_json_line(level, name, fields))
+                    getattr(to_file, level)(name, **fields)
                 except OSError as error:
                     self._failed(error)
             if to_terminal:
@@ -180,35 +188,70 @@ def timestamp(time: datetime) -> str:
     return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _json_line(level: str, name: str, fields: Mapping[str, Any]) -> bytes:
-    line = {"time": fields["time"], "level": level, "event": name, **fields}
-    return clean.json_text(_plain(line, lambda text: clean.lines(without_credentials(text)))).encode() + b"\n"
+def _json_logger(file: Any, level: str) -> Any:
+    import structlog
+
+    return _logger(
+        structlog.BytesLogger(file),
+        level,
+        _each_text(lambda text: clean.lines(without_credentials(text))),
+        _in_order("time", "level", "event", "source", "run_id"),
+        _json_renderer(lambda value: clean.json_text(value).encode()),
+    )
 
 
 def _console_logger(terminal: Terminal) -> Any:
     import structlog
 
-    return structlog.wrap_logger(
+    return _logger(
         structlog.WriteLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            lambda _, __, fields: _plain(fields, lambda text: clean.line(without_credentials(text))),
-            structlog.dev.ConsoleRenderer(colors=terminal.colours, timestamp_key="time", sort_keys=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(terminal.level),
+        terminal.level,
+        _each_text(lambda text: clean.line(without_credentials(text))),
+        structlog.dev.ConsoleRenderer(colors=terminal.colours, timestamp_key="time", sort_keys=False),
+    )
+
+
+def _logger(output: Any, level: str, *processors: Any) -> Any:
+    import structlog
+
+    return structlog.wrap_logger(
+        output,
+        processors=[structlog.processors.add_log_level, *processors],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
 
 
-def _plain(value: Any, change: Callable[[str], str]) -> Any:
-    """A value with each text changed; what JSON doesn't know becomes a text."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, Mapping):
-        return {change(str(key)): _plain(item, change) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, change) for item in value]
-    return change(str(value))
+def _json_renderer(serializer: Callable[[Any], Any]) -> Any:
+    import structlog
+
+    return structlog.processors.JSONRenderer(serializer=lambda value, **_: serializer(value))
+
+
+def _each_text(change: Callable[[str], str]) -> Callable[..., Any]:
+    """A processor that changes every text of an event, and makes a text of what JSON doesn't know."""
+
+    def value(found: Any) -> Any:
+        if isinstance(found, str):
+            return change(str(found))
+        if found is None or isinstance(found, (bool, int, float)):
+            return found
+        if isinstance(found, Mapping):
+            return {change(str(key)): value(item) for key, item in found.items()}
+        if isinstance(found, (list, tuple)):
+            return [value(item) for item in found]
+        return change(str(found))
+
+    return lambda logger, name, fields: value(fields)
+
+
+def _in_order(*first: str) -> Callable[..., Any]:
+    """A processor that puts these keys first, where they are there."""
+
+    def ordered(logger: Any, name: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        return {**{key: fields[key] for key in first if key in fields}, **fields}
+
+    return ordered
 
 
 class _File:
@@ -254,6 +297,9 @@ class _File:
         self._torn = 0 < written < len(line) or (self._torn and written == 0)
         if written < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
     def close(self) -> None:
         os.close(self._descriptor)
