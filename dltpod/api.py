@@ -268,7 +268,7 @@ def check(
     none answers. A fault of a source is a verdict.
     """
     from launcher import config
-    from launcher.check.whole import file_rows, joined, ready_for_container
+    from launcher.check.all_rows import file_rows, joined, ready_for_container
     from launcher.plan.options import SyncOptions
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import sync as run_sync

@@ -65,9 +65,9 @@ def command(
 
     The exit code is 2 if something is `wrong`.
     """
+    from launcher.check.all_rows import file_rows, joined, ready_for_container
     from launcher.check.code import Level
     from launcher.check.verdicts import ADDED, worst
-    from launcher.check.whole import file_rows, joined, ready_for_container
 
     if (deep or connect) and no_secrets:
         raise click.UsageError(

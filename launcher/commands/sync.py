@@ -162,7 +162,7 @@ def run(
     plans = Plans()
     faults: Mapping[str, ConfigurationError] = {}
     if options.dry_run:
-        from launcher.check.whole import faults_of_code
+        from launcher.check.all_rows import faults_of_code
 
         faults = faults_of_code(project, sources, os.environ, common.say)
     with contextlib.ExitStack() as stack:

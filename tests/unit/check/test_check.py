@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher.check.all_rows import joined
 from launcher.check.verdicts import Level, Row, check_project, check_source, worst
-from launcher.check.whole import joined
 from launcher.environment.values import Requirement
 from launcher.errors import BuildError
 from launcher.secrets.gather import read_environment

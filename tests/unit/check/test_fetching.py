@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.check.whole import file_rows
+from launcher.check.all_rows import file_rows
 from tests.unit.check.test_check import entry
 from tests.unit.secrets.asking import given
 
