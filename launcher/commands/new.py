@@ -80,7 +80,7 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
 def finish(plan: Plan) -> None:
     """Write the files, and say which and what to do next."""
     from launcher.config.faults import shown_path
-    from launcher.console.summary import dltpod
+    from launcher.console.summary import own_command
     from launcher.console.text import style, table
     from launcher.start.write import carry_out
 
@@ -94,7 +94,7 @@ def finish(plan: Plan) -> None:
     given = f"--file {file} " if file else ""
     steps = [
         *(f"fill in {todo}" for todo in plan.todo),
-        *([f"{dltpod()} check {given}{plan.name}"] * bool(plan.todo)),
+        *([f"{own_command()} check {given}{plan.name}"] * bool(plan.todo)),
     ]
-    steps.append(f"{dltpod()} sync {given}{plan.name}")
+    steps.append(f"{own_command()} sync {given}{plan.name}")
     click.echo("\n" + style("next", "bold") + "   " + "\n       ".join(steps))

@@ -36,7 +36,7 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
     lines += ["", *_facts(record), *_additions(record, first="    new      ")]
     if record.dataset and record.limit is None and IN_CLAIM not in record.location:
         given = f"--file {file} " if file else ""
-        lines.append(f"    look at  {dltpod()} show {given}{record.source}")
+        lines.append(f"    look at  {own_command()} show {given}{record.source}")
     for note in record.notes:
         lines += folded(note, columns(), first="    note     ", then=" " * 13)
     return "\n".join(lines)
@@ -56,7 +56,7 @@ def failure(record: RunRecord) -> str:
         head, *more = record.hint.strip().splitlines()
         lines += [f"  hint: {head}", *(f"    {line}" for line in more)]
     if record.log_file and record.failure_kind != FailureKind.ALREADY_RUNNING:
-        lines.append(f"  log:  {dltpod()} logs {record.source}  ({kind})")
+        lines.append(f"  log:  {own_command()} logs {record.source}  ({kind})")
     return "\n".join(lines)
 
 
@@ -110,7 +110,7 @@ def _places(records: Sequence[RunRecord]) -> list[str]:
         where = f"{place}, {word} {names}" if place else f"{word} {names}"
         lines += folded(where, width, first="data     ", then=" " * 9)
     if any(IN_CLAIM not in place for place in places):
-        lines.append(f"look at  {dltpod()} show NAME")
+        lines.append(f"look at  {own_command()} show NAME")
     return lines
 
 
@@ -141,7 +141,7 @@ def _facts(record: RunRecord) -> list[str]:
     return lines
 
 
-def dltpod() -> str:
+def own_command() -> str:
     """How this dltpod was called, so that a line can be pasted."""
     import shutil
     from pathlib import Path
