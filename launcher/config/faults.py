@@ -31,7 +31,7 @@ def shown_path(file: Path) -> str:
     return "." if str(file) == here else str(file).removeprefix(here.rstrip("/") + "/")
 
 
-def changed(file: Path) -> int | None:
+def modified_at(file: Path) -> int | None:
     """When a file was changed last, in nanoseconds: 0 where that can't be told, None where there is none."""
     try:
         return file.stat().st_mtime_ns

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from launcher.config.faults import changed, shown_path, text_of
+from launcher.config.faults import modified_at, shown_path, text_of
 from launcher.errors import ConfigurationError
 
 if sys.version_info >= (3, 11):
@@ -28,7 +28,7 @@ def read_toml(file: Path) -> Mapping[str, Any]:
 
     Raises ConfigurationError with file and line where it can't be read, and never with its content.
     """
-    moment = changed(file)
+    moment = modified_at(file)
     return {} if moment is None else _read(file, moment)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from launcher.config.faults import changed, shown_path, text_of
+from launcher.config.faults import modified_at, shown_path, text_of
 from launcher.errors import ConfigurationError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -21,7 +21,7 @@ def read_dotenv(file: Path) -> Mapping[str, str]:
     Empty where there is no file. Don't change what comes back: it is kept. Raises ConfigurationError
     with the lines that are no ``NAME=value``, never with what stands in them.
     """
-    moment = changed(file)
+    moment = modified_at(file)
     return {} if moment is None else _read(file, moment)
 
 
