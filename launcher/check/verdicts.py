@@ -282,13 +282,13 @@ def _secrets(project: Project, source: Source, part: Part) -> Iterator[Row]:
         yield Row("secrets", Level.NOTE, text, "env:NAME is replaced only where it stands alone.")
     told: dict[str, list[str]] = {}
     for name, value in _named(part):
-        told.setdefault(_legible(project, source, value.strip()), []).append(name)
+        told.setdefault(_why_unmasked(project, source, value.strip()), []).append(name)
     for why, names in sorted(told.items()):
         if why:
             yield Row("secrets", Level.NOTE, f"{', '.join(sorted(names))}: {why}")
 
 
-def _legible(project: Project, source: Source, value: str) -> str:
+def _why_unmasked(project: Project, source: Source, value: str) -> str:
     """Why a secret isn't masked everywhere; empty where it is."""
     native = source.dlt_native
     words = {project.name, source.name, source.pipeline_name, source.dataset_name, source.destination}

@@ -55,7 +55,7 @@ def command(
         raise ConfigurationError("--with-secrets is for kubernetes", "the others never hold secret values")
     place = None if output is None else Path(output).absolute()
     earlier = _earlier_files(place) if kind == "kubernetes" else []
-    sources = _idle(project, earlier, place) if kind == "kubernetes" and not (names or tags) else ()
+    sources = _disabled(project, earlier, place) if kind == "kubernetes" and not (names or tags) else ()
     if not sources or any(source.enabled for source in project.sources):
         sources = (*common.choose_or_all(project, names, tags=tags, everything=everything), *sources)
     if kind == "ci":
@@ -139,7 +139,7 @@ def _earlier_files(place: Path | None) -> list[RenderedFile]:
     return list(earlier_files(texts))
 
 
-def _idle(
+def _disabled(
     project: common.Project, earlier: Sequence[RenderedFile], place: Path | None
 ) -> tuple[common.Source, ...]:
     """The disabled sources that the cluster may have, to be suspended there."""

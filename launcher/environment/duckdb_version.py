@@ -47,13 +47,13 @@ class DuckdbPins:
         if own is not None:
             for name, (version, place) in group.pins.items():
                 if version != own:
-                    raise _apart(source.name, own, name, version, place)
+                    raise _conflict(source.name, own, name, version, place)
             return None
         if group.pins:
             name, (version, place) = next(iter(group.pins.items()))
             other = next((n for n, (v, _) in group.pins.items() if v != version), None)
             if other is not None:
-                raise _apart(name, version, other, *group.pins[other])
+                raise _conflict(name, version, other, *group.pins[other])
             return Requirement(f"duckdb=={version}", f"{place}, whose DuckDB file '{source.name}' shares")
         most = FOR_OLD_PYTHON.get(source.container.python)
         newer = next((python for python in group.pythons if python not in FOR_OLD_PYTHON), None)
@@ -113,7 +113,7 @@ def _exact(requirement: Requirement) -> str | None:
     return next((item.version for item in parsed.specifier if item.operator == "=="), None)
 
 
-def _apart(name: str, version: str, other: str, other_version: str, place: str) -> ConfigurationError:
+def _conflict(name: str, version: str, other: str, other_version: str, place: str) -> ConfigurationError:
     return ConfigurationError(
         f"sources '{name}' (duckdb=={version}) and '{other}' (duckdb=={other_version}, {place})"
         " share a DuckDB file, and an old DuckDB can't open a new one's",

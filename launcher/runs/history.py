@@ -330,7 +330,7 @@ def _record(row: Sequence[Any]) -> RunRecord:
 def _damaged(row: Sequence[Any]) -> RunRecord:
     run_id, source, _, started = (clean.line(str(value), 200) for value in row[:4])
     try:
-        _a_moment(started)
+        _check_time(started)
     except (ValueError, OverflowError):
         started = _BEFORE_ALL
     return RunRecord(
@@ -352,11 +352,11 @@ def _parsed(text: Any) -> RunRecord:
         interval(record.interval.start, record.interval.end)
     for written in (record.started, record.ended):
         if written is not None:
-            _a_moment(written)
+            _check_time(written)
     return record
 
 
-def _a_moment(text: str) -> None:
+def _check_time(text: str) -> None:
     """Raises ValueError where the text is no time with a zone."""
     if moment(text).tzinfo is None:
         raise ValueError(text)

@@ -310,11 +310,11 @@ def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Tabl
         sources = place.get("sources") if isinstance(place, dict) else None
         if isinstance(sources, dict):
             named = {name for name, value in sources.items() if isinstance(value, dict)} - {"credentials"}
-            _replace(sources, flat, _but(given, named), depth=0)
+            _replace(sources, flat, _omit(given, named), depth=0)
             for name in named - ({scope.name} if place is table else set()):
                 _replace(sources[name], flat, given, depth=2)
     if isinstance(pipeline, dict):
-        _replace(pipeline, flat, _but(given, {"sources", "destination"}), depth=0)
+        _replace(pipeline, flat, _omit(given, {"sources", "destination"}), depth=0)
     if not entry:
         return table
     first = table.setdefault(scope.pipeline, {})
@@ -335,7 +335,7 @@ def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Tabl
     return table
 
 
-def _but(table: Table, names: set[str]) -> Table:
+def _omit(table: Table, names: set[str]) -> Table:
     return {key: value for key, value in table.items() if key not in names}
 
 

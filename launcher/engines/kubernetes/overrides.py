@@ -52,7 +52,7 @@ def overridden(source: str, pod: dict[str, Any], overrides: Mapping[str, Any], *
             "leave that out; its fields can be changed by its name",
         )
     if not weaker:
-        refuse(f"{source}: kubernetes.pod_overrides takes", _fallen(made, pod))
+        refuse(f"{source}: kubernetes.pod_overrides takes", _removed_walls(made, pod))
     return made
 
 
@@ -65,7 +65,7 @@ def refuse(what: str, fallen: list[str]) -> None:
         )
 
 
-def _fallen(made: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
+def _removed_walls(made: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
     before = violations(pod)
     fallen = [wall for wall in violations(made) if wall not in before]
     if made.get("automountServiceAccountToken") is not False:
