@@ -147,7 +147,7 @@ def program() -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code (``launcher.errors.Exit``); never raises."""
     try:
-        streams.open_closed()
+        streams.reopen_closed()
         code = cli.main(list(arguments) if arguments is not None else None, "dltpod", standalone_mode=False)
     except DltpodError as error:
         return _explain(error, error.message, error.hint, error.exit_code)
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return int(Exit.INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # click turns the one into the other
-        streams.hang_up()  # who read the output is gone: end without a word, as any filter does
+        streams.discard_stdout()  # who read the output is gone: end without a word, as any filter does
         return int(Exit.OK)
     except PermissionError as error:
         return _explain(error, f"no permission for {error.filename}", _permission_hint(error), Exit.USAGE)
@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _crash(error)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         if full and error.filename is None:
-            streams.hang_up()  # it may be stdout's, which Python would try to write once more at its end
+            streams.discard_stdout()  # Python would try to write it once more at its end
         message = f"{error.strerror}: {error.filename or ''}".rstrip(": ")
         return _explain(error, message, "", Exit.FAILED if full else Exit.USAGE)
     except Exception as error:  # noqa: BLE001 - the one catcher
@@ -215,8 +215,8 @@ def _flushed(code: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        streams.hang_up()
+        streams.discard_stdout()
     except OSError as error:
-        streams.hang_up()
+        streams.discard_stdout()
         return _explain(error, f"the output could not be written: {error.strerror}", "", Exit.FAILED)
     return code

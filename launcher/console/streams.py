@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FILE_HELP = "sources.yml. Default: DLTPOD_FILE, else the nearest one in this folder or a parent folder."
 
 
-def open_closed() -> None:
+def reopen_closed() -> None:
     """``dltpod … >&-``: a closed stream becomes /dev/null, lest the next file opened take its number."""
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if vars(sys)[name] is None:
@@ -28,7 +28,7 @@ def open_closed() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
 
 
-def hang_up() -> None:
+def discard_stdout() -> None:
     """Stdout's reader is gone: whatever is still written, Python's last flush too, is dropped."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,7 +43,7 @@ def echo(out: str, err: str) -> None:
             click.echo(out)
             sys.stdout.flush()
     except OSError as error:
-        hang_up()
+        discard_stdout()
         if not isinstance(error, BrokenPipeError):
             err = f"warning: the output could not be written: {error.strerror}\n{err}".rstrip("\n")
     with contextlib.suppress(OSError):
