@@ -15,7 +15,7 @@ from tests.unit.cli.records import ILL, WELL
 
 @pytest.fixture(autouse=True)
 def _called_as_dltpod(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("launcher.console.summary.dltpod", lambda: "dltpod")
+    monkeypatch.setattr("launcher.console.summary.own_command", lambda: "dltpod")
 
 
 def test_a_run_that_went_well_shows_tables_rows_time_place_and_the_line_to_look() -> None:

@@ -43,7 +43,7 @@ def issues(api_token: str = dlt.secrets.value, pages: int = 1): ...
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DLTPOD_FILE", raising=False)
-    monkeypatch.setattr("launcher.console.summary.dltpod", lambda: "dltpod")
+    monkeypatch.setattr("launcher.console.summary.own_command", lambda: "dltpod")
     return tmp_path
 
 
