@@ -25,6 +25,7 @@ from launcher.images.images import DockerImages
 from launcher.images.lock import Locks
 from launcher.images.tags import ImageOptions
 from tests.containers.folder import image_tags
+from tests.containers.images import server
 
 PACKAGE = """\
 [build-system]
@@ -62,6 +63,12 @@ class Workshop:
         for name, text in files.items():
             (folder / name.replace("_", ".", 1)).write_text(text)
         return f"./packages/{self.mark}"
+
+    def wheel(self, code: str = "VALUE = 1\n") -> str:
+        """The same as a wheel, for tests in which no package need be built."""
+        file = self.root / f"{self.mark}-1.0-py3-none-any.whl"
+        file.write_bytes(server.wheel(self.mark, **{self.mark: code}))
+        return f"./{file.name}"
 
     def source(
         self, name: str = "one", *, module: str = "demo", destination: str = "duckdb", **container: Any

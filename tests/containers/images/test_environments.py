@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,23 +40,45 @@ class Made:
     image: Image
 
 
-def made_of(workshop: Workshop, *requirements: str, **entry: Any) -> Made:
-    source = workshop.source(requirements=(workshop.package(), *requirements), **entry)
+@pytest.fixture(scope="module")
+def made(make_shared_workshop: Callable[[], Workshop]) -> Made:
+    """One with a package of the project's own and one of the index."""
+    workshop = make_shared_workshop()
+    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
     environment = workshop.describe(source)
     return Made(workshop, source, environment, workshop.images(source).ensure(environment))
 
 
 @pytest.fixture(scope="module")
-def made(make_shared_workshop: Callable[[], Workshop]) -> Made:
-    """One with a package of the project's own and one of the index."""
-    return made_of(make_shared_workshop(), "six==1.16.0")
-
-
-@pytest.fixture(scope="module")
-def replaced(make_shared_workshop: Callable[[], Workshop]) -> Made:
-    """One with another version of a package than the default's, and one with a command."""
-    wanted = ("duckdb==1.3.2", "pyjwt==2.9.0", "jsonschema==4.23.0")
-    return made_of(make_shared_workshop(), *wanted, destination="dummy")
+def full(make_shared_workshop: Callable[[], Workshop], tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One with all else that there is: a Debian package, a git requirement, a verified source, a command,
+    and another version of a package than the default's."""
+    workshop = make_shared_workshop()
+    workshop.package()
+    tree = workshop.root / "packages" / workshop.mark
+    committed(tree)
+    subprocess.run(["git", "clone", "-q", "--bare", str(tree), str(tree / "bare")], check=True)
+    (tree / "bare/refs/heads/keep").touch()
+    # The build sees a local package's whole folder: here with a bare repository in it, to fetch from.
+    (workshop.root / "packages/holder").mkdir()
+    (workshop.root / "packages/holder/pyproject.toml").write_text(HOLDER)
+    (tree / "bare").rename(workshop.root / "packages/holder/bare")
+    inside = "file:///dev/dltpod/environment/local/packages/holder/bare"
+    verified = verified_tree(tmp_path_factory.mktemp("verified"))
+    workshop.verified = workshop.verified.model_copy(update={"location": str(verified)})
+    source = workshop.source(
+        module="zoo",
+        destination="dummy",
+        extras=("zoo",),
+        system_packages=("sqlite3",),
+        requirements=(
+            "./packages/holder",
+            f"{workshop.mark} @ git+{inside}@master",
+            *("duckdb==1.3.2", "pyjwt==2.9.0", "jsonschema==4.23.0"),
+        ),
+    )
+    environment = workshop.describe(source)
+    return Made(workshop, source, environment, workshop.images(source).ensure(environment))
 
 
 def test_what_a_source_asks_for_is_there_and_stands_on_the_label(made: Made) -> None:
@@ -123,7 +144,7 @@ def test_everything_is_compiled_already(made: Made) -> None:
     assert made.workshop.run(made.image.reference, code) == "[True, True, True]"
 
 
-def test_an_installation_tells_of_itself_where_it_lies_and_its_files_are_what_it_says(replaced: Made) -> None:
+def test_an_installation_tells_of_itself_where_it_lies_and_its_files_are_what_it_says(full: Made) -> None:
     wrong = """
 import base64, hashlib, importlib.metadata, jwt, pathlib
 print(jwt.decode.__code__.co_filename)
@@ -137,14 +158,14 @@ for one in importlib.metadata.distributions():
             print("differs", there) if made != file.hash.value else None
 print(pathlib.Path("/opt/venv/bin/jsonschema").read_text().splitlines()[0])
 """
-    assert replaced.workshop.run(replaced.image.reference, wrong).splitlines() == [
+    assert full.workshop.run(full.image.reference, wrong).splitlines() == [
         "/opt/venv/lib/python3.13/site-packages/jwt/api_jwt.py",
         "#!/opt/venv/bin/python",
     ]
 
 
-def test_another_version_leaves_nothing_of_the_one_that_it_takes_the_place_of(replaced: Made) -> None:
-    run, image = replaced.workshop.run, replaced.image.reference
+def test_another_version_leaves_nothing_of_the_one_that_it_takes_the_place_of(full: Made) -> None:
+    run, image = full.workshop.run, full.image.reference
     listed = "import glob; print(sorted(glob.glob('/opt/venv/lib/*/site-packages/duckdb*')))"
     folder = "/opt/venv/lib/python3.13/site-packages"
     assert run(image, listed) == str(
@@ -164,39 +185,19 @@ def test_the_image_runs_as_nobody_and_starts_the_runner(workshop: Workshop) -> N
     assert config["WorkingDir"] == "/opt/dltpod"
 
 
-def test_system_packages_and_a_git_requirement_are_installed(workshop: Workshop) -> None:
-    workshop.package()
-    tree = workshop.root / "packages" / workshop.mark
-    committed(tree)
-    subprocess.run(["git", "clone", "-q", "--bare", str(tree), str(tree / "bare")], check=True)
-    (tree / "bare/refs/heads/keep").touch()
-    # The build sees a local package's whole folder: here with a bare repository in it, to fetch from.
-    (workshop.root / "packages/holder").mkdir()
-    (workshop.root / "packages/holder/pyproject.toml").write_text(HOLDER)
-    (tree / "bare").rename(workshop.root / "packages/holder/bare")
-    inside = "file:///dev/dltpod/environment/local/packages/holder/bare"
-    source = workshop.source(
-        system_packages=("sqlite3",),
-        requirements=("./packages/holder", f"{workshop.mark} @ git+{inside}@master"),
-    )
-    environment = workshop.describe(source)
-    assert environment.system_packages == ("git", "sqlite3")
-    image = workshop.images(source).ensure(environment)
-    assert re.fullmatch(r"1\.0@[0-9a-f]{40}", image.packages[workshop.mark])
-    assert (
-        workshop.run(image.reference, "import shutil; print(shutil.which('sqlite3'))") == "/usr/bin/sqlite3"
-    )
+def test_system_packages_and_a_git_requirement_are_installed(full: Made) -> None:
+    assert full.environment.system_packages == ("git", "sqlite3")
+    assert re.fullmatch(r"1\.0@[0-9a-f]{40}", full.image.packages[full.workshop.mark])
+    where = "import shutil; print(shutil.which('sqlite3'))"
+    assert full.workshop.run(full.image.reference, where) == "/usr/bin/sqlite3"
 
 
-def test_a_verified_source_is_placed_where_the_runner_looks(workshop: Workshop, tmp_path: Path) -> None:
-    tree = verified_tree(tmp_path / "verified")
-    workshop.verified = workshop.verified.model_copy(update={"location": str(tree)})
-    source = workshop.source(module="zoo", extras=("zoo",), requirements=(workshop.package(),))
-    image = workshop.images(source).ensure(workshop.describe(source))
-    assert image.packages["six"].startswith("1.")
+def test_a_verified_source_is_placed_where_the_runner_looks(full: Made) -> None:
+    assert full.image.packages["six"].startswith("1.")
     code = "import sys; sys.path.append('/opt/verified_sources'); import zoo;"
     code += "print(list(zoo.rows()), zoo.__file__)"
-    assert workshop.run(image.reference, code) == "[{'a': 1}] /opt/verified_sources/zoo/__init__.py"
+    told = "[{'a': 1}] /opt/verified_sources/zoo/__init__.py"
+    assert full.workshop.run(full.image.reference, code) == told
 
 
 def test_a_base_image_that_cannot_be_had_is_told_with_the_way_out(workshop: Workshop) -> None:

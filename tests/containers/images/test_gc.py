@@ -31,7 +31,7 @@ def workshop(make_shared_workshop: Callable[[], Workshop]) -> Workshop:
 @pytest.fixture(scope="module")
 def made(workshop: Workshop) -> Environment:
     """An environment whose image was used just now."""
-    source = workshop.source(requirements=(workshop.package(),))
+    source = workshop.source(requirements=(workshop.wheel(),))
     environment = workshop.describe(source)
     image = workshop.images(source).ensure(environment)
     workshop.reference = image.reference

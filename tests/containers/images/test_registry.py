@@ -134,7 +134,7 @@ def test_a_cold_machine_asks_for_the_bases_digest_and_takes_its_layers_only_to_b
     shop.client.api.tag(shop.images().base("3.13").reference, base, tag="3.13")
     list(shop.client.api.push(base, tag="3.13", stream=True))
     shop.base_image = f"{base}:{{python}}"
-    source = shop.source(requirements=(shop.package(),))
+    source = shop.source(requirements=(shop.wheel(),))
     warm = shop.describe(source)
     first = shop.images(source).ensure(warm)
     push(shop.client, shop.registry, first.reference, shop.said.append)
@@ -145,7 +145,7 @@ def test_a_cold_machine_asks_for_the_bases_digest_and_takes_its_layers_only_to_b
     assert shop.tags(base) == []
     forget(shop, source_tag(warm), environment_tag(warm))
     shop.registry = None
-    (shop.root / "packages" / shop.mark / f"{shop.mark}.py").write_text("VALUE = 2\n")
+    shop.wheel("VALUE = 2\n")
     again = shop.images(source)
     assert again.ensure(again.describe(source)).built
 
@@ -157,7 +157,7 @@ def test_without_pulling_a_base_image_that_is_not_there_is_known_by_its_digest(s
     list(shop.client.api.push(base, tag="3.13", stream=True))
     shop.registry, shop.base_image = None, f"{base}:{{python}}"
     forget(shop, base)
-    source = shop.source(requirements=(shop.package(),))
+    source = shop.source(requirements=(shop.wheel(),))
     dry = shop.images(source, pull=False).describe(source)
     assert shop.tags(base) == []
     assert shop.describe(source).digest == dry.digest
@@ -209,14 +209,15 @@ def test_what_the_registry_has_is_pulled_and_not_built(stocked: Stocked) -> None
     assert shop.said == [f"pulled {remote(shop.registry or '', first.reference)}"]
 
 
-def test_a_deploy_image_of_the_same_inputs_has_the_same_layers_bit_for_bit(shop: Workshop) -> None:
-    shop.registry = None
-    source = shop.source(requirements=(shop.package(),))
+def test_a_deploy_image_of_the_same_inputs_has_the_same_layers_bit_for_bit(stocked: Stocked) -> None:
+    shop, source = stocked.shop, stocked.source
+    project = shop.project(source).model_copy(update={"registry": None})
+    forget(shop, deploy.tag(shop.describe(source), deploy.code_digest(project)))
     layers: set[tuple[str, ...]] = set()
     for _ in range(2):
         # The second time, --upgrade keeps the builder from taking the environment's layer from its cache.
         (built,) = build(
-            shop.project(source),
+            project,
             [source],
             BuildOptions(deploy=True, upgrade=bool(layers)),
             client=shop.client,
@@ -242,9 +243,9 @@ def test_changed_code_is_another_deploy_image_on_the_same_environment(shop: Work
 
 def test_one_environments_fault_stops_no_other(shop: Workshop) -> None:
     shop.registry = None
-    package = shop.package()
-    good = shop.source(requirements=(package,))
-    twin = shop.source("twin", requirements=(package,))
+    wheel = shop.wheel()
+    good = shop.source(requirements=(wheel,))
+    twin = shop.source("twin", requirements=(wheel,))
     bad = shop.source("bad", requirements=("six<1.16", "six>1.16"))
     worse = shop.source("worse", extras=("nowhere",), destination="dummy")
     shop.verified = shop.verified.model_copy(update={"location": "custom_sources"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import docker
 import pytest
@@ -43,14 +43,32 @@ def wheel(workshop: Workshop, files: Mapping[str, str]) -> str:
     return f"./{file.name}"
 
 
+LEFT_OUT = ("LICENSE", "README.md")
+
+
+def placed(workshop: Workshop) -> list[str]:
+    """Data that has a place in an installation."""
+    mark = workshop.mark
+    return sorted((f"share/{mark}/a", f"etc/{mark}.cfg", f"lib/{mark}.so", "bin/tool"))
+
+
+@pytest.fixture(scope="module")
+def careless(make_shared_workshop: Callable[[], Workshop]) -> Workshop:
+    """One with an image of a package that runs as an interpreter starts, and has other data than modules."""
+    workshop = make_shared_workshop()
+    data = "{mark}-1.0.data/data/"
+    files = {f"{data}{name}": "x" for name in (*placed(workshop), *LEFT_OUT)}
+    source = workshop.source(requirements=(wheel(workshop, {"{mark}.pth": MARK, **files}),))
+    workshop.reference = workshop.images(source).ensure(workshop.describe(source)).reference
+    return workshop
+
+
 def test_a_package_that_runs_as_an_interpreter_starts_runs_in_the_worker_and_not_in_the_supervisor(
-    workshop: Workshop, client: docker.DockerClient
+    careless: Workshop, client: docker.DockerClient
 ) -> None:
-    source = workshop.source(requirements=(wheel(workshop, {"{mark}.pth": MARK}),))
-    image = workshop.images(source).ensure(workshop.describe(source))
     assert COMMAND[1:] == ("-S", "-m", "dltpod_runner")
     out = client.containers.run(
-        image.reference, [COMMAND[0], "-S", "-c", LOOK], entrypoint=[], remove=True, tmpfs={"/tmp": ""}
+        careless.reference, [COMMAND[0], "-S", "-c", LOOK], entrypoint=[], remove=True, tmpfs={"/tmp": ""}
     )
     assert out.decode().splitlines() == ["[]", "['started-1']", "/opt/venv"]
 
@@ -111,16 +129,11 @@ def test_each_place_where_an_interpreter_looks_for_files_is_refused_by_what_move
 
 
 def test_what_careless_packages_leave_at_the_top_is_left_out_and_other_data_is_placed(
-    workshop: Workshop,
+    careless: Workshop,
 ) -> None:
-    data = "{mark}-1.0.data/data/"
-    placed = {f"share/{workshop.mark}/a", f"etc/{workshop.mark}.cfg", f"lib/{workshop.mark}.so", "bin/tool"}
-    files = {f"{data}{name}": "x" for name in (*placed, "LICENSE", "README.md")}
-    source = workshop.source(requirements=(wheel(workshop, files),))
-    image = workshop.images(source).ensure(workshop.describe(source))
-    names = [*sorted(placed), "LICENSE", "README.md"]
+    names = [*placed(careless), *LEFT_OUT]
     look = f"import os; print([os.path.exists('/opt/venv/' + name) for name in {names}])"
-    assert workshop.run(image.reference, look) == "[True, True, True, True, False, False]"
+    assert careless.run(careless.reference, look) == "[True, True, True, True, False, False]"
 
 
 PROGRAMS = """
