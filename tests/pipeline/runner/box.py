@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import contract
-from tests.pipeline.runner.forkserver import ForkServer
+from tests.pipeline.runner.forkserver import Forked, ForkServer
 
 REPOSITORY = Path(__file__).parents[3]
 TOKEN = "token-of-this-run"
+Running = subprocess.Popen[bytes] | Forked
 
 
 def result_of(data: dict[str, typing.Any]) -> contract.Result:
@@ -100,8 +101,16 @@ class Box:
         }
         return contract.JobSpec(**{**fields, **changes})
 
-    def start(self, job: contract.JobSpec, files: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, job: contract.JobSpec, files: dict[str, str] | None = None) -> Running:
         """The runner with its frame written and its input held open."""
+        if self.server is not None:
+            return self._fork(self.server, job, files or {})
+        return self.start_interpreter(job, files)
+
+    def start_interpreter(
+        self, job: contract.JobSpec, files: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """The same as an interpreter of its own, whose outputs are pipes."""
         process = subprocess.Popen(
             [sys.executable, *self.program],
             cwd=REPOSITORY,
@@ -114,6 +123,17 @@ class Box:
         process.stdin.write(contract.frame(job, files or {}))
         process.stdin.flush()
         return process
+
+    def _fork(self, server: ForkServer, job: contract.JobSpec, files: dict[str, str]) -> Forked:
+        outputs = [self.root / f"{name}-{job.run_id}" for name in ("stdout", "stderr")]
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        frame = contract.frame(job, files)
+        assert os.write(writer, frame) == len(frame)
+        with outputs[0].open("wb") as out, outputs[1].open("wb") as err:
+            told = server.start(self._environment, reader, out.fileno(), err.fileno())
+        os.close(reader)
+        return Forked(told, os.fdopen(writer, "wb"), *outputs)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -133,27 +153,13 @@ class Box:
             contract.CONFIG_FILE: textwrap.dedent(config),
             contract.VALUES_FILE: json.dumps(values or {}),
         }
-        job = self.job(**changes)
-        return self.ended(self.start(job, files)) if self.server is None else self._forked(job, files)
-
-    def _forked(self, job: contract.JobSpec, files: dict[str, str]) -> Outcome:
-        assert self.server is not None
-        outputs = [self.root / "stdout", self.root / "stderr"]
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        frame = contract.frame(job, files)
-        assert os.write(writer, frame) == len(frame)
-        with outputs[0].open("wb") as out, outputs[1].open("wb") as err:
-            code = self.server.run(self._environment, reader, out.fileno(), err.fileno())
-        os.close(reader)
-        os.close(writer)
-        return self._outcome(code, *(output.read_bytes() for output in outputs))
+        return self.ended(self.start(self.job(**changes), files))
 
     def check(self, secrets: str = "", **changes: typing.Any) -> Outcome:
         """The same for action ``check``."""
         return self.run(secrets, action="check", **changes)
 
-    def ended(self, process: subprocess.Popen[bytes], timeout: float = 60) -> Outcome:
+    def ended(self, process: Running, timeout: float = 300) -> Outcome:
         """Waits for the end, the input still open, and reads what came out."""
         stdin, process.stdin = process.stdin, None
         try:
@@ -162,6 +168,7 @@ class Box:
             process.kill()
             if stdin is not None:
                 stdin.close()
+        assert process.returncode is not None
         return self._outcome(process.returncode, out, err)
 
     def _outcome(self, code: int, out: bytes, err: bytes) -> Outcome:

@@ -195,14 +195,14 @@ sys.exit(__main__.main())
 def test_a_signal_after_the_end_of_an_attempt_leads_to_no_other(box: Box) -> None:
     box.write("shop.py", "def orders():\n    raise ConnectionError('the other side hung up')\n")
     box.program = ("-c", SIGNALLED_WHILE_THE_RESULT_IS_STORED)
-    outcome = box.ended(box.start(box.job(retries=1, events=False)))
+    outcome = box.ended(box.start_interpreter(box.job(retries=1, events=False)))
     assert outcome.code == ExitCode.STOPPED
     assert "trying again" not in outcome.log
 
 
 def test_a_signal_between_two_attempts_ends_the_run(box: Box) -> None:
     box.write("shop.py", "def orders():\n    raise ConnectionError('the other side hung up')\n")
-    process = box.start(box.job(retries=3, events=False))
+    process = box.start_interpreter(box.job(retries=3, events=False))
     assert process.stderr is not None
     for line in process.stderr:
         if b"trying again" in line:

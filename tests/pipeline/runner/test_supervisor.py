@@ -273,7 +273,7 @@ def test_the_source_gets_an_empty_input_and_none_of_the_frame(box: Box) -> None:
 
 def test_a_reader_that_is_gone_costs_the_log_and_not_the_run(box: Box) -> None:
     box.write("shop.py", "def orders():\n    print('z' * 500_000)\n    yield [{'id': 1}]\n")
-    process = box.start(box.job())
+    process = box.start_interpreter(box.job())
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
     process.stderr.close()
