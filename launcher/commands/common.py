@@ -17,7 +17,7 @@ from launcher.errors import ConfigurationError, DltpodError
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
-    # Named so, for most commands' types, where importing them would slow ``--help``.
+    # ``X as X`` re-exports them as types for the commands; importing them would slow ``--help``.
     from launcher.config.models import Project as Project
     from launcher.config.models import Source as Source
     from launcher.config.models import VerifiedSources

@@ -10,7 +10,7 @@ from pathlib import Path
 from launcher.errors import ConfigurationError, page
 
 SHOWN = 50
-"""So many faults are shown; a file with more is best looked at from the top anyway."""
+"""The most faults that are shown."""
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +23,7 @@ class Fault:
 
 
 def shown_path(file: Path) -> str:
-    """``file`` as people know it: relative to where they stand, if it lies there."""
+    """``file`` relative to the current folder, if it lies there."""
     try:
         here = os.getcwd()  # noqa: PTH109 - each line about each source names a file
     except OSError:

@@ -240,7 +240,7 @@ def dlt_specifier(text: str) -> str | None:
 
 
 def requirement(text: str) -> str | None:
-    """Only what no tool should be handed; names and versions are looked at when the source is built."""
+    """Refuses what no tool should get. Names and versions are checked when the source is built."""
     if not text.strip() or any(c in text for c in "\n\r\0"):
         return "must be one requirement on one line"
     if text.lstrip().startswith("-"):
@@ -293,7 +293,7 @@ def env_name(text: str) -> str | None:
 
 
 def reserved(text: str) -> str | None:
-    """What a name is that no pipeline can have; None if it can."""
+    """Why no pipeline can have this name; None if one can."""
     if text.lower() in RESERVED_NAMES:
         return "a table of dlt's own configuration"
     if text.lower() in DEVICE_NAMES:

@@ -89,7 +89,7 @@ def check_known(
 def _hint(
     by_name: Collection[str], unknown: Collection[str], tags: Collection[str], carried: Collection[str]
 ) -> str:
-    """What can be asked for, where ``unknown`` names, a tag, or the name of a disabled source were."""
+    """What can be asked for instead of the ``unknown`` names, of a tag, or of a disabled source."""
     if {"all", "*"} & {*unknown}:
         return "`--all` takes every source"
     if unknown:

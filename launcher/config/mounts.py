@@ -1,4 +1,4 @@
-"""What of this host no source is given by ``container.mounts``: one list for all engines and renderings."""
+"""What ``container.mounts`` may not show of this host: one list for all engines and renderings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SYSTEM = (
     *("/etc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/boot"),
     *("/var/lib", "/var/spool", "/System", "/Library", "/private/etc"),
 )
-"""What programs of this host run or are told by."""
+"""Programs of this host, and their settings."""
 _OPEN_AT_HOME = (".cache", ".local/share", ".local/state")
 """Hidden folders of a home folder that hold data."""
 _SECRETS = (".dlt", ".env", ".dltpod")
@@ -56,7 +56,7 @@ _CONTROL = (
 )
 """What says which code runs for all sources, and is read on this host. So are a project's hidden entries."""
 _ENTRIES = 1000
-"""How many entries of a mounted folder are looked at for sockets, those near its top first."""
+"""How many entries of a mounted folder are searched for sockets, the uppermost first."""
 _HARMLESS = "fsmonitor--daemon.ipc"
 """git's own, in .git: it only tells which files have changed."""
 

@@ -96,7 +96,7 @@ class _Reader:
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
         if merged is not data:
-            # a fault of the defaults is told once, at its own line, not at each entry that has it from there
+            # a fault of the defaults is reported once, at its own line, not at each entry
             try:
                 File.model_validate_json(json.dumps(_without_nulls(data)))
             except ValidationError as error:

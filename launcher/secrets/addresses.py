@@ -1,4 +1,4 @@
-"""Finds connection strings that no program reads as they are meant, before a run.
+"""Finds connection strings that a program would misread, before a run.
 
 An ``@``, a ``/`` or another of an address's own characters within a password has to be percent-encoded.
 Otherwise a driver takes the end of the password for the host and quotes it in its error. What fails in every
@@ -42,7 +42,7 @@ class Fault(enum.Enum):
 
 
 def fault_of(text: str) -> Fault | None:
-    """Why no program reads an address correctly; None if some program does, or if the text is no address."""
+    """Why every program misreads an address; None if one reads it correctly, or if the text is no address."""
     parts = _parts(text)
     if parts is None:
         return None
@@ -111,7 +111,7 @@ def _without_userinfo(scheme: str, rest: str, authority: str, web: bool) -> Faul
 
 
 def _goes_on(behind: str) -> bool:
-    """Whether the part after the host is the rest of a password: it contains an ``@``."""
+    """Whether what follows the host is the rest of a password, because it contains an ``@``."""
     path, _, query = behind.partition("?")
     return "@" in path or ("@" in query and not _SETTING.match(query))
 

@@ -42,7 +42,7 @@ class Module:
 
     @functools.cached_property
     def parameters(self) -> frozenset[str]:
-        """Names of its functions' parameters, without those that may be a resource's as well."""
+        """Names of its functions' parameters, without names that a resource may have too."""
         return _parameters_of(self.tree) if self.tree is not None else frozenset()
 
 

@@ -1,4 +1,4 @@
-"""Where a source's rows go, and how the container's configuration files say it.
+"""A source's destination, and how the container's configuration files name it.
 
 A destination that is a file lies below ``data/``, the only folder of the host that the container may write
 to; it is mounted at ``/data``.

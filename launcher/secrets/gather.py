@@ -51,7 +51,7 @@ class Part:
     slice: Slice
     drivers: Drivers
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What the slice's ``secrets.toml`` says."""
+    """The contents of the slice's ``secrets.toml``."""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     resource_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -209,7 +209,7 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
 
 _MOST_FILES = 8
 _FILES: dict[Path, slices.File] = {}
-"""What was read last of each file, as long as ``read_toml`` gives the same."""
+"""Each file as it was read last, for as long as ``read_toml`` gives the same table."""
 
 
 def _file(path: Path) -> slices.File:
@@ -297,8 +297,8 @@ def _settings(table: Table, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _addresses(asked: _Asked, texts: Mapping[str, str], values: Mapping[str, str]) -> tuple[str, ...]:
-    """Warnings of connection strings that not all programs read alike. Raises ConfigurationError for those
-    that none can read: its error would quote the tail of the password as a host.
+    """Warnings of connection strings that some programs misread. Raises ConfigurationError for those that all
+    misread: a driver's error would quote the end of the password as a host.
     """
     found = dict(texts)
     for path, text in literals.strings(asked.arguments):
@@ -325,7 +325,7 @@ def _addresses(asked: _Asked, texts: Mapping[str, str], values: Mapping[str, str
 
 
 def _unseen(project: Project, source: Source, *selected: Table) -> Iterator[str]:
-    """Warnings of places that its code asks for by their path and that it doesn't get, though they are there.
+    """Warnings of places that are in the files, and that its code asks for by path but doesn't get.
 
     Code that asks by ``get`` would take that for a secret that nobody gave, and say nothing.
     """

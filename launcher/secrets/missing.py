@@ -1,4 +1,4 @@
-"""Secrets that are missing, with the line that shares another section's, and those still to be filled in."""
+"""Secrets that are missing or still empty, and the line that shares another section's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MISSING = re.compile(r"missing (?:secret|setting)s? (?P<names>'.*?') for source
 
 
 def line_for(project: Project, source: Source, names: Iterable[str]) -> str:
-    """What to write where exactly one other section below ``[sources]`` has half of ``names``; else empty.
+    """The line to write if exactly one other section below ``[sources]`` has half of ``names``; else empty.
 
     A field like ``email`` alone is in sections of all kinds.
     """
@@ -43,7 +43,7 @@ def line_after(project: Project, source: Source, message: str) -> str:
 
 
 def _keys(table: Mapping[str, object]) -> set[str]:
-    """The keys of a section and of its credentials that have a value: one to be filled in helps nobody."""
+    """The keys that have a value, of a section and of its credentials."""
     below = table.get("credentials")
     both = {**table, **(below if isinstance(below, Mapping) else {})}
     return {key for key, value in both.items() if str(value).strip()} - {"credentials"}

@@ -34,7 +34,7 @@ class Slice:
     names: tuple[str, ...] = ()
     """Dotted keys that the files hold, for near misses in messages about missing secrets."""
     sections: tuple[str, ...] = ()
-    """Names below ``[sources]`` whose sections the files contain, besides the source's own."""
+    """Names of the sections below ``[sources]`` in the files, besides the source's own."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ def _tables_in(table: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _yielding(table: Mapping[str, Any], own: Table) -> Table:
-    """``table``, of whose own tables nothing is left that the entry says at its top: there it wins."""
+    """``table`` whose inner tables lack what the entry says at its top, because that wins there."""
     made = dict(table)
     for key, value in table.items():
         if isinstance(value, Mapping):
@@ -340,7 +340,7 @@ def _omit(table: Table, names: set[str]) -> Table:
 
 
 def _lay_into(table: Table, own: Mapping[str, Any], given: Mapping[str, Any]) -> Table:
-    """``own`` over ``table``, of which nothing is left that the entry gives in either file."""
+    """``own`` over ``table``, after taking out of ``table`` what the entry gives in either file."""
     taken = {key: below for key, below in given.items() if key in own or below is not None}
     return merge(_without(table, taken), own)
 

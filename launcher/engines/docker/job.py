@@ -32,9 +32,9 @@ TICK_SECONDS = 0.1
 PATIENCE_SECONDS = 20.0
 """How long an engine may be out of reach before it counts as gone."""
 _CUT_OFF_SECONDS = 0.7
-"""Standard input that breaks so long before the container ends was why it ended: else both go together."""
+"""If standard input breaks this long before the container ends, that is why it ended."""
 _REMOVAL_SECONDS = 1.5
-"""How long a container that was killed is looked at, to tell a removal from a kill."""
+"""How long a killed container is watched, to tell a removal from a kill."""
 
 
 class Job:

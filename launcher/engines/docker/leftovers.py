@@ -1,4 +1,4 @@
-"""Whose a container is: of a job that runs, or left behind by a launcher that was killed."""
+"""Whether a container is that of a running job, or left behind by a launcher that was killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALIVE_SECONDS = 60.0
 
 
 def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime) -> bool:
-    """Whether nobody looks after a container any more, from what the engine tells of it.
+    """Whether a container was left behind, from what the engine says of it.
 
     A launcher that is known to be dead leaves nothing but leftovers. Of one that can't be asked (of
     another machine) a running container is its own affair, and one that doesn't run becomes a
@@ -39,7 +39,7 @@ def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime
 
 
 def describe(details: Mapping[str, Any]) -> Running:
-    """A container of ours as people are told of it. Whoever uses the engine may set such labels."""
+    """A container of ours, for people. Its labels are cleaned: any user of the engine can set them."""
     labels = details["Config"].get("Labels") or {}
     state = details["State"]
     started = moment(state.get("StartedAt", "")) or moment(details.get("Created", ""))

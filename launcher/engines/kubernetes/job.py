@@ -37,7 +37,7 @@ TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
 """Between two looks at why a pod doesn't start."""
 _PASSING_SECONDS = 15.0
-"""How long a trouble that mostly passes is not told."""
+"""How long a trouble that usually passes is not reported."""
 _AFTER_STOP_SECONDS = 30.0
 """How long the end of a stopped pod is waited for, over its own grace."""
 
@@ -97,7 +97,7 @@ class Job:
         """Whether the pod may still run: its node or the API server is out of reach."""
 
     def run(self) -> Ended:
-        """Watch it to its end. Raises EngineError nowhere: what goes wrong is the job's end."""
+        """Watch it to its end. Never raises EngineError: what goes wrong is how the job ended."""
         labels = {LABEL_RUN: self._plan.job.run_id}
         try:
             with PodWatch(self._api, self._namespace, labels) as watch:

@@ -1,4 +1,4 @@
-"""From what the API server tells of pods, Jobs and events to what it means for a run. Pure."""
+"""What the API server's pods, Jobs and events mean for a run. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NODE_CRASHED = 255
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a run doesn't get on. ``fatal`` where waiting would not help."""
+    """Why a run makes no progress. ``fatal``: waiting would not help."""
 
     kind: FailureKind
     message: str
@@ -51,7 +51,7 @@ class Trouble:
     vague: bool = False
     """It says less than what was told before it."""
     passing: bool = False
-    """Mostly over in a moment: worth a word only where it lasts."""
+    """Usually over in a moment: reported only if it lasts."""
 
 
 @dataclass(frozen=True)
