@@ -58,7 +58,7 @@ class Log:
             except OSError as error:
                 self._failed(error)
         self._events: queue.SimpleQueue[tuple[str, str, Mapping[str, Any]] | None] = queue.SimpleQueue()
-        self._ending = threading.Event()
+        self._ending, self._loaded = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
         if self._file is not None or terminal is not None:
             self._thread.start()
@@ -70,14 +70,19 @@ class Log:
         self._ending.set()
         self._events.put(None)
         if self._thread.is_alive():
+            # On a busy machine structlog's import can take longer than a disk is waited for.
+            self._loaded.wait()
             self._thread.join(_PATIENCE_SECONDS)
 
     def _work(self) -> None:
         if self.terminal is None:
             self._ending.wait(_FIRST_SECONDS)
         debugging = self.terminal is not None and self.terminal.level == "debug"
-        to_file = self._file and _json_logger(self._file, "debug" if debugging else "info")
-        to_terminal = self.terminal and _console_logger(self.terminal)
+        try:
+            to_file = self._file and _json_logger(self._file, "debug" if debugging else "info")
+            to_terminal = self.terminal and _console_logger(self.terminal)
+        finally:
+            self._loaded.set()
         while (item := self._events.get()) is not None:
             level, name, fields = item
             if to_file:

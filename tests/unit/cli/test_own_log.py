@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,24 @@ def test_v_shows_the_log_on_standard_error_for_people(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "[warning  ] failed " in captured.err.splitlines()[0]
+
+
+def test_the_end_waits_for_what_writes_the_log_to_be_loaded_however_long_that_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(1)
+        done.append("loaded")
+        return loaded(*given)
+
+    loaded = log._json_logger
+    monkeypatch.setattr(log, "_json_logger", slowly)
+    monkeypatch.setattr(log, "_PATIENCE_SECONDS", 0.2)
+    with log.opened(own_log(tmp_path)):
+        log.event("told")
+    assert done == ["loaded"]
 
 
 def test_dltpod_log_shows_it_too_and_a_level_that_is_none_is_refused(
