@@ -58,14 +58,21 @@ def test_children_that_the_source_forks_end_by_a_signal_without_a_word(box: Box)
         """
         import multiprocessing, signal, time
 
+        def sleeps(began):
+            began.set()
+            time.sleep(300)
+
         def orders():
             context = multiprocessing.get_context("fork")
             pool = context.Pool(2)
-            process = context.Process(target=time.sleep, args=(300,))
+            began = context.Event()
+            process = context.Process(target=sleeps, args=(began,))
             process.start()
             yield [{"id": n} for n in pool.map(abs, range(3))]
             pool.terminate()
             pool.join()
+            # Python forgets a signal that comes before a forked process has run its first line.
+            assert began.wait(60)
             process.terminate()
             process.join()
             yield [{"id": 3, "ended_by": -process.exitcode}]
