@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from launcher.runs.signals import Stopper
 from launcher.runs.sync import sync
 from launcher.secrets.gather import Drivers
 from tests.kubernetes.postgres import Postgres
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     import docker
@@ -168,7 +168,7 @@ class Cluster:
     def assert_nothing_left(self) -> None:
         """No Job, pod, Secret or ConfigMap of the project is left; a volume claim may stay."""
         kinds = ("Job", "Pod", "Secret", "ConfigMap", "NetworkPolicy")
-        wait_for(lambda: not any(self.objects(kind) for kind in kinds), 30, "the namespace is empty")
+        wait_for(lambda: not any(self.objects(kind) for kind in kinds), text="the namespace is empty")
 
     def pod(self) -> Any:
         """The one pod of the project, as soon as its container runs."""
@@ -180,7 +180,7 @@ class Cluster:
                     return pod
             return None
 
-        return wait_for(running, 60, "a pod runs")
+        return wait_for(running, text="a pod runs")
 
     def in_background(self, name: str, **options: Any) -> Background:
         """Run one source while the test does something to it."""
@@ -202,7 +202,7 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - it is raised again where the test waits
             self._errors.append(error)
 
-    def result(self, seconds: float = 90.0) -> RunRecord:
+    def result(self, seconds: float = 180.0) -> RunRecord:
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"the run has not ended after {seconds} s"
         if self._errors:
@@ -237,17 +237,6 @@ class Heard(Listener):
     @property
     def notes(self) -> list[str]:
         return [str(data["text"]) for data in self.events if data.get("event") == "note"]
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """What ``condition`` comes to, as soon as that is true."""
-    until = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.2)
 
 
 def build_image(client: docker.DockerClient, folder: Path) -> str:

@@ -16,7 +16,8 @@ from launcher.host.launchers import unknown
 from launcher.runs.history import FAILED, OK
 from launcher.runs.signals import Stopper
 from runner.contract import ExitCode, FailureKind
-from tests.kubernetes.cluster import Cluster, wait_for
+from tests.kubernetes.cluster import Cluster
+from tests.waiting import wait_for
 
 QUICK = {"start_timeout": "8s"}
 
@@ -114,7 +115,7 @@ def test_a_quota_that_is_used_up_is_told_and_leaves_nothing(cluster: Cluster) ->
     cluster.api.create(path, quota)
     try:
         wait_for(
-            lambda: cluster.api.get(f"{path}/small").get("status", {}).get("hard"), 20, "the quota counts"
+            lambda: cluster.api.get(f"{path}/small").get("status", {}).get("hard"), text="the quota counts"
         )
         name = cluster.source("numbers", "numbers", kubernetes=QUICK, container={"retries": 0})
         record = cluster.run(name)

@@ -13,8 +13,9 @@ from launcher.render.plans import plans
 from launcher.runs.history import OK, History
 from launcher.runs.interrupted import record_own_runs
 from runner.contract import EVENT_MARK, FailureKind
-from tests.kubernetes.cluster import Cluster, wait_for
+from tests.kubernetes.cluster import Cluster
 from tests.unit.render.plans import job_from
+from tests.waiting import wait_for
 
 
 def test_twenty_sources_at_eight_at_once_all_load_their_rows(cluster: Cluster) -> None:
@@ -83,7 +84,7 @@ def test_the_rendered_objects_run_a_source_on_the_server(cluster: Cluster) -> No
     name = cluster.source("numbers", "numbers")
     for document in rendered(cluster, name):
         create(cluster, document)
-    wait_for(lambda: job(cluster, name).get("status", {}).get("succeeded"), 60, "the Job succeeds")
+    wait_for(lambda: job(cluster, name).get("status", {}).get("succeeded"), text="the Job succeeds")
     assert cluster.postgres.count(cluster.table(name, "numbers")) == 10
     [taken] = record_own_runs(cluster.engine(), cluster.project, History(cluster.project.private))
     assert (taken.source, taken.status, dict(taken.rows)) == (name, OK, {"numbers": 10})
@@ -150,10 +151,10 @@ def test_a_pod_that_a_schedule_makes_waits_while_a_run_holds_the_source(cluster:
             for condition in pod.get("status", {}).get("conditions", [])
         )
 
-    wait_for(waits, 20, "the second pod waits for a node")
+    wait_for(waits, text="the second pod waits for a node")
     assert running.result().status == OK
     assert cluster.run(name).failure_kind is FailureKind.ALREADY_RUNNING
-    wait_for(lambda: not cluster.engine().running(cluster.name), 60, "the second Job ends")
+    wait_for(lambda: not cluster.engine().running(cluster.name), text="the second Job ends")
     assert cluster.postgres.count(cluster.table(name, "slow")) == 2
     cluster.api.delete(item("Job", cluster.namespace, made["metadata"]["name"]))
     remove_rendered(cluster, name)
@@ -171,7 +172,7 @@ def test_a_finished_job_stays_as_long_as_it_is_told_to(cluster: Cluster) -> None
     assert [line for line in lines if not line.startswith(EVENT_MARK)] == list(cluster.heard.lines)
     again = cluster.run(name)
     assert again.status == OK, again.message
-    wait_for(lambda: not cluster.objects("Job"), 40, "the Job is gone when its time is over")
+    wait_for(lambda: not cluster.objects("Job"), text="the Job is gone when its time is over")
 
 
 def rendered(cluster: Cluster, name: str) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from launcher.engines.kubernetes.job import Patience
 from launcher.host.launchers import Launchers
 from launcher.runs.history import INTERRUPTED, OK, RUNNING, History
 from runner.contract import FailureKind
-from tests.kubernetes.cluster import Cluster, wait_for
+from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.proxy import Proxy
+from tests.waiting import wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -63,7 +64,7 @@ def test_a_log_that_breaks_again_and_again_loses_and_doubles_no_line(cluster: Cl
 
 
 def test_the_api_server_gone_for_good_is_told_and_the_job_goes_on(cluster: Cluster, proxy: Proxy) -> None:
-    name = cluster.source("slow", "slow", kwargs={"seconds": 14.0}, container={"retries": 0})
+    name = cluster.source("slow", "slow", kwargs={"seconds": 30.0}, container={"retries": 0})
     running = cluster.in_background(name, environ=through(cluster, proxy), patience=Patience(server=6.0))
     cluster.pod()
     proxy.down()
@@ -72,7 +73,7 @@ def test_the_api_server_gone_for_good_is_told_and_the_job_goes_on(cluster: Clust
     assert "dltpod ps --engine kubernetes" in record.hint
     [seen] = cluster.engine().running(cluster.name)
     assert seen.run_id == record.run_id
-    wait_for(lambda: not cluster.engine().running(cluster.name), 40, "the job ends by itself")
+    wait_for(lambda: not cluster.engine().running(cluster.name), text="the job ends by itself")
     assert cluster.postgres.count(cluster.table(name, "slow")) == 1
     again = cluster.run(name, set={"seconds": 0.1})
     assert again.status == OK, again.message
@@ -91,7 +92,7 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
 
     assert record.run_id in output(cluster, "ps", "--engine", "kubernetes")
     # The pod is there before its source has said anything.
-    wait_for(lambda: "still here" in output(cluster, "logs", name, "--engine", "kubernetes"), 60, "its log")
+    wait_for(lambda: "still here" in output(cluster, "logs", name, "--engine", "kubernetes"), text="its log")
     output(cluster, "runs", "--engine", "kubernetes")
     assert History(private, Launchers(private).alive).runs(name)[0].status == INTERRUPTED
 
@@ -99,7 +100,7 @@ def test_a_launcher_that_is_killed_leaves_a_job_that_the_next_one_finds_again(cl
         output(cluster, "runs", "--engine", "kubernetes")
         return history.runs(name)[0].status == OK
 
-    wait_for(ended, 60, "the run is known to have ended well")
+    wait_for(ended, text="the run is known to have ended well")
     [record] = history.runs(name)
     assert dict(record.rows) == {"slow": 1}
     assert (record.message, record.failure_kind) == ("", None)
@@ -114,7 +115,7 @@ def test_sync_adopts_what_ended_without_its_launcher_and_runs_again(cluster: Clu
     cluster.pod()
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.wait()
-    wait_for(lambda: not cluster.engine().running(cluster.name), 40, "the job ends by itself")
+    wait_for(lambda: not cluster.engine().running(cluster.name), text="the job ends by itself")
     record = cluster.run(name)
     assert record.status == OK, record.message
     assert [run.status for run in History(cluster.root / ".dltpod").runs(name)] == [OK, OK]
@@ -143,7 +144,7 @@ def test_a_node_out_of_reach_is_told_and_waited_for(cluster: Cluster, node: Call
     cluster.pod()
     node("down")
     wait_for(
-        lambda: [n for n in cluster.heard.notes if "does not answer; waiting" in n], 120, "it is noticed"
+        lambda: [n for n in cluster.heard.notes if "does not answer; waiting" in n], text="it is noticed"
     )
     node("up")
     record = running.result(120)
