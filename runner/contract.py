@@ -194,6 +194,11 @@ class Destination:
     shown: str = ""
     """Where the data is, for messages: a path of the host, or the destination's name."""
 
+    @property
+    def kind(self) -> str:
+        """``type`` without the module that it lies in: ``duckdb`` for ``dlt.destinations.duckdb``."""
+        return self.type.rpartition(".")[2]
+
 
 @dataclass(frozen=True)
 class JobSpec:

@@ -222,7 +222,7 @@ def read_only_plan(plan: JobPlan) -> JobPlan:
     alone reads no database whose folder it can't write to; no code of anybody's runs there.
     """
     job, spec = plan.job, plan.container
-    kind = job.destination.type.rpartition(".")[2]
+    kind = job.destination.kind
     offline = job.destination.file is not None and kind != "ducklake"
 
     def counts(name: str, text: str) -> bool:

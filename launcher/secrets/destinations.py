@@ -65,7 +65,7 @@ def folder_of(destination: Destination) -> PurePosixPath | None:
     """
     if destination.file is None:
         return None
-    kind = destination.type.rpartition(".")[2]
+    kind = destination.kind
     if kind == "ducklake":
         return PurePosixPath(DATA_DIR)
     file = PurePosixPath(destination.file)

@@ -193,7 +193,7 @@ def _configuration(chain: tuple[BaseException, ...], step: str | None) -> Failur
             return _lacking(link, step)
         if has_class(link, "DictValidationException"):  # what rest_api says of its own configuration
             return Failure(FailureKind.CONFIGURATION, summary(link), "correct dlt_native.function_kwargs")
-        if has_class(link, "ConfigurationException") or has_class(link, "UnknownDestinationModule"):
+        if has_class(link, "ConfigurationException", "UnknownDestinationModule"):
             return Failure(
                 FailureKind.CONFIGURATION, one_line(link), "look at .dlt/secrets.toml and .dlt/config.toml"
             )

@@ -3,7 +3,7 @@
 ``execute run COMMAND...`` runs a command with the variables and the folder that the source would find.
 ``execute show JSON`` prints rows of the destination as JSON; its keys are the keyword arguments of ``show``.
 ``execute state {}`` prints what the pipeline's state holds there (see ``state.state_of``).
-``execute preview JSON`` does the same with the first rows of the source (see ``preview.preview``).
+``execute preview JSON`` prints the source's first rows as JSON; its keys are those of ``preview.preview``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.explain.classify import JobFailed
 from runner.inspect import files
 from runner.inspect.idle import JOB_NAME
 from runner.supervise.job_input import Paths, environment_for, mounted_files, values_of
-from runner.supervise.masking import masker_of
+from runner.supervise.masking import Masker, masker_of
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,9 +42,10 @@ def main(arguments: Sequence[str]) -> int:
         return replace_process(arguments[1:])
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not stand among the JSON
-    wording.mask_with(masker_of(job, mounted_files(paths.secrets), os.environ).text)
+    masker = masker_of(job, mounted_files(paths.secrets), os.environ)
+    wording.mask_with(masker.text)
     try:
-        answer = _asked(arguments[0], job, paths, json.loads(arguments[1]))
+        answer = _asked(arguments[0], job, paths, masker, json.loads(arguments[1]))
     except Exception as exc:  # noqa: BLE001 - the launcher tells people
         answer = _explained(exc, job) if arguments[0] == "preview" else {"error": error_line(exc)}
     with output:
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _asked(
-    what: str, job: contract.JobSpec, paths: Paths, question: dict[str, typing.Any]
+    what: str, job: contract.JobSpec, paths: Paths, masker: Masker, question: dict[str, typing.Any]
 ) -> dict[str, typing.Any]:
     if what == "show":
         return show(job, paths, **question)
@@ -68,16 +69,8 @@ def _asked(
     for descriptor in (1, 2):  # what the source prints is for a run's log
         os.dup2(nowhere, descriptor)
     answer = preview(job, paths, values_of(mounted_files(paths.secrets)), **question)
-    return {**answer, "previews": _masked(answer["previews"])}
-
-
-def _masked(value: typing.Any) -> typing.Any:
-    """Without secrets: it is the source's code that made these rows."""
-    if isinstance(value, dict):
-        return {wording.masked(key): _masked(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_masked(item) for item in value]
-    return wording.masked(value) if isinstance(value, str) else value
+    # it is the source's code that made these rows
+    return {**answer, "previews": masker.value(answer["previews"])}
 
 
 def _explained(exc: Exception, job: contract.JobSpec) -> dict[str, typing.Any]:
@@ -120,7 +113,7 @@ def show(
         names = [str(t["name"]) for schema in pipeline.schemas.values() for t in schema.data_tables()]
         if sql is None and table is not None and table not in names:
             return {**answer, "tables": dict.fromkeys(names, 0), "missing": table}
-        if sql is None and job.destination.type.rpartition(".")[2] == "filesystem":
+        if sql is None and job.destination.kind == "filesystem":
             if table is None:
                 return {**answer, **_counts(names, lambda name: files.count(pipeline, name), JobFailed)}
             return {**answer, **files.rows(pipeline, table, limit)}
@@ -149,7 +142,7 @@ def _opened(job: contract.JobSpec, paths: Paths) -> Iterator[tuple[typing.Any, t
 
     steps = Steps(lambda event, fields: None)
     with file_lock(job.destination.lock, steps, reading=True), _connection(job.destination) as connection:
-        if connection is None and job.destination.type.rpartition(".")[2] == "duckdb":
+        if connection is None and job.destination.kind == "duckdb":
             yield None, None
             return
         pipeline = dlt.pipeline(
@@ -200,7 +193,7 @@ def _connection(where: contract.Destination) -> Iterator[typing.Any]:
     from runner.load.destination import check_file
 
     check_file(where)
-    if where.type.rpartition(".")[2] != "duckdb" or not where.file or not Path(where.file).exists():
+    if where.kind != "duckdb" or not where.file or not Path(where.file).exists():
         yield None
         return
     import duckdb

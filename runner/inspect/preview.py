@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import typing
 from collections.abc import Mapping
-from pathlib import Path
 
 from runner.contract import Destination, JobSpec
 from runner.inspect import files
@@ -45,8 +44,7 @@ def preview(
     found: dict[str, dict[str, typing.Any]] = {}
     for load_id in session.pipeline.list_normalized_load_packages():
         schema = store.load_schema(load_id)
-        folder = Path(store.storage.make_full_path(store.get_package_path(load_id)))
-        for file in packages.files_of(folder):
+        for file in packages.files_of(compat.package_folder(store, load_id)):
             table = packages.table_of(file.name)
             if table in schema.dlt_table_names():
                 continue

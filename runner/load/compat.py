@@ -11,6 +11,7 @@ import os
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:
@@ -78,6 +79,11 @@ def storages(pipeline: typing.Any) -> tuple[typing.Any, typing.Any]:
     """dlt's load storage and its package storage of packages that are ready to be loaded."""
     load_storage = pipeline._get_load_storage()
     return load_storage, load_storage.normalized_packages
+
+
+def package_folder(packages: typing.Any, load_id: str) -> Path:
+    """Where the files of a package lie."""
+    return Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
 
 
 def committed_already(packages: typing.Any, load_id: str, file_name: str) -> bool:
@@ -149,9 +155,35 @@ def merge_strategy(pipeline: typing.Any, tables: typing.Any, table: typing.Any) 
     return found
 
 
+def declared_table(resource: typing.Any) -> typing.Any | None:
+    """The table that a resource's hints declare; None where only its data can tell."""
+    from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
+
+    try:
+        return resource.compute_table_schema()
+    except DataItemRequiredForDynamicTableHints:
+        return None
+
+
+def has_key(table: typing.Any, *, declared: bool = False) -> bool:
+    """Whether a merge into a table has something to go by; ``declared``: a column without data counts too."""
+    from dlt.common.schema.utils import get_columns_names_with_prop
+
+    keys: tuple[typing.Any, ...] = ("primary_key", "merge_key")
+    return any(get_columns_names_with_prop(table, key, include_incomplete=declared) for key in keys)
+
+
 def adopt_schema(pipeline: typing.Any, schema: typing.Any) -> None:
     """Makes the pipeline know a schema that the destination stores."""
     pipeline._inject_schema(schema)
+
+
+def drop_dataset(pipeline: typing.Any) -> None:
+    """Drops the pipeline's dataset at the destination, as far as it is there."""
+    for name in pipeline.schema_names:
+        with client_for(pipeline, pipeline.schemas[name]) as client:
+            if client.is_storage_initialized():
+                client.drop_storage()
 
 
 def drop_memory_of(pipeline: typing.Any) -> None:

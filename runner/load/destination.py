@@ -51,7 +51,7 @@ def build(
     options: dict[str, typing.Any] = {}
     if destination.name and destination.name != destination.type:
         options["destination_name"] = destination.name
-    kind = destination.type.rsplit(".", 1)[-1]
+    kind = destination.kind
     if kind == "duckdb":
         if destination.file:
             options["credentials"] = connection or destination.file
@@ -87,7 +87,7 @@ def check_file(destination: Destination) -> None:
     Whoever shares the folder may have put a FIFO there, which would be waited for without end, or a link.
     The same holds for what belongs to the database and stands beside it. Raises JobFailed, saying which.
     """
-    if destination.type.rpartition(".")[2] not in _DATABASES or not destination.lock or not destination.file:
+    if destination.kind not in _DATABASES or not destination.lock or not destination.file:
         return
     file = Path(destination.file)
     # dlt gives each dataset a SQLite file of its own: rows__raw_shop.db beside rows.db
@@ -143,19 +143,19 @@ def patiently(steps: Steps, destination: Destination, action: Callable[[], T]) -
                     with steps.step("wait"):
                         time.sleep(0.25)
                     continue
-                raise JobFailed(_locked(destination, text)) from exc
+                raise _locked(destination, text) from exc
             if _NEWER_FILE.search(text):
                 raise JobFailed(_too_new(destination, text), ExitCode.CONFIGURATION) from exc
             raise
 
 
-def _locked(destination: Destination, text: str) -> Failure:
+def _locked(destination: Destination, text: str) -> JobFailed:
     found = _HOLDER.search(text)
     holder = "another process"
     # another container's or the host's processes have no number in this one: DuckDB then says 0
     if found and found["pid"] != "0":
         holder = f"process {found['pid']} ({found['what'].strip() or 'unknown program'})"
-    return Failure(
+    return JobFailed.of(
         FailureKind.DESTINATION_UNREACHABLE,
         f"{shown(destination)} is held open by {holder}, which is no run of dltpod",
         "close whatever has it open (a notebook, a DuckDB shell), then sync again",
@@ -193,7 +193,7 @@ def driver_versions(destination: Destination) -> dict[str, str]:
         "sqlalchemy": ("sqlalchemy",),
     }
     found = {}
-    for name in drivers.get(destination.type.rsplit(".", 1)[-1], ()):
+    for name in drivers.get(destination.kind, ()):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -279,17 +279,11 @@ def _bound(pipe: typing.Any) -> Mapping[str, typing.Any]:
 
 def _merge_appends(session: Session, source: typing.Any, resource: typing.Any) -> bool:
     """Whether a merge of this resource appends: for want of a key, or of a way to merge."""
-    from dlt.common.schema.utils import get_columns_names_with_prop
-    from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
-
-    try:
-        table = resource.compute_table_schema()
-    except DataItemRequiredForDynamicTableHints:
+    table = compat.declared_table(resource)
+    if table is None:
         return False
     strategy = compat.merge_strategy(session.pipeline, {table["name"]: table}, table)
-    keys: tuple[typing.Any, ...] = ("primary_key", "merge_key")
-    keyed = any(get_columns_names_with_prop(table, key, include_incomplete=True) for key in keys)
-    return strategy is None or (strategy == "delete-insert" and not keyed)
+    return strategy is None or (strategy == "delete-insert" and not compat.has_key(table, declared=True))
 
 
 def _state_of(resource: str) -> dict[str, typing.Any]:

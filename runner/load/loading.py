@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import typing
 from contextlib import ExitStack
-from pathlib import Path
 
 from runner.contract import FailureKind
 from runner.explain.causes import unwrap
@@ -37,10 +36,10 @@ def normalize(session: Session) -> None:
     with session.steps.step("normalize"), decimals.rounded(session.steps), fast:
         info = session.pipeline.normalize()
     for load_id, parts in (info.metrics if info is not None else {}).items():
-        counted = session.counted.setdefault(load_id, {})
+        rows = session.counted.setdefault(load_id, {})
         for part in parts:
             for table, metrics in part["table_metrics"].items():
-                counted[table] = counted.get(table, 0) + metrics.items_count
+                rows[table] = rows.get(table, 0) + metrics.items_count
 
 
 def load(session: Session, *, ours: bool = True) -> None:
@@ -122,16 +121,15 @@ def _count(session: Session, load_ids: typing.Sequence[str]) -> None:
     _, store = compat.storages(session.pipeline)
     for load_id in load_ids:
         schema = store.load_schema(load_id)
-        folder = Path(store.storage.make_full_path(store.get_package_path(load_id)))
-        files = packages.files_of(folder)
+        files = packages.files_of(compat.package_folder(store, load_id))
         session.bytes += sum(file.stat().st_size for file in files)
-        counted = session.counted.get(load_id)
-        if counted is None:
-            counted = {}
+        rows = session.counted.get(load_id)
+        if rows is None:
+            rows = {}
             for file in files:
                 table = packages.table_of(file.name)
-                counted[table] = counted.get(table, 0) + packages.row_count(file)
-        for table, count in counted.items():
+                rows[table] = rows.get(table, 0) + packages.row_count(file)
+        for table, count in rows.items():
             if count and table in schema.tables and table not in schema.dlt_table_names():
                 session.rows[table] = session.rows.get(table, 0) + count
 

@@ -14,7 +14,7 @@ def note_repeats(session: Session, known: typing.Collection[str]) -> None:
     A resource goes by what it has read before if it has a cursor or keeps a state of its own.
     """
     state = session.pipeline.state.get("sources") or {}
-    loaded = {table for counts in session.counted.values() for table, rows in counts.items() if rows}
+    loaded = session.tables_with_rows()
     repeated = []
     for schema in session.known_schemas():
         kept = (state.get(schema.name) or {}).get("resources") or {}
@@ -44,7 +44,7 @@ def note_after_intervals(session: Session, by_interval: typing.Collection[str]) 
     """Notes the tables that a first sync by the cursor has appended to, after intervals."""
     if session.job.interval is not None:
         return
-    loaded = {table for counts in session.counted.values() for table, rows in counts.items() if rows}
+    loaded = session.tables_with_rows()
     twice = [
         str(table["name"])
         for schema in session.known_schemas()
@@ -65,8 +65,6 @@ def note_appends(session: Session) -> None:
     A table without a key is appended to by the strategy delete-insert, and any table where the destination
     knows no strategy at all (plain files).
     """
-    from dlt.common.schema.utils import get_columns_names_with_prop
-
     loaded = {table for counts in session.counted.values() for table in counts}
     no_key, no_merge = [], []
     for schema in session.known_schemas():
@@ -80,9 +78,7 @@ def note_appends(session: Session) -> None:
             strategy = compat.merge_strategy(session.pipeline, schema.tables, table)
             if strategy is None:
                 no_merge.append(str(table["name"]))
-            elif strategy == "delete-insert" and not any(
-                get_columns_names_with_prop(table, key) for key in ("primary_key", "merge_key")
-            ):
+            elif strategy == "delete-insert" and not compat.has_key(table):
                 no_key.append(str(table["name"]))
     if no_merge:
         session.steps.note(

@@ -1,8 +1,7 @@
 """Runs a source into its destination: restore, extract, normalize, load.
 
 What dlt leaves to chance is settled here: a run may be killed at any point, its working directory
-may be lost or torn, and still each row arrives once. How is told in ``recovery``, ``restore``,
-``loading`` and ``workdir``.
+may be lost or torn, and still each row arrives once. ``recover/``, ``loading`` and ``workdir`` say how.
 """
 
 from __future__ import annotations
@@ -138,8 +137,7 @@ def dataset_of(job: JobSpec) -> str:
 def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     with session.at_destination("restore"), ledger.held(session):
         first = restore.restore(session)
-    schemas = session.known_schemas()
-    known = {str(table["name"]) for schema in schemas for table in schema.data_tables(seen_data_only=True)}
+    known = set(session.tables())
     first = first or not known
     loading.finish_leftovers(session)
     edits.apply(session)
@@ -161,7 +159,7 @@ def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     _extract(session, make_source)
     loading.normalize(session)
     with session.at_destination("load"):
-        _drop_dataset(session)
+        session.patiently(lambda: compat.drop_dataset(session.pipeline))
     loading.load(session)
     session.dataset = compat.dataset_of(session.pipeline)
     session.steps.note(
@@ -170,16 +168,6 @@ def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     )
     shutil.rmtree(session.work.pipelines.parent, ignore_errors=True)
     return False
-
-
-def _drop_dataset(session: Session) -> None:
-    def drop() -> None:
-        for schema in session.known_schemas():
-            with compat.client_for(session.pipeline, schema) as client:
-                if client.is_storage_initialized():
-                    client.drop_storage()
-
-    session.patiently(drop)
 
 
 def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
@@ -224,27 +212,17 @@ def _extract_sources(session: Session, sources: typing.Sequence[typing.Any]) -> 
     selection.check_keys(session, sources)
 
 
-def _cursors(state: typing.Mapping[str, typing.Any], names: typing.Sequence[str]) -> dict[str, str]:
+def _cursors(state: typing.Mapping[str, typing.Any]) -> dict[str, str]:
     """The incremental cursors: ``resource.path`` to the last value as text."""
-    found = {}
-    for name in names:
-        resources = (state.get("sources") or {}).get(name, {}).get("resources") or {}
-        for resource, kept in resources.items():
-            for path, cursor in (kept.get("incremental") or {}).items():
-                if cursor.get("last_value") is not None:
-                    found[f"{resource}.{path}"] = str(cursor["last_value"])
-    return found
+    found = {place: cursor.get("last_value") for place, cursor in edits.cursors_of(state).items()}
+    return {place: str(value) for place, value in found.items() if value is not None}
 
 
 def _note_texts(session: Session) -> None:
     """Says why a source may have given no row at all: its cursor is a text, and what it reads has dates."""
-    tables = {table for counts in session.counted.values() for table in counts if counts[table]}
-    if any(not table.startswith("_dlt") for table in tables):
+    if any(not table.startswith("_dlt") for table in session.tables_with_rows()):
         return
-    state = session.pipeline.state
-    for name, start in incrementals.begins_at_a_text(
-        _cursors(state, list(state.get("sources") or ()))
-    ).items():
+    for name, start in incrementals.begins_at_a_text(_cursors(session.pipeline.state)).items():
         session.steps.note(
             f"{name}: no row came, and the cursor begins at a text ('{start}'): if the source has dates, "
             f"begin at one (initial_value: !!timestamp {start})"
@@ -280,7 +258,7 @@ def _result(session: Session, first: bool) -> Result:
         resumed_load_ids=tuple(session.resumed),
         bytes=session.bytes,
         notes=tuple(session.steps.notes),
-        cursors=_cursors(state, list(state.get("sources") or ())),
+        cursors=_cursors(state),
         new_tables=new_tables,
         new_columns=new_columns,
         first_run=first,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 
 from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
+from runner.explain.wording import near_misses
 from runner.load import compat, returned
 from runner.load.session import Session
 from runner.resolve import resources
@@ -52,11 +52,10 @@ def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
         names.update(dict.fromkeys(item.resources.keys() if _is_source(item) else [item.name]))
     for wanted in job.resources:
         if wanted not in names:
-            near = difflib.get_close_matches(wanted, names, n=1)
+            near = near_misses(wanted, names, count=1)
             raise JobFailed.of(
                 FailureKind.CONFIGURATION,
-                f"{job.function} has no resource '{wanted}'"
-                + (f"; did you mean '{near[0]}'?" if near else ""),
+                f"{job.function} has no resource '{wanted}'" + (f"; did you mean {near}?" if near else ""),
                 f"it has: {', '.join(names) or 'none'}",
             )
     kept: list[typing.Any] = []
@@ -111,15 +110,8 @@ def _strategy(resource: typing.Any) -> str | None:
 
 def _has_key(resource: typing.Any) -> bool:
     """Whether a merge of this resource has something to go by; True where only its data can tell."""
-    from dlt.common.schema.utils import get_columns_names_with_prop
-    from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
-
-    try:
-        table = resource.compute_table_schema()
-    except DataItemRequiredForDynamicTableHints:
-        return True
-    keys: tuple[typing.Any, ...] = ("primary_key", "merge_key")
-    return any(get_columns_names_with_prop(table, key, include_incomplete=True) for key in keys)
+    table = compat.declared_table(resource)
+    return table is None or compat.has_key(table, declared=True)
 
 
 def apply_contract(session: Session, sources: typing.Sequence[typing.Any], refresh: str | None) -> None:

@@ -78,6 +78,10 @@ class Session:
             for table in schema.data_tables(seen_data_only=True)
         }
 
+    def tables_with_rows(self) -> set[str]:
+        """The tables, dlt's own too, that this run normalized rows for."""
+        return {table for counts in self.counted.values() for table, rows in counts.items() if rows}
+
     def known_schemas(self) -> list[typing.Any]:
         """The schemas that the pipeline knows."""
         return [self.pipeline.schemas[name] for name in self.pipeline.schema_names]

@@ -7,7 +7,7 @@ import inspect
 import typing
 from collections.abc import Mapping
 
-from dlt.sources import incremental as cursor
+from dlt.sources import incremental
 
 from runner.contract import ENV_REFERENCE, TIMESTAMP, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
@@ -123,7 +123,11 @@ def needed(found: Found) -> list[str]:
     """The arguments that have neither a default nor a cursor that dlt passes by itself."""
     hints = coercion.hints_of(found.function)
     required = {name: p for name, p in _parameters(found).items() if p.default is p.empty}
-    return [n for n, p in required.items() if not coercion.is_kind_of(hints.get(n, p.annotation), cursor)]
+    return [
+        name
+        for name, p in required.items()
+        if not coercion.is_kind_of(hints.get(name, p.annotation), incremental)
+    ]
 
 
 def _parameters(found: Found) -> dict[str, inspect.Parameter]:

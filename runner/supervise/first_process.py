@@ -24,7 +24,7 @@ _PR_SET_DUMPABLE = 4
 def run(work: Callable[[Input, Paths], int]) -> int:
     """Protects this process, reads the job, and hands both over to ``work``; returns the exit code.
 
-    That is ``work``'s own, or ExitCode.INTERNAL where no job can be read, which is said on standard error.
+    That is ``work``'s own, or where no job can be read InputError's, which is said on standard error.
     """
     # PID 1 ignores a signal without a handler. Until the job is known, nothing needs to be ended gently.
     for number in (signal.SIGTERM, signal.SIGINT):

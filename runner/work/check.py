@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from runner import contract
 from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
 from runner.explain.wording import listed
-from runner.load import selection
+from runner.load import compat, selection
 from runner.resolve import arguments, bare_incrementals, callables, functions, modules, resources, source
 from runner.supervise import results
 from runner.supervise.job_input import Paths
@@ -156,8 +156,7 @@ def _as_pipeline(job: contract.JobSpec, paths: Paths) -> Iterator[None]:
         with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
             yield
     finally:
-        if pipeline.is_active:
-            pipeline.deactivate()
+        compat.drop_memory_of(pipeline)
 
 
 def _place(module: typing.Any) -> str:

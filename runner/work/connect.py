@@ -126,8 +126,5 @@ def _dropped(pipeline: typing.Any) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(Exception):  # where the login fails there is nothing to drop
-            for name in pipeline.schema_names:
-                with compat.client_for(pipeline, pipeline.schemas[name]) as client:
-                    if client.is_storage_initialized():
-                        client.drop_storage()
+            compat.drop_dataset(pipeline)
         compat.drop_memory_of(pipeline)

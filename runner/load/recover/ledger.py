@@ -93,7 +93,7 @@ def held(session: Session) -> Iterator[ExitStack]:
     """
     to = session.job.destination
     with ExitStack() as stack:
-        if to.file and to.type.rpartition(".")[2] == "duckdb":
+        if to.file and to.kind == "duckdb":
             credentials = connected(session).config.credentials
             if not credentials.global_config and not getattr(credentials, "statements", None):
                 session.patiently(lambda: stack.enter_context(opened(session)))

@@ -17,7 +17,7 @@ from runner.load.recover.shared_tables import keeps_state, other_pipelines, stor
 from runner.load.session import Session
 from runner.load.workdir import Memory
 
-_NOT_UNREADABLE = ("DestinationException", "ConfigurationException", "MissingDependencyException", "OSError")
+_NO_DAMAGE = ("DestinationException", "ConfigurationException", "MissingDependencyException", "OSError")
 _GARBLED = ("SchemaException", "VersionNoUpgradePathException", "CannotRestorePipelineException")
 _GIVEN_UP = "an earlier load was given up: what it had not loaded is extracted again"
 _TORN = "the working directory could not be read; it is emptied and restored from the destination"
@@ -77,7 +77,7 @@ def _unreadable(exc: BaseException) -> bool:
     for link in unwrap(exc):
         if isinstance(link, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             continue
-        if has_class(link, *_NOT_UNREADABLE) or not isinstance(link, Exception):
+        if has_class(link, *_NO_DAMAGE) or not isinstance(link, Exception):
             return False
     return True
 
@@ -279,11 +279,8 @@ def remember_extracting(session: Session, sources: typing.Sequence[typing.Any], 
         if mode == "drop_sources":
             refresh[source.schema.name] = None
         else:
-            names = refresh.setdefault(source.schema.name, []) or []
-            refresh[source.schema.name] = [
-                *names,
-                *(resource.name for resource in source.resources.extracted),
-            ]
+            names = (resource.name for resource in source.resources.extracted)
+            refresh[source.schema.name] = [*(refresh.get(source.schema.name) or ()), *names]
     memory = session.work.memory()
     if memory.refresh != refresh:
         session.work.remember(dataclasses.replace(memory, refresh=refresh))

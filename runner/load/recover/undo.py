@@ -20,7 +20,6 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pendulum import pendulum
 from dlt.common.schema.utils import (
     get_active_record_timestamp,
-    get_columns_names_with_prop,
     get_nested_tables,
     get_root_table,
     get_validity_column_names,
@@ -53,7 +52,7 @@ def undo_started(session: Session, load_id: str) -> None:
         if not is_sql(client):
             # files are written under the same name again, which undoes them
             return
-        folder = Path(store.storage.make_full_path(store.get_package_path(load_id)))
+        folder = compat.package_folder(store, load_id)
         started = sorted((folder / "started_jobs").glob("*"))
         # a job that dlt has put back for another try may have been committed all the same, where
         # the connection broke before the answer came
@@ -116,7 +115,7 @@ def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
         return
     if table.get("x-merge-strategy", "delete-insert") != "delete-insert":
         return
-    if any(get_columns_names_with_prop(table, key) for key in ("primary_key", "merge_key")):
+    if compat.has_key(table):
         return
     sql = client.sql_client
     column = sql.escape_column_name(schema.naming.normalize_identifier("_dlt_id"))
