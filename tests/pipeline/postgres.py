@@ -21,7 +21,8 @@ from tests.ports import held_port
 INSTALL = "no Postgres server found: apt-get install postgresql, or put its bin folder on PATH"
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
+    """The path of one of the server's programs."""
     found = shutil.which(name) or next(
         (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None
     )
@@ -56,7 +57,7 @@ def _serve(folder: Path, port: int, more: tuple[str, ...]) -> Iterator[str]:
     data = folder / "data"
     quiet = {"stdout": subprocess.DEVNULL, "cwd": str(folder), **account}
     subprocess.run(
-        [_tool("initdb"), "-D", str(data), "-U", "loader", "-A", "trust", "-N", "-E", "UTF8"],
+        [tool("initdb"), "-D", str(data), "-U", "loader", "-A", "trust", "-N", "-E", "UTF8"],
         check=True,
         **quiet,
     )
@@ -65,7 +66,7 @@ def _serve(folder: Path, port: int, more: tuple[str, ...]) -> Iterator[str]:
         rules.write("host all all all scram-sha-256\n")
     settings = [part for value in values for part in ("-c", value)]
     process = subprocess.Popen(
-        [_tool("postgres"), "-D", str(data), "-p", str(port), *settings], stderr=subprocess.DEVNULL, **quiet
+        [tool("postgres"), "-D", str(data), "-p", str(port), *settings], stderr=subprocess.DEVNULL, **quiet
     )
     url = f"postgresql://loader:any@127.0.0.1:{port}/postgres"
     try:
