@@ -19,6 +19,12 @@ def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:
     return pipeline._get_destination_clients(schema)[0]
 
 
+def live_schemas(pipeline: typing.Any) -> typing.Mapping[str, typing.Any]:
+    """The schemas that this process has read or changed, by name. ``pipeline.schemas`` reads them anew."""
+    schemas: typing.Mapping[str, typing.Any] = pipeline.schemas.live_schemas
+    return schemas
+
+
 def dataset_of(pipeline: typing.Any) -> str:
     """The pipeline's dataset by the name that it has at the destination.
 

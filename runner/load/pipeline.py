@@ -68,7 +68,12 @@ def run(
     """
     steps = steps or Steps(emit)
     try:
-        with compat.settings(SETTINGS), http_retries.without_local_retries(), state_lock(state, job.run_id):
+        with (
+            compat.settings(SETTINGS),
+            switch.running(job.fast),
+            http_retries.without_local_retries(),
+            state_lock(state, job.run_id),
+        ):
             session = _start(job, steps, state)
             try:
                 way = _sync if job.limit is None else _limited
@@ -92,7 +97,7 @@ def sample(job: JobSpec, make_source: Callable[[], typing.Any], *, state: Path) 
     """
     steps = Steps(lambda _kind, _fields: None)
     try:
-        with compat.settings(SETTINGS):
+        with compat.settings(SETTINGS), switch.running(job.fast):
             session = _start(job, steps, state)
             _extract(session, make_source)
             loading.normalize(session)

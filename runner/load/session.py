@@ -84,4 +84,5 @@ class Session:
 
     def known_schemas(self) -> list[typing.Any]:
         """The schemas that the pipeline knows."""
-        return [self.pipeline.schemas[name] for name in self.pipeline.schema_names]
+        live = compat.live_schemas(self.pipeline)
+        return [live.get(name) or self.pipeline.schemas[name] for name in self.pipeline.schema_names]

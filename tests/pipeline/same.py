@@ -67,6 +67,13 @@ def differences(seed: int) -> list[str]:
 
 def outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
     """Everything that can be known after the case has run."""
+    from runner.load.fast import switch
+
+    with switch.running(fast):
+        return _outcome(case, folder, fast=fast)
+
+
+def _outcome(case: Case, folder: Path, *, fast: bool) -> dict[str, typing.Any]:
     import dlt
 
     from runner.load.fast import switch

@@ -45,6 +45,19 @@ def merge(upto: int = 10) -> typing.Any:
 
 
 @dlt.source(name="shop")
+def long_names(upto: int = 10) -> typing.Any:
+    """Tables, nested tables and columns with longer names than a database takes."""
+    long = "a_name_of_many_words_" * 5
+
+    @dlt.resource(name=f"orders_{long}", write_disposition="merge", primary_key="id")
+    def orders(at: typing.Any = dlt.sources.incremental("id", initial_value=0)) -> Iterator[typing.Any]:
+        for row in rows(at.last_value + 1, upto):
+            yield {**row, f"{long}text": "a", f"{long}lines": [{f"{long}number": row["id"]}]}
+
+    return orders
+
+
+@dlt.source(name="shop")
 def merge_without_key(upto: int = 10) -> typing.Any:
     return _orders(upto, "merge", None)
 

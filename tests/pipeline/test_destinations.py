@@ -64,6 +64,27 @@ def test_a_limited_run_keeps_to_its_own_schema_in_postgres(warehouse: PostgresSa
     warehouse.whole(20)
 
 
+def test_names_that_are_too_long_for_postgres_are_shortened_as_dlt_by_itself_shortens_them(
+    warehouse: PostgresSandbox,
+) -> None:
+    found = []
+    for fast in (False, True):
+        for upto in (10, 20):
+            warehouse.run("long_names", upto=upto, fast=fast)
+        found.append(
+            warehouse.ask(
+                "SELECT table_name, column_name FROM information_schema.columns "
+                "WHERE table_schema = 'raw_shop' ORDER BY 1, 2"
+            )
+        )
+        (table,) = {table for table, column in found[-1] if column == "id"}
+        assert warehouse.ids(table) == list(range(1, 21))
+        warehouse.clear()
+        warehouse.lose_state()
+    assert found[0] == found[1]
+    assert max(len(name) for names in found[0] for name in names) > 55
+
+
 def test_a_named_destination_takes_its_type_from_the_job(warehouse: PostgresSandbox) -> None:
     warehouse.environment = {"DESTINATION__CRM__CREDENTIALS": warehouse.url}
     warehouse.destination = Destination("postgres", name="crm")

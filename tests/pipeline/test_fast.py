@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from runner.load.fast import ids, lines, switch, tables
 from tests.pipeline.same import differences
+from tests.pipeline.sandbox import DuckSandbox
 
 SEEDS = range(2000, 2012)
 
@@ -317,12 +318,56 @@ def test_dlt_is_left_alone_where_a_private_name_takes_other_arguments(
     assert "_normalize_chunk takes (self items)" in caplog.text
 
 
+def test_what_a_destination_can_do_is_looked_up_once_in_a_run(
+    sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlt.common.destination import reference
+
+    resolve = reference.resolve_configuration
+    looks = []
+
+    def counted_resolve(config: typing.Any, **options: typing.Any) -> typing.Any:
+        if not config.is_resolved():
+            looks.append(config)
+        return resolve(config, **options)
+
+    monkeypatch.setattr(reference, "resolve_configuration", counted_resolve)
+    sandbox.run("append", fast=False, upto=10)
+    by_dlt = len(looks)
+    sandbox.run("append", upto=20)
+    assert by_dlt > 12
+    assert len(looks) - by_dlt <= 6
+    sandbox.whole(20)
+
+
+def test_whether_values_of_a_type_are_secrets_is_as_dlt_says_for_types_of_all_kinds() -> None:
+    from dlt.common.configuration.resolve import is_secret_hint as by_dlt
+    from dlt.common.configuration.specs import ConnectionStringCredentials
+
+    hints = [
+        *(str, dlt.TSecretStrValue, dlt.TSecretStrValue | None, ConnectionStringCredentials),
+        *(typing.Annotated[str, []], typing.Annotated[dlt.TSecretStrValue, []], typing.Literal[1], "int"),
+    ]
+    wanted = [by_dlt(hint) for hint in hints]
+    with switch.running(True):
+        from dlt.common.configuration.providers import environ
+
+        assert environ.is_secret_hint is not by_dlt
+        for _ in range(2):
+            assert [environ.is_secret_hint(hint) for hint in hints] == wanted
+    assert True in wanted
+
+
 def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards(tmp_path: Path) -> None:
+    from dlt.common.configuration import resolve
+    from dlt.common.configuration.providers import environ
     from dlt.common.data_writers.buffered import BufferedDataWriter
     from dlt.common.data_writers.writers import TypedJsonlListWriter
+    from dlt.common.destination.reference import Destination
     from dlt.destinations.job_client_impl import SqlJobClientBase
     from dlt.extract import extract
     from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+    from dlt.pipeline.pipeline import Pipeline
 
     pipeline = dlt.pipeline("fast", destination="duckdb", pipelines_dir=str(tmp_path))
     other = dlt.pipeline("other", destination="filesystem", pipelines_dir=str(tmp_path))
@@ -336,13 +381,20 @@ def test_nothing_of_dlt_is_replaced_where_it_is_not_wanted_nor_afterwards(tmp_pa
             writer.write_data_item,
             TypedJsonlListWriter.write_data,
             SqlJobClientBase._create_merge_followup_jobs,
+            resolve.is_secret_hint,
+            environ.is_secret_hint,
+            Destination.configuration,
+            Pipeline._get_destination_capabilities,
         ]
 
     before = now()
-    with switch.extracting(False, []), switch.normalizing(False), switch.loading(False, pipeline):
+    with switch.running(False), switch.extracting(False, []), switch.normalizing(False):
+        assert now() == before
+    with switch.loading(False, pipeline):
         assert now() == before
     with switch.loading(True, other):
         assert now() == before
-    with switch.extracting(True, []), switch.normalizing(True), switch.loading(True, pipeline):
+    steps = switch.extracting(True, []), switch.normalizing(True), switch.loading(True, pipeline)
+    with switch.running(True), steps[0], steps[1], steps[2]:
         assert all(one is not other for one, other in zip(now(), before, strict=True))
     assert now() == before

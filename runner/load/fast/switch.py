@@ -67,7 +67,36 @@ _OF_LOAD = {
     ),
 }
 """The same for load into DuckDB."""
+_OF_CONFIGURATION = {
+    "dlt.common.configuration.resolve:is_secret_hint": "hint",
+    "dlt.common.configuration.providers.environ:is_secret_hint": "hint",
+    "dlt.common.destination.reference:Destination.configuration": "self initial_config accept_partial",
+    "dlt.common.destination.reference:Destination.capabilities": "self config naming",
+    "dlt.pipeline.pipeline:Pipeline._get_destination_capabilities": "self",
+}
+"""The same for what a pipeline asks of its configuration in all steps."""
 _DUCKDB = "dlt.destinations.duckdb"
+
+
+@contextmanager
+def running(wanted: bool) -> Iterator[None]:
+    """Within it, dlt doesn't ask again for configuration that stays the same for the length of a run."""
+    if not (wanted and usable(_OF_CONFIGURATION)):
+        yield
+        return
+    from dlt.common.configuration import resolve
+    from dlt.common.configuration.providers import environ
+    from dlt.common.destination.reference import Destination
+    from dlt.pipeline.pipeline import Pipeline
+
+    from runner.load.fast import repeats
+
+    with ExitStack() as stack:
+        for module in (resolve, environ):
+            stack.enter_context(wrapped(module, "is_secret_hint", repeats.is_secret_hint))
+        stack.enter_context(wrapped(Destination, "configuration", repeats.configuration))
+        stack.enter_context(wrapped(Pipeline, "_get_destination_capabilities", repeats.capabilities))
+        yield
 
 
 @contextmanager

@@ -58,9 +58,8 @@ def open_pipeline(session: Session) -> None:
 
 def _address(session: Session) -> str:
     to = session.job.destination
-    client = session.pipeline.destination_client()
-    parts = (to.type, to.name, to.file or "", session.job.dataset_name, client.config.fingerprint())
-    return "|".join(parts)
+    fingerprint = ledger.connected(session).config.fingerprint()
+    return "|".join((to.type, to.name, to.file or "", session.job.dataset_name, fingerprint))
 
 
 def _probe(pipeline: typing.Any) -> None:
