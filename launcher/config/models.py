@@ -333,7 +333,7 @@ class Project(Model):
     def data(self) -> Path:
         return self.root / "data"
 
-    @property
+    @functools.cached_property
     def private(self) -> Path:
         """``.dltpod``: state, history, logs, rendered secrets."""
         return self.root / ".dltpod"
