@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 60.0, text: str = "") -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 120.0, text: str = "") -> Any:
     """What ``what`` returns as soon as that is true; fails when it isn't in time. Errors count as not yet."""
     deadline = time.monotonic() + seconds
     error: Exception | None = None

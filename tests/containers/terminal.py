@@ -38,7 +38,7 @@ def on_a_terminal(
         if not part:
             break
         seen += part
-    code = process.wait(60)  # before the terminal goes, which would end it
+    code = process.wait(120)  # before the terminal goes, which would end it
     os.close(ours)
     return code, seen
 

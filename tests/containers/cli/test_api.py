@@ -119,6 +119,6 @@ def test_a_signal_stops_the_runs_and_then_comes_to_the_programs_own_handler(proj
     )
     wait_for(lambda: project.container("slow").status == "running", 300)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 7
+    assert process.wait(120) == 7
     assert [record.status for record in project.history.runs()] == ["stopped"]
     assert project.containers() == []

@@ -177,7 +177,7 @@ def test_a_shell_is_behind_the_same_walls_as_a_run(counting: Folder) -> None:
 def test_an_open_shell_holds_up_no_run_and_is_no_run(counting: Folder) -> None:
     visit = counting.start("shell", "numbers", "sh", "-c", "sleep 100")
     try:
-        wait_for(counting.containers, 60)
+        wait_for(counting.containers)
         assert dltpod(counting, "sync", "numbers").code == 0
         assert dltpod(counting, "stop", "numbers").out == "numbers: does not run\n"
         assert dltpod(counting, "ps").err == "nothing runs\n"
@@ -185,7 +185,7 @@ def test_an_open_shell_holds_up_no_run_and_is_no_run(counting: Folder) -> None:
     finally:
         visit.kill()
         visit.communicate()
-    wait_for(lambda: all(c.status != "running" for c in counting.containers()), 30)
+    wait_for(lambda: all(c.status != "running" for c in counting.containers()))
 
 
 def test_a_dry_run_says_what_would_run_and_starts_and_writes_nothing(counting: Folder) -> None:
@@ -235,7 +235,7 @@ def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project
     project.source("sleepy", "sleeping", "sleepy")
     first = project.start("sync", "sleepy")
     try:
-        wait_for(lambda: project.logged("sleepy", "asleep"), 60)
+        wait_for(lambda: project.logged("sleepy", "asleep"))
         assert "asleep" in dltpod(project, "logs", "sleepy").out
         running = json.loads(dltpod(project, "ps", "--json").out)
         assert [row["source"] for row in running] == ["sleepy"]
@@ -258,7 +258,7 @@ def test_a_source_that_is_deaf_to_stop_is_killed_in_the_end_and_was_stopped_as_a
     project.source("deaf", "faulty", "ignores_signals")
     first = project.start("sync", "deaf")
     # not earlier: a stop between the step's begin and the source's first line ends it gently
-    wait_for(lambda: project.logged("deaf", "deaf from now on"), 60)
+    wait_for(lambda: project.logged("deaf", "deaf from now on"))
     assert dltpod(project, "stop", "deaf", "--grace", "1").code == 0
     first.communicate(timeout=60)
     (record,) = project.history.runs()
@@ -269,7 +269,7 @@ def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
     project.code("sleeping", SLEEPY)
     project.source("sleepy", "sleeping", "sleepy")
     process = project.start("sync", "sleepy")
-    wait_for(lambda: project.logged("sleepy", "asleep"), 60)
+    wait_for(lambda: project.logged("sleepy", "asleep"))
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130

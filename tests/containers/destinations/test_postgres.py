@@ -45,7 +45,7 @@ def port(client: docker.DockerClient) -> Iterator[int]:
     client.images.build(fileobj=io.BytesIO(DOCKERFILE.encode()), tag=IMAGE, rm=True, buildargs={"BASE": base})
     with DockerContainer(IMAGE).with_exposed_ports(5432) as server:
         found = int(server.get_exposed_port(5432))
-        wait_for(lambda: query(found, "select 1"), 30, "postgres did not come up")
+        wait_for(lambda: query(found, "select 1"), text="postgres did not come up")
         yield found
 
 

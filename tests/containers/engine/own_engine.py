@@ -49,20 +49,20 @@ class OwnEngine:
         command += ["--bridge=none", "--iptables=false", "--containerd-namespace", self._namespace]
         with (self.folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        client: docker.DockerClient = wait_for(self._answering, 60, "the test's own engine does not answer")
+        client: docker.DockerClient = wait_for(self._answering, text="the test's own engine does not answer")
         return client
 
     def kill(self) -> None:
         """SIGKILL to the daemon alone, as the kernel does when memory runs out."""
         self._signal(self._pid_file, signal.SIGKILL)
         # Its containerd dies with it. Where nobody reaps them, zombies would count as processes that run.
-        self._daemon.wait(10)
+        self._daemon.wait(60)
         subprocess.run([*self._sudo, "rm", "-f", str(self._containerd_pid_file)], check=True)
 
     def close(self) -> None:
         """Ends the daemon and what it started, and removes its folder."""
         self._signal(self._pid_file, signal.SIGTERM)
-        wait_for(lambda: not self._pid_file.exists(), 60, "the test's own engine does not end")
+        wait_for(lambda: not self._pid_file.exists(), text="the test's own engine does not end")
         self._signal(self._containerd_pid_file, signal.SIGKILL)
         for mount in self._mounts():
             subprocess.run([*self._sudo, "umount", "-l", mount], check=False)

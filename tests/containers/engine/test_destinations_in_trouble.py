@@ -54,7 +54,7 @@ def test_a_duckdb_file_that_stays_held_is_a_failure_in_passing_that_says_who_hol
     project.source("events", "faulty", "events", {"total": 1000}, container={"retries": 0})
     holder = hold(project, 600)
     try:
-        record = project.run("events", timeout=90)
+        record = project.run("events", timeout=300)
     finally:
         holder.kill()
         holder.wait()

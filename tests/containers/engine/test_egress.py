@@ -103,7 +103,7 @@ def changing():
     open("/state/first", "w").close()
     while not os.path.exists("/state/moved"):
         time.sleep(0.05)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (second := _try("api.test", 7000)) != "two" and time.monotonic() < deadline:
         time.sleep(0.2)
     yield {"first": first, "other": other, "second": second}

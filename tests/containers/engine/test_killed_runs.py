@@ -81,9 +81,11 @@ def test_a_container_that_someone_removes_or_restarts_is_told_so_and_the_next_sy
         container = events.container("events")
         container.remove(force=True) if deed == "removed" else container.restart(timeout=0)
 
+    events.source("events", "faulty", "events", {"total": TOTAL, "pause": 60})
     record = events.run("events", AtPhase("extract", do, 0.2))
     assert record.failure_kind is FailureKind.KILLED
     assert record.message == f"killed from outside: someone {deed} the container"
+    events.source("events", "faulty", "events", {"total": TOTAL})
     events.must("events")
     assert events.rows(COUNTS) == ALL_ONCE
 
@@ -92,6 +94,8 @@ def test_a_container_that_someone_removes_or_restarts_is_told_so_and_the_next_sy
 def test_kill_9_of_the_launcher_leaves_no_container_and_the_next_sync_has_every_row_once(
     events: Folder, phase: str
 ) -> None:
+    if phase == "extract":  # it lasts until the kill
+        events.source("events", "faulty", "events", {"total": TOTAL, "pause": 60})
     launcher = events.start("sync", "events", "--json")
     assert launcher.stdout is not None
     for line in launcher.stdout:
@@ -103,13 +107,16 @@ def test_kill_9_of_the_launcher_leaves_no_container_and_the_next_sync_has_every_
     def gone() -> bool:
         return all(container.status != "running" for container in events.containers())
 
-    wait_for(gone, 10, "a container of a killed launcher still runs")
+    wait_for(gone, text="a container of a killed launcher still runs")
     (shown,) = json.loads(dltpod(events, "runs", "-n", "1", "--json").out)
-    assert (shown["status"], shown["ended"] >= shown["started"]) == ("interrupted", True)
+    # A load is short: on a busy machine it may be over before the kill.
+    killed = "ok" if (phase, shown["status"]) == ("load", "ok") else "interrupted"
+    assert (shown["status"], shown["ended"] >= shown["started"]) == (killed, True)
+    events.source("events", "faulty", "events", {"total": TOTAL})
     record = events.must("events")
-    interrupted = events.history.runs("events")[1]
-    assert interrupted.run_id != record.run_id
-    assert interrupted.status == "interrupted"
+    before = events.history.runs("events")[1]
+    assert before.run_id != record.run_id
+    assert before.status == killed
     assert events.rows(COUNTS) == ALL_ONCE
     assert events.containers() == []
 
@@ -131,9 +138,12 @@ def test_a_signal_stops_the_run_gently_and_the_next_sync_has_every_row_once(
             break
     launcher.send_signal(number)
     launcher.stdout.read()
-    assert launcher.wait(40) == 128 + number
+    code = launcher.wait(60)
     (record,) = events.history.runs("events", limit=1)
-    assert record.status == "ok" or record.failure_kind is FailureKind.CANCELLED, record
+    # What comes after the extract is short: on a busy machine it may be over before the signal comes.
+    over = phase != "extract" and record.status == "ok"
+    assert over or record.failure_kind is FailureKind.CANCELLED, record
+    assert code == 128 + number or (over and code == 0)
     assert events.containers() == []
     events.must("events")
     assert events.rows(COUNTS) == ALL_ONCE

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,7 +50,7 @@ def test_of_six_launchers_at_once_exactly_one_runs_and_the_others_name_its_run_t
         def refused(launchers: list[subprocess.Popen[str]] = launchers) -> bool:
             return sum(launcher.poll() is not None for launcher in launchers) == AT_ONCE - 1
 
-        wait_for(refused, 120, "all launchers but one are refused")
+        wait_for(refused, text="all launchers but one are refused")
         go_on.touch()
         texts = [launcher.communicate(timeout=120) for launcher in launchers]
         go_on.unlink()
@@ -91,9 +90,17 @@ def test_the_copy_of_a_project_elsewhere_is_held_off_by_the_engine_too(
     two.name = one.name
     for folder in (one, two):
         folder.code("faulty", TROUBLE)
-        folder.source("slow", "faulty", "sleeps", {"seconds": 8})
+        folder.source("slow", "faulty", "sleeps")
     seen: list[RunRecord] = []
-    one.run("slow", AtPhase("extract", lambda: seen.append(two.run("slow"))))
+    stopper = Stopper()
+
+    def sync_the_copy() -> None:
+        try:
+            seen.append(two.run("slow"))
+        finally:
+            stopper.ask()
+
+    one.sync("slow", listener=AtPhase("extract", sync_the_copy), stopper=stopper)
     assert seen[0].failure_kind is FailureKind.ALREADY_RUNNING
     assert two.history.runs() == ()
 
@@ -124,9 +131,9 @@ def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(proje
     wait_for(lambda: project.container("slow").status == "running")
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.communicate()
-    wait_for(lambda: project.container("slow").status != "running", 10)
+    wait_for(lambda: project.container("slow").status != "running")
     settled = {"exited", "created"}
-    wait_for(lambda: {container.status for container in project.containers()} <= settled, 10)
+    wait_for(lambda: {container.status for container in project.containers()} <= settled)
     containers = {container.id for container in project.containers()}
     (left,) = json.loads(dltpod(project, "ps", "--json").out)
     assert (left["source"], left["role"], left["left"]) == ("slow", "run", True)
@@ -147,12 +154,15 @@ def test_stop_from_another_terminal_ends_the_run_gently(project: Folder, state: 
     launcher = project.start("sync", "slow", "--json")
     wait_for(lambda: project.container("slow").status == "running")
     if state == "paused":
-        time.sleep(1)
+        assert launcher.stdout is not None
+        for line in launcher.stdout:
+            if '"extract"' in line:
+                break
         project.container("slow").pause()
     shown = dltpod(project, "ps", "--json").out
     assert [(row["source"], row["state"]) for row in json.loads(shown)] == [("slow", state)]
     assert dltpod(project, "stop", "slow").code == 0
-    launcher.communicate(timeout=30)
+    launcher.communicate(timeout=120)
     assert launcher.returncode == Exit.FAILED
     assert project.history.runs("slow")[0].failure_kind is FailureKind.CANCELLED
 
@@ -197,11 +207,12 @@ def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_witho
 def test_one_failure_stops_no_other_and_fail_fast_stops_all(project: Folder) -> None:
     project.code("faulty", TROUBLE)
     project.source("fails", "faulty", "fails")
-    project.source("slow", "faulty", "sleeps", {"seconds": 12})
+    project.source("slow", "faulty", "sleeps", {"seconds": 2})
     project.source("late", "faulty", "plain")
     outcome = project.sync(jobs=2)
     assert [record.status for record in outcome.records] == ["failed", "ok", "ok"]
     assert outcome.exit_code == Exit.FAILED
+    project.source("slow", "faulty", "sleeps")
     outcome = project.sync(jobs=2, fail_fast=True)
     kinds = [record.failure_kind for record in outcome.records]
     assert kinds[:2] == [FailureKind.EXTRACT, FailureKind.CANCELLED]

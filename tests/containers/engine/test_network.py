@@ -240,7 +240,7 @@ def test_two_sources_that_run_side_by_side_cannot_reach_each_other(
             assert b"listens" in container.logs()
             return str(networks[NETWORK]["IPAddress"])
 
-        place = wait_for(address, 60)
+        place = wait_for(address)
         other = make_folder()
         for walls in ({}, {"egress": [f"{place}:7000"]}):
             seen, _ = probed(other, [(place, 7000)], container=walls)

@@ -126,7 +126,9 @@ def look(password: str = dlt.secrets.value):
     }
     with open("/state/seen.json", "w") as file:
         json.dump(seen, file)
-    time.sleep(2)
+    until = time.monotonic() + 120
+    while not os.path.exists("/state/looked") and time.monotonic() < until:
+        time.sleep(0.05)
     yield [{"id": 1}]
 """
 
@@ -149,6 +151,7 @@ def seen(project: Folder, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, An
         container = project.container("look")
         inspected.update(container.attrs)
         inspected["top"] = container.top()
+        (project.root / ".dltpod/state/look/looked").touch()
 
     watcher = threading.Thread(target=inspect)
     record = project.run("look", AtPhase("extract", watcher.start))
@@ -271,7 +274,7 @@ def test_a_source_that_fights_what_watches_over_it_ends_with_its_launcher(projec
     project.code("fights", FIGHTS)
     project.source("fights", "fights", "fights")
     launcher = project.start("sync", "fights")
-    wait_for((project.root / ".dltpod/state/fights/began").exists, 60)
+    wait_for((project.root / ".dltpod/state/fights/began").exists)
     launcher.kill()
     launcher.communicate()
-    wait_for(lambda: not any(c.status == "running" for c in project.containers()), 10)
+    wait_for(lambda: not any(c.status == "running" for c in project.containers()))

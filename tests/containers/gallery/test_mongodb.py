@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from tests.containers.folder import Folder, bridge_address
 from tests.containers.gallery.example import Example
 from tests.containers.gallery.reach import reached_as
 from tests.containers.gallery.verified import repository
+from tests.ports import held_port
 
 FIRST = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
@@ -25,19 +25,23 @@ FIRST = datetime(2026, 3, 1, tzinfo=timezone.utc)
 @contextlib.contextmanager
 def server(address: str) -> Iterator[tuple[Any, int]]:
     """A client of a new server, and the server's port."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("secantusd-py")), "--host", address, "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--storage-path", ":memory:", "--standalone"], stderr=subprocess.DEVNULL
-    )
-    try:
-        with MongoClient(address, port, serverSelectionTimeoutMS=60_000) as client:
-            yield client, port
-    finally:
-        process.terminate()
-        process.wait(30)
+    with held_port() as port:
+        command = [
+            str(Path(sys.executable).with_name("secantusd-py")),
+            "--host",
+            address,
+            "--port",
+            str(port),
+        ]
+        process = subprocess.Popen(
+            [*command, "--storage-path", ":memory:", "--standalone"], stderr=subprocess.DEVNULL
+        )
+        try:
+            with MongoClient(address, port, serverSelectionTimeoutMS=120_000) as client:
+                yield client, port
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def document(number: int, minute: int | None = None, name: str = "") -> dict[str, Any]:

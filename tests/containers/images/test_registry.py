@@ -8,7 +8,6 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,8 @@ from launcher.images.build_many import BuildOptions, build
 from launcher.images.registry import push, remote
 from launcher.images.tags import Image, environment_tag, source_tag
 from tests.containers.images.conftest import Workshop
+from tests.ports import held_port
+from tests.waiting import wait_for
 
 CONFIG = """\
 version: 0.1
@@ -48,33 +49,25 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         if subprocess.run(install, capture_output=True, check=False).returncode != 0:
             pytest.fail("this test needs a registry: apt-get install docker-registry", pytrace=False)
     root = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    crypt = ["perl", "-e", 'print crypt($ARGV[0], q($2y$05$) . "a" x 22)', PASSWORD]
-    hashed = subprocess.run(crypt, capture_output=True, text=True, check=True).stdout
-    (root / "htpasswd").write_text(f"{USER}:{hashed}\n")
-    (root / "config.yml").write_text(CONFIG.format(root=root, port=port))
-    login = root / "login"
-    login.mkdir()
-    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    (login / "config.json").write_text(json.dumps({"auths": {f"localhost:{port}": {"auth": auth}}}))
-    with (root / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(root / "config.yml")], stdout=log, stderr=log
-        )
-        try:
-            for _ in range(100):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            else:
-                pytest.fail((root / "log").read_text())
-            yield Registry(f"localhost:{port}", login)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+    with held_port() as port:
+        crypt = ["perl", "-e", 'print crypt($ARGV[0], q($2y$05$) . "a" x 22)', PASSWORD]
+        hashed = subprocess.run(crypt, capture_output=True, text=True, check=True).stdout
+        (root / "htpasswd").write_text(f"{USER}:{hashed}\n")
+        (root / "config.yml").write_text(CONFIG.format(root=root, port=port))
+        login = root / "login"
+        login.mkdir()
+        auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (login / "config.json").write_text(json.dumps({"auths": {f"localhost:{port}": {"auth": auth}}}))
+        with (root / "log").open("wb") as log:
+            process = subprocess.Popen(
+                ["docker-registry", "serve", str(root / "config.yml")], stdout=log, stderr=log
+            )
+            try:
+                wait_for(lambda: socket.create_connection(("127.0.0.1", port), 5)).close()
+                yield Registry(f"localhost:{port}", login)
+            finally:
+                process.terminate()
+                process.wait(60)
 
 
 @pytest.fixture

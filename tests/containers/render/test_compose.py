@@ -207,7 +207,7 @@ def test_a_service_stops_gently(composed: Composed) -> None:
     name = composed.call("run", "-d", "--rm", "slow").stdout.strip()
     container = composed.folder.client.containers.get(name)
     try:
-        wait_for(lambda: b"dltpod: extract" in container.logs(), 60, "the source is extracted")
+        wait_for(lambda: b"dltpod: extract" in container.logs(), text="the source is extracted")
         container.stop()
     finally:
         # docker-compose 1.29 forgets --rm where it detaches.
