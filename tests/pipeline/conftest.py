@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +12,15 @@ from tests.pipeline import sandbox as sandboxes
 from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox, duck, files, in_postgres
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name != "test_dlt_versions.py")  # the longest begin first
+
+
 @pytest.fixture(scope="session", autouse=True)
-def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One folder of kept runs for all workers."""
+def kept_runs(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One folder of kept runs for all workers of a session."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kept-runs"
+    folder = (base.parent if hasattr(pytestconfig, "workerinput") else base) / "kept-runs"
     folder.mkdir(exist_ok=True)
     sandboxes.KEPT[:] = [folder]
 

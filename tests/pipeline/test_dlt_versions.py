@@ -41,7 +41,8 @@ def test_the_runner_loses_and_doubles_nothing_with_this_dlt(version: str) -> Non
     python = interpreter(version)
     suites = [f"tests/pipeline/test_{name}.py" for name in SUITES[version]]
     ran = subprocess.run(
-        [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *suites],
+        # one process: what it imports and the runs that it copies cost once
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suites],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

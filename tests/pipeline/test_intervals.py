@@ -32,6 +32,11 @@ def sync(sandbox: DuckSandbox, upto: int = 20, **more: typing.Any) -> Result:
     return sandbox.run("days", kwargs={"upto": upto, **more}, resources=("orders",))
 
 
+def begun(sandbox: DuckSandbox) -> Result:
+    """A first sync, of days 10 to 12."""
+    return sandbox.begun("days", kwargs={"upto": 12, "begins": "2026-01-10"}, resources=("orders",))
+
+
 def refusal(sandbox: DuckSandbox, first: int, end: int, **changes: typing.Any) -> str:
     with pytest.raises((JobFailed, StepError)) as caught:
         load(sandbox, first, end, **changes)
@@ -62,7 +67,7 @@ def test_overlapping_intervals_leave_each_row_once_and_the_cursor_alone(sandbox:
 
 
 def test_an_append_before_what_syncs_load_comes_once(sandbox: DuckSandbox) -> None:
-    before = sync(sandbox, 12, begins="2026-01-10").cursors
+    before = begun(sandbox).cursors
     assert load(sandbox, 2, 10).cursors == before
     assert sync(sandbox, 13, begins="2026-01-10").rows["orders"] == 1
     assert sandbox.ids() == list(range(2, 14))
@@ -81,7 +86,7 @@ def test_an_interval_that_was_loaded_is_not_loaded_again_unless_asked(sandbox: D
 
 
 def test_an_append_that_would_double_rows_is_refused(sandbox: DuckSandbox) -> None:
-    sync(sandbox, 12, begins="2026-01-10")
+    begun(sandbox)
     assert "syncs load it from 2026-01-10" in refusal(sandbox, 5, 11)
     assert "syncs load it from 2026-01-10" in refusal(sandbox, 15, 18)
     load(sandbox, 5, 8)
@@ -114,7 +119,7 @@ def test_a_first_sync_after_intervals_that_merges_has_nothing_to_tell(sandbox: D
     ],
 )
 def test_an_interval_that_was_killed_comes_once(sandbox: DuckSandbox, kill: str, lost: bool) -> None:
-    sync(sandbox, 12, begins="2026-01-10")
+    begun(sandbox)
     step: dict[str, typing.Any] = {
         "interval": january(3, 7),
         "kwargs": {"upto": 20},

@@ -62,7 +62,7 @@ def test_a_copy_of_what_a_first_run_left_is_taken_for_its_own(
 
 
 def test_a_first_run_says_so_and_the_second_does_not(sandbox: DuckSandbox) -> None:
-    assert sandbox.run("append", upto=10).first_run
+    assert sandbox.begun("append", upto=10).first_run
     assert not sandbox.run("append", upto=20).first_run
     sandbox.lose_state()
     assert not sandbox.run("append", upto=30).first_run
@@ -199,7 +199,7 @@ def test_nothing_of_finished_loads_piles_up_in_the_state_directory(sandbox: Duck
     def files() -> list[str]:
         return sorted(str(p.relative_to(sandbox.state)) for p in sandbox.state.rglob("*") if p.is_file())
 
-    sandbox.run("append", upto=10)
+    sandbox.begun("append", upto=10)
     before = files()
     for upto in (20, 30):
         sandbox.run("append", upto=upto)
