@@ -176,7 +176,7 @@ def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
 
 
 def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
-    fitted = arrow_decimals.fitted(session.steps, session.job.destination.type)
+    fitted = arrow_decimals.fitted(session.steps, session.job.destination.kind)
     with session.steps.step("extract"), fitted, imported_files.with_load_ids():
         sources: list[typing.Any] = []
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
+from runner import contract
 from tests.pipeline import postgres
 from tests.pipeline.runner.box import Box
 
@@ -88,6 +89,16 @@ def test_numbers_of_an_arrow_table_arrive_and_what_was_rounded_is_told_once(
     assert sorted(str(row[0]) for row in box.rows("SELECT price FROM raw_shop.orders")) == sorted(prices)
     assert len(ran.stored.notes) == bool(note)
     assert all(f"column price: rounded to {note}" in told for told in ran.stored.notes)
+
+
+def test_a_destination_that_is_named_by_its_module_has_the_same_limit(box: Box) -> None:
+    box.write("shop.py", TABLES)
+    there = contract.Destination(
+        "dlt.destinations.duckdb", file=str(box.database), lock=f"{box.database}.lock"
+    )
+    ran = box.run(function="orders", destination=there)
+    assert ran.stored.failure is None, ran.log
+    assert "holds 38 digits" in ran.stored.notes[0]
 
 
 @pytest.mark.parametrize("backend", ["sqlalchemy", "pyarrow"])
