@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from launcher.engines.docker.spec import LOG_FILE_BYTES
+from launcher.engines.log import FILE_BYTES
 from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
@@ -230,6 +231,7 @@ def test_a_log_longer_than_the_engines_files_stalls_nothing_and_leaves_its_newes
     logs = list(Path(record.log_file).parent.glob("*.log*"))
     assert sum(file.stat().st_size for file in logs) < 60 << 20
     found = counted(record)
+    assert len(found) >= 2 * FILE_BYTES >> 10
     assert found == sorted(set(found))
     # A launcher that gets no processor for long misses lines, but none that the engine still has at the end:
     # three whole files at least, in which a line takes six bytes for each of its own and some for its frame.

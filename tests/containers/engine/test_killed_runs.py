@@ -109,14 +109,12 @@ def test_kill_9_of_the_launcher_leaves_no_container_and_the_next_sync_has_every_
 
     wait_for(gone, text="a container of a killed launcher still runs")
     (shown,) = json.loads(dltpod(events, "runs", "-n", "1", "--json").out)
-    # A load is short: on a busy machine it may be over before the kill.
-    killed = "ok" if (phase, shown["status"]) == ("load", "ok") else "interrupted"
-    assert (shown["status"], shown["ended"] >= shown["started"]) == (killed, True)
+    assert (shown["status"], shown["ended"] >= shown["started"]) == ("interrupted", True)
     events.source("events", "faulty", "events", {"total": TOTAL})
     record = events.must("events")
     before = events.history.runs("events")[1]
     assert before.run_id != record.run_id
-    assert before.status == killed
+    assert before.status == "interrupted"
     assert events.rows(COUNTS) == ALL_ONCE
     assert events.containers() == []
 
@@ -138,12 +136,11 @@ def test_a_signal_stops_the_run_gently_and_the_next_sync_has_every_row_once(
             break
     launcher.send_signal(number)
     launcher.stdout.read()
-    code = launcher.wait(60)
+    assert launcher.wait(60) == 128 + number
     (record,) = events.history.runs("events", limit=1)
     # What comes after the extract is short: on a busy machine it may be over before the signal comes.
     over = phase != "extract" and record.status == "ok"
     assert over or record.failure_kind is FailureKind.CANCELLED, record
-    assert code == 128 + number or (over and code == 0)
     assert events.containers() == []
     events.must("events")
     assert events.rows(COUNTS) == ALL_ONCE
