@@ -64,7 +64,8 @@ def check_project(project: Project) -> tuple[Row, ...]:
             if file.stat().st_mode & stat.S_IROTH:
                 text = f"{shown_path(file)} can be read by every user of this machine"
                 rows.append(Row("secrets", Level.NOTE, text, f"chmod 600 {shown_path(file)}"))
-    for tracked in (rights.git(project.root, "ls-files", "--", SECRETS, _DOTENV) or "").split():
+    listed = rights.git(project.root, "ls-files", "--", SECRETS, _DOTENV, seconds=rights.GIT_SECONDS)
+    for tracked in (listed or "").split():
         text = f"{shown_path(project.root / tracked)} is in git, and so in every clone"
         rows.append(Row("secrets", Level.NOTE, text, f"git rm --cached {tracked}, and new secrets"))
     return tuple(rows)

@@ -169,8 +169,15 @@ def command(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"env": {**kept, **own}, **ids}
 
 
-def git(folder: Path, *arguments: str) -> str | None:
-    """What git says in ``folder``, asked as the project's owner; None where it fails or isn't there."""
+GIT_SECONDS = 20.0
+"""For what git adds to an answer that does without: a slow repository doesn't hold that up for longer."""
+
+
+def git(folder: Path, *arguments: str, seconds: float | None = None) -> str | None:
+    """What git says in ``folder``, asked as the project's owner.
+
+    None where it fails, isn't there, or takes longer than ``seconds``.
+    """
     import subprocess
 
     try:
@@ -181,9 +188,10 @@ def git(folder: Path, *arguments: str) -> str | None:
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
+            timeout=seconds,
             check=False,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return None
     return str(done.stdout) if done.returncode == 0 else None
 

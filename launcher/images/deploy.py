@@ -62,8 +62,8 @@ def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:
         "org.opencontainers.image.title": project.name,
         "org.opencontainers.image.version": environment.digest,
     }
-    if revision := rights.git(project.root, "rev-parse", "HEAD"):
+    if revision := rights.git(project.root, "rev-parse", "HEAD", seconds=rights.GIT_SECONDS):
         labels["org.opencontainers.image.revision"] = revision.strip()
-    if origin := rights.git(project.root, "remote", "get-url", "origin"):
+    if origin := rights.git(project.root, "remote", "get-url", "origin", seconds=rights.GIT_SECONDS):
         labels["org.opencontainers.image.source"] = without_credentials(origin.strip())
     return labels
