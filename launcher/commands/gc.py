@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from launcher.commands import common
-from launcher.console.text import size, table
+from launcher.config.units import size
+from launcher.console.text import table
 from launcher.errors import ConfigurationError, DltpodError, Exit
 
 if TYPE_CHECKING:

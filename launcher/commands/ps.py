@@ -7,7 +7,8 @@ import dataclasses
 import click
 
 from launcher.commands import common
-from launcher.console.text import ago, size, table
+from launcher.config.units import size
+from launcher.console.text import ago, table
 from launcher.engines.protocol import Running
 
 

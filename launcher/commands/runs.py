@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import click
 
 from launcher.commands import common
-from launcher.console.text import ago, columns, cut, number, seconds, size, table
+from launcher.config.units import size
+from launcher.console.text import ago, columns, cut, number, seconds, table
 from launcher.runs.history import FAILED, INTERRUPTED, RUNNING, STOPPED, RunRecord
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 
-from launcher.console.text import seconds, size
+from launcher.config.units import size
+from launcher.console.text import seconds
 from launcher.plan.values import JobPlan
 from launcher.runs.listeners import Listener
 

@@ -14,7 +14,8 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
-from launcher.console.text import number, seconds, size
+from launcher.config.units import size
+from launcher.console.text import number, seconds
 from launcher.plan.values import JobPlan
 from launcher.runs.history import OK, PLANNED, STOPPED, RunRecord
 from launcher.runs.listeners import Listener

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from launcher.console.text import columns, folded, joined, number, seconds, size, style, table
+from launcher.config.units import size
+from launcher.console.text import columns, folded, joined, number, seconds, style, table
 from launcher.engines.kubernetes.names import IN_CLAIM
 from launcher.errors import counted
 from launcher.runs.history import OK, STOPPED, RunRecord

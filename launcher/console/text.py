@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from launcher.config.units import size as size
 from launcher.untrusted import clean
 
 _STYLES = {"ok": "32", "failed": "31", "running": "36", "warn": "33", "dim": "2", "bold": "1"}

@@ -7,7 +7,8 @@ from datetime import datetime
 from html import escape
 
 from launcher.config.models import Source
-from launcher.console.text import number, seconds, size
+from launcher.config.units import size
+from launcher.console.text import number, seconds
 from launcher.errors import counted
 from launcher.report.style import SCRIPT, STYLE
 from launcher.runs.history import OK, RUNNING, STOPPED, RunRecord

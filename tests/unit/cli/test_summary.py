@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from launcher.config.units import size
 from launcher.console.summary import failure, one, several, summary
-from launcher.console.text import ago, seconds, size
+from launcher.console.text import ago, seconds
 from launcher.untrusted import clean
 from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
