@@ -169,6 +169,6 @@ def placed(hint: str, job: JobSpec, *, at_destination: bool) -> str:
     """The hint with the source's name, and the section of ``secrets.toml`` that the connection stands in."""
     own = f"sources.{job.source}"
     if at_destination:
-        own = f"destination.{job.destination.name or job.destination.type.rpartition('.')[2]}"
+        own = f"destination.{job.destination.name or job.destination.kind}"
     nested = any(name.startswith(f"{own}.credentials.") for name in job.secret_names)
     return hint.replace("<section>", f"{own}.credentials" if nested else own).replace("<name>", job.source)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import functools
 import io
 import logging
 import os
@@ -16,6 +15,7 @@ import typing
 from collections.abc import Collection
 from pathlib import Path
 
+from runner import patches
 from runner.contract import JobSpec
 from runner.supervise import first_process
 from runner.supervise.job_input import Paths, environment_for
@@ -112,13 +112,13 @@ def _hide_from_dlt(names: Collection[str]) -> None:
     """
     from dlt.common.configuration.providers.environ import EnvironProvider
 
-    found: typing.Any = EnvironProvider.get_value
+    def without_names(found: typing.Any) -> typing.Any:
+        def get_value(
+            self: typing.Any, key: str, hint: typing.Any, pipeline_name: typing.Any, *sections: str
+        ) -> typing.Any:
+            name = self.get_key_name(key, pipeline_name, *sections)
+            return (None, name) if name in names else found(self, key, hint, pipeline_name, *sections)
 
-    @functools.wraps(found)
-    def get_value(
-        self: typing.Any, key: str, hint: typing.Any, pipeline_name: typing.Any, *sections: str
-    ) -> typing.Any:
-        name = self.get_key_name(key, pipeline_name, *sections)
-        return (None, name) if name in names else found(self, key, hint, pipeline_name, *sections)
+        return get_value
 
-    EnvironProvider.get_value = get_value
+    patches.changed(EnvironProvider, "get_value", without_names)
