@@ -43,7 +43,7 @@ STOPS = (
     "before_complete",
     "after_complete",
 )
-"""The points at which ``stop_at_each`` stops, in no order."""
+"""The points at which ``stop_at_each`` stops, in the order of a run."""
 
 
 def stop_at_each(table: str, line: typing.Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import fcntl
@@ -257,13 +258,13 @@ class Sandbox:
     def clear(self) -> None:
         """Drops what the test made, where that is not in its own folder."""
 
-    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
-        """Rows of a query; ``{d}`` in it stands for the dataset."""
-        raise NotImplementedError
 
-    def rows(self, table: str) -> list[dict[str, typing.Any]]:
-        """All rows of a table, none where there is no such table."""
-        raise NotImplementedError
+class SqlSandbox(Sandbox, abc.ABC):
+    """A sandbox whose destination is asked by SQL."""
+
+    @abc.abstractmethod
+    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+        """Rows of a query."""
 
     def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
         """The ids in a table, doubled ones and all."""
@@ -279,10 +280,6 @@ class Sandbox:
             )
             assert found == [(i, 2) for i in range(1, upto + 1)]
             assert self.ask("SELECT count(*) FROM raw_shop.orders__lines") == [(2 * upto,)]
-
-
-class SqlSandbox(Sandbox):
-    """A sandbox whose destination is asked by SQL."""
 
     def rows(self, table: str) -> list[dict[str, typing.Any]]:
         columns = self.ask(
@@ -346,9 +343,6 @@ def in_postgres(root: Path, url: str) -> PostgresSandbox:
 
 class FileSandbox(Sandbox):
     """A sandbox whose destination is a folder of files."""
-
-    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
-        raise NotImplementedError
 
     def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
         return sorted(row["id"] for row in self.rows(table, dataset))

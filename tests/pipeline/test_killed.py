@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 
 from runner.contract import Result
+from tests.pipeline import kills
 from tests.pipeline.sandbox import DuckSandbox
 
-POINTS = [
-    "extract_committed",
-    "before_normalize",
-    "normalize_committed",
-    "before_load",
-    "job_committed",
-    "job_moving",
-    "before_complete",
-    "after_complete",
-]
+POINTS = [point for point in kills.STOPS if point not in ("extracting", "merge_committed")]
 KEPT = [
     *(("append", kill) for kill in POINTS),
     *(("merge", kill) for kill in ("job_committed", "merge_committed", "before_complete")),

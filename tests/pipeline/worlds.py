@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.pipeline import sources
-from tests.pipeline.sandbox import Sandbox, duck, files, in_postgres
+from tests.pipeline.sandbox import FileSandbox, SqlSandbox, duck, files, in_postgres
 
 KINDS = {
     "duckdb": ("append", "merge", "upsert", "replace", "scd2"),
@@ -33,7 +33,7 @@ class World:
     def __init__(self, root: Path, name: str, postgres: str | None = None, several: bool = False) -> None:
         self.destination, strategy = name.split()
         if self.destination == "duckdb":
-            self.box: Sandbox = duck(root)
+            self.box: SqlSandbox | FileSandbox = duck(root)
         elif self.destination == "postgres":
             assert postgres is not None
             self.box = in_postgres(root, postgres)
@@ -74,7 +74,7 @@ class World:
         assert self.faults(upto) == []
 
 
-def _table(box: Sandbox, kind: str, upto: int) -> typing.Iterator[str]:
+def _table(box: SqlSandbox | FileSandbox, kind: str, upto: int) -> typing.Iterator[str]:
     rows, lines = box.rows(kind), box.rows(f"{kind}__lines")
     if kind == "scd2":
         yield from _history(rows, upto)
@@ -116,7 +116,7 @@ def _history(rows: list[dict[str, typing.Any]], upto: int) -> typing.Iterator[st
                     yield f"scd2: person {number}'s history has a hole or a step that is none: {told}"
 
 
-def _loads(box: Sandbox, tables: typing.Iterable[str]) -> typing.Iterator[str]:
+def _loads(box: SqlSandbox | FileSandbox, tables: typing.Iterable[str]) -> typing.Iterator[str]:
     loads = Counter(str(row["load_id"]) for row in box.rows("_dlt_loads"))
     yield from (f"_dlt_loads: {load} is there {count} times" for load, count in loads.items() if count > 1)
     for kind in tables:
