@@ -211,7 +211,7 @@ def sync(
     Raises SyncFailed where a source failed, AlreadyRunning where other programs run all that was asked for,
     ConfigurationError for names and files that are wrong, EngineError where no engine answers.
     """
-    from launcher import config
+    from launcher import config, log
     from launcher.plan.options import SyncOptions
     from launcher.plan.steps import steps_within
     from launcher.runs.signals import Stopper
@@ -238,7 +238,7 @@ def sync(
     with contextlib.ExitStack() as stack:
         project = stack.enter_context(_project(file))
         sources = config.select(project, names=names, tags=tuple(tags), all=all)
-        stack.enter_context(_logged(project))
+        stack.enter_context(log.opened(project.private / log.FILE))
         listeners = [_progress(), *notified(project, stack, _logger.warning)]
         outcome = run_sync(project, sources, options, *listeners, stopper=stopper)
     if stopper.signal is not None:
@@ -267,7 +267,7 @@ def check(
     Raises ConfigurationError for names and files that are wrong, EngineError where an engine is needed and
     none answers. A fault of a source is a verdict.
     """
-    from launcher import config
+    from launcher import config, log
     from launcher.check.all_rows import file_rows, joined, ready_for_container
     from launcher.plan.options import SyncOptions
     from launcher.runs.signals import Stopper
@@ -282,7 +282,7 @@ def check(
         if (deep or connect) and (hopeful := ready_for_container(chosen, rows)):
             action = "connect" if connect else "check"
             options = SyncOptions(action=action, jobs=jobs or os.cpu_count() or 1, engine=engine)
-            with _logged(project):
+            with log.opened(project.private / log.FILE):
                 outcome = run_sync(project, hopeful, options, _progress(), stopper=stopper)
             rows = joined(rows, outcome.records)
     if stopper.signal is not None:
@@ -305,14 +305,6 @@ def _project(file: str | os.PathLike[str] | None) -> Iterator[Project]:
             yield config.load(found)
     except DltpodError as error:
         raise _noted(error) from None
-
-
-@contextlib.contextmanager
-def _logged(project: Project) -> Iterator[None]:
-    from launcher import log
-
-    with log.opened(project.private / "logs" / "dltpod.jsonl"):
-        yield
 
 
 def _progress() -> Listener:

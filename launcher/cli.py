@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import functools
 import gc
 import importlib
 import os
@@ -20,6 +21,7 @@ from typing import NoReturn
 import click
 
 from launcher import __version__
+from launcher.commands import common
 from launcher.console import streams
 from launcher.errors import DltpodError, Exit, without_credentials
 
@@ -115,19 +117,14 @@ class _Lazy(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.option("-f", "--file", metavar="PATH", help=streams.FILE_HELP)
-@streams.with_log_shown
-@click.option("--debug", is_flag=True, help="Show tracebacks. The same as DLTPOD_DEBUG=1.")
+@functools.partial(common.with_file, hidden=False)
 @click.version_option(__version__, message="dltpod %(version)s", help="Show the version.")
 @click.pass_context
-def cli(ctx: click.Context, file: str | None, debug: bool) -> None:
+def cli(ctx: click.Context) -> None:
     """Run dlt sources, each in its own container.
 
     sources.yml lists the sources. `dltpod sync NAME` runs one and loads its rows.
     """
-    ctx.obj = {"file": file}
-    if debug:
-        os.environ["DLTPOD_DEBUG"] = "1"
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,29 +25,31 @@ from typing import Any
 from launcher.errors import without_credentials
 from launcher.untrusted import clean
 
+FILE = "logs/dltpod.jsonl"
+"""The log's file, below a project's ``.dltpod``."""
 FILE_BYTES = 10 << 20
 """A launcher that finds the file this large begins a new one."""
 KEEP_FILES = 3
 LEVELS = ("debug", "info", "warning")
 _FIRST_SECONDS = 1.0
-"""How long after its opening a log is first written: structlog's import takes a tenth of a second of a
-processor, which a launcher has to spare when its first container runs, and not before."""
+"""How long after its opening a log is first written. structlog's import takes a tenth of a second of CPU,
+which a launcher has to spare once its first container runs, and not before."""
 _PATIENCE_SECONDS = 5.0
-"""How long the end of a command waits for a disk."""
+"""How long a command waits at its end until the log is written."""
 
 _bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default={})  # noqa: B039 - never changed in place
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """That the log is shown on standard error: from which level on, and whether in colours."""
+    """How the log is shown on standard error: the lowest level that is shown, and whether in colours."""
 
     level: str = "info"
     colours: bool = False
 
 
 class Log:
-    """A log that is open. ``problem`` says why lines are missing in its file; empty where none is."""
+    """An open log. ``problem`` says why lines are missing in its file; it is empty where none are."""
 
     def __init__(self, file: Path | None, terminal: Terminal | None) -> None:
         self.terminal, self.problem = terminal, ""
@@ -107,9 +109,9 @@ _all: list[Log] = []
 
 @contextlib.contextmanager
 def opened(file: Path | None = None, terminal: Terminal | None = None) -> Iterator[Log]:
-    """Inside, events are written to ``file`` and shown where ``terminal`` or the log around this one says so.
+    """Within the block, events are written to ``file``, and shown as ``terminal`` or the outer log says.
 
-    A file that can't be written raises nothing: ``Log.problem`` says it, completely once the block is left.
+    A file that can't be written raises no error: once the block is left, ``Log.problem`` says why.
     """
     global _open
     before = _open
@@ -129,7 +131,7 @@ def shown() -> bool:
 
 
 def event(name: str, /, *, level: str = "info", **fields: Any) -> None:
-    """Write an event. ``fields`` hold no secret; text from outside may be as it came. None is left out."""
+    """Write an event with ``fields``, which must hold no secret. Texts are cleaned, None is left out."""
     if _open is not None:
         known = {key: value for key, value in {**_bound.get(), **fields}.items() if value is not None}
         _open.put(level, name, {"time": now(), **known})
@@ -137,7 +139,7 @@ def event(name: str, /, *, level: str = "info", **fields: Any) -> None:
 
 @contextlib.contextmanager
 def bound(**fields: Any) -> Iterator[None]:
-    """Inside, each event of this thread, and of threads that copy its context, has these fields too."""
+    """Within the block, events of this thread and of threads that copy its context have these fields too."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -149,7 +151,7 @@ def bound(**fields: Any) -> Iterator[None]:
 def timed(name: str, /, **fields: Any) -> Iterator[dict[str, Any]]:
     """Write an event with the ``seconds`` that the block took, and with the ``error`` that it raised.
 
-    What the block puts into the value is written too.
+    The block gets the fields, and may add some.
     """
     began = time.monotonic()
     try:
@@ -163,7 +165,7 @@ def timed(name: str, /, **fields: Any) -> Iterator[dict[str, Any]]:
 
 @contextlib.contextmanager
 def engine_call(method: str, path: str) -> Iterator[Callable[[int], None]]:
-    """Write down a call to an engine's API. Hand what it yields the HTTP status of the answer."""
+    """Log a call to an engine's API. The block gets a function to call with the HTTP status of the answer."""
     if _open is None:
         yield lambda status: None
         return
@@ -196,71 +198,44 @@ def timestamp(time: datetime) -> str:
 def _json_logger(file: Any, level: str) -> Any:
     import structlog
 
-    return _logger(
-        structlog.BytesLogger(file),
-        level,
-        _each_text(lambda text: clean.lines(without_credentials(text))),
-        _in_order("time", "level", "event", "source", "run_id"),
-        _json_renderer(lambda value: clean.json_text(value).encode()),
-    )
+    def line(fields: Mapping[str, Any], **_: Any) -> bytes:
+        first = {key: fields[key] for key in ("time", "level", "event", "source", "run_id") if key in fields}
+        return clean.json_text({**first, **fields}).encode()
+
+    renderer = structlog.processors.JSONRenderer(serializer=line)
+    return _logger(structlog.BytesLogger(file), level, clean.lines, renderer)
 
 
 def _console_logger(terminal: Terminal) -> Any:
     import structlog
 
-    return _logger(
-        structlog.WriteLogger(sys.stderr),
-        terminal.level,
-        _each_text(lambda text: clean.line(without_credentials(text))),
-        structlog.dev.ConsoleRenderer(colors=terminal.colours, timestamp_key="time", sort_keys=False),
-    )
+    renderer = structlog.dev.ConsoleRenderer(colors=terminal.colours, timestamp_key="time", sort_keys=False)
+    return _logger(structlog.WriteLogger(sys.stderr), terminal.level, clean.line, renderer)
 
 
-def _logger(output: Any, level: str, *processors: Any) -> Any:
+def _logger(output: Any, level: str, cleaned: Callable[[str], str], renderer: Any) -> Any:
     import structlog
+
+    def value(found: Any) -> Any:
+        """``found`` with each text cleaned and without credentials; what JSON doesn't know becomes a text."""
+        if found is None or isinstance(found, (bool, int, float)):
+            return found
+        if isinstance(found, Mapping):
+            return {value(str(key)): value(item) for key, item in found.items()}
+        if isinstance(found, (list, tuple)):
+            return [value(item) for item in found]
+        return cleaned(without_credentials(str(found)))
 
     return structlog.wrap_logger(
         output,
-        processors=[structlog.processors.add_log_level, *processors],
+        processors=[structlog.processors.add_log_level, lambda _, __, fields: value(fields), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
 
 
-def _json_renderer(serializer: Callable[[Any], Any]) -> Any:
-    import structlog
-
-    return structlog.processors.JSONRenderer(serializer=lambda value, **_: serializer(value))
-
-
-def _each_text(change: Callable[[str], str]) -> Callable[..., Any]:
-    """A processor that changes every text of an event, and makes a text of what JSON doesn't know."""
-
-    def value(found: Any) -> Any:
-        if isinstance(found, str):
-            return change(str(found))
-        if found is None or isinstance(found, (bool, int, float)):
-            return found
-        if isinstance(found, Mapping):
-            return {change(str(key)): value(item) for key, item in found.items()}
-        if isinstance(found, (list, tuple)):
-            return [value(item) for item in found]
-        return change(str(found))
-
-    return lambda logger, name, fields: value(fields)
-
-
-def _in_order(*first: str) -> Callable[..., Any]:
-    """A processor that puts these keys first, where they are there."""
-
-    def ordered(logger: Any, name: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        return {**{key: fields[key] for key in first if key in fields}, **fields}
-
-    return ordered
-
-
 class _File:
-    """The file, which several launchers append to at once: one write a line. Raises OSError."""
+    """The file, to which several launchers append at once: each line is one write. Raises OSError."""
 
     def __init__(self, file: Path) -> None:
         for folder in (file.parent.parent, file.parent):
@@ -284,14 +259,12 @@ class _File:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
             found = os.fstat(self._descriptor)
-            try:
-                renamed = not os.path.samestat(found, file.stat())
-            except FileNotFoundError:
-                renamed = True
-            if not renamed and found.st_size >= FILE_BYTES:
-                rotate(file, KEEP_FILES)
-                renamed = True
-            return not renamed
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(found, file.stat()):
+                    if found.st_size < FILE_BYTES:
+                        return True
+                    rotate(file, KEEP_FILES)
+            return False
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
@@ -311,7 +284,7 @@ class _File:
 
 
 def rotate(file: Path, keep: int) -> None:
-    """Rename ``file`` to ``<file>.1`` and so on: with a new one they are ``keep``. Raises OSError."""
+    """Rename ``file`` to ``<file>.1`` and so on; ``keep`` counts a new ``file`` too. Raises OSError."""
     import logging.handlers
 
     logging.handlers.RotatingFileHandler(file, backupCount=keep - 1, delay=True).doRollover()

@@ -6,14 +6,14 @@ import contextlib
 import functools
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from launcher.console.streams import FILE_HELP, with_log_shown
-from launcher.errors import ConfigurationError, DltpodError
+from launcher.errors import ConfigurationError, DltpodError, did_you_mean
 from launcher.untrusted import clean
 
 if TYPE_CHECKING:
@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _remember_file(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    root = ctx.find_root()
-    root.ensure_object(dict)
+def _remember_file(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:
-        root.obj["file"] = value
-    return value
+        ctx.find_root().obj = value
 
 
 def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -43,11 +40,25 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         os.environ["DLTPOD_DEBUG"] = "1"
 
 
+def _show_log(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """``-v`` and DLTPOD_LOG: show the launcher's own log on standard error until the command ends."""
+    level = os.environ.get("DLTPOD_LOG", "") or ("info" if value else "")
+    if not level:
+        return
+    from launcher import log
+    from launcher.console.text import coloured
+
+    if level not in log.LEVELS:
+        raise ConfigurationError(
+            f"DLTPOD_LOG is '{level}'{did_you_mean(level, log.LEVELS)}", f"it takes {', '.join(log.LEVELS)}"
+        )
+    if not log.shown():
+        ctx.find_root().with_resource(log.opened(terminal=log.Terminal(level, coloured(sys.stderr))))
+
+
 def complete_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion of source names; empty where the project can't be read."""
     with ctx.scope(cleanup=False):
-        root = ctx.find_root()
-        root.obj = {"file": given_file() or root.params.get("file")}
         try:
             names = [source.name for source in load_project().sources]
         except (DltpodError, OSError):
@@ -72,12 +83,23 @@ with_engine = click.option(
 )
 
 
-def with_file(command: F) -> F:
-    """``-f/--file``, ``-v`` and ``--debug`` after the command's name too, where people write them."""
-    command = click.option("--debug", is_flag=True, expose_value=False, callback=_debug, hidden=True)(command)
-    command = with_log_shown(command, hidden=True)
+def with_file(command: F, *, hidden: bool = True) -> F:
+    """``-f/--file``, ``-v`` and ``--debug``; ``hidden`` keeps the last two out of the command's help."""
+    for name, callback, told in (
+        ("--debug", _debug, "Show tracebacks. The same as DLTPOD_DEBUG=1."),
+        ("-v", _show_log, "Log what dltpod does to standard error. DLTPOD_LOG=debug logs more."),
+    ):
+        flag = click.option(
+            name, is_flag=True, expose_value=False, callback=callback, hidden=hidden, help=told
+        )
+        command = flag(command)
     return click.option(
-        "-f", "--file", metavar="PATH", expose_value=False, callback=_remember_file, help=FILE_HELP
+        "-f",
+        "--file",
+        metavar="PATH",
+        expose_value=False,
+        callback=_remember_file,
+        help="sources.yml. Default: DLTPOD_FILE, else the nearest one in this folder or a parent folder.",
     )(command)
 
 
@@ -130,7 +152,7 @@ def with_jobs(what: str) -> Callable[[F], F]:
 
 def given_file() -> str | None:
     """The value of ``--file``, None where it isn't given."""
-    found: str | None = (click.get_current_context().find_root().obj or {}).get("file")
+    found: str | None = click.get_current_context().find_root().obj
     return found
 
 
@@ -175,7 +197,7 @@ def logged(project: Project) -> Iterator[None]:
     """Inside, the launcher's own log is written to the project; a failure to write is reported at the end."""
     from launcher import log
 
-    file = project.private / "logs" / "dltpod.jsonl"
+    file = project.private / log.FILE
     try:
         with log.opened(file) as kept:
             try:
