@@ -45,25 +45,16 @@ def adapt(document: Document) -> tuple[dict[str, Any], list[int], list[Foreign]]
     entries = data.get("sources")
     if not isinstance(entries, list):
         return data, [], []
-    kept: list[Any] = []
-    places: list[int] = []
+    kept: dict[int, Any] = {}
     foreign: list[Foreign] = []
     for i, entry in enumerate(entries):
         kind = entry.get("type") if isinstance(entry, dict) else None
-        if isinstance(entry, dict) and isinstance(kind, str) and kind != "dlt_native":
-            name = entry.get("name")
-            foreign.append(
-                Foreign(
-                    name=name if isinstance(name, str) else f"[{i}]",
-                    type=kind,
-                    line=document.line(("sources", i)),
-                )
-            )
-            continue
-        kept.append(_entry(entry) if isinstance(entry, dict) else entry)
-        places.append(i)
-    data["sources"] = kept
-    return data, places, foreign
+        if isinstance(kind, str) and kind != "dlt_native":
+            name = entry["name"] if isinstance(entry.get("name"), str) else f"[{i}]"
+            foreign.append(Foreign(name=name, type=kind, line=document.line(("sources", i))))
+        else:
+            kept[i] = _entry(entry) if isinstance(entry, dict) else entry
+    return {**data, "sources": list(kept.values())}, list(kept), foreign
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ EXTRAS: Mapping[str, str | None] = {
     "synapse": "synapse",
     "weaviate": "weaviate",
 }
-"""Destination to extra, of dlt 1.31 (``dlt.destinations.__all__`` and the package's metadata)."""
+"""Destination to extra, None where it needs none: dlt 1.31's ``dlt.destinations.__all__`` and metadata."""
 
 _SCHEMES: Mapping[str, str] = {
     "s3": "s3",
@@ -41,11 +41,6 @@ _SCHEMES: Mapping[str, str] = {
     "hf": "hf",
 }
 """``bucket_url``'s scheme to the extra that brings its driver."""
-
-
-def destination_extra(type: str) -> str | None:
-    """The dlt extra of a destination type; None where it needs none or dlt does not know the type."""
-    return EXTRAS.get(type)
 
 
 def bucket_extra(bucket_url: str) -> str | None:

@@ -194,12 +194,9 @@ class Document:
                 said = self._text.startswith(TIMESTAMP.strip(), node.start_mark.index)
                 arguments = not _ARGUMENTS.isdisjoint(path)
                 return f"{TIMESTAMP}{_timestamp(node)}" if said and arguments else _timestamp(node)
-        except _Ambiguous as fault:
-            self._found.append((node, path, str(fault)))
-            return None
-        except (ValueError, OverflowError):
-            wrong = "can't be read as the value that it looks like; write it in quotes"
-            self._found.append((node, path, wrong))
+        except (_Ambiguous, ValueError, OverflowError) as error:
+            unreadable = "can't be read as the value that it looks like; write it in quotes"
+            self._found.append((node, path, str(error) if isinstance(error, _Ambiguous) else unreadable))
             return None
         return self._unsupported(node, path)
 

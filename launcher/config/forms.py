@@ -142,15 +142,10 @@ def schedule(text: str) -> str | None:
 
 def split_mount(text: str) -> tuple[str, str, bool]:
     """Host path, path in the container and read-only, of ``HOST:TARGET[:ro|rw]``. Raises ValueError."""
-    parts = text.split(":")
-    if (
-        len(parts) not in (2, 3)
-        or not parts[0]
-        or not parts[1]
-        or (len(parts) == 3 and parts[2] not in ("ro", "rw"))
-    ):
+    found = re.fullmatch(r"([^:]+):([^:]+)(:ro|:rw)?", text)
+    if found is None:
         raise ValueError("must be HOST:TARGET, HOST:TARGET:ro or HOST:TARGET:rw (ro is the default)")
-    return parts[0], parts[1], parts[2:] != ["rw"]
+    return found[1], found[2], found[3] != ":rw"
 
 
 def _at_or_around(path: str, other: str) -> bool:
@@ -164,12 +159,7 @@ def mount(text: str) -> str | None:
         return str(error)
     if any(not c.isprintable() for c in text):
         return "contains an unprintable character"
-    if (
-        not target.startswith("/")
-        or posixpath.normpath(target) != target
-        or target.startswith("//")
-        or target == "/"
-    ):
+    if not re.match("/[^/]", target) or posixpath.normpath(target) != target:
         return "must end in an absolute path of the container, such as /workspace/data"
     for own in OWN_TARGETS:
         if _at_or_around(target, own):
@@ -232,11 +222,8 @@ def dlt_specifier(text: str) -> str | None:
     if re.fullmatch(r"\d+(\.\d+)*([a-z]+\d+)?", text):
         return f'must be a version specifier: write "=={text}"'
     one = r"(==|~=|>=|<=|!=|<|>)\s*\d+(\.(\d+|\*))*([abrc.dev]+\d+)?"
-    return (
-        None
-        if re.fullmatch(rf"{one}(\s*,\s*{one})*", text)
-        else 'must be a version specifier, such as "==1.31.0"'
-    )
+    known = re.fullmatch(rf"{one}(\s*,\s*{one})*", text)
+    return None if known else 'must be a version specifier, such as "==1.31.0"'
 
 
 def requirement(text: str) -> str | None:
@@ -266,11 +253,7 @@ def named_path(text: str) -> str | None:
         text,
         re.DOTALL,
     )
-    if (
-        found is None
-        or not (found["at"] or found["scheme"])
-        or (not found["scheme"] and ":" in found["path"])
-    ):
+    if found is None or not (found["scheme"] or (found["at"] and ":" not in found["path"])):
         return None
     path = found["path"]
     if path.startswith(("/", "~")):

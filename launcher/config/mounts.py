@@ -121,7 +121,7 @@ class Guard:
         return (
             path.name in SOCKETS
             or _is_socket(path)
-            or any(path == socket or (path in socket.parents and _there(socket)) for socket in maybe)
+            or any(path == place or (path in place.parents and os.path.exists(place)) for place in maybe)  # noqa: PTH110 - which raises
         )
 
     def _secret(self, path: Path) -> bool:
@@ -202,13 +202,6 @@ def _homes() -> Iterator[Path]:
         yield Path(os.path.normpath(os.environ["HOME"]))
     with contextlib.suppress(KeyError):
         yield Path(pwd.getpwuid(os.geteuid()).pw_dir)
-
-
-def _there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _is_socket(path: Path) -> bool:

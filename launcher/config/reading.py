@@ -35,8 +35,8 @@ def load(file: Path, environ: Mapping[str, str] | None = None, *, text: str | No
     """The project of a ``sources.yml``, with ``defaults`` merged in.
 
     ``environ`` (default: this process') may configure named destinations. ``text`` is what the file is going
-    to hold; default: what it holds. Raises ConfigurationError whose
-    message holds every fault, one a line: ``file:line: path: what was wrong and what is legal``.
+    to hold; default: what it holds. Raises ConfigurationError, whose message holds every fault, one a line:
+    ``file:line: path: what was wrong and what is legal``.
     """
     file = Path(os.path.abspath(file))  # noqa: PTH100 - links are the user's own names for things
     document = Document(file, read_text(file) if text is None else text)
@@ -70,16 +70,13 @@ class _Reader:
         self.places: list[int] = []
 
     def read(self) -> Project | None:
-        if self.document.data is None and not self.faults:
-            self.faults.append(Fault(1, "", "is empty; it needs at least `sources:` with one entry"))
-        elif not isinstance(self.document.data, dict):
-            if not self.faults:
-                self.faults.append(Fault(1, "", "must be a mapping with the key 'sources'"))
-        else:
-            return self._project(self.document.data)
-        return None
-
-    def _project(self, data: dict[str, Any]) -> Project | None:
+        """The project; None where there are faults."""
+        data = self.document.data
+        if not isinstance(data, dict):
+            empty = "is empty; it needs at least `sources:` with one entry"
+            wrong = empty if data is None else "must be a mapping with the key 'sources'"
+            self.faults = self.faults or [Fault(1, "", wrong)]
+            return None
         entries = data.get("sources")
         self.places = list(range(len(entries))) if isinstance(entries, list) else []
         if dango.is_dango(self.document.file):
@@ -130,17 +127,13 @@ class _Reader:
         ):
             self._add(*found)
 
-    def _named(self) -> Iterator[rules.Named]:
-        """The entries that have a name, whatever else is wrong with them."""
-        entries = self.document.data.get("sources")
-        for place in self.places:
-            entry = entries[place]
-            name = entry.get("name") if isinstance(entry, dict) else None
-            native = entry.get("dlt_native") if isinstance(entry, dict) else None
-            pipeline = native.get("pipeline_name") if isinstance(native, dict) else None
-            if isinstance(name, str) and name:
-                line = self.document.line(("sources", place, "name"))
-                yield rules.Named(place, line, name, pipeline if isinstance(pipeline, str) else None)
+    def _named(self) -> Iterator[tuple[PathKey, int, str, str | None]]:
+        """The entries that have a name, whatever else is wrong with them, as ``rules.names`` takes them."""
+        pipelines = dict(self._asked("dlt_native", "pipeline_name"))
+        for path, name in self._asked("name"):
+            if name and path[0] == "sources" and path[2:] == ("name",):
+                pipeline = pipelines.get((*path[:2], "dlt_native", "pipeline_name"))
+                yield path, self.document.line(path), name, pipeline
 
     def _asked(self, *keys: str) -> Iterator[tuple[PathKey, str]]:
         """What ``defaults`` and each entry say of a key themselves, each item of a list by itself."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.config.destinations import EXTRAS
@@ -17,38 +16,26 @@ Found = tuple[PathKey, str]
 """Path of a fault, and its text."""
 
 
-@dataclass(frozen=True)
-class Named:
-    """What tells one entry from another. ``place`` is its place in the file, ``line`` its line."""
+def names(entries: Iterable[tuple[PathKey, int, str, str | None]]) -> Iterator[Found]:
+    """Names and pipeline names that stand twice, or that no pipeline can have.
 
-    place: int
-    line: int
-    name: str
-    pipeline_name: str | None
-
-    @property
-    def pipeline(self) -> str:
-        return self.pipeline_name or self.name
-
-
-def names(entries: Iterable[Named]) -> Iterator[Found]:
-    """Names and pipeline names that stand twice, or that no pipeline can have."""
-    first: dict[str, Named] = {}
-    pipelines: dict[str, Named] = {}
-    for entry in entries:
-        earlier = first.setdefault(entry.name, entry)
-        if earlier is not entry:
-            text = f"'{entry.name}' is a duplicate; first on line {earlier.line}"
-            yield ("sources", entry.place, "name"), text
+    Each entry is the path of its name, the name's line, the name, and the pipeline's name where it has one.
+    """
+    lines: dict[str, int] = {}
+    pipelines: dict[str, str] = {}
+    for path, line, name, given in entries:
+        if name in lines:
+            yield path, f"'{name}' is a duplicate; first on line {lines[name]}"
             continue
-        if entry.pipeline_name is None and (why := reserved(entry.name)):
-            text = f"'{entry.name}' is {why}; rename it, or set pipeline_name"
-            yield ("sources", entry.place, "name"), text
-        other = pipelines.setdefault(entry.pipeline.lower(), entry)
-        if other is not entry:
-            text = f"'{entry.pipeline}' is also the pipeline of '{other.name}' (line {other.line}), so they "
+        lines[name] = line
+        if given is None and (why := reserved(name)):
+            yield path, f"'{name}' is {why}; rename it, or set pipeline_name"
+        pipeline = given or name
+        other = pipelines.setdefault(pipeline.lower(), name)
+        if other != name:
+            text = f"'{pipeline}' is also the pipeline of '{other}' (line {lines[other]}), so they "
             text += "would share its state; give one of them another pipeline_name"
-            yield ("sources", entry.place, "dlt_native", "pipeline_name"), text
+            yield (*path[:2], "dlt_native", "pipeline_name"), text
 
 
 def destinations(asked: Iterator[tuple[PathKey, str]], configured: Collection[str]) -> Iterator[Found]:
@@ -65,17 +52,15 @@ def destinations(asked: Iterator[tuple[PathKey, str]], configured: Collection[st
 
 def mounts(root: Path, asked: Iterator[tuple[PathKey, str]]) -> Iterator[Found]:
     """Mounts that would hand over an engine, the host, or other sources' secrets."""
-    formed = [(path, text) for path, text in asked if not mount(text)]  # a form that is wrong has been told
-    guard = Guard(root, [mount_source(root, text) for _, text in formed if not split_mount(text)[2]])
-    for path, text in formed:
-        wrong = mount_fault(root, text, guard)
-        if wrong:
+    formed = [
+        (path, mount_source(root, text), split_mount(text)[2])
+        for path, text in asked
+        if not mount(text)  # a form that is wrong has been told
+    ]
+    guard = Guard(root, [host for _, host, read_only in formed if not read_only])
+    for path, host, read_only in formed:
+        if wrong := guard.fault(host, read_only=read_only):
             yield path, wrong
-
-
-def mount_fault(root: Path, text: str, guard: Guard | None = None) -> str | None:
-    """What is wrong with a mount's host path, links followed; None if nothing is."""
-    return (guard or Guard(root)).fault(mount_source(root, text), read_only=split_mount(text)[2])
 
 
 def mount_source(root: Path, text: str) -> Path:

@@ -31,15 +31,14 @@ def fault_of(text: str, error: yaml.MarkedYAMLError) -> Fault:
     number = (mark.line if mark else 0) + 1
     problem, about = error.problem or "", error.context or ""
     line = _line(text, number)
-    if "cannot start any token" in problem and "\t" in line[: (mark.column if mark else 0) + 1]:
-        return Fault(number, "", "a tab where YAML wants spaces")
-    if "tab character" in problem:
+    tab = "cannot start any token" in problem and "\t" in line[: (mark.column if mark else 0) + 1]
+    if tab or "tab character" in problem:
         return Fault(number, "", "a tab where YAML wants spaces")
     if "mapping values are not allowed" in problem and (tight := _TIGHT.match(_line(text, number - 1))):
-        told = (
-            f"put a space behind the ':' of '{tight['key']}'" if not _LIKELY_SECRET.search(tight[0]) else ""
-        )
-        return Fault(number - 1, "", told or "put a space behind each ':' that ends a key")
+        told = "put a space behind each ':' that ends a key"
+        if not _LIKELY_SECRET.search(tight[0]):
+            told = f"put a space behind the ':' of '{tight['key']}'"
+        return Fault(number - 1, "", told)
     if "another document" in problem:
         return Fault(number, "", "a second document (---); one file is one document")
     if context is not None and about in _UNFINISHED:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from packaging.requirements import Requirement as Parsed
 from packaging.utils import canonicalize_name
 
-from launcher.config.destinations import destination_extra
+from launcher.config.destinations import EXTRAS
 from launcher.config.models import Project, Source
 from launcher.config.verified import verified_name
 from launcher.environment import (
@@ -55,7 +55,7 @@ def describe(
     """
     base_image = base_image or project.base_image.replace("{python}", source.container.python)
     if reached is None:
-        named = destination_extra(source.destination)
+        named = EXTRAS.get(source.destination)
         reached = Drivers(Destination(source.destination), (named,) if named else ())
     destination_type = reached.destination.type
     container = source.container

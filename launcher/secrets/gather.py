@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from launcher.config.destinations import bucket_extra, destination_extra
+from launcher.config.destinations import EXTRAS, bucket_extra
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
@@ -151,7 +151,7 @@ def _drivers(
     environ: Mapping[str, str],
 ) -> Drivers:
     bucket = found.table.get("bucket_url")
-    extras = (destination_extra(found.type), bucket_extra(bucket) if isinstance(bucket, str) else None)
+    extras = (EXTRAS.get(found.type), bucket_extra(bucket) if isinstance(bucket, str) else None)
     own = [{key: part for key, part in table.items() if key != "destination"} for table in (secrets, config)]
     return Drivers(
         destinations.resolve(found),

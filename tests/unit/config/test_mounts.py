@@ -12,8 +12,14 @@ import pytest
 
 import launcher
 from launcher.config.forms import mount, split_mount
-from launcher.config.rules import mount_fault, mount_source
+from launcher.config.mounts import Guard
+from launcher.config.rules import mount_source
 from tests.unit.config.project import one, report
+
+
+def mount_fault(root: Path, text: str) -> str | None:
+    """What is wrong with a mount's host path, links followed; None if nothing is."""
+    return Guard(root).fault(mount_source(root, text), read_only=split_mount(text)[2])
 
 
 @pytest.mark.parametrize(
