@@ -41,7 +41,7 @@ def docker_images(
         gateway = ""
         if source.container.egress:
             # Without the project's locks: they are of its sources.
-            gateway = _gateway(DockerImages(common), platform, dry_run=options.dry_run)
+            gateway = _gateway(DockerImages(common, first), platform, dry_run=options.dry_run)
         if options.dry_run:
             return replace(image_of(source_tag(environment), environment, None), gateway=gateway)
         return replace(images.ensure(environment), gateway=gateway)

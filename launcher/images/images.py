@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
+from launcher.errors import BuildError
 from launcher.host.files import build_lock, cache_folder, note_use
 from launcher.images import base as bases
 from launcher.images.tags import Image, ImageOptions, built_of, image_of, inspect, source_tag
@@ -25,9 +26,9 @@ class DockerImages:
     """Images of one project on a Docker Engine."""
 
     def __init__(self, options: ImageOptions, first: DockerImages | None = None) -> None:
-        """``first`` shares what it has found: base images, verified sources, pins of DuckDB."""
+        """``first`` shares what it has found: base images (or why not), verified sources, pins of DuckDB."""
         self.options = options
-        self._bases: dict[str, Base] = {} if first is None else first._bases
+        self._bases: dict[str, Base | BuildError] = {} if first is None else first._bases
         self._duckdbs: DuckdbPins = DuckdbPins(options.project) if first is None else first._duckdbs
         if first is not None:
             self.verified = first.verified
@@ -57,17 +58,26 @@ class DockerImages:
     def base(self, python: str) -> Base:
         """The base image for a Python version, looked for once. Raises BuildError, EngineError."""
         if python not in self._bases:
-            options = self.options
-            by_digest = options.project.registry or not options.pull
-            self._bases[python] = bases.find(
-                options.client,
-                options.project.base_image,
-                python,
-                options.say,
-                newer=options.upgrade,
-                record=cache_folder(options.environ) / "bases" if by_digest else None,
-            )
-        return self._bases[python]
+            try:
+                self._bases[python] = self._find_base(python)
+            except BuildError as failed:
+                self._bases[python] = failed
+        found = self._bases[python]
+        if isinstance(found, BuildError):
+            raise found
+        return found
+
+    def _find_base(self, python: str) -> Base:
+        options = self.options
+        by_digest = options.project.registry or not options.pull
+        return bases.find(
+            options.client,
+            options.project.base_image,
+            python,
+            options.say,
+            newer=options.upgrade,
+            record=cache_folder(options.environ) / "bases" if by_digest else None,
+        )
 
     @cached_property
     def verified(self) -> Repository:

@@ -8,9 +8,14 @@ from pathlib import Path
 import docker
 import pytest
 
+from launcher.engines.images import docker_images
 from launcher.errors import BuildError
 from launcher.images.base import build_command, find
+from launcher.plan.options import SyncOptions
+from launcher.secrets.gather import Drivers
+from runner.contract import Destination
 from tests.containers.folder import image_tags
+from tests.containers.images.conftest import Workshop
 
 SCRIPT = Path(__file__).parents[3] / "scripts/base-image"
 
@@ -54,3 +59,15 @@ def test_a_mirror_that_lacks_the_image_has_no_stand_in(client: docker.DockerClie
     assert "base_image:" in error.value.hint
     assert said == ["pulling 127.0.0.1:9/python:3.13", "127.0.0.1:9/python:3.13 can't be pulled"]
     assert build_command("3.13") == "make base-image"
+
+
+def test_a_base_image_that_cannot_be_pulled_is_asked_for_once_and_told_to_each_source(
+    workshop: Workshop,
+) -> None:
+    workshop.base_image = "127.0.0.1:9/python:{python}"
+    sources = [workshop.source(name, egress=("example.org:443",)) for name in ("one", "two", "three")]
+    make = docker_images(workshop.client, workshop.project(*sources), workshop.environ, "linux/amd64")
+    for source in sources:
+        with pytest.raises(BuildError, match="is not present and can't be pulled"):
+            make(source, Drivers(Destination("dummy")), SyncOptions(), workshop.said.append)
+    assert workshop.said == ["pulling 127.0.0.1:9/python:3.13", "127.0.0.1:9/python:3.13 can't be pulled"]
