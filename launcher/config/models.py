@@ -325,6 +325,10 @@ class Project(Model):
         """``sources.yml:12``: where a source's entry begins."""
         return f"{shown_path(self.file)}:{self.lines.get(name, 1)}"
 
+    def origin(self, name: str) -> str:
+        """``sources.yml:12 (jira_issues)``: which entry asks for a requirement."""
+        return f"{self.file.name}:{self.lines.get(name, 1)} ({name})"
+
     @functools.cached_property
     def custom_sources(self) -> Path:
         return self.root / "custom_sources"

@@ -59,7 +59,7 @@ def describe(
         reached = Drivers(Destination(source.destination), (named,) if named else ())
     destination_type = reached.destination.type
     container = source.container
-    place = origin(project, source)
+    place = project.origin(source.name)
     wrong = module_fault(source.dlt_native.source_module)
     if wrong is not None:
         raise ConfigurationError(f"{place}: {wrong[0]}", wrong[1])
@@ -192,12 +192,6 @@ def drivers_of(project: Project, source: Source, environ: Mapping[str, str]) -> 
     from launcher.secrets.gather import drivers_for, read_environment
 
     return drivers_for(project, source, read_environment(project, environ))
-
-
-def origin(project: Project, source: Source) -> str:
-    """``sources.yml:12 (jira_issues)``."""
-    line = project.lines.get(source.name)
-    return f"{project.file.name}:{line} ({source.name})" if line else f"{project.file.name} ({source.name})"
 
 
 def _has(verified: Verified, name: str, notes: list[str]) -> bool:

@@ -90,7 +90,7 @@ class DuckdbPins:
 
 
 def _pinned(project: Project, source: Source) -> tuple[str, str] | None:
-    place = f"{project.file.name}:{project.lines.get(source.name, 1)} ({source.name})"
+    place = project.origin(source.name)
     own = [Requirement(text, place) for text in source.container.requirements]
     # Another source's unreadable file is reported when that source is described.
     with contextlib.suppress(ConfigurationError):
