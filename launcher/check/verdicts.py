@@ -170,7 +170,7 @@ def _module(
         yield Row("module", Level.WRONG, *wrong)
     elif module is not None and module.tree is None:
         place = f"{shown_path(module.file)}{f':{module.line}' if module.line else ''}"
-        yield Row("module", Level.WRONG, f"{place}: {module.error}")
+        yield Row("module", Level.WRONG, f"{place}: {module.error}", module.hint)
     elif module is not None:
         yield Row("module", Level.OK, shown_path(module.file))
     elif name in CORE_MODULES or name.startswith("dlt.sources."):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import shlex
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from launcher.config.faults import shown_path
 from launcher.config.models import Project
 from launcher.untrusted import files
 
@@ -23,6 +25,7 @@ class Module:
     tree: ast.Module | None
     error: str = ""
     line: int = 0
+    hint: str = ""
 
     @functools.cached_property
     def names(self) -> Names:
@@ -90,7 +93,9 @@ def _parsed(file: Path, changed: int, size: int) -> Module:
         why = "unknown encoding" if "encoding" in error.msg else error.msg
         return Module(file, None, f"syntax error: {why}", error.lineno or 0)
     except OSError as error:
-        return Module(file, None, f"can't be read: {error.strerror or type(error).__name__}")
+        why = f"can't be read: {error.strerror or type(error).__name__}"
+        closed = isinstance(error, PermissionError)
+        return Module(file, None, why, hint=f"chmod a+r {shlex.quote(shown_path(file))}" if closed else "")
     except (ValueError, RecursionError, MemoryError) as error:
         return Module(file, None, f"can't be read: {type(error).__name__}")
 

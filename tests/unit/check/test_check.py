@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +204,23 @@ def test_verified_sources_that_cannot_be_asked_are_told_of(tmp_path: Path) -> No
 def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
     (row,) = rows(tmp_path, entry(module="jira.helpers"))["module"]
     assert row.text == "dlt's verified source jira, taken by itself"
+
+
+def test_a_file_that_may_not_be_read_is_told_with_the_chmod_that_mends_it() -> None:
+    with tempfile.TemporaryDirectory(prefix="dltpod-check-") as name:
+        project = given(Path(name), entry(), code=CODE)
+        file = project.custom_sources / "api.py"
+        file.chmod(0)
+        Path(name).chmod(0o755)
+        caller = os.geteuid()
+        os.seteuid(caller or 65534)  # permissions mean nothing to root
+        try:
+            found = check_source(project, source(project, "acme"), {})
+        finally:
+            os.seteuid(caller)
+    assert [(row.text, row.hint) for row in found if row.what == "module"] == [
+        (f"{file}: can't be read: Permission denied", f"chmod a+r {file}")
+    ]
 
 
 def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:
