@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
 
 _running: set[subprocess.Popen[str]] = set()
 """The builders that run now, for ``cancel_all``."""
+_starting = threading.Lock()
+"""Held from the start of a builder until it is among them."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
 def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """The builder in a process group of its own, so that a Ctrl-C is handed on once, by us."""
     try:
-        with as_invoking_user():
+        with _starting, as_invoking_user():
             process = subprocess.Popen(
                 command,
                 env=dict(environment),
@@ -169,11 +172,11 @@ def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
                 errors="replace",
                 start_new_session=True,
             )
+            _running.add(process)
     except OSError as error:
         raise EngineError(
             f"{command[0]} can't be started: {error.strerror}", "check the docker CLI"
         ) from None
-    _running.add(process)
     try:
         yield process
         process.wait()
@@ -188,7 +191,9 @@ def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
 
 def cancel_all() -> None:
     """End every build of this launcher, whichever thread began it; each of them then raises StepFailed."""
-    for process in tuple(_running):
+    with _starting:
+        running = tuple(_running)
+    for process in running:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGINT)
 

@@ -205,6 +205,9 @@ class _Work:
         options = gathered.options
 
         def say(text: str) -> None:
+            # What makes an image says what comes next: after a stop no build begins.
+            if stop.gentle.is_set():
+                raise _stopped()
             log.event("say", text=text)
             self.listener.say(source.name, text)
 

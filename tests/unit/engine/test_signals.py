@@ -13,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from launcher.config.models import Source
 from launcher.errors import Exit
+from launcher.images.tags import Image
+from launcher.plan.options import SyncOptions
+from launcher.plan.values import Say
 from launcher.runs.signals import Stopper, watched
+from launcher.runs.sync import sync
+from launcher.secrets.gather import Drivers
 from runner.contract import FailureKind
+from tests.unit.engine.builders import FakeEngine, project, source
 from tests.waiting import wait_for
 
 
@@ -55,6 +62,25 @@ def test_signals_ask_and_the_first_one_gives_the_exit_code(number: signal.Signal
         assert wait(stopper.hard)
     assert stopper.exit_code is code
     assert signal.getsignal(number) is before
+
+
+def test_after_a_stop_no_build_of_an_image_begins(tmp_path: Path) -> None:
+    made = project(tmp_path, source())
+    stopper = Stopper()
+    begun: list[str] = []
+
+    def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
+        say("pulling the base image")
+        stopper.ask()
+        say("building the environment")
+        begun.append(source.name)
+        return Image("dltpod/source:1", "digest")
+
+    outcome = sync(
+        made, made.sources, SyncOptions(), engine=FakeEngine({}), image_for=image_for, stopper=stopper
+    )
+    (record,) = outcome.records
+    assert (record.status, record.message, begun) == ("stopped", "stopped as asked", [])
 
 
 def test_what_runs_beside_the_jobs_is_told_at_each_request() -> None:

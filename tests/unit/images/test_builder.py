@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from launcher.environment.values import Requirement
 from launcher.errors import EngineError
-from launcher.images import build_settings, logins, wheels
+from launcher.images import build_settings, buildkit, logins, wheels
 from launcher.images.buildkit import find_cli
 
 if sys.version_info >= (3, 11):
@@ -269,3 +271,25 @@ def test_indexes_that_ask_for_credentials_can_be_asked_alone(tmp_path: Path) -> 
     found = {"find-links": ["https://ada:hunter2@c.example.org/files"], "no-index": True}
     assert uv_toml(links, "uv_toml_closed") == found
     assert "settings" not in given({"HOME": str(tmp_path), "UV_INDEX": "https://open.example.org"})
+
+
+def test_a_build_that_starts_at_the_moment_of_a_stop_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops: list[threading.Thread] = []
+
+    class Started(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            stops.append(threading.Thread(target=buildkit.cancel_all))
+            stops[0].start()
+            stops[0].join(0.5)  # it waits until the builder is among those that run
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    cli = tmp_path / "docker"
+    cli.write_text("#!/bin/sh\nexec sleep 20\n")
+    cli.chmod(0o755)
+    build = buildkit.Build("source", tmp_path, "dltpod/none")
+    with pytest.raises(buildkit.StepFailed):
+        buildkit.run(buildkit.Cli(str(cli), {"PATH": "/usr/bin:/bin"}), build, lambda line: None)
+    stops[0].join()
