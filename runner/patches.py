@@ -1,4 +1,4 @@
-"""Puts something else in the place of one of dlt's own functions, for a while or for good."""
+"""Replaces functions of dlt by others that call them, within a body or for good."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import typing
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-Wrap = Callable[[typing.Any], typing.Any]
-"""Takes the original function and returns what stands in its place, under the same name and signature."""
+Around = Callable[..., typing.Any]
+"""Is called in place of a function: with the function first, then with the arguments of the call."""
 
 
 @contextmanager
 def replaced(holder: typing.Any, name: str, value: typing.Any) -> Iterator[None]:
-    """Within the body an attribute of dlt's has another value."""
+    """Within the body the attribute ``name`` of ``holder``, a module or class of dlt's, has another value."""
     before = getattr(holder, name)
     setattr(holder, name, value)
     try:
@@ -22,16 +22,22 @@ def replaced(holder: typing.Any, name: str, value: typing.Any) -> Iterator[None]
         setattr(holder, name, before)
 
 
-def wrapped(holder: typing.Any, name: str, wrap: Wrap) -> AbstractContextManager[None]:
-    """Within the body a function of dlt's is what ``wrap`` makes of it."""
-    original = getattr(holder, name)
-    return replaced(holder, name, functools.wraps(original)(wrap(original)))
+def wrapped(holder: typing.Any, name: str, around: Around) -> AbstractContextManager[None]:
+    """Within the body calls of a function of dlt's go to ``around``."""
+    return replaced(holder, name, _calling(getattr(holder, name), around))
 
 
-def changed(holder: typing.Any, name: str, wrap: Wrap) -> None:
-    """From now on a function of dlt's is what ``wrap`` makes of it. A second call with it does nothing."""
+def changed(holder: typing.Any, name: str, around: Around) -> None:
+    """From now on calls of a function of dlt's go to ``around``. Doing it again changes nothing."""
     original = getattr(holder, name)
-    if getattr(original, "made_by", None) is not wrap:
-        function = functools.wraps(original)(wrap(original))
-        function.made_by = wrap  # type: ignore[attr-defined]
-        setattr(holder, name, function)
+    if getattr(original, "around", None) is not around:
+        setattr(holder, name, _calling(original, around))
+
+
+def _calling(original: typing.Any, around: Around) -> typing.Any:
+    @functools.wraps(original)
+    def call(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+        return around(original, *args, **kwargs)
+
+    call.around = around  # type: ignore[attr-defined]
+    return call

@@ -8,35 +8,31 @@ from __future__ import annotations
 
 import tempfile
 import typing
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from runner import patches
 
 
-@contextmanager
-def with_load_ids() -> Iterator[None]:
+def with_load_ids() -> AbstractContextManager[None]:
     """Within the body Parquet files that sources hand over are loaded with load ids."""
     from dlt.extract.extractors import Extractor
 
-    with patches.wrapped(Extractor, "_import_item", _with_load_id):
-        yield
+    return patches.wrapped(Extractor, "_import_item", _import_item)
 
 
-def _with_load_id(original: Callable[..., None]) -> Callable[..., None]:
-    def _import_item(self: typing.Any, table_name: str, resource_name: str, meta: typing.Any) -> None:
-        columns = self.schema.get_table_columns(table_name)
-        name = self.schema.naming.normalize_identifier("_dlt_load_id")
-        if meta.file_format != "parquet" or name not in columns:
-            original(self, table_name, resource_name, meta)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            copy = type(meta)(str(Path(folder, "rows.parquet")), meta.metrics, meta.file_format)
-            _copy(meta.file_path, copy.file_path, name, self.load_id)
-            original(self, table_name, resource_name, copy)
-
-    return _import_item
+def _import_item(
+    original: typing.Any, self: typing.Any, table_name: str, resource_name: str, meta: typing.Any
+) -> None:
+    columns = self.schema.get_table_columns(table_name)
+    name = self.schema.naming.normalize_identifier("_dlt_load_id")
+    if meta.file_format != "parquet" or name not in columns:
+        original(self, table_name, resource_name, meta)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = type(meta)(str(Path(folder, "rows.parquet")), meta.metrics, meta.file_format)
+        _copy(meta.file_path, copy.file_path, name, self.load_id)
+        original(self, table_name, resource_name, copy)
 
 
 def _copy(file: str, to: str, column: str, load_id: str) -> None:

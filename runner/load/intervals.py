@@ -120,7 +120,7 @@ class Run:
         if kind == "append" or (kind == "merge" and _merge_appends(self.session, source, resource)):
             self.appending.add(resource.name)
 
-    def bind(self, cursor: typing.Any, original: typing.Any, pipe: typing.Any) -> typing.Any:
+    def bind(self, original: typing.Any, cursor: typing.Any, pipe: typing.Any) -> typing.Any:
         """Binds an incremental that is about to run, and notes in the state that its resources take the
         interval. Raises JobFailed where it takes none."""
         if cursor.last_value_func is not max:
@@ -210,11 +210,8 @@ def given(session: Session) -> Iterator[Run | None]:
 
     run = Run(session, asked)
 
-    def binding(original: typing.Any) -> typing.Any:
-        return lambda self, pipe: run.bind(self, original, pipe)
-
     context = TimeIntervalContext((moment(asked.start), moment(asked.end)), True)
-    with patches.wrapped(incremental, "bind", binding), Container().injectable_context(context):
+    with patches.wrapped(incremental, "bind", run.bind), Container().injectable_context(context):
         yield run
 
 

@@ -33,7 +33,7 @@ _HOPELESS = frozenset(
 def normalize(session: Session) -> None:
     """Normalizes what was extracted and counts its rows. Raises dlt's exceptions."""
     fast = switch.normalizing(session.job.fast)
-    with session.steps.step("normalize"), decimals.rounded(session.steps), fast:
+    with session.steps.step("normalize"), decimals.fitted_rows(session.steps), fast:
         info = session.pipeline.normalize()
     for load_id, parts in (info.metrics if info is not None else {}).items():
         rows = session.counted.setdefault(load_id, {})

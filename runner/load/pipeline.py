@@ -15,8 +15,8 @@ from pathlib import Path
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
 from runner.load import (
-    arrow_decimals,
     compat,
+    decimals,
     destination,
     edits,
     http_retries,
@@ -176,7 +176,7 @@ def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
 
 
 def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
-    fitted = arrow_decimals.fitted(session.steps, session.job.destination.kind)
+    fitted = decimals.fitted_tables(session.steps, session.job.destination.kind)
     with session.steps.step("extract"), fitted, imported_files.with_load_ids():
         sources: list[typing.Any] = []
         try:

@@ -20,18 +20,13 @@ from runner import patches
 
 def install() -> None:
     """Patches dlt to mend each function that it makes a resource of, nested ones too. Idempotent."""
-    patches.changed(decorators, "spec_from_signature", _mending)
+    patches.changed(decorators, "spec_from_signature", _spec_from_signature)
 
 
-def _mending(original: typing.Any) -> typing.Any:
-    def spec_from_signature(
-        f: typing.Any, sig: inspect.Signature, *args: typing.Any, **kwargs: typing.Any
-    ) -> typing.Any:
-        if mend(f):
-            sig = inspect.signature(f)
-        return original(f, sig, *args, **kwargs)
-
-    return spec_from_signature
+def _spec_from_signature(
+    original: typing.Any, f: typing.Any, sig: inspect.Signature, *args: typing.Any, **kwargs: typing.Any
+) -> typing.Any:
+    return original(f, inspect.signature(f) if mend(f) else sig, *args, **kwargs)
 
 
 def mend(function: typing.Any) -> bool:

@@ -23,16 +23,13 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 def install() -> None:
     """Patches dlt to settle both each time that an incremental is about to run. Idempotent."""
-    patches.changed(incremental, "bind", _settling)
+    patches.changed(incremental, "bind", _bind)
 
 
-def _settling(original: typing.Any) -> typing.Any:
-    def bind(self: typing.Any, pipe: typing.Any) -> typing.Any:
-        _settle(self)
-        _running.append(self)
-        return original(self, pipe)
-
-    return bind
+def _bind(original: typing.Any, self: typing.Any, pipe: typing.Any) -> typing.Any:
+    _settle(self)
+    _running.append(self)
+    return original(self, pipe)
 
 
 def begins_at_a_text(cursors: typing.Mapping[str, str]) -> dict[str, str]:

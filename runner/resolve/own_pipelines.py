@@ -44,33 +44,27 @@ def refused(
     """
     calls: list[_Call] = []
 
-    def refusing(original: typing.Any) -> typing.Any:
-        def run(
-            self: typing.Any, data: typing.Any = None, *args: typing.Any, **kwargs: typing.Any
-        ) -> typing.Any:
-            dataset = kwargs.get("dataset_name") or self.dataset_name
-            raise JobFailed.of(
-                FailureKind.FUNCTION_NOT_FOUND,
-                f"{who} runs a pipeline of its own ('{one_line(self.pipeline_name, 60)}'), "
-                "and dltpod runs the pipeline itself",
-                _hint(data, names(), calls, dataset, advice, needed),
-            )
+    def run(
+        original: typing.Any, self: typing.Any, data: typing.Any = None, *_: typing.Any, **kwargs: typing.Any
+    ) -> typing.NoReturn:
+        dataset = kwargs.get("dataset_name") or self.dataset_name
+        raise JobFailed.of(
+            FailureKind.FUNCTION_NOT_FOUND,
+            f"{who} runs a pipeline of its own ('{one_line(self.pipeline_name, 60)}'), "
+            "and dltpod runs the pipeline itself",
+            _hint(data, names(), calls, dataset, advice, needed),
+        )
 
-        return run
-
-    def remembering(original: typing.Any) -> typing.Any:
-        def call(self: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
-            made = original(self, *args, **kwargs)
-            given = written.arguments(self, args, kwargs)
-            calls.append(_Call(self, made, given, written.constants(names())))
-            return made
-
-        return call
+    def call(original: typing.Any, self: typing.Any, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+        made = original(self, *args, **kwargs)
+        given = written.arguments(self, args, kwargs)
+        calls.append(_Call(self, made, given, written.constants(names())))
+        return made
 
     with (
-        patches.wrapped(Pipeline, "run", refusing),
-        patches.wrapped(Pipeline, "extract", refusing),
-        patches.wrapped(DltSourceFactoryWrapper, "__call__", remembering),
+        patches.wrapped(Pipeline, "run", run),
+        patches.wrapped(Pipeline, "extract", run),
+        patches.wrapped(DltSourceFactoryWrapper, "__call__", call),
     ):
         yield
 

@@ -112,13 +112,10 @@ def _hide_from_dlt(names: Collection[str]) -> None:
     """
     from dlt.common.configuration.providers.environ import EnvironProvider
 
-    def without_names(found: typing.Any) -> typing.Any:
-        def get_value(
-            self: typing.Any, key: str, hint: typing.Any, pipeline_name: typing.Any, *sections: str
-        ) -> typing.Any:
-            name = self.get_key_name(key, pipeline_name, *sections)
-            return (None, name) if name in names else found(self, key, hint, pipeline_name, *sections)
+    def get_value(
+        found: typing.Any, self: typing.Any, key: str, hint: typing.Any, pipeline: typing.Any, *sections: str
+    ) -> typing.Any:
+        name = self.get_key_name(key, pipeline, *sections)
+        return (None, name) if name in names else found(self, key, hint, pipeline, *sections)
 
-        return get_value
-
-    patches.changed(EnvironProvider, "get_value", without_names)
+    patches.changed(EnvironProvider, "get_value", get_value)

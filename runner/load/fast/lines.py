@@ -7,7 +7,7 @@ the bytes, which are read in half the time, and no row is built that normalize w
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 MARK = b"by column: "
 """Begins such a line. It is no JSON, so what doesn't know it fails, and the rows are extracted anew."""
@@ -32,21 +32,17 @@ class Across:
         return [dict(zip(self.keys, row, strict=True)) for row in zip(*self.values, strict=True)]
 
 
-def write_lines(original: Callable[..., None]) -> Callable[..., None]:
-    """``TypedJsonlListWriter.write_data``, which writes rows by column where they have the same keys."""
-
-    def write_data(self: typing.Any, items: Sequence[typing.Any]) -> None:
-        try:
-            line = _line(items)
-        except Exception:  # noqa: BLE001 dlt says why, in its own words
-            line = None
-        if line is None:
-            original(self, items)
-            return
-        self.items_count += len(items)
-        self._f.write(line)
-
-    return write_data
+def write_data(original: typing.Any, self: typing.Any, items: Sequence[typing.Any]) -> None:
+    """Around ``TypedJsonlListWriter.write_data``: rows with the same keys are written by column."""
+    try:
+        line = _line(items)
+    except Exception:  # noqa: BLE001 dlt says why, in its own words
+        line = None
+    if line is None:
+        original(self, items)
+        return
+    self.items_count += len(items)
+    self._f.write(line)
 
 
 def _line(items: Sequence[typing.Any]) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 log = logging.getLogger("dltpod.fast")
 
@@ -21,23 +21,18 @@ _UNSURE = frozenset({"double", "json"})
 Table = typing.Mapping[str, typing.Any]
 
 
-def merge_jobs(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
-    """``SqlJobClientBase._create_merge_followup_jobs``, which writes the merge of a root table and its
-    children when all of their files are staged.
+def create_merge_jobs(original: typing.Any, self: typing.Any, table_chain: Sequence[Table]) -> typing.Any:
+    """Around ``SqlJobClientBase._create_merge_followup_jobs``: leaves the search out where it finds nothing.
 
-    Nothing is staged after that: where a killed run's file is loaded again, ``recover.undo`` removes the
-    merge, and it is written anew.
+    dlt calls it when all files of a root table and its children are staged. Nothing is staged after that:
+    where a killed run's file is loaded again, ``recover.undo`` removes the merge, and it is written anew.
     """
+    from dlt.destinations.impl.duckdb.duck import DuckDbClient
 
-    def create(self: typing.Any, table_chain: Sequence[Table]) -> typing.Any:
-        from dlt.destinations.impl.duckdb.duck import DuckDbClient
-
-        if type(self) is DuckDbClient and _each_once(self.sql_client, table_chain):
-            # a copy: the hint is no part of the schema
-            table_chain = [{**table_chain[0], HINT: True}, *table_chain[1:]]
-        return original(self, table_chain)
-
-    return create
+    if type(self) is DuckDbClient and _each_once(self.sql_client, table_chain):
+        # a copy: the hint is no part of the schema
+        table_chain = [{**table_chain[0], HINT: True}, *table_chain[1:]]
+    return original(self, table_chain)
 
 
 def _each_once(sql: typing.Any, tables: Sequence[Table]) -> bool:

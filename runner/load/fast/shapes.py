@@ -27,24 +27,20 @@ _MISSES = 3
 """Chunks in a row that can't be taken by column, after which no other is tried."""
 
 
-def normalize_chunk(original: Callable[..., typing.Any]) -> Callable[..., typing.Any]:
-    """``JsonLItemsNormalizer._normalize_chunk``, with ``original`` for all that has no plan."""
+def normalize_chunk(
+    original: Callable[..., typing.Any],
+    self: typing.Any,
+    root_table_name: str,
+    items: list[typing.Any] | Across,
+    may_have_pua: bool,
+    skip_write: bool,
+) -> typing.Any:
+    """Around ``JsonLItemsNormalizer._normalize_chunk``, which gets only what has no plan."""
+    from dlt.common.normalizers.json.relational import DataItemNormalizer
 
-    def chunk(
-        self: typing.Any,
-        root_table_name: str,
-        items: list[typing.Any] | Across,
-        may_have_pua: bool,
-        skip_write: bool,
-    ) -> typing.Any:
-        from dlt.common.normalizers.json.relational import DataItemNormalizer
-
-        names = self.schema.data_item_normalizer
-        if skip_write or type(names) is not DataItemNormalizer:
-            return original(self, root_table_name, _rows(items), may_have_pua, skip_write)
-        return _Chunk(self, original, root_table_name, may_have_pua).run(items)
-
-    return chunk
+    if skip_write or type(self.schema.data_item_normalizer) is not DataItemNormalizer:
+        return original(self, root_table_name, _rows(items), may_have_pua, skip_write)
+    return _Chunk(self, original, root_table_name, may_have_pua).run(items)
 
 
 def _rows(items: list[typing.Any] | Across) -> list[typing.Any]:

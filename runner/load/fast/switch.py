@@ -1,12 +1,13 @@
-"""Puts pages and shapes in dlt's place for the length of a step, or leaves dlt as it is.
+"""Replaces functions of dlt by those of this folder for the length of a step, or leaves dlt as it is.
 
-They stand on private names of dlt, so they are used only with versions that they were proven on, by
-``tests/pipeline/test_fast.py``, and only where all those names are as expected. Else dlt runs as it does
-without them; a line of the log (level DEBUG) tells why.
+They rely on private names of dlt, so they are used only with versions that ``tests/pipeline/test_fast.py``
+was run with, and only where all those names are as expected. Otherwise dlt works as it does without them, and
+a line of the log (level DEBUG) says why.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import inspect
 import logging
@@ -15,10 +16,11 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
+from runner.load.fast import files, lines, merging, pages, repeats, shapes, tables
 from runner.patches import replaced, wrapped
 
 PROVEN = ((1, 18), (1, 24), (1, 30), (1, 31))
-"""Versions of dlt, without what stands behind the second point."""
+"""Versions of dlt: the first two numbers."""
 COLLECT_AFTER = 100_000
 """Objects after which Python looks for garbage in normalize, where no code of the source's runs. Its own
 number is 700: several times for each chunk of rows."""
@@ -89,19 +91,19 @@ def running(wanted: bool) -> Iterator[None]:
     from dlt.common.destination.reference import Destination
     from dlt.pipeline.pipeline import Pipeline
 
-    from runner.load.fast import repeats
-
-    with ExitStack() as stack:
-        for module in (resolve, environ):
-            stack.enter_context(wrapped(module, "is_secret_hint", repeats.is_secret_hint))
-        stack.enter_context(wrapped(Destination, "configuration", repeats.configuration))
-        stack.enter_context(wrapped(Pipeline, "_get_destination_capabilities", repeats.capabilities))
+    answers = repeats.Answers()
+    with (
+        wrapped(resolve, "is_secret_hint", answers.is_secret_hint),
+        wrapped(environ, "is_secret_hint", answers.is_secret_hint),
+        wrapped(Destination, "configuration", answers.configuration),
+        wrapped(Pipeline, "_get_destination_capabilities", repeats.capabilities),
+    ):
         yield
 
 
 @contextmanager
 def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
-    """Within it, dlt's extract reads ahead in these sources, and packs its files lightly."""
+    """Within it, dlt's extract reads ahead in these sources, and compresses its files lightly."""
     if not (wanted and usable()):
         yield
         return
@@ -109,29 +111,20 @@ def extracting(wanted: bool, sources: Sequence[typing.Any]) -> Iterator[None]:
     from dlt.common.data_writers.writers import TypedJsonlListWriter
     from dlt.extract import extract
 
-    from runner.load.fast import files, lines, pages
-
-    with ExitStack() as stack:
-        stack.enter_context(_frozen())
-        buffer = pages.Buffer()
-        paging = pages.paging(extract.PipeIterator, _pipes(sources), buffer)
-        stack.enter_context(replaced(extract, "PipeIterator", paging))
-        stack.enter_context(
-            wrapped(BufferedDataWriter, "__init__", lambda init: files.compress_lightly(init, buffer))
-        )
-        stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
-        stack.enter_context(wrapped(TypedJsonlListWriter, "write_data", lines.write_lines))
-        yield
-
-
-def _pipes(sources: Sequence[typing.Any]) -> frozenset[str]:
-    from runner.load.fast import pages
-
+    pipes: frozenset[str] = frozenset()
     try:
-        return pages.pipes_to_page(sources)
+        pipes = pages.pipes_to_page(sources)
     except Exception as exc:  # noqa: BLE001 dlt tells what is wrong with a source, in its own words
         log.debug("dlt extracts by itself: %s", exc)
-        return frozenset()
+    buffer = pages.Buffer()
+    with (
+        _frozen(),
+        replaced(extract, "PipeIterator", pages.paging(extract.PipeIterator, pipes, buffer)),
+        wrapped(BufferedDataWriter, "__init__", functools.partial(files.init, buffer)),
+        wrapped(BufferedDataWriter, "write_data_item", files.write_data_item),
+        wrapped(TypedJsonlListWriter, "write_data", lines.write_data),
+    ):
+        yield
 
 
 @contextmanager
@@ -141,44 +134,22 @@ def normalizing(wanted: bool) -> Iterator[None]:
     What extract wrote by column is read in any case: a killed run may have left it.
     """
     fast = wanted and usable()
-    with _reading(whole=not fast):
-        if not fast:
-            yield
-            return
-        with _normalizing():
-            yield
-
-
-@contextmanager
-def _reading(*, whole: bool) -> Iterator[None]:
-    from runner.load.fast import lines
-
-    try:
-        from dlt.normalize.items_normalizers import JsonLItemsNormalizer
-
-        module = sys.modules[JsonLItemsNormalizer.__module__]
-        reader = lines.Reader(module.json, whole=whole)
-    except (ImportError, AttributeError) as exc:
-        log.debug("dlt reads what was extracted by itself: %s", exc)
-        yield
-        return
-    with replaced(module, "json", reader):
-        yield
-
-
-@contextmanager
-def _normalizing() -> Iterator[None]:
-    from dlt.common.data_writers.buffered import BufferedDataWriter
-    from dlt.common.data_writers.writers import ParquetDataWriter
-    from dlt.normalize.items_normalizers import JsonLItemsNormalizer
-
-    from runner.load.fast import files, shapes, tables
-
     with ExitStack() as stack:
-        stack.enter_context(_frozen(COLLECT_AFTER))
-        stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_rows))
-        stack.enter_context(wrapped(ParquetDataWriter, "write_data", tables.write_columns))
-        stack.enter_context(wrapped(JsonLItemsNormalizer, "_normalize_chunk", shapes.normalize_chunk))
+        try:
+            from dlt.normalize.items_normalizers import JsonLItemsNormalizer
+
+            module = sys.modules[JsonLItemsNormalizer.__module__]
+            stack.enter_context(replaced(module, "json", lines.Reader(module.json, whole=not fast)))
+        except (ImportError, AttributeError) as exc:
+            log.debug("dlt reads what was extracted by itself: %s", exc)
+        if fast:
+            from dlt.common.data_writers.buffered import BufferedDataWriter
+            from dlt.common.data_writers.writers import ParquetDataWriter
+
+            stack.enter_context(_frozen(COLLECT_AFTER))
+            stack.enter_context(wrapped(BufferedDataWriter, "write_data_item", files.write_data_item))
+            stack.enter_context(wrapped(ParquetDataWriter, "write_data", tables.write_data))
+            stack.enter_context(wrapped(JsonLItemsNormalizer, "_normalize_chunk", shapes.normalize_chunk))
         yield
 
 
@@ -190,16 +161,13 @@ def loading(wanted: bool, pipeline: typing.Any) -> Iterator[None]:
         return
     from dlt.destinations.job_client_impl import SqlJobClientBase
 
-    from runner.load.fast import merging
-
-    with wrapped(SqlJobClientBase, "_create_merge_followup_jobs", merging.merge_jobs):
+    with wrapped(SqlJobClientBase, "_create_merge_followup_jobs", merging.create_merge_jobs):
         yield
 
 
 @contextmanager
 def _frozen(threshold: int = 0) -> Iterator[None]:
-    """Python's garbage collector doesn't look at what is there already, and not before there are as many new
-    objects as ``threshold``."""
+    """Python's garbage collector skips what is there already, and fewer new objects than ``threshold``."""
     before = gc.get_threshold()
     if before[0]:
         gc.set_threshold(max(before[0], threshold), *before[1:])

@@ -83,28 +83,24 @@ class Columns:
         return pyarrow.array(column, field.type)
 
 
-def write_columns(original: Callable[..., None]) -> Callable[..., None]:
-    """``ParquetDataWriter.write_data``, which takes columns among its rows.
+def write_data(original: typing.Any, self: typing.Any, items: Sequence[typing.Any]) -> None:
+    """Around ``ParquetDataWriter.write_data``: takes columns among the rows.
 
     Where they don't fit, dlt gets them as rows and says why in its own words.
     """
-
-    def write_data(self: typing.Any, items: Sequence[typing.Any]) -> None:
-        if not any(type(item) is Columns for item in items):
-            original(self, items)
-            return
-        try:
-            table = _together(items, self.schema, self.nested_indices)
-        except Exception:  # noqa: BLE001 as above
-            table = None
-        if table is None:
-            rows = [row for item in items for row in (item.rows() if type(item) is Columns else (item,))]
-            original(self, rows)
-            return
-        self.items_count += table.num_rows
-        self.writer.write_table(table, row_group_size=self.parquet_format.row_group_size)
-
-    return write_data
+    if not any(type(item) is Columns for item in items):
+        original(self, items)
+        return
+    try:
+        table = _together(items, self.schema, self.nested_indices)
+    except Exception:  # noqa: BLE001 as above
+        table = None
+    if table is None:
+        rows = [row for item in items for row in (item.rows() if type(item) is Columns else (item,))]
+        original(self, rows)
+        return
+    self.items_count += table.num_rows
+    self.writer.write_table(table, row_group_size=self.parquet_format.row_group_size)
 
 
 def _together(items: Sequence[typing.Any], schema: typing.Any, nested: Sequence[str]) -> typing.Any:
