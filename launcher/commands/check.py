@@ -65,7 +65,7 @@ def command(
 
     The exit code is 2 if something is `wrong`.
     """
-    from launcher.check.all_rows import file_rows, joined, ready_for_container
+    from launcher.check.all_rows import file_rows, joined, ready_for_container, repository_of
     from launcher.check.code import Level
     from launcher.check.verdicts import ADDED, worst
 
@@ -74,7 +74,8 @@ def command(
             "--deep and --connect read the secrets in the container, so neither goes with --no-secrets"
         )
     sources = common.choose_or_all(project, names, tags=tags, everything=everything)
-    rows = file_rows(project, sources, os.environ, common.say, with_secrets=not no_secrets)
+    verified = repository_of(project, os.environ, common.say)
+    rows = file_rows(project, sources, os.environ, verified, with_secrets=not no_secrets)
     interrupted: Exit | None = None
     if (deep or connect) and (hopeful := ready_for_container(sources, rows)):
         from launcher.console.views import watching
@@ -87,7 +88,7 @@ def command(
         if not as_json:
             shown = watching([source.name for source in hopeful])
         with common.logged(project), shown as view:
-            outcome = sync(project, hopeful, options, view)
+            outcome = sync(project, hopeful, options, view, verified=verified)
         rows = joined(rows, outcome.records)
         if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED):
             interrupted = outcome.exit_code

@@ -161,10 +161,12 @@ def run(
 
     plans = Plans()
     faults: Mapping[str, ConfigurationError] = {}
+    verified = None
     if options.dry_run:
-        from launcher.check.all_rows import faults_of_code
+        from launcher.check.all_rows import faults_of_code, repository_of
 
-        faults = faults_of_code(project, sources, os.environ, common.say)
+        verified = repository_of(project, os.environ, common.say)
+        faults = faults_of_code(project, sources, os.environ, verified)
     with contextlib.ExitStack() as stack:
         listeners: list[Listener] = [plans]
         if not options.dry_run:
@@ -180,7 +182,10 @@ def run(
                 view.announce("stopping now" if again else "stopping gently; press again to stop now")
 
         stopper = Stopper(stopping)
-        outcome = sync(project, sources, options, *listeners, view, stopper=stopper, faults=faults)
+        listeners.append(view)
+        outcome = sync(
+            project, sources, options, *listeners, stopper=stopper, faults=faults, verified=verified
+        )
     if isinstance(view, Stream):
         view.summary(outcome.records, outcome.exit_code)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import docker
 
     from launcher.config.models import Project
+    from launcher.environment.verified_sources import Repository
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import Say
     from launcher.secrets.gather import Drivers
@@ -27,16 +29,23 @@ Raises BuildError, EngineError, ConfigurationError.
 
 
 def docker_images(
-    client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
+    client: docker.DockerClient,
+    project: Project,
+    environ: Mapping[str, str],
+    platform: str,
+    verified: Repository | None = None,
 ) -> ImageFor:
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
     first: DockerImages | None = None  # what it finds out is found out for all
+    first_one = threading.Lock()
 
     def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
         nonlocal first
         common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
-        images = DockerImages(replace(common, upgrade=options.upgrade, locked=options.locked), first)
-        first = first or images
+        with first_one:
+            asked = replace(common, upgrade=options.upgrade, locked=options.locked)
+            images = DockerImages(asked, first, verified)
+            first = first or images
         environment = images.describe(source, reached=drivers, platform=platform)
         gateway = ""
         if source.container.egress:
@@ -65,13 +74,18 @@ def _gateway(images: DockerImages, platform: str, *, dry_run: bool) -> str:
 
 
 def deployed_images(
-    client: docker.DockerClient, project: Project, environ: Mapping[str, str], platform: str
+    client: docker.DockerClient,
+    project: Project,
+    environ: Mapping[str, str],
+    platform: str,
+    verified: Repository | None = None,
 ) -> ImageFor:
     """The deploy images that a cluster pulls, by their names in ``registry:``. Nothing is built here.
 
     Without a registry the name is the local one, for nodes that were handed the image.
     """
     first: DockerImages | None = None  # what it finds out is found out for all
+    first_one = threading.Lock()
     code = ""
     known: dict[str, Image] = {}
 
@@ -80,8 +94,10 @@ def deployed_images(
         from launcher.images.tags import inspect, packages_of
 
         nonlocal first, code
-        images = DockerImages(ImageOptions(client, project, environ, say, locked=options.locked), first)
-        first = first or images
+        with first_one:
+            asked = ImageOptions(client, project, environ, say, locked=options.locked)
+            images = DockerImages(asked, first, verified)
+            first = first or images
         environment = images.describe(source, reached=drivers, platform=platform)
         code = code or deploy.code_digest(project)
         digest = environment.digest

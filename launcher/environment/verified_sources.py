@@ -58,6 +58,7 @@ class Repository:
         self._refresh = refresh
         self._tree: Path | None = None
         self._commit: str | None = None
+        self._opening = threading.Lock()
         self.failed: ConfigurationError | None = None
         """Why it can't be had, once it was asked."""
 
@@ -107,23 +108,27 @@ class Repository:
         local_packages.copy(self._open() / FOLDER / name, to, self._root)
 
     def _open(self) -> Path:
-        if self.failed is not None:
-            raise self.failed
-        if self._tree is None:
-            try:
-                tree = self._find()
-                if not (tree / FOLDER).is_dir():
-                    raise ConfigurationError(
-                        f"verified_sources: {self._shown()} has no folder '{FOLDER}/'",
-                        f"{tree} should look like dlt's verified-sources repository",
-                    )
-            except ConfigurationError as failed:
-                self.failed = failed  # one attempt a command
-                raise
-            self._tree = tree
-        return self._tree
+        with self._opening:
+            if self.failed is not None:
+                raise self.failed
+            if self._tree is None:
+                try:
+                    self._tree = self._find()
+                except ConfigurationError as failed:
+                    self.failed = failed  # one attempt a command
+                    raise
+            return self._tree
 
     def _find(self) -> Path:
+        tree = self._place()
+        if not (tree / FOLDER).is_dir():
+            raise ConfigurationError(
+                f"verified_sources: {self._shown()} has no folder '{FOLDER}/'",
+                f"{tree} should look like dlt's verified-sources repository",
+            )
+        return tree
+
+    def _place(self) -> Path:
         location = self._settings.location
         place = local_folder(self._settings, self._root)
         if place is not None:

@@ -25,13 +25,23 @@ if TYPE_CHECKING:
 class DockerImages:
     """Images of one project on a Docker Engine."""
 
-    def __init__(self, options: ImageOptions, first: DockerImages | None = None) -> None:
-        """``first`` shares what it has found: base images (or why not), verified sources, pins of DuckDB."""
+    def __init__(
+        self,
+        options: ImageOptions,
+        first: DockerImages | None = None,
+        verified: Repository | None = None,
+    ) -> None:
+        """``first`` shares what it has found: base images (or why not), verified sources, pins of DuckDB.
+
+        ``verified`` is the project's repository of verified sources, where the command has one already.
+        """
         self.options = options
         self._bases: dict[str, Base | BuildError] = {} if first is None else first._bases
         self._duckdbs: DuckdbPins = DuckdbPins(options.project) if first is None else first._duckdbs
         if first is not None:
             self.verified = first.verified
+        elif verified is not None:
+            self.verified = verified
 
     def describe(
         self, source: Source, *, reached: Drivers | None = None, platform: str = "linux/amd64"

@@ -11,6 +11,7 @@ from launcher import log
 from launcher.config.models import Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine
+from launcher.environment.verified_sources import Repository
 from launcher.host import user as users
 from launcher.host.user import JobUser
 from launcher.plan.job import plan_job
@@ -41,6 +42,7 @@ def gather(
     *,
     launcher: str = "",
     image_for: ImageFor | None = None,
+    verified: Repository | None = None,
 ) -> Gathered:
     """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
     from launcher.secrets.destinations import folder_of
@@ -62,7 +64,7 @@ def gather(
         engine,
         user,
         host,
-        image_for or engine.image_for(project, environ),
+        image_for or engine.image_for(project, environ, verified),
     )
 
 

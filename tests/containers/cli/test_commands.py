@@ -207,6 +207,16 @@ def test_a_dry_run_says_why_verified_sources_could_not_be_asked(project: Folder)
     assert f"    note         {why}\n" in said.out
 
 
+def test_a_dry_run_asks_for_verified_sources_once_where_they_cannot_be_had(project: Folder) -> None:
+    project.source("erp", "jira", "jira")
+    project.source("crm", "jira", "jira")
+    entries = (project.root / "sources.yml").read_text()
+    settings = '"verified_sources": {"location": "https://127.0.0.1:9/none.git"}, '
+    (project.root / "sources.yml").write_text(entries.replace("{", "{" + settings, 1))
+    said = dltpod(project, "sync", "--all", "--dry-run")
+    assert said.err.count("fetching verified sources") == 1, said.err
+
+
 def test_a_dry_run_fails_where_check_does_for_code_that_is_not_there(counting: Folder) -> None:
     counting.write("verified/sources/jira/__init__.py", "")
     counting.source("lost", "contacts", "numbers")

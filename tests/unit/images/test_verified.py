@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,14 @@ def test_a_repository_that_can_not_be_had_is_asked_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as second:
         found.names()
     assert second.value is first.value
+
+
+def test_several_threads_that_ask_at_once_fetch_it_once(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    commit = committed(tree)
+    found = repository(tmp_path, f"file://{tree}")
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(found.commit, ["jira"] * 4)] == [commit] * 4
 
 
 def test_dlts_own_repository_is_not_asked_for_a_module_that_it_does_not_have(tmp_path: Path) -> None:
