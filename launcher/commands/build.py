@@ -108,16 +108,11 @@ def _build(
 
 def _row(built: Built) -> dict[str, Any]:
     image = built.image
+    status = "failed" if image is None else "pushed" if built.pushed else "built" if image.built else "there"
     return {
         "sources": list(built.sources),
         "image": built.pushed or (image.reference if image else ""),
-        "status": "failed"
-        if image is None
-        else "pushed"
-        if built.pushed
-        else "built"
-        if image.built
-        else "there",
+        "status": status,
         "seconds": round(built.seconds, 3),
         "message": built.error.message if built.error else "",
         "hint": built.error.hint if built.error else "",

@@ -34,7 +34,7 @@ _COLOURS = {"ok": "ok", "note": "warn", "wrong": "failed"}
 @click.option(
     "--connect",
     is_flag=True,
-    help="Also log in to source and destination from the container: read there, write and drop one row here.",
+    help="Also log in from the container: read from the source, write and drop one row at the destination.",
 )
 @click.option(
     "--no-secrets",
@@ -76,33 +76,34 @@ def command(
     sources = common.choose_or_all(project, names, tags=tags, everything=everything)
     verified = repository_of(project, os.environ, common.say)
     rows = file_rows(project, sources, os.environ, verified, with_secrets=not no_secrets)
-    interrupted: Exit | None = None
+    ended = Exit.OK
     if (deep or connect) and (hopeful := ready_for_container(sources, rows)):
         from launcher.console.views import watching
         from launcher.plan.options import SyncOptions
-        from launcher.runs.listeners import Listener
         from launcher.runs.sync import sync
 
         options = SyncOptions(action="connect" if connect else "check", jobs=jobs, engine=engine)
-        shown: contextlib.AbstractContextManager[Listener] = contextlib.nullcontext(Listener())
-        if not as_json:
-            shown = watching([source.name for source in hopeful])
-        with common.logged(project), shown as view:
-            outcome = sync(project, hopeful, options, view, verified=verified)
+        with common.logged(project), contextlib.ExitStack() as stack:
+            names_shown = [source.name for source in hopeful]
+            views = [] if as_json else [stack.enter_context(watching(names_shown))]
+            outcome = sync(project, hopeful, options, *views, verified=verified)
         rows = joined(rows, outcome.records)
-        if outcome.exit_code in (Exit.INTERRUPTED, Exit.TERMINATED):
-            interrupted = outcome.exit_code
-    verdict = worst(rows)
+        ended = outcome.exit_code
     if as_json:
         common.echo_json([dataclasses.asdict(row) for row in rows])
     else:
         always = (ADDED, *(_CONNECTED if connect else ()))
         _print(rows, [source.name for source in sources], verbose=verbose, always=always)
-    return interrupted or (Exit.USAGE if verdict is Level.WRONG else Exit.OK)
+    if ended in (Exit.INTERRUPTED, Exit.TERMINATED):
+        return ended
+    return Exit.USAGE if worst(rows) is Level.WRONG else Exit.OK
 
 
 def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: Sequence[str] = ()) -> None:
-    """A line for each source, and below it what is wrong or worth knowing, or named in ``always``."""
+    """Print a line for each source, and below it its rows: those that are not ok, or all if ``verbose``.
+
+    Rows about a word of ``always`` are printed in any case.
+    """
     from launcher.check.code import Level
     from launcher.check.verdicts import worst
 
@@ -121,8 +122,7 @@ def _print(rows: Sequence[Row], names: Sequence[str], *, verbose: bool, always: 
         indent = " " * (_BEFORE + max((len(row.what) for row in shown), default=0) + 2)
         for row in shown:
             head = f"       {row.level.value:<7}{row.what}".ljust(len(indent))
-            lines = [(head, line) for line in row.text.splitlines()[:1] or [""]]
-            lines += [(indent, line) for line in (*row.text.splitlines()[1:], *row.hint.splitlines())]
-            for first, line in lines:
+            text, *more = (*(row.text.splitlines() or [""]), *row.hint.splitlines())
+            for first, line in ((head, text), *((indent, line) for line in more)):
                 for part in folded(line, columns(), first=first, then=indent):
                     click.echo(part.rstrip())

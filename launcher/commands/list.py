@@ -12,7 +12,7 @@ from launcher.console.text import table
 
 @click.command("list")
 @common.with_names
-@click.option("--tag", "tags", multiple=True, help="Only sources with this tag.")
+@common.with_tags
 @click.option("--changed-since", metavar="REF", help="Only sources that changed since this git ref.")
 @common.with_json
 @common.with_project

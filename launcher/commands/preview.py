@@ -20,7 +20,7 @@ from launcher.errors import DltpodError, counted
     type=common.Number(most=1000),
     default=10,
     show_default=True,
-    help="The most rows of a table, up to 1000.",
+    help="How many rows of each table to show, up to 1000.",
 )
 @common.with_json
 @common.with_project

@@ -35,8 +35,8 @@ def command(
 ) -> Exit:
     """Write the secrets of a source to .dltpod/secrets/NAME, readable only by you.
 
-    A run of the source gets the same files at /run/secrets/dlt. Kubernetes and Compose mount them, with the
-    address of notify.webhook, which a run that no dltpod watches calls itself.
+    A run of the source gets the same files at /run/secrets/dlt. Kubernetes and Compose mount them. They hold
+    the address of notify.webhook too, because a run that no dltpod watches calls it itself.
     """
     from launcher.secrets.gather import read_environment
 
@@ -46,7 +46,7 @@ def command(
         raise click.UsageError("name a source, or use --all")
     sources = common.choose(project, (name,) if name else (), everything=everything)
     if remove:
-        # with --all those of sources that sources.yml has no longer, too
+        # --all removes those of sources that are gone from sources.yml, too.
         shutil.rmtree(project.private / "secrets" / (name or ""), ignore_errors=True)
         return Exit.OK
     environ = read_environment(project, os.environ)

@@ -18,7 +18,12 @@ from runner.contract import DATA_DIR
 @click.argument("table_name", metavar="[TABLE]", required=False)
 @click.option("--sql", help="A query to run in the source's dataset.")
 @click.option(
-    "-n", "--limit", type=common.Number(), default=10, show_default=True, help="The most rows to show."
+    "-n",
+    "--limit",
+    type=common.Number(),
+    default=10,
+    show_default=True,
+    help="How many rows to show.",
 )
 @common.with_json
 @common.with_project
@@ -69,9 +74,10 @@ def _may_have_loaded(project: common.Project, source: common.Source) -> bool:
     Raises DltpodError where the file that would hold them isn't there.
     """
     from launcher.runs.history import OK, HistoryError
-    from launcher.secrets.gather import destination_for, read_environment
+    from launcher.secrets.gather import drivers_for, read_environment
 
-    file = destination_for(project, source, read_environment(project, os.environ)).file
+    environ = read_environment(project, os.environ)
+    file = drivers_for(project, source, environ).destination.file
     if file is not None and not (project.data / Path(file).relative_to(DATA_DIR)).exists():
         raise _nothing(source.name)
     try:

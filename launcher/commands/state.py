@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Show a source's cursors, schema versions and last load, as its destination holds them.
 
-    A change waits for the next sync and is stored in one transaction with its rows. Rows that are there stay:
-    without a primary key and `merge`, what is read again arrives again.
+    A change waits for the next sync and is stored in one transaction with its rows. Loaded rows stay: without
+    a primary key and `merge`, rows that are read again are loaded twice.
     """
     from launcher.engines.docker.inspect import ask
     from launcher.runs import edits
@@ -82,7 +82,7 @@ def command(
 
 
 def _known(name: str, answer: Mapping[str, Any], values: Mapping[str, str], reset: tuple[str, ...]) -> None:
-    """Raises ConfigurationError for a cursor or a resource that the state doesn't have."""
+    """Raise ConfigurationError for a cursor or a resource that the state doesn't have."""
     for what, asked, there in (
         ("cursor", tuple(values), list(answer["cursors"])),
         ("state of a resource", reset, answer["resources"]),

@@ -75,13 +75,13 @@ def _timeout(_: click.Context, __: click.Parameter, text: str | None) -> float |
     "start",
     metavar="DATE",
     envvar=INTERVAL_VARIABLES[0],
-    help="Load what has its cursor from this date or time on, instead of what is new. UTC without an offset.",
+    help="Load rows whose cursor is at or after this time, instead of new rows. UTC unless it has an offset.",
 )
 @click.option(
-    "--to", "end", metavar="DATE", envvar=INTERVAL_VARIABLES[1], help="Where --from ends; not within it."
+    "--to", "end", metavar="DATE", envvar=INTERVAL_VARIABLES[1], help="Where --from ends; exclusive."
 )
 @click.option("--every", metavar="DURATION", help="Load --from to --to in steps of this length: 1d, 6h.")
-@click.option("--again", is_flag=True, help="Load steps anew that were loaded.")
+@click.option("--again", is_flag=True, help="Also load steps that were loaded before.")
 @click.option(
     "--set",
     multiple=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 
 from launcher.config.units import size
 from launcher.console.text import seconds
@@ -12,23 +11,21 @@ from launcher.runs.listeners import Listener
 
 
 class Plans(Listener):
-    """Keeps the plans."""
+    """Describes each job that is planned."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._plans: dict[str, JobPlan] = {}
+        self._texts: dict[str, str] = {}
 
     def planned(self, source: str, plan: JobPlan) -> None:
-        with self._lock:
-            self._plans[source] = plan
+        self._texts[source] = describe(plan)
 
     def text(self) -> str:
-        """All of them."""
-        return "\n\n".join(describe(plan) for plan in self._plans.values())
+        """The plans, each as ``describe`` shows it."""
+        return "\n\n".join(self._texts.values())
 
 
 def describe(plan: JobPlan) -> str:
-    """One job: what it runs, in what, within which walls. No secret is among it."""
+    """One job: what it runs, in which image and container, with which limits. The text holds no secret."""
     job, container = plan.job, plan.container
     facts = [
         ("runs", f"{job.module}.{job.function}"),

@@ -1,4 +1,4 @@
-"""The live view on a terminal: a line a source that moves, and what was said above it."""
+"""The live view on a terminal: a table with a line for each source, and messages above it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console, JustifyMethod
@@ -23,7 +22,7 @@ from launcher.untrusted import clean
 
 _COLOURS = {"ok": "green", "waiting": "dim", "failed": "red", "stopped": "yellow"}
 _TOO_EARLY = 3.0
-"""Seconds of a step before its end is guessed at."""
+"""Seconds of a step before its end is estimated."""
 _COLUMNS: tuple[tuple[str, int, JustifyMethod], ...] = (
     ("phase", 9, "left"),
     ("rows", 9, "right"),
@@ -33,7 +32,7 @@ _COLUMNS: tuple[tuple[str, int, JustifyMethod], ...] = (
 """Those of a known width."""
 _GAP = 2
 _LEAST_NAME = 12
-"""Characters of a source's name that stay whatever the width is."""
+"""Characters of a source's name that are shown on the narrowest terminal."""
 
 
 @dataclass
@@ -51,7 +50,7 @@ class _Row:
 
     @property
     def left(self) -> float | None:
-        """Seconds that the step still takes, as fast as it went so far; None where nobody can tell."""
+        """Seconds that the step still takes at its speed so far; None where that can't be known."""
         if self.phase not in ("normalize", "load"):
             return None
         passed = time.monotonic() - self.phase_began
@@ -90,9 +89,7 @@ class Live(Listener):
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def say(self, source: str, text: str) -> None:
@@ -154,10 +151,10 @@ class Live(Listener):
         return row
 
     def _table(self) -> Table:
-        """The table, each width bounded: left to itself, one long line would squeeze all other columns."""
+        """The table. Each width is bounded, because one long line would squeeze all other columns."""
         width = self._console.width - 1
         grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", width=width)
-        others = sum(most + _GAP for _, most, _ in _COLUMNS) + _GAP
+        others = sum(least + _GAP for _, least, _ in _COLUMNS) + _GAP
         grid.add_column("source", max_width=max(width - others, _LEAST_NAME), no_wrap=True)
         for header, least, justify in _COLUMNS:
             grid.add_column(header, min_width=least, justify=justify, no_wrap=True)
@@ -176,7 +173,7 @@ class Live(Listener):
         return grid
 
     def _visible(self) -> list[tuple[str, _Row]]:
-        """What fits: those that move first, then those that failed, then the rest."""
+        """The rows that fit: those that run first, then those that failed, then the rest."""
         order = {"failed": 1, "waiting": 2, "ok": 3}
         room = max(self._console.size.height - 4, 3)
         rows = list(self._rows.items())

@@ -1,4 +1,4 @@
-"""Standard output and error: closed, full, read by nobody any more."""
+"""Standard output and error where they are closed or full, or where their reader is gone."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def discard_stdout() -> None:
 
 
 def echo(out: str, err: str) -> None:
-    """Data to stdout, then messages to stderr. A reader that left is ignored, and a full disk is a warning:
-    neither makes the finished work a failure.
+    """Write data to stdout, then messages to stderr. No error of that makes the finished work a failure.
+
+    A reader that is gone is ignored; a full disk is a warning.
     """
     try:
         if out:

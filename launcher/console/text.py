@@ -57,7 +57,7 @@ def cells(row: Iterable[object]) -> list[str]:
 
 
 def folded(text: str, width: int | None, *, first: str = "", then: str = "") -> list[str]:
-    """``text`` after ``first``, in lines that break no word; those that follow begin with ``then``."""
+    """``text`` after ``first``, in lines that break no word; further lines begin with ``then``."""
     if width is None or len(first) + len(text) <= width:
         return [first + text]
     room = max(width, len(first) + 20)
@@ -72,7 +72,7 @@ def folded(text: str, width: int | None, *, first: str = "", then: str = "") -> 
 
 
 def joined(parts: Sequence[str], width: int | None, *, first: str = "") -> list[str]:
-    """Parts with ' · ' between them, in lines that break no part; those that follow begin below the first."""
+    """Parts with ' · ' between them, in lines that break no part, all as far from the margin."""
     lines, line = [], first
     for part in parts:
         longer = f"{line} · {part}" if line != first and line.strip() else line + part
@@ -93,18 +93,23 @@ def table(
     width: int | None = None,
     drop: Sequence[int] = (),
 ) -> str:
-    """Aligned columns; those numbered in ``right`` are set flush right. Empty ones go, if not ``whole``.
+    """Aligned columns, those numbered in ``right`` at the right. Empty ones are left out, unless ``whole``.
 
-    Where the lines are longer than ``width``, the columns numbered in ``drop`` go, in that order, and then
-    the first column is cut.
+    Where lines are longer than ``width``, the columns numbered in ``drop`` are left out in that order, and
+    then the first column is cut.
     """
     keep = [i for i in range(len(header)) if whole or any(row[i] for row in rows)]
     longest = {i: max(len(line[i]) for line in (header, *rows)) for i in keep}
+
+    def excess() -> int:
+        """How many columns of the terminal the lines are too long; 0 or less where they fit."""
+        return 0 if width is None else indent + sum(longest[i] + 2 for i in keep) - 2 - width
+
     for i in drop:
-        if width is not None and _across(longest[j] for j in keep) + indent > width and i in keep:
+        if i in keep and excess() > 0:
             keep.remove(i)
     lines = [[header[i] for i in keep], *([row[i] for i in keep] for row in rows)]
-    if width is not None and (over := _across(longest[i] for i in keep) + indent - width) > 0:
+    if (over := excess()) > 0:
         lines = [[cut(line[0], max(longest[keep[0]] - over, 8)), *line[1:]] for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(keep))]
     flush = {keep.index(i) for i in right if i in keep}
@@ -113,11 +118,6 @@ def table(
         cells = [c.rjust(widths[i]) if i in flush else c.ljust(widths[i]) for i, c in enumerate(line)]
         out.append((" " * indent + "  ".join(cells)).rstrip())
     return "\n".join(out)
-
-
-def _across(widths: Iterable[int]) -> int:
-    found = list(widths)
-    return sum(found) + 2 * max(len(found) - 1, 0)
 
 
 def ago(timestamp: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from typing import TypeVar
 
 from launcher.config.models import Source
 from launcher.config.units import size
@@ -13,6 +14,7 @@ from launcher.errors import counted
 from launcher.report.style import SCRIPT, STYLE
 from launcher.runs.history import OK, RUNNING, STOPPED, RunRecord
 
+N = TypeVar("N", int, float)
 BARS = 30
 """Runs of a source that its charts show, the newest on the right."""
 LISTED = 100
@@ -100,31 +102,29 @@ def _card(name: str, source: Source | None, runs: Sequence[RunRecord]) -> str:
     well = sum(r.status == OK for r in runs)
     facts.append(("runs", f"{well} of {len(runs)} ok"))
     lines.append("<dl>" + "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts) + "</dl>")
-    recent = list(reversed(runs[:BARS]))
-    lines.append(_chart("seconds", recent, [r.seconds for r in recent], [seconds(r.seconds) for r in recent]))
-    lines.append(
-        _chart("rows", recent, [float(r.total_rows) for r in recent], [number(r.total_rows) for r in recent])
-    )
+    recent = runs[BARS - 1 :: -1]
+    lines.append(_chart("seconds", recent, [run.seconds for run in recent], seconds))
+    lines.append(_chart("rows", recent, [run.total_rows for run in recent], number))
     return f'<section class="card">{"".join(lines)}</section>'
 
 
-def _chart(title: str, runs: Sequence[RunRecord], values: Sequence[float], labels: Sequence[str]) -> str:
+def _chart(title: str, runs: Sequence[RunRecord], values: Sequence[N], label: Callable[[N], str]) -> str:
     """Bars as inline SVG, one a run, with the value and the time in each one's tooltip."""
-    top = max(values) or 1.0
+    top = max(values)
+    highest = escape(label(top))
     width = BARS * _STEP
     start = width - len(runs) * _STEP
     bars = []
-    for i, (run, value, label) in enumerate(zip(runs, values, labels, strict=True)):
-        height = max(value / top * _HEIGHT, 2.0)
+    for i, (run, value) in enumerate(zip(runs, values, strict=True)):
+        height = max(value / (top or 1) * _HEIGHT, 2.0)
         bars.append(
             f'<rect class="{_word(run.status)}" x="{start + i * _STEP}" y="{_HEIGHT - height:.1f}" '
-            f'width="{_STEP - 2}" height="{height:.1f}"><title>{escape(label)}, {_word(run.status)}, '
+            f'width="{_STEP - 2}" height="{height:.1f}"><title>{escape(label(value))}, {_word(run.status)}, '
             f"{escape(_stamp(run.started))}</title></rect>"
         )
-    highest = labels[values.index(max(values))]
     return (
-        f'<figure><figcaption>{title} <span>up to {escape(highest)}</span></figcaption><svg role="img" '
-        f'aria-label="{title} of the last {counted(len(runs), "run")}, up to {escape(highest)}" '
+        f'<figure><figcaption>{title} <span>up to {highest}</span></figcaption><svg role="img" '
+        f'aria-label="{title} of the last {counted(len(runs), "run")}, up to {highest}" '
         f'viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none">{"".join(bars)}</svg></figure>'
     )
 

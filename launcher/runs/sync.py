@@ -183,11 +183,11 @@ class _Work:
 
     def _loaded(self, source: Source) -> tuple[Interval, ...]:
         """What history says is loaded there; nothing where that can't be known: the run says why."""
-        from launcher.secrets.gather import destination_for
+        from launcher.secrets.gather import drivers_for
 
         gathered = self.gathered
         try:
-            to = destination_for(gathered.project, source, gathered.environ)
+            to = drivers_for(gathered.project, source, gathered.environ).destination
             runs = self.history.runs(source.name, limit=None)
         except (DltpodError, OSError):
             return ()

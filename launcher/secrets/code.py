@@ -8,13 +8,15 @@ import os
 import shlex
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.config.faults import shown_path
 from launcher.config.models import Project
 from launcher.untrusted import files
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,48 @@ class Module:
     hint: str = ""
 
     @functools.cached_property
+    def _nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree)) if self.tree is not None else ()
+
+    @functools.cached_property
     def names(self) -> Names:
         """What its top level defines; nothing where it is no Python."""
-        return _names_of(self.tree) if self.tree is not None else Names()
+        return _names_of(self.tree.body if self.tree is not None else ())
 
     @functools.cached_property
     def asked(self) -> tuple[tuple[str, int], ...]:
-        """Places that it asks by path, ``dlt.secrets["a.b"]`` or ``dlt.config.get("a.b")``, and lines."""
-        return tuple(_asked_by(self.tree)) if self.tree is not None else ()
+        """Paths that it asks dlt for, ``dlt.secrets["a.b"]`` or ``dlt.config.get("a.b")``, and lines."""
+        found = []
+        for node in self._nodes:
+            match node:
+                case ast.Subscript(
+                    ast.Attribute(ast.Name("dlt"), "secrets" | "config"), ast.Constant(str(path)) as key
+                ) | ast.Call(
+                    ast.Attribute(ast.Attribute(ast.Name("dlt"), "secrets" | "config"), "get"),
+                    [ast.Constant(str(path)) as key, *_],
+                ):
+                    found.append((path, key.lineno))
+        return tuple(found)
 
     @functools.cached_property
     def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
         """Its import statements, wherever they are."""
-        nodes = ast.walk(self.tree) if self.tree is not None else ()
-        return tuple(node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
+        return tuple(node for node in self._nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
 
     @functools.cached_property
     def parameters(self) -> frozenset[str]:
         """Names of its functions' parameters, without names that a resource may have too."""
-        return _parameters_of(self.tree) if self.tree is not None else frozenset()
+        found: set[str] = set()
+        resources: set[str] = set()
+        for node in self._nodes:
+            match node:
+                case ast.FunctionDef(name, arguments) | ast.AsyncFunctionDef(name, arguments):
+                    resources.add(name)
+                    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+                    found |= {argument.arg for argument in every}
+                case ast.keyword("name", ast.Constant(name)):
+                    resources.add(str(name))
+        return frozenset(found - resources)
 
 
 def custom_file(project: Project, module: str) -> Path | None:
@@ -100,55 +125,50 @@ def _parsed(file: Path, changed: int, size: int) -> Module:
         return Module(file, None, f"can't be read: {type(error).__name__}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Names:
     """Top-level names of a module. ``functions`` are defined there; ``imported`` come from elsewhere."""
 
-    functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
     assigned: dict[str, ast.expr | None] = field(default_factory=dict)
-    classes: frozenset[str] = frozenset()
+    classes: set[str] = field(default_factory=set)
     imported: dict[str, str] = field(default_factory=dict)
     """Name to the last part of the module it comes from."""
     dynamic: bool = False
     """Whether it may define names that can't be read from its text: ``import *``, ``__getattr__``."""
 
 
-def _names_of(tree: ast.Module) -> Names:
-    """What a module's top level defines, branches of ``if``, ``try`` and ``with`` included."""
-    functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
-    assigned: dict[str, ast.expr | None] = {}
-    classes: set[str] = set()
-    imported: dict[str, str] = {}
-    dynamic = False
-    todo: list[ast.stmt] = list(tree.body)
+def _names_of(body: Iterable[ast.stmt]) -> Names:
+    """What statements define, with those in branches of ``if``, ``try`` and ``with``."""
+    names = Names()
+    todo = list(body)
     while todo:
         node = todo.pop(0)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            functions[node.name] = node
-            dynamic = dynamic or node.name == "__getattr__"
+        if isinstance(node, Function):
+            names.functions[node.name] = node
+            names.dynamic |= node.name == "__getattr__"
         elif isinstance(node, ast.ClassDef):
-            classes.add(node.name)
+            names.classes.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             origin = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
             for alias in node.names:
-                dynamic = dynamic or alias.name == "*"
-                imported[alias.asname or alias.name.split(".")[0]] = (origin or alias.name).split(".")[-1]
+                names.dynamic |= alias.name == "*"
+                name = alias.asname or alias.name.split(".")[0]
+                names.imported[name] = (origin or alias.name).split(".")[-1]
         elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                for name in ast.walk(target):
-                    if isinstance(name, ast.Name):
-                        assigned[name.id] = node.value
+            for part in (part for target in node.targets for part in ast.walk(target)):
+                if isinstance(part, ast.Name):
+                    names.assigned[part.id] = node.value
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            assigned[node.target.id] = node.value
+            names.assigned[node.target.id] = node.value
         else:
-            for part in ("body", "orelse", "finalbody"):
-                todo.extend(getattr(node, part, []))
+            for field_name in ("body", "orelse", "finalbody"):
+                todo.extend(getattr(node, field_name, []))
             for handler in getattr(node, "handlers", []):
                 todo.extend(handler.body)
-    return Names(functions, assigned, frozenset(classes), imported, dynamic)
+    return names
 
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SAY_SECTIONS = {
     **dict.fromkeys(("source", "clone", "with_args"), ("section", "name")),
     **dict.fromkeys(("resource", "transformer"), ("section",)),
@@ -158,10 +178,10 @@ _SAY_SECTIONS = {
 def sections_for(project: Project, module: str, function: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """Names of the sections that dlt looks up for a source, ``[sources.<one of these>]``, and of parameters.
 
-    dlt takes the last part of the module's name, ``__source_name__`` if the module says one, and what the
-    decorator says (``section=``, and ``name=`` from dlt 1.31 on), or a copy (``.clone``, ``.with_args``); a
-    function imported from a submodule has that one's name. The same holds for the sources that it calls. The
-    parameters are those of a custom module's functions, without those that may be a resource's as well.
+    dlt takes the last part of the module's name, ``__source_name__`` if the module has one, and what the
+    decorator says (``section=``, and ``name=`` from dlt 1.31 on), or a copy (``.clone``, ``.with_args``). For
+    a function imported from a submodule, it takes the submodule's name. The same holds for the sources that
+    the function calls. The parameters are ``Module.parameters``, none where the module isn't a custom one.
     """
     file = custom_file(project, module)
     last = module.rpartition(".")[2]
@@ -192,7 +212,7 @@ def _sections_of(module: Module, last: str, function: str) -> tuple[str, ...]:
 
 def _sections_said(node: ast.AST, imported: Mapping[str, str]) -> Iterator[str]:
     """What a function or an expression says of sections, and the modules of the functions that it calls."""
-    within = _names_of(ast.Module(node.body, [])).imported if isinstance(node, _FUNCTIONS) else {}
+    within = _names_of(node.body).imported if isinstance(node, Function) else {}
     for call in ast.walk(node):
         if not isinstance(call, ast.Call):
             continue
@@ -204,33 +224,3 @@ def _sections_said(node: ast.AST, imported: Mapping[str, str]) -> Iterator[str]:
         for keyword in call.keywords:
             if keyword.arg in asked and isinstance(keyword.value, ast.Constant):
                 yield str(keyword.value.value)
-
-
-def _asked_by(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree):
-        place, key = None, None
-        if isinstance(node, ast.Subscript):
-            place, key = node.value, node.slice
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-            place, key = node.func.value, node.args[0] if node.args else None
-        if (
-            isinstance(place, ast.Attribute)
-            and place.attr in ("secrets", "config")
-            and isinstance(place.value, ast.Name)
-            and place.value.id == "dlt"
-            and isinstance(key, ast.Constant)
-            and isinstance(key.value, str)
-        ):
-            yield key.value, key.lineno
-
-
-def _parameters_of(tree: ast.Module) -> frozenset[str]:
-    found: set[str] = set()
-    resources: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            resources.add(node.name)
-            found |= {arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
-        elif isinstance(node, ast.keyword) and node.arg == "name" and isinstance(node.value, ast.Constant):
-            resources.add(str(node.value.value))
-    return frozenset(found - resources)

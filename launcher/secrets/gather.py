@@ -7,6 +7,7 @@ them: two TOML files that dlt reads as they are, and the values of the ``env:NAM
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.config.destinations import EXTRAS, bucket_extra
-from launcher.config.faults import shown_path
+from launcher.config.faults import modified_at, shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import CONFIG, SECRETS, at, read_toml
 from launcher.errors import ConfigurationError, did_you_mean
@@ -86,7 +87,7 @@ def part_of(
     values = {**_values(asked, arguments), **arguments.literals}
     scope = scope_of(project, source)
     secrets, config = _selected(project, scope, environ)
-    _refuse_empty(project, source, secrets)
+    missing.refuse_empty(project, source, secrets)
     names = sorted({*slices.dotted_keys(secrets), *slices.dotted_keys(config)})
     unseen = _unseen(project, source, secrets, config)
     doubts = _addresses(asked, {**_settings(secrets, environ), **_settings(config, environ)}, values)
@@ -107,14 +108,6 @@ def part_of(
     return Part(slice, drivers, secrets, both["function_kwargs"], both["resource_kwargs"])
 
 
-def destination_for(project: Project, source: Source, environ: Mapping[str, str]) -> Destination:
-    """Where the source's rows go, files as the container sees them (below ``/data``).
-
-    Raises ConfigurationError: no such destination, a file outside ``data/``, a file that can't be read.
-    """
-    return drivers_for(project, source, environ).destination
-
-
 def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Destination, ...]:
     """The destinations of all sources, each once. One whose settings are wrong is left out."""
     found = []
@@ -130,7 +123,7 @@ def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Dest
     }
     for source in differing.values():
         # What its code says of itself matters to its own secrets alone, so no code is read here.
-        scope = _scope(project, source, sections=(), parameters=frozenset())
+        scope = scope_of(project, source, read_code=False)
         with contextlib.suppress(ConfigurationError):
             secrets, config = _selected(project, scope, environ)
             found.append(destinations.resolve(destinations.settings(project, source, secrets, config)))
@@ -138,7 +131,10 @@ def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Dest
 
 
 def drivers_for(project: Project, source: Source, environ: Mapping[str, str]) -> Drivers:
-    """``environ`` is ``read_environment``'s. Raises ConfigurationError as ``destination_for``."""
+    """Where the source's rows go, and the drivers for that. ``environ`` is ``read_environment``'s.
+
+    Raises ConfigurationError: no such destination, a file outside ``data/``, a file that can't be read.
+    """
     secrets, config = _selected(project, scope_of(project, source), environ)
     return _drivers(source, secrets, config, destinations.settings(project, source, secrets, config), environ)
 
@@ -172,31 +168,29 @@ def _schemes(tables: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) ->
     return tuple(name for name in found if re.fullmatch(r"[a-z][a-z0-9_+.-]{0,40}", name))
 
 
-def scope_of(project: Project, source: Source) -> Scope:
-    """What of the secrets' files is this source's, and what is another's."""
+def scope_of(project: Project, source: Source, *, read_code: bool = True) -> Scope:
+    """What of the secrets' files is this source's. What its code says is left out without ``read_code``."""
     native = source.dlt_native
-    sections, parameters = code.sections_for(project, native.source_module, native.source_function)
-    return _scope(project, source, sections=sections, parameters=parameters)
-
-
-def _scope(
-    project: Project, source: Source, *, sections: tuple[str, ...], parameters: frozenset[str]
-) -> Scope:
+    sections: tuple[str, ...] = ()
+    parameters: frozenset[str] = frozenset()
+    if read_code:
+        sections, parameters = code.sections_for(project, native.source_module, native.source_function)
     return Scope(
         name=source.name,
         pipeline=source.pipeline_name,
         sections=sections,
-        function=source.dlt_native.source_function,
+        function=native.source_function,
         destination=source.destination,
         entries=project.names,
-        more=source.dlt_native.secret_sections,
+        more=native.secret_sections,
         parameters=parameters,
     )
 
 
 def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tuple[Table, Table]:
     """The source's part of both files, with what the environment says over it."""
-    secrets, config = (_file(project.root / name).part_for(scope) for name in (SECRETS, CONFIG))
+    paths = [project.root / name for name in (SECRETS, CONFIG)]
+    secrets, config = (_file(path, modified_at(path)).part_for(scope) for path in paths)
     folded = slices.fold(environ, scope, secrets, config)
     own = {name: folded.pop(name) for name in slices.OWN_SECTIONS if name in folded}
     # dlt's own settings are no secrets: where nothing hides them, "INFO" is not masked in every line
@@ -207,19 +201,9 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
     )
 
 
-_MOST_FILES = 8
-_FILES: dict[Path, slices.File] = {}
-"""Each file as it was read last, for as long as ``read_toml`` gives the same table."""
-
-
-def _file(path: Path) -> slices.File:
-    table = read_toml(path)
-    known = _FILES.get(path)
-    if known is None or known.table is not table:
-        if len(_FILES) > _MOST_FILES:
-            _FILES.clear()
-        known = _FILES[path] = slices.File.of(table)
-    return known
+@functools.lru_cache(maxsize=8)
+def _file(path: Path, moment: int | None) -> slices.File:
+    return slices.File(read_toml(path))
 
 
 @dataclass(frozen=True)
@@ -274,15 +258,6 @@ def _values(asked: _Asked, arguments: literals.Arguments) -> dict[str, str]:
     for name in names:
         slices.require_text(name, environ[name])
     return {name: environ[name] for name in names}
-
-
-def _refuse_empty(project: Project, source: Source, secrets: Table) -> None:
-    """Raises ConfigurationError for secrets that are still to be filled in."""
-    if unfilled := missing.empty(source, secrets):
-        raise ConfigurationError(
-            f"{project.line(source.name)}: {unfilled} empty.",
-            f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",
-        )
 
 
 def _settings(table: Table, environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.toml_files import SECRETS, at, read_toml
 from launcher.errors import ConfigurationError
@@ -49,10 +50,10 @@ def _keys(table: Mapping[str, object]) -> set[str]:
     return {key for key, value in both.items() if str(value).strip()} - {"credentials"}
 
 
-def empty(source: Source, secrets: Table) -> str:
-    """``[SECTION] KEY, KEY; [SECTION] KEY are``, in words that "empty" follows; "" where all have a value.
+def refuse_empty(project: Project, source: Source, secrets: Table) -> None:
+    """Raise ConfigurationError for empty values in the entry's own section, or in those that it shares.
 
-    Looked at are the entry's own section, and those that it shares but for what its own says.
+    Keys of a shared section that its own section has too are left out.
     """
     own = f"sources.{source.name}"
     sections: dict[str, list[str]] = {}
@@ -65,6 +66,10 @@ def empty(source: Source, secrets: Table) -> str:
                 if not text.strip():
                     above, _, name = path.rpartition(".")
                     sections.setdefault(above, []).append(name)
-    several = sum(map(len, sections.values())) > 1
-    words = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
-    return words and f"{words} {'are' if several else 'is'}"
+    if sections:
+        words = "; ".join(f"[{section}] {', '.join(keys)}" for section, keys in sections.items())
+        verb = "are" if sum(map(len, sections.values())) > 1 else "is"
+        raise ConfigurationError(
+            f"{project.line(source.name)}: {words} {verb} empty.",
+            f"Give a value in {shown_path(project.root / SECRETS)}, or remove the line.",
+        )

@@ -9,6 +9,7 @@ taken out of them: credentials whole, of any other table (a resource's section) 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,17 +70,18 @@ class File:
     """One of the two files, and what of it all entries share, which is found once for all of them."""
 
     table: Mapping[str, Any]
-    shared: Table
 
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> File:
+    @functools.cached_property
+    def shared(self) -> Table:
+        """Values and tables of the file that every entry may see."""
+        table = self.table
         shared = {key: value for key, value in table.items() if _is_shared(key, value)}
         shared |= {key: table[key] for key in OWN_SECTIONS if key in table}
         for head in ("sources", "destination"):
             below = table.get(head)
             if isinstance(below, Mapping):
                 shared[head] = {key: value for key, value in below.items() if _is_shared(key, value)}
-        return cls(table, shared)
+        return shared
 
     def part_for(self, scope: Scope) -> Table:
         """The part of the file that ``select`` looks at for this entry. Its tables are the file's own."""

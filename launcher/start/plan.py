@@ -26,12 +26,14 @@ from launcher.start.kinds import Kind
 
 _YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 """No text, or none to some readers, unless they stand in quotes."""
-BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
 class Change:
-    """A file that is made (``before`` is None) or gets a new text, and what that is for."""
+    """A file that is made (``before`` is None) or gets a new text, and what that is for.
+
+    The texts have no byte order mark; a file that has one keeps it.
+    """
 
     file: Path
     text: str
@@ -82,7 +84,7 @@ def first(root: Path, name: str, kind: Kind) -> Plan:
 
 def another(project: Project, name: str, kind: Kind) -> Plan:
     """A further source of a project. Raises ConfigurationError where something is in the way."""
-    if name in project.lines or any(name == other.name for other in project.foreign):
+    if name in project.names:
         line = project.lines.get(name) or next(o.line for o in project.foreign if o.name == name)
         raise ConfigurationError(
             f"{shown_path(project.file)}:{line}: there is a source '{name}' already", "choose another name"
@@ -100,8 +102,7 @@ def another(project: Project, name: str, kind: Kind) -> Plan:
     if dango.is_dango(project.file):
         head, _, rest = entry.partition("\n")
         entry = f"{head}\n  type: dlt_native\n{rest}"
-    mark, before = _marked(project.file)
-    assert before is not None  # it was read as a project
+    before = read_text(project.file)
     text = entries.with_entry(project.file, before, entry)
     after = config.load(project.file, text=text)
     secrets = _secrets(project.root, name, kind)
@@ -111,7 +112,7 @@ def another(project: Project, name: str, kind: Kind) -> Plan:
             *_made(project.root, kind),
             *(_ignored(project.root, (SECRETS,)) if secrets else ()),
             *secrets,
-            Change(project.file, mark + text, mark + before, f"the source {name}, line {after.lines[name]}"),
+            Change(project.file, text, before, f"the source {name}, line {after.lines[name]}"),
         ),
         _todo(after, name, kind),
     )
@@ -166,30 +167,25 @@ def _secrets(root: Path, name: str, kind: Kind, *, always: bool = False) -> tupl
     file = root / SECRETS
     sources = read_toml(file).get("sources")
     asked = () if isinstance(sources, dict) and name in sources else kind.secrets
-    mark, before = _marked(file)
+    before = _text(file)
     if not asked and (before is not None or not always):
         return ()
     text = texts.with_secrets(file, before or texts.HEAD, name, asked) if asked else texts.HEAD
     keys = ", ".join(secret.key for secret in asked)
     what = f"to be filled in: {keys}" if keys else "for secrets"
-    return (Change(file, mark + text, None if before is None else mark + before, what, private=True),)
+    return (Change(file, text, before, what, private=True),)
 
 
 def _ignored(root: Path, lines: Iterable[str]) -> tuple[Change, ...]:
     file = root / ".gitignore"
-    mark, before = _marked(file)
+    before = _text(file)
     text = texts.with_ignored(before or "", lines)
-    old = None if before is None else mark + before
-    return () if text == (before or "") else (Change(file, mark + text, old, "what git must not keep"),)
+    return () if text == (before or "") else (Change(file, text, before, "what git must not keep"),)
 
 
-def _marked(file: Path) -> tuple[str, str | None]:
-    """A file's byte order mark and its text; None where there is no file."""
-    if not os.path.lexists(file):
-        return "", None
-    text = read_text(file)
-    with file.open("rb") as stream:
-        return (BOM if stream.read(3) == BOM.encode() else ""), text
+def _text(file: Path) -> str | None:
+    """A file's text; None where there is no file."""
+    return read_text(file) if os.path.lexists(file) else None
 
 
 def _todo(project: Project, name: str, kind: Kind) -> tuple[str, ...]:

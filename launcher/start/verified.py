@@ -13,8 +13,6 @@ from launcher.errors import ConfigurationError
 from launcher.secrets import code
 from launcher.start.kinds import Kind, Secret
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
 _CREDENTIALS = {
     "Gcp": ("project_id", "private_key", "client_email"),
     "Aws": ("aws_access_key_id", "aws_secret_access_key", "region_name"),
@@ -84,14 +82,14 @@ def _entry(name: str, module: str, chosen: str, others: list[str], arguments: di
     return "\n".join(lines) + "\n"
 
 
-def _arguments(node: Function, known: Signature) -> dict[str, object]:
+def _arguments(node: code.Function, known: Signature) -> dict[str, object]:
     """What has no default and is no secret, each with an empty value of its type."""
     wanted = [*known.required]
     wanted += [a for a, kind in known.injected.items() if kind == "config" and a not in known.optional]
     return {name: _SAMPLES.get(_annotation(node, name).partition("[")[0], "") for name in wanted}
 
 
-def _secrets(functions: dict[str, Function], chosen: str) -> list[Secret]:
+def _secrets(functions: dict[str, code.Function], chosen: str) -> list[Secret]:
     """The secrets of a function, and of the resources that its code names."""
     named = {node.id for node in ast.walk(functions[chosen]) if isinstance(node, ast.Name)}
     found: list[Secret] = []
@@ -115,7 +113,7 @@ def _secret(argument: str, annotation: str) -> list[Secret]:
     return [Secret(argument, annotation if "Credentials" in annotation or "Auth" in annotation else "")]
 
 
-def _annotation(node: Function, argument: str) -> str:
+def _annotation(node: code.Function, argument: str) -> str:
     arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
     found = next((a.annotation for a in arguments if a.arg == argument), None)
     try:

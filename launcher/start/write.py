@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import secrets
@@ -15,10 +16,10 @@ from launcher.start.plan import Change
 
 
 def carry_out(changes: Iterable[Change]) -> None:
-    """Write the files. What is there already is never overwritten, and a text only as it was planned on.
+    """Write the files. A file that has come or has changed since the plan was made is not overwritten.
 
-    Raises ConfigurationError where a file has come or has changed since, OSError where one can't be written;
-    then what was made goes again.
+    Raises ConfigurationError for such a file, and OSError where one can't be written. Then the files and
+    folders that were made are removed again.
     """
     made: list[Path] = []
     try:
@@ -40,7 +41,7 @@ def _make(change: Change, made: list[Path]) -> None:
             folder.mkdir()
             made.append(folder)
     try:
-        _write(change.file, change.text, 0o600 if change.private else 0o666)
+        _write(change.file, change.text.encode(), 0o600 if change.private else 0o666)
     except FileExistsError:
         raise ConfigurationError(
             f"{shown_path(change.file)} is there already, and nothing is overwritten", "call it again"
@@ -51,12 +52,14 @@ def _make(change: Change, made: list[Path]) -> None:
 def _replace(change: Change) -> None:
     """The new text in one step: whoever reads the file sees the old one or the new one."""
     file = Path(os.path.realpath(change.file))
-    if file.read_bytes() != (change.before or "").encode():
+    bytes_before = file.read_bytes()
+    mark = codecs.BOM_UTF8 if bytes_before.startswith(codecs.BOM_UTF8) else b""
+    if bytes_before.removeprefix(mark) != (change.before or "").encode():
         raise ConfigurationError(f"{shown_path(change.file)} has changed meanwhile", "call it again")
     old = file.stat()
     new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
-        _write(new, change.text, 0o600)
+        _write(new, mark + change.text.encode(), 0o600)
         if (old.st_uid, old.st_gid) != (new.stat().st_uid, new.stat().st_gid):
             os.chown(new, old.st_uid, old.st_gid)
         new.chmod(stat.S_IMODE(old.st_mode))
@@ -65,7 +68,7 @@ def _replace(change: Change) -> None:
         new.unlink(missing_ok=True)
 
 
-def _write(file: Path, text: str, mode: int) -> None:
+def _write(file: Path, content: bytes, mode: int) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.write(text.encode())
+        stream.write(content)

@@ -16,7 +16,7 @@ from launcher.plan.job import read_only_plan, within_data
 from launcher.plan.values import Host, JobPlan
 from launcher.runs.host import prepare
 from launcher.secrets.destinations import folder_of
-from launcher.secrets.gather import all_destinations, destination_for, part_of, read_environment
+from launcher.secrets.gather import all_destinations, drivers_for, part_of, read_environment
 from tests.unit.engine import builders
 from tests.unit.secrets.asking import given, source
 
@@ -66,7 +66,7 @@ def plan(project: Project, name: str) -> JobPlan:
         project.root,
         one,
         slice=part_of(project, one, environ, {}).slice,
-        destination=destination_for(project, one, environ),
+        destination=drivers_for(project, one, environ).destination,
         host=Host(data_folders=folders(project, environ)),
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from launcher.config import Project, load
 from launcher.errors import ConfigurationError
-from launcher.secrets.gather import destination_for, drivers_for, read_environment
+from launcher.secrets.gather import drivers_for, read_environment
 from runner.contract import CONFIG_FILE, SECRETS_FILE, Destination
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import cut, given, in_the_job, source
@@ -26,7 +26,7 @@ def resolved(
     root: Path, destination: str, secrets: str = "", config: str = "", **environ: str
 ) -> Destination:
     project = given(root, entry(destination), secrets, config)
-    return destination_for(project, source(project, "acme"), read_environment(project, environ))
+    return drivers_for(project, source(project, "acme"), read_environment(project, environ)).destination
 
 
 def test_duckdb_writes_to_one_file_by_default(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_link_that_leaves_data_is_refused(tmp_path: Path) -> None:
 def test_a_dango_projects_duckdb_is_where_dango_keeps_it(tmp_path: Path) -> None:
     write(tmp_path, "platform: {duckdb_path: ./data/dango.duckdb}\n", ".dango/project.yml")
     project = load(write(tmp_path, entry("duckdb"), ".dango/sources.yml"))
-    made = destination_for(project, source(project, "acme"), {})
+    made = drivers_for(project, source(project, "acme"), {}).destination
     assert (made.file, made.lock) == ("/data/dango.duckdb", "/data/.dango.duckdb.lock")
 
 

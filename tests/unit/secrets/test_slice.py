@@ -247,5 +247,5 @@ def test_what_lies_near_an_entry_is_all_of_a_file_that_its_part_is_cut_from(
         return slices.select(slices.merge(file, slices.fold(environ, scope, file)), scope)
 
     before = copy.deepcopy(table)
-    assert part(slices.File.of(table).part_for(scope)) == part(table)
+    assert part(slices.File(table).part_for(scope)) == part(table)
     assert table == before
