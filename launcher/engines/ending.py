@@ -8,14 +8,16 @@ import secrets
 import shutil
 import signal
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.config.units import size
 from launcher.engines.protocol import Ended
 from launcher.errors import ConfigurationError
 from launcher.untrusted import answers, clean, files
-from runner.contract import NEVER_CONNECTED, NO_ROWS, FailureKind, Result, timed_out
+from runner.contract import NEVER_CONNECTED, NO_ROWS, Failure, FailureKind, Result, timed_out
+
+_RESUMES = "sync again: it resumes where this run was interrupted"
 
 
 @dataclass(frozen=True)
@@ -44,43 +46,41 @@ def conclude(exit: ContainerExit, result: Result | None) -> Ended:
     peak = exit.peak_memory
     if result is not None and result.status == "ok":
         return Ended(result, exit.code, peak_memory=peak)
-    kind: FailureKind | None = None
-    message = hint = ""
     if exit.asked is FailureKind.TIMEOUT:
-        late = timed_out(exit.timeout or 0.0, rows=result is None or NO_ROWS not in result.notes)
-        kind, message, hint = late.kind, late.message, late.hint
-        failure = result.failure if result is not None else None
-        if failure is not None and failure.message.startswith(NEVER_CONNECTED):
-            message, hint = f"{message}: {failure.message}", failure.hint
+        failure = timed_out(exit.timeout or 0.0, rows=result is None or NO_ROWS not in result.notes)
+        told = result.failure if result is not None else None
+        if told is not None and told.message.startswith(NEVER_CONNECTED):
+            failure = replace(failure, message=f"{failure.message}: {told.message}", hint=told.hint)
     elif exit.asked is FailureKind.CANCELLED:
-        kind, message = FailureKind.CANCELLED, "stopped as asked"
-        hint = "the next sync resumes where this one stopped"
+        failure = Failure(exit.asked, "stopped as asked", "the next sync resumes where this one stopped")
     elif exit.asked is not None:
-        kind, message = exit.asked, f"stopped: {exit.asked.value.replace('_', ' ')}"
+        failure = Failure(exit.asked, f"stopped: {exit.asked.value.replace('_', ' ')}")
     elif exit.deed:
-        kind, message = FailureKind.KILLED, f"killed from outside: someone {exit.deed} the container"
-        hint = "sync again: it resumes where this run was interrupted"
+        message = f"killed from outside: someone {exit.deed} the container"
+        failure = Failure(FailureKind.KILLED, message, _RESUMES)
     elif exit.oom:
-        kind = FailureKind.OUT_OF_MEMORY
         peak = max(peak or 0, exit.memory_limit)
-        message = f"out of memory: the limit is {size(exit.memory_limit)}, the peak was {size(peak)}"
-        hint = "raise container.memory, or make the source yield smaller pages"
+        failure = Failure(
+            FailureKind.OUT_OF_MEMORY,
+            f"out of memory: the limit is {size(exit.memory_limit)}, the peak was {size(peak)}",
+            "raise container.memory, or make the source yield smaller pages",
+        )
     elif result is not None:
         return Ended(result, exit.code, peak_memory=peak)
     elif exit.error:
-        kind = FailureKind.ENVIRONMENT
         message = f"the container could not start: {clean.words(exit.error, 240)}"
-        hint = "`dltpod doctor` checks the engine"
+        failure = Failure(FailureKind.ENVIRONMENT, message, "`dltpod doctor` checks the engine")
     elif exit.code in (128 + signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
         name = signal.Signals(exit.code - 128).name
-        kind = FailureKind.KILLED
         message = f"killed from outside ({name}): neither dltpod, a timeout nor the memory limit did it"
-        hint = "sync again: it resumes where this run was interrupted"
+        failure = Failure(FailureKind.KILLED, message, _RESUMES)
     else:
-        kind = FailureKind.RESULT_TORN
-        message = f"the runner ended ({_code(exit.code)}) and left no result that can be read"
-        hint = "the run's log holds its last words; the next sync goes on from what was loaded"
-    return Ended(result, exit.code, kind=kind, message=message, hint=hint, peak_memory=peak)
+        failure = Failure(
+            FailureKind.RESULT_TORN,
+            f"the runner ended ({_code(exit.code)}) and left no result that can be read",
+            "the run's log holds its last words; the next sync goes on from what was loaded",
+        )
+    return Ended(result, exit.code, failure, peak)
 
 
 def read_result(file: Path) -> Result | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from launcher.plan.values import EngineFacts, JobPlan
-from runner.contract import FailureKind, Result
+from runner.contract import Failure, FailureKind, Result
 
 if TYPE_CHECKING:
     from launcher.config.models import Project
@@ -45,16 +45,13 @@ class Running:
 class Ended:
     """How a job ended, from the engine's own record and the result file.
 
-    ``result`` is None where it is missing or torn; ``kind`` then says what happened
-    (OUT_OF_MEMORY, TIMEOUT, KILLED, CANCELLED, ENGINE_GONE, IMAGE_GONE, RESULT_TORN, ...).
+    ``result`` is None where it is missing or torn. ``failure`` is what the engine saw go wrong, which counts
+    more than what the result says; None where the result tells the whole end.
     """
 
     result: Result | None
     exit_code: int | None = None
-    kind: FailureKind | None = None
-    message: str = ""
-    hint: str = ""
-    transient: bool = False
+    failure: Failure | None = None
     peak_memory: int | None = None
     """Bytes, where the engine could tell."""
 

@@ -76,9 +76,8 @@ def run_source(
             record, began = replace(record, started=log.now()), time.monotonic()
             continue
         except EngineError as error:
-            ended = Ended(
-                None, kind=FailureKind.ENGINE_GONE, message=error.message, hint=error.hint, transient=True
-            )
+            gone = Failure(FailureKind.ENGINE_GONE, error.message, error.hint, transient=True)
+            ended = Ended(None, failure=gone)
         failure = failure_of(ended)
         log.event(
             "attempt",
@@ -102,14 +101,12 @@ def run_source(
         attempt += 1
         if stop.gentle.wait(pause):
             break
-    if ended.kind is FailureKind.KILLED and history.asked_to_stop(record.run_id):
-        ended = replace(
-            ended,
-            kind=FailureKind.CANCELLED,
-            message="stopped as asked"
-            + (", and killed as it did not end in time" if ended.exit_code == 128 + signal.SIGKILL else ""),
-            hint="the next sync resumes where this one stopped",
-        )
+    seen = ended.failure
+    if seen is not None and seen.kind is FailureKind.KILLED and history.asked_to_stop(record.run_id):
+        killed = ", and killed as it did not end in time" if ended.exit_code == 128 + signal.SIGKILL else ""
+        hint = "the next sync resumes where this one stopped"
+        stopped = replace(seen, kind=FailureKind.CANCELLED, message=f"stopped as asked{killed}", hint=hint)
+        ended = replace(ended, failure=stopped)
     record = finish(record, ended, attempts=attempt, seconds=time.monotonic() - began)
     history.write(record)
     return record
@@ -193,13 +190,9 @@ def end_fields(record: RunRecord) -> dict[str, Any]:
 
 def failure_of(ended: Ended) -> Failure | None:
     """The failure: as the engine saw it, else as the runner reports it; None if the run went well."""
-    if ended.kind is not None:
-        return Failure(ended.kind, ended.message, ended.hint, ended.transient)
     result = ended.result
-    if result is None:
-        return Failure(FailureKind.RESULT_TORN, ended.message or "the job left no result", ended.hint)
-    if result.failure is not None:
-        return result.failure
-    if result.status != "ok":
+    if ended.failure is not None:
+        return ended.failure
+    if result is None or (result.failure is None and result.status != "ok"):
         return Failure(FailureKind.RESULT_TORN, "the job failed and didn't say why", "its log may")
-    return None
+    return result.failure

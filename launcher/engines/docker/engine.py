@@ -23,10 +23,11 @@ from launcher.host.docker_engine import connect, create, engine_errors, find_end
 from launcher.host.launchers import Alive
 from launcher.plan.values import EngineFacts, JobPlan
 from launcher.untrusted import clean
-from runner.contract import FailureKind
+from runner.contract import Failure, FailureKind
 
 if TYPE_CHECKING:
     import docker
+    from docker.errors import APIError
 
     from launcher.config.models import Project
     from launcher.engines.images import ImageFor
@@ -82,7 +83,7 @@ class DockerEngine:
         from docker.errors import APIError
 
         if stop.gentle.is_set():
-            return Ended(None, kind=stop.reason, message="stopped before it began")
+            return Ended(None, failure=Failure(stop.reason, "stopped before it began"))
         if self.facts().remote:
             raise ConfigurationError(
                 f"{self.facts().name} is on another machine: it can't see this project's folders",
@@ -92,24 +93,24 @@ class DockerEngine:
         try:
             with engine_errors(), network_for(api, plan.container, plan.job.run_id, podman=podman) as network:
                 created = self._create(plan, network)
-                if isinstance(created, Ended):
-                    return created
+                if isinstance(created, Failure):
+                    return Ended(None, failure=created)
                 try:
                     listener.planned(plan.job.source, plan)
                     job = Job(api, created, plan, listener, stop)
                     network.open(job.note)
                     ended = job.run(network)
                 except APIError as error:
-                    ended = _refused(str(error.explanation or error))
+                    ended = Ended(None, failure=_refused(error))
                 finally:
                     # An engine that is gone keeps it; the next start sweeps it away by its label.
                     with contextlib.suppress(Exception):
                         self._remove(created)
             return network.explain_refusal(ended)
         except NetworkRefused as error:
-            return Ended(None, kind=FailureKind.ENVIRONMENT, message=error.message, hint=error.hint)
+            return Ended(None, failure=Failure(FailureKind.ENVIRONMENT, error.message, error.hint))
 
-    def _create(self, plan: JobPlan, network: Network) -> str | Ended:
+    def _create(self, plan: JobPlan, network: Network) -> str | Failure:
         """The container's id, or why there can be none. Its name is the lock: raises AlreadyRunning."""
         from docker.errors import APIError, ImageNotFound
 
@@ -120,11 +121,10 @@ class DockerEngine:
                 body = create_arguments(spec, network=network.mode, podman=self.facts().podman)
                 return create(self.client.api, body, spec.name)
             except ImageNotFound:
-                return Ended(
-                    None,
-                    kind=FailureKind.IMAGE_GONE,
-                    message=f"image {spec.image} is gone from the engine",
-                    hint=f"`dltpod build {plan.job.source}` makes it again",
+                return Failure(
+                    FailureKind.IMAGE_GONE,
+                    f"image {spec.image} is gone from the engine",
+                    f"`dltpod build {plan.job.source}` makes it again",
                 )
             except APIError as error:
                 # Podman calls a name that is taken an error of its own.
@@ -132,7 +132,7 @@ class DockerEngine:
                     self._clear_holder(plan)
                     time.sleep(_CONFLICT_PAUSE)
                     continue
-                return _refused(str(error.explanation or error))
+                return _refused(error)
         raise AlreadyRunning(f"{plan.job.source} is being started by another dltpod")
 
     def _clear_holder(self, plan: JobPlan) -> None:
@@ -256,9 +256,9 @@ def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
     )
 
 
-def _refused(text: str) -> Ended:
-    """Why the engine made or started no container, for people."""
-    short = clean.words(text, 300)
+def _refused(error: APIError) -> Failure:
+    """Why the engine created or started no container."""
+    short = clean.words(str(error.explanation or error), 300)
     low = short.lower()
     kind, hint = FailureKind.ENVIRONMENT, "`dltpod doctor` checks the engine"
     if "no such image" in low:
@@ -270,7 +270,7 @@ def _refused(text: str) -> Ended:
         hint = "the engine doesn't see this folder: share it with the engine's virtual machine, if it has one"
     elif "network" in low and "not found" in low:
         hint = "make the network (`docker network create`) or correct container.network"
-    return Ended(None, kind=kind, message=f"the engine refuses the container: {short}", hint=hint)
+    return Failure(kind, f"the engine refuses the container: {short}", hint)
 
 
 def _now() -> datetime.datetime:

@@ -109,12 +109,12 @@ class Gateway:
 def explain_refusal(ended: Ended, refused: Iterable[str]) -> Ended:
     """The end of a run that failed for want of a host that its list leaves out, with what to write."""
     failure = ended.result.failure if ended.result is not None else None
-    if ended.kind is not None or failure is None:
+    if ended.failure is not None or failure is None:
         return ended
     for host in refused:
         if re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", failure.message, re.IGNORECASE):
             hint = f"container.egress doesn't list it: add {host} with its port, {host}:443 say"
-            return replace(ended, kind=failure.kind, message=failure.message, hint=hint, transient=False)
+            return replace(ended, failure=replace(failure, hint=hint, transient=False))
     return ended
 
 

@@ -21,7 +21,7 @@ from launcher.host.docker_engine import Input
 from launcher.plan.values import JobPlan
 from launcher.untrusted import clean
 from runner import contract
-from runner.contract import FailureKind
+from runner.contract import Failure, FailureKind
 
 if TYPE_CHECKING:
     import socket
@@ -239,14 +239,13 @@ class Job:
         cut_off = told or (stopped and (self._away or broke))
         well = result is not None and result.status == "ok"
         if (self._gone and stopped) or (cut_off and self._asked is None and not well):
-            return Ended(
-                result,
-                kind=FailureKind.ENGINE_GONE,
-                message="the connection to the Docker engine broke while the job ran",
-                hint="when it is back, sync again: it resumes where this run was interrupted",
+            failure = Failure(
+                FailureKind.ENGINE_GONE,
+                "the connection to the Docker engine broke while the job ran",
+                "when it is back, sync again: it resumes where this run was interrupted",
                 transient=True,
-                peak_memory=self._memory.peak,
             )
+            return Ended(result, failure=failure, peak_memory=self._memory.peak)
         deed = "removed" if self._state.get("Removed") else "restarted" if self._state.get("Running") else ""
         return conclude(
             ContainerExit(

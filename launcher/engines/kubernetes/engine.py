@@ -35,14 +35,14 @@ from launcher.engines.kubernetes.names import (
     selector,
 )
 from launcher.engines.kubernetes.network import egress_rules, network_policy
-from launcher.engines.kubernetes.outcome import finished, never_started
+from launcher.engines.kubernetes.outcome import finished
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.protocol import Collected, Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
 from launcher.host.launchers import Alive
 from launcher.plan.job import LABEL_LAUNCHER, LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.plan.values import EngineFacts, JobPlan
-from runner.contract import FailureKind
+from runner.contract import Failure, FailureKind
 
 if TYPE_CHECKING:
     from launcher.engines.images import ImageFor
@@ -94,7 +94,7 @@ class KubernetesEngine:
 
     def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         if stop.gentle.is_set():
-            return Ended(None, kind=stop.reason, message="stopped before it began")
+            return Ended(None, failure=Failure(stop.reason, "stopped before it began"))
         replaces = version_of(self.facts()) >= KNOWS_FAILURE_POLICY
         namespace = plan.kubernetes.namespace or self.api.namespace
         try:
@@ -107,7 +107,7 @@ class KubernetesEngine:
         except ConfigurationError as error:
             # A run's message stands after its source's name anyway.
             message = error.message.removeprefix(f"{plan.job.source}: ")
-            return Ended(None, kind=FailureKind.CONFIGURATION, message=message, hint=error.hint)
+            return Ended(None, failure=Failure(FailureKind.CONFIGURATION, message, error.hint))
         theirs = False  # whether the objects are another's, or their pod is out of reach
         try:
             self._create(plan, names, namespace, body, rules)
@@ -129,7 +129,7 @@ class KubernetesEngine:
             theirs = True
             raise
         except ApiError as error:
-            return never_started(forbidden(error, namespace))
+            return Ended(None, failure=forbidden(error, namespace))
         except Unreachable as error:
             raise self._no_answer(error) from None
         finally:

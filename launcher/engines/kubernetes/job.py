@@ -21,7 +21,6 @@ from launcher.engines.kubernetes.outcome import (
     deadline_exceeded,
     deleted,
     job_trouble,
-    never_started,
     pod_trouble,
     view,
 )
@@ -31,7 +30,7 @@ from launcher.engines.log import LogFile, Sorter, drain
 from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.plan.job import LABEL_RUN
 from launcher.plan.values import JobPlan
-from runner.contract import Event, FailureKind, timed_out
+from runner.contract import Event, Failure, FailureKind, timed_out
 
 TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
@@ -156,7 +155,7 @@ class Job:
             return None
         if gone and self._view.terminated is None and self._trouble is not None and self._asked is None:
             # A pod that never ran and was taken away: what kept it from running is the reason.
-            return never_started(self._trouble)
+            return Ended(None, failure=self._trouble)
         return self._conclude(deadline=deadline, job_deleted=deleted(job))
 
     def _conclude(self, *, deadline: bool = False, job_deleted: bool = True) -> Ended:
@@ -205,7 +204,7 @@ class Job:
             elif not found.vague:
                 self._trouble = found
             if found.fatal:
-                return never_started(found)
+                return Ended(None, failure=found)
         waited = now - self._waiting_since
         if waited < self._start_timeout:
             return None
@@ -216,7 +215,8 @@ class Job:
             transient=True,
         )
         trouble = self._trouble or slow
-        return never_started(replace(trouble, message=f"{trouble.message} (waited {waited:.0f} s)"))
+        message = f"{trouble.message} (waited {waited:.0f} s)"
+        return Ended(None, failure=replace(trouble, message=message))
 
     def _why_waiting(self) -> Trouble | None:
         if self._view.trouble is not None:
@@ -262,11 +262,11 @@ class Job:
 
     def _left(self, message: str, hint: str) -> Ended:
         self.left_running = True
-        return Ended(None, kind=FailureKind.ENGINE_GONE, message=message, hint=hint, transient=True)
+        return Ended(None, failure=Failure(FailureKind.ENGINE_GONE, message, hint, transient=True))
 
     def _out_of_reach(self, error: Exception) -> Ended | None:
         if isinstance(error, ApiError) and error.status in (401, 403):
-            return never_started(forbidden(error, self._namespace))
+            return Ended(None, failure=forbidden(error, self._namespace))
         if not self._unanswered:
             self._unanswered = True
             self._note(f"the API server does not answer; waiting for it ({error})")

@@ -20,7 +20,7 @@ from launcher.engines.protocol import Collected, Ended
 from launcher.host.docker_engine import moment
 from launcher.plan.job import LABEL_RUN, LABEL_SOURCE
 from launcher.untrusted import answers
-from runner.contract import Event, FailureKind, Result
+from runner.contract import Event, Failure, FailureKind, Result
 
 Jobs = Iterable[tuple[str, dict[str, Any]]]
 """Jobs, each with its namespace."""
@@ -146,12 +146,9 @@ def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result |
     if pod is None and late:
         return conclude(ContainerExit(None, asked=FailureKind.TIMEOUT, timeout=float(timeout or 0)), None)
     if pod is None:
-        return Ended(
-            None,
-            kind=FailureKind.RESULT_TORN,
-            message="it ended in the cluster while no dltpod watched, and its pod is gone",
-            hint="sync again: it goes on from what was loaded",
-        )
+        message = "it ended in the cluster while no dltpod watched, and its pod is gone"
+        hint = "sync again: it goes on from what was loaded"
+        return Ended(None, failure=Failure(FailureKind.RESULT_TORN, message, hint))
     from kubernetes.utils import parse_quantity
 
     container = pod["spec"]["containers"][0]

@@ -11,7 +11,7 @@ from launcher.engines.ending import ContainerExit, conclude
 from launcher.engines.kubernetes.names import CONTAINER
 from launcher.engines.protocol import Ended
 from launcher.untrusted import answers, clean
-from runner.contract import FailureKind, Result
+from runner.contract import Failure, FailureKind, Result
 
 _PULLING = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError")
 _NEVER_PULLED = ("InvalidImageName", "ErrImageNeverPull")
@@ -29,6 +29,7 @@ _PULL_STEPS = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 240
+_GOES_ON = "the next attempt goes on from what was loaded"
 _SETS = {
     "memory": "set container.memory, or kubernetes.requests",
     "cpu": "set container.cpus, or kubernetes.requests",
@@ -40,14 +41,11 @@ _NODE_CRASHED = 255
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Why a run makes no progress. ``fatal``: waiting would not help."""
+class Trouble(Failure):
+    """Why a run makes no progress: its failure, if that lasts."""
 
-    kind: FailureKind
-    message: str
-    hint: str = ""
     fatal: bool = False
-    transient: bool = False
+    """Waiting would not help."""
     vague: bool = False
     """It says less than what was told before it."""
     passing: bool = False
@@ -186,25 +184,19 @@ def conclusion(
         asked = FailureKind.TIMEOUT
     if asked is None and ended.reason != "OOMKilled":
         if seen.disrupted:
-            return _evicted(seen.disrupted, result, ended.code)
+            return Ended(result, ended.code, _evicted(seen.disrupted))
         if seen.deleted or seen.terminated is None:
-            return Ended(
-                result,
-                ended.code,
-                kind=FailureKind.KILLED,
-                message=f"killed from outside: someone deleted the pod {seen.name}",
-                hint="the next attempt goes on from what was loaded; to end a run, stop it or delete its Job",
+            failure = Failure(
+                FailureKind.KILLED,
+                f"killed from outside: someone deleted the pod {seen.name}",
+                f"{_GOES_ON}; to end a run, stop it or delete its Job",
                 transient=not job_deleted,
             )
+            return Ended(result, ended.code, failure)
         if result is None and (ended.code == _NODE_CRASHED or ended.reason == "ContainerStatusUnknown"):
-            return Ended(
-                None,
-                ended.code,
-                kind=FailureKind.ENGINE_GONE,
-                message=f"the node or its container runtime went down while the pod {seen.name} ran",
-                hint="the next attempt goes on from what was loaded",
-                transient=True,
-            )
+            message = f"the node or its container runtime went down while the pod {seen.name} ran"
+            failure = Failure(FailureKind.ENGINE_GONE, message, _GOES_ON, transient=True)
+            return Ended(None, ended.code, failure)
     return conclude(
         ContainerExit(
             code=ended.code,
@@ -218,13 +210,6 @@ def conclusion(
     )
 
 
-def never_started(trouble: Trouble) -> Ended:
-    """The end of a run that never began."""
-    return Ended(
-        None, kind=trouble.kind, message=trouble.message, hint=trouble.hint, transient=trouble.transient
-    )
-
-
 def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> str:
     target = conditions.get("DisruptionTarget", {})
     if target.get("status") == "True":
@@ -234,23 +219,16 @@ def _disruption(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str,
     return ""
 
 
-def _evicted(text: str, result: Result | None, code: int | None) -> Ended:
+def _evicted(text: str) -> Failure:
+    """The failure of a run whose pod the cluster took away; ``text`` is the cluster's reason."""
     if re.search(r'EmptyDir volume "[^"]+" exceeds|exceeds the total limit of containers', text):
-        return Ended(
-            result,
-            code,
-            kind=FailureKind.DISK_FULL,
-            message=f"the pod's scratch is full: {text[:200]}",
-            hint="raise kubernetes.scratch, or put the state on a volume: kubernetes.state: {size: 20Gi}",
+        return Failure(
+            FailureKind.DISK_FULL,
+            f"the pod's scratch is full: {text[:200]}",
+            "raise kubernetes.scratch, or put the state on a volume: kubernetes.state: {size: 20Gi}",
         )
-    return Ended(
-        result,
-        code,
-        kind=FailureKind.EVICTED,
-        message=f"the cluster took the pod away ({text[:200].rstrip(': .')})",
-        hint="the next attempt goes on from what was loaded",
-        transient=True,
-    )
+    message = f"the cluster took the pod away ({text[:200].rstrip(': .')})"
+    return Failure(FailureKind.EVICTED, message, _GOES_ON, transient=True)
 
 
 def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> Trouble | None:

@@ -23,6 +23,12 @@ from runner.contract import Destination, Failure, FailureKind, Result
 FACTS = EngineFacts(name="Fake Engine 1")
 
 
+def seen(ended: Ended) -> Failure:
+    """The failure that an engine saw."""
+    assert ended.failure is not None
+    return ended.failure
+
+
 def source(name: str = "jira", **container: Any) -> Source:
     return Source(
         name=name,

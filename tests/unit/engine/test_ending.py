@@ -12,6 +12,7 @@ import pytest
 from launcher.engines.ending import ContainerExit, clear_result, conclude, read_result
 from launcher.errors import ConfigurationError
 from runner.contract import NEVER_CONNECTED, NO_ROWS, Failure, FailureKind, Result, to_json
+from tests.unit.engine.builders import seen
 
 OK = Result(status="ok", exit_code=0, rows={"t": 3})
 FAILED = Result(status="failed", exit_code=1, failure=Failure(FailureKind.EXTRACT, "the source failed"))
@@ -20,12 +21,12 @@ GIB = 1 << 30
 
 def test_a_result_that_says_ok_is_believed_even_if_the_container_was_killed_after_it() -> None:
     ended = conclude(ContainerExit(137, oom=True, asked=FailureKind.CANCELLED), OK)
-    assert (ended.kind, ended.result) == (None, OK)
+    assert (ended.failure, ended.result) == (None, OK)
 
 
 def test_the_runners_own_failure_stands_where_nothing_else_explains_the_end() -> None:
     ended = conclude(ContainerExit(1), FAILED)
-    assert (ended.kind, ended.result) == (None, FAILED)
+    assert (ended.failure, ended.result) == (None, FAILED)
 
 
 @pytest.mark.parametrize(
@@ -46,42 +47,42 @@ def test_the_runners_own_failure_stands_where_nothing_else_explains_the_end() ->
 )
 def test_each_end_has_one_name(exit: ContainerExit, result: Result | None, kind: FailureKind) -> None:
     ended = conclude(exit, result)
-    assert ended.kind is kind
-    assert ended.message
-    assert ended.hint
+    assert seen(ended).kind is kind
+    assert seen(ended).message
+    assert seen(ended).hint
 
 
 def test_out_of_memory_names_the_limit_and_the_peak() -> None:
     ended = conclude(ContainerExit(137, oom=True, memory_limit=GIB, peak_memory=3 << 28), None)
-    assert "the limit is 1.0 GiB, the peak was 1.0 GiB" in ended.message
+    assert "the limit is 1.0 GiB, the peak was 1.0 GiB" in seen(ended).message
     assert ended.peak_memory == GIB
 
 
 def test_a_crash_names_its_signal() -> None:
-    assert "SIGSEGV" in conclude(ContainerExit(139), None).message
+    assert "SIGSEGV" in seen(conclude(ContainerExit(139), None)).message
 
 
 def test_a_timeout_names_its_length() -> None:
-    message = conclude(ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=90), None).message
+    message = seen(conclude(ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=90), None)).message
     assert "1 min 30 s" in message
 
 
 def test_a_timeout_before_any_row_does_not_say_to_raise_it() -> None:
     late = ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=40)
     with_rows = conclude(late, FAILED)
-    assert with_rows.hint.startswith("raise container.timeout")
+    assert seen(with_rows).hint.startswith("raise container.timeout")
     without = conclude(late, replace(FAILED, notes=(NO_ROWS,)))
-    assert without.message == with_rows.message
-    assert without.hint.startswith("hardly a row came")
+    assert seen(without).message == seen(with_rows).message
+    assert seen(without).hint.startswith("hardly a row came")
 
 
 def test_a_timeout_of_a_source_that_never_connected_says_what_kept_it() -> None:
     away = Failure(FailureKind.EXTRACT, f"{NEVER_CONNECTED}, for 40 s: kafka:9092 refused", "is it up?")
     late = ContainerExit(143, asked=FailureKind.TIMEOUT, timeout=40)
     ended = conclude(late, Result("failed", 1, failure=away))
-    assert ended.kind is FailureKind.TIMEOUT
-    assert ended.message.endswith(f"its timeout of 40 s: {away.message}")
-    assert ended.hint == "is it up?"
+    assert seen(ended).kind is FailureKind.TIMEOUT
+    assert seen(ended).message.endswith(f"its timeout of 40 s: {away.message}")
+    assert seen(ended).hint == "is it up?"
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ from launcher.runs.listeners import LOG_LINES, Listener, Listeners
 from launcher.runs.run import LONGEST_RETRY_SECONDS, retry_delay, run_source
 from launcher.runs.signals import Stopper
 from launcher.runs.sync import run_all, sync
-from runner.contract import FailureKind
+from runner.contract import Failure, FailureKind
 from tests.unit.engine.builders import FakeEngine, failed, ok, plan, project, source
 
-GONE = Ended(None, kind=FailureKind.ENGINE_GONE, message="gone", transient=True)
+GONE = Ended(None, failure=Failure(FailureKind.ENGINE_GONE, "gone", transient=True))
 
 
 def no_jitter() -> float:
@@ -154,7 +154,7 @@ def test_one_failure_stops_no_other(tmp_path: Path) -> None:
 def test_with_fail_fast_the_rest_is_stopped_or_never_begins(tmp_path: Path) -> None:
     def until_stopped(stop: StopRequest) -> Ended:
         assert stop.gentle.wait(60)
-        return Ended(None, kind=stop.reason, message="stopped")
+        return Ended(None, failure=Failure(stop.reason, "stopped"))
 
     engine = FakeEngine({"a": [failed()], "b": [until_stopped], "c": [ok()]})
     assert sync_all(tmp_path, engine, "a", "b", "c", jobs=2, fail_fast=True)[1] == [

@@ -16,6 +16,7 @@ from launcher.engines.kubernetes.outcome import job_trouble
 from launcher.host.launchers import unknown
 from launcher.render.kubernetes import documents, state_documents
 from runner.contract import ExitCode, FailureKind
+from tests.unit.engine.builders import seen
 from tests.unit.kubernetes.pods import disrupted, event, result
 from tests.unit.kubernetes.test_engine import LABELS, Server
 from tests.unit.kubernetes.test_job import Run
@@ -145,17 +146,17 @@ def test_a_full_volume_evicts_without_the_condition_and_ends_a_launched_run_at_o
     run = Run(tmp_path)
     run.server.tell("ADDED", recorded(None))
     run.server.tell("MODIFIED", recorded(143, **EVICTED))
-    assert (run.end().kind, run.end().transient) == (FailureKind.DISK_FULL, False)
+    assert (seen(run.end()).kind, seen(run.end()).transient) == (FailureKind.DISK_FULL, False)
 
 
 def test_a_full_volume_is_named_in_a_run_of_the_clusters_own() -> None:
     ended = own_run(job("Failed", "BackoffLimitExceeded", failed=1), recorded(143, **EVICTED))
-    assert ended.kind is FailureKind.DISK_FULL
+    assert seen(ended).kind is FailureKind.DISK_FULL
 
 
 def test_a_run_of_the_clusters_own_over_its_deadline_timed_out_though_its_pod_is_gone() -> None:
     ended = own_run(job("Failed", "DeadlineExceeded", "Job was active longer than specified deadline"))
-    assert ended.kind is FailureKind.TIMEOUT
+    assert seen(ended).kind is FailureKind.TIMEOUT
 
 
 def test_the_last_of_replaced_pods_tells_how_a_run_of_the_clusters_own_ended() -> None:
@@ -163,7 +164,7 @@ def test_the_last_of_replaced_pods_tells_how_a_run_of_the_clusters_own_ended() -
     last = recorded(0, said=result(rows={"t": 3}))
     last["metadata"] |= {"name": "second", "uid": "2", "creationTimestamp": "2026-11-26T15:00:09Z"}
     ended = own_run(job("Complete", "CompletionsReached", succeeded=1), first, last)
-    assert (ended.kind, ended.result.rows) == (None, {"t": 3})
+    assert (ended.failure, ended.result.rows) == (None, {"t": 3})
 
 
 def test_what_earlier_pods_of_a_run_repaired_is_told_with_its_end() -> None:
@@ -183,7 +184,7 @@ def test_a_crashed_node_and_a_deleted_pod_are_worth_another_attempt(tmp_path: Pa
     if code == 143:
         pod["metadata"]["deletionTimestamp"] = MOMENT
     run.server.tell("MODIFIED", pod)
-    assert run.end().transient
+    assert seen(run.end()).transient
 
 
 def action(pod: Mapping[str, Any]) -> str:

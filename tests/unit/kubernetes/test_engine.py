@@ -18,6 +18,7 @@ from launcher.runs.history import OK, History
 from launcher.runs.interrupted import record_own_runs
 from launcher.runs.listeners import Listener
 from runner.contract import FailureKind
+from tests.unit.engine.builders import seen
 from tests.unit.kubernetes.pods import ended, result
 from tests.unit.render.plans import plan, with_container, with_kubernetes
 
@@ -82,15 +83,15 @@ def test_a_run_that_is_refused_makes_no_volume_claim() -> None:
 
 def test_a_run_that_may_make_no_secret_leaves_nothing() -> None:
     server = Server("/secrets")
-    assert run(server).kind is FailureKind.FORBIDDEN
+    assert seen(run(server)).kind is FailureKind.FORBIDDEN
     assert server.objects == {}
 
 
 def test_a_run_that_may_make_no_volume_claim_says_so_and_leaves_nothing() -> None:
     server = Server("/persistentvolumeclaims")
     refused = run(server)
-    assert refused.kind is FailureKind.FORBIDDEN
-    assert "may not create persistentvolumeclaims" in refused.message
+    assert seen(refused).kind is FailureKind.FORBIDDEN
+    assert "may not create persistentvolumeclaims" in seen(refused).message
     assert server.objects == {}
 
 
@@ -103,8 +104,8 @@ def test_a_finished_job_of_an_earlier_run_is_replaced() -> None:
 
 def test_what_the_cluster_can_not_do_is_told_without_the_name_that_stands_before_it_anyway() -> None:
     refused = run(Server(), egress=("api.example.com:443",))
-    assert refused.kind is FailureKind.CONFIGURATION
-    assert refused.message.startswith("egress 'api.example.com:443' names a host")
+    assert seen(refused).kind is FailureKind.CONFIGURATION
+    assert seen(refused).message.startswith("egress 'api.example.com:443' names a host")
 
 
 @pytest.mark.parametrize(

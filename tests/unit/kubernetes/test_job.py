@@ -17,6 +17,7 @@ from launcher.engines.kubernetes.job import Job, Patience
 from launcher.engines.protocol import Ended, StopRequest
 from launcher.runs.listeners import Listener
 from runner.contract import FailureKind
+from tests.unit.engine.builders import seen
 from tests.unit.kubernetes.pods import container, disrupted, ended, line, pod, result, running
 from tests.unit.render.plans import plan, with_kubernetes
 from tests.waiting import wait_for
@@ -112,7 +113,7 @@ def test_a_pod_that_the_cluster_replaces_is_followed_to_the_end_of_the_next(fold
     run.server.tell("ADDED", running(uid="2", name="p-2"))
     run.server.tell("MODIFIED", ended(0, uid="2", name="p-2", version="2", said=result(rows={"t": 1})))
     found = run.end()
-    assert found.kind is None
+    assert found.failure is None
     assert found.result is not None and found.result.rows == {"t": 1}
 
 
@@ -120,7 +121,7 @@ def test_where_the_server_replaces_no_pod_an_eviction_is_the_end_and_worth_a_ret
     run = Run(folder, replaces=False)
     run.server.tell("ADDED", running())
     run.server.tell("MODIFIED", ended(143, version="2", conditions=disrupted("EvictionByEvictionAPI")))
-    assert (run.end().kind, run.end().transient) == (FailureKind.EVICTED, True)
+    assert (seen(run.end()).kind, seen(run.end()).transient) == (FailureKind.EVICTED, True)
 
 
 def test_a_full_scratch_volume_ends_the_run_at_once_for_the_job_makes_no_other_pod(folder: Path) -> None:
@@ -128,14 +129,14 @@ def test_a_full_scratch_volume_ends_the_run_at_once_for_the_job_makes_no_other_p
     run.server.tell("ADDED", running())
     message = 'Usage of EmptyDir volume "state" exceeds the limit "100Mi". '
     run.server.tell("MODIFIED", ended(143, version="2", reason="Evicted", message=message))
-    assert (run.end().kind, run.end().transient) == (FailureKind.DISK_FULL, False)
+    assert (seen(run.end()).kind, seen(run.end()).transient) == (FailureKind.DISK_FULL, False)
 
 
 def test_a_pod_deleted_by_hand_is_worth_a_retry(folder: Path) -> None:
     run = Run(folder)
     run.server.tell("ADDED", running())
     run.server.tell("MODIFIED", ended(143, version="2", deleted=True))
-    assert (run.end().kind, run.end().transient) == (FailureKind.KILLED, True)
+    assert (seen(run.end()).kind, seen(run.end()).transient) == (FailureKind.KILLED, True)
 
 
 def test_an_image_that_is_not_there_ends_the_run_at_once(folder: Path) -> None:
@@ -144,14 +145,14 @@ def test_an_image_that_is_not_there_ends_the_run_at_once(folder: Path) -> None:
     run.server.tell(
         "ADDED", pod(phase="Pending", containerStatuses=[{"name": "runner", "state": {"waiting": waiting}}])
     )
-    assert run.end().kind is FailureKind.IMAGE_GONE
+    assert seen(run.end()).kind is FailureKind.IMAGE_GONE
 
 
 def test_a_pod_that_never_comes_is_given_up_after_the_start_timeout(folder: Path) -> None:
     run = Run(folder, start_timeout="1s")
     found = run.end()
-    assert (found.kind, found.transient) == (FailureKind.UNSCHEDULABLE, True)
-    assert "did not start" in found.message
+    assert (seen(found).kind, seen(found).transient) == (FailureKind.UNSCHEDULABLE, True)
+    assert "did not start" in seen(found).message
 
 
 def test_a_stop_deletes_the_job_and_waits_for_its_pod(folder: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_stop_deletes_the_job_and_waits_for_its_pod(folder: Path) -> None:
         "DELETED", ended(143, version="2", said=result("failed", 143), deleted=True)
     )
     run.stop.ask()
-    assert run.end().kind is FailureKind.CANCELLED
+    assert seen(run.end()).kind is FailureKind.CANCELLED
     assert run.server.deleted == ["job"]
 
 
@@ -169,8 +170,8 @@ def test_a_node_that_stays_away_is_the_end_and_leaves_the_pod_to_the_cluster(fol
     run = Run(folder)
     run.server.tell("ADDED", running(conditions=[{"type": "Ready", "status": "False"}]))
     found = run.end()
-    assert found.kind is FailureKind.ENGINE_GONE
-    assert "node n1 has not answered" in found.message
+    assert seen(found).kind is FailureKind.ENGINE_GONE
+    assert "node n1 has not answered" in seen(found).message
     assert run.job.left_running and run.server.deleted == []
 
 
@@ -181,15 +182,15 @@ def test_a_watch_that_breaks_or_is_too_old_is_begun_anew(folder: Path) -> None:
     run.server.tell("ERROR", {"code": 410, "reason": "Expired", "message": "too old resource version"})
     run.server.tell("ADDED", running())
     run.server.tell("MODIFIED", ended(0, version="2", said=result()))
-    assert run.end().kind is None
+    assert run.end().failure is None
 
 
 def test_credentials_that_expire_in_mid_run_are_told(folder: Path) -> None:
     run = Run(folder)
     run.server.told.put(ApiError(401, "Unauthorized", "Unauthorized"))
     found = run.end()
-    assert found.kind is FailureKind.FORBIDDEN
-    assert "log in again" in found.hint
+    assert seen(found).kind is FailureKind.FORBIDDEN
+    assert "log in again" in seen(found).hint
 
 
 def test_a_claim_that_is_about_to_be_there_is_not_worth_a_word(folder: Path) -> None:
@@ -200,7 +201,7 @@ def test_a_claim_that_is_about_to_be_there_is_not_worth_a_word(folder: Path) -> 
     time.sleep(0.5)
     run.server.tell("MODIFIED", running(version="2"))
     run.server.tell("MODIFIED", ended(0, version="3", said=result()))
-    assert run.end().kind is None
+    assert run.end().failure is None
     assert not any("claim" in note for note in run.notes.texts)
 
 
@@ -211,4 +212,4 @@ def test_the_reason_of_a_failed_pull_outlives_the_back_off_that_follows(folder: 
     run.wait_for_note("connection refused")
     waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}
     run.server.tell("MODIFIED", pod(phase="Pending", version="2", **container(waiting=waiting)))
-    assert "connection refused (waited" in run.end().message
+    assert "connection refused (waited" in seen(run.end()).message

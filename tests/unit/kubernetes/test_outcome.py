@@ -19,6 +19,7 @@ from launcher.engines.kubernetes.outcome import (
 from launcher.engines.kubernetes.refusals import forbidden
 from launcher.engines.protocol import Ended
 from runner.contract import FailureKind, Result
+from tests.unit.engine.builders import seen
 from tests.unit.kubernetes.pods import container, disrupted, ended, event, pod, result, running
 
 
@@ -36,7 +37,7 @@ def end(found: dict[str, Any], told: Result | None = None, **more: Any) -> Ended
 
 def test_the_termination_message_is_the_result() -> None:
     found = end(ended(0, said_reason="Completed", said=result(rows={"issues": 7})))
-    assert found.kind is None
+    assert found.failure is None
     assert found.result is not None and found.result.rows == {"issues": 7}
 
 
@@ -57,18 +58,18 @@ def test_a_torn_termination_message_leaves_what_the_log_told() -> None:
 
 
 def test_neither_message_nor_log_is_a_torn_result() -> None:
-    assert end(ended(1)).kind is FailureKind.RESULT_TORN
+    assert seen(end(ended(1))).kind is FailureKind.RESULT_TORN
 
 
 def test_out_of_memory_is_told_with_the_limit_and_not_tried_again() -> None:
     found = end(ended(137, said_reason="OOMKilled"))
-    assert (found.kind, found.transient) == (FailureKind.OUT_OF_MEMORY, False)
-    assert "512 MiB" in found.message
+    assert (seen(found).kind, seen(found).transient) == (FailureKind.OUT_OF_MEMORY, False)
+    assert "512 MiB" in seen(found).message
 
 
 def test_out_of_memory_while_the_cluster_takes_the_pod_away_is_still_out_of_memory() -> None:
     found = end(ended(137, said_reason="OOMKilled", conditions=disrupted("TerminationByKubelet")))
-    assert found.kind is FailureKind.OUT_OF_MEMORY
+    assert seen(found).kind is FailureKind.OUT_OF_MEMORY
 
 
 @pytest.mark.parametrize(
@@ -84,28 +85,28 @@ def test_out_of_memory_while_the_cluster_takes_the_pod_away_is_still_out_of_memo
 )
 def test_a_pod_that_the_cluster_took_away_is_evicted_and_tried_again(status: dict[str, Any]) -> None:
     found = end(ended(143, said=result("failed", 143), **status))
-    assert (found.kind, found.transient) == (FailureKind.EVICTED, True)
+    assert (seen(found).kind, seen(found).transient) == (FailureKind.EVICTED, True)
 
 
 def test_a_scratch_volume_over_its_size_is_a_full_disk_and_not_tried_again() -> None:
     text = 'Usage of EmptyDir volume "state" exceeds the limit "10Gi". '
     found = end(pod(phase="Failed", reason="Evicted", message=text))
-    assert (found.kind, found.transient) == (FailureKind.DISK_FULL, False)
-    assert "kubernetes.scratch" in found.hint
+    assert (seen(found).kind, seen(found).transient) == (FailureKind.DISK_FULL, False)
+    assert "kubernetes.scratch" in seen(found).hint
 
 
 @pytest.mark.parametrize("job_deleted", [False, True])
 def test_a_pod_that_someone_deleted_is_tried_again_unless_its_job_is_deleted_too(job_deleted: bool) -> None:
     found = end(ended(143, said=result("failed", 143), deleted=True), job_deleted=job_deleted)
-    assert (found.kind, found.transient) == (FailureKind.KILLED, not job_deleted)
-    assert "someone deleted the pod p-1" in found.message
+    assert (seen(found).kind, seen(found).transient) == (FailureKind.KILLED, not job_deleted)
+    assert "someone deleted the pod p-1" in seen(found).message
 
 
 @pytest.mark.parametrize(("code", "reason"), [(255, "Unknown"), (137, "ContainerStatusUnknown")])
 def test_a_node_that_crashed_under_the_run_is_named_and_the_run_tried_again(code: int, reason: str) -> None:
     found = end(ended(code, said_reason=reason))
-    assert (found.kind, found.transient) == (FailureKind.ENGINE_GONE, True)
-    assert "the node or its container runtime went down" in found.message
+    assert (seen(found).kind, seen(found).transient) == (FailureKind.ENGINE_GONE, True)
+    assert "the node or its container runtime went down" in seen(found).message
 
 
 @pytest.mark.parametrize(
@@ -117,24 +118,24 @@ def test_a_job_is_deleted_when_it_is_gone_or_on_its_way(job: dict[str, Any], gon
 
 
 def test_a_pod_deleted_after_it_was_done_is_done() -> None:
-    assert end(ended(0, said=result(), deleted=True)).kind is None
+    assert end(ended(0, said=result(), deleted=True)).failure is None
 
 
 def test_a_pod_that_this_launcher_stopped_is_cancelled() -> None:
     found = end(ended(143, said=result("failed", 143), deleted=True), asked=FailureKind.CANCELLED)
-    assert found.kind is FailureKind.CANCELLED
+    assert seen(found).kind is FailureKind.CANCELLED
 
 
 def test_a_job_that_the_cluster_ended_for_its_deadline_timed_out() -> None:
     found = end(ended(143, said=result("failed", 143), deleted=True), deadline=True, timeout=90.0)
-    assert (found.kind, "1 min 30 s" in found.message) == (FailureKind.TIMEOUT, True)
+    assert (seen(found).kind, "1 min 30 s" in seen(found).message) == (FailureKind.TIMEOUT, True)
 
 
 def test_a_container_that_could_not_start_says_why_in_the_engines_words() -> None:
     text = 'exec: "/opt/venv/bin/python": stat /opt/venv/bin/python: no such file or directory'
     found = end(ended(128, said_reason="StartError", said=text))
-    assert found.kind is FailureKind.ENVIRONMENT
-    assert "no such file" in found.message
+    assert seen(found).kind is FailureKind.ENVIRONMENT
+    assert "no such file" in seen(found).message
 
 
 @pytest.mark.parametrize(
