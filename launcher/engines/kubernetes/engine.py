@@ -32,6 +32,7 @@ from launcher.engines.kubernetes.names import (
     collection,
     item,
     names_of_run,
+    path_of,
     selector,
 )
 from launcher.engines.kubernetes.network import egress_rules, network_policy
@@ -148,10 +149,10 @@ class KubernetesEngine:
 
     def running(self, project: str) -> Sequence[Running]:
         with self._answers():
-            jobs = [job for _, job in self._jobs(project) if not finished(job)]
+            jobs = [job for job in self._objects("Job", project) if not finished(job)]
             running = {
                 pod["metadata"].get("labels", {}).get("job-name")
-                for _, pod in (self._jobs(project, kind="Pod") if jobs else ())
+                for pod in (self._objects("Pod", project) if jobs else ())
                 if pod.get("status", {}).get("phase") == "Running"
             }
             rows = (described(job, pending=job["metadata"]["name"] not in running) for job in jobs)
@@ -160,15 +161,14 @@ class KubernetesEngine:
     def stop(self, project: str, source: str, *, grace: float) -> Running | None:
         stopped: Running | None = None
         with self._answers():
-            for namespace, job in self._jobs(project, source):
+            for job in self._objects("Job", project, source):
                 if finished(job):
                     continue
                 stopped = described(job)
-                self.api.delete(item("Job", namespace, stopped.container), propagation="Foreground")
-                owned = self.api.get(collection("Pod", namespace), selector({"job-name": stopped.container}))
-                for pod in owned.get("items", []):
-                    self.api.delete(item("Pod", namespace, pod["metadata"]["name"]), grace=max(1, int(grace)))
-                self._wait_until_gone(namespace, stopped.container, grace + _GONE_SECONDS)
+                self.api.delete(path_of("Job", job), propagation="Foreground")
+                for pod in leftovers.pods_of(self.api, job):
+                    self.api.delete(path_of("Pod", pod), grace=max(1, int(grace)))
+                self._wait_until_gone(path_of("Job", job), grace + _GONE_SECONDS)
         return stopped
 
     def close(self) -> None:
@@ -179,34 +179,33 @@ class KubernetesEngine:
     def sweep(self, project: str) -> Sequence[Running]:
         swept = []
         with self._answers():
-            for namespace, job in self._jobs(project):
+            for job in self._objects("Job", project):
                 launcher = job["metadata"].get("annotations", {}).get(LABEL_LAUNCHER)
                 # A CronJob's Jobs are the CronJob's; a Job that runs on without its launcher is no leftover.
                 if launcher is None or not finished(job) or self._alive(launcher) is not False:
                     continue
                 swept.append(described(job))
-                self.api.delete(item("Job", namespace, job["metadata"]["name"]))
+                self.api.delete(path_of("Job", job))
         return swept
 
     def collect(self, project: str, logs: Mapping[str, Path]) -> Sequence[Collected]:
         with self._answers():
-            return leftovers.collect(self.api, self._jobs(project), logs)
+            return leftovers.collect(self.api, self._objects("Job", project), logs)
 
     def own_runs(self, project: str) -> Sequence[Collected]:
         with self._answers():
-            jobs = leftovers.own_jobs(self._jobs(project))
-            return leftovers.own_runs(jobs, self._jobs(project, kind="Pod") if jobs else ())
+            jobs = leftovers.own_jobs(self._objects("Job", project))
+            return leftovers.own_runs(jobs, self._objects("Pod", project) if jobs else ())
 
     def logs(
         self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool
     ) -> bool:
         with self._answers():
-            held = [(n, job) for n, job in self._jobs(project, source) if run_id in (None, run_of(job))]
-            held.sort(key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"]))
-            pod = leftovers.newest_pod(self.api, *held[-1]) if held else None
-            if pod is not None:
-                leftovers.print_log(self.api, held[-1][0], pod, line, follow=follow)
-            return pod is not None
+            jobs = [job for job in self._objects("Job", project, source) if run_id in (None, run_of(job))]
+            pods = leftovers.pods_of(self.api, max(jobs, key=leftovers.created)) if jobs else []
+            if pods:
+                leftovers.print_log(self.api, pods[-1], line, follow=follow)
+            return bool(pods)
 
     def _create(
         self,
@@ -236,19 +235,20 @@ class KubernetesEngine:
             self._create_owned(document, namespace, owner)
         if claim is not None:
             # The source's, not the run's. It stays, so it is made where the run gets as far as this.
-            self._create_once("PersistentVolumeClaim", namespace, claim)
+            self._create_once(namespace, claim)
         self._create_owned(manifests.config_map(plan, names), namespace, owner)
 
     def _create_owned(self, document: dict[str, Any], namespace: str, owner: list[dict[str, Any]]) -> None:
         document["metadata"]["ownerReferences"] = owner
         # What an earlier attempt of this run left goes with that attempt's Job, so it won't do.
         self.api.delete(item(document["kind"], namespace, document["metadata"]["name"]))
-        self._create_once(document["kind"], namespace, document)
+        self._create_once(namespace, document)
 
     def _take_lock(self, plan: JobPlan, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         source, action = plan.job.source, plan.job.action
+        path = item("Job", namespace, body["metadata"]["name"])
         if action == "sync":
-            for _, job in self._jobs(plan.job.project, source, namespace=namespace):
+            for job in self._objects("Job", plan.job.project, source, namespace):
                 held = job["metadata"]["labels"]
                 mine = held.get(LABEL_RUN) == plan.job.run_id
                 if held.get(LABEL_ACTION) == action and not mine and not finished(job):
@@ -259,7 +259,7 @@ class KubernetesEngine:
             except ApiError as error:
                 if error.status != 409:
                     raise
-            holder = self._holder(namespace, body["metadata"]["name"])
+            holder = self._holder(path)
             if holder is None:
                 continue
             labels = holder["metadata"].get("labels") or {}
@@ -273,21 +273,22 @@ class KubernetesEngine:
                 )
             if not finished(holder):
                 raise already_running(source, holder)
-            self.api.delete(item("Job", namespace, body["metadata"]["name"]))
-            self._wait_until_gone(namespace, body["metadata"]["name"], _GONE_SECONDS)
+            self.api.delete(path)
+            self._wait_until_gone(path, _GONE_SECONDS)
         raise AlreadyRunning(f"{source} is being started by another dltpod")
 
-    def _holder(self, namespace: str, name: str) -> dict[str, Any] | None:
+    def _holder(self, path: str) -> dict[str, Any] | None:
+        """The Job at ``path``, which holds its source; None where there is none."""
         try:
-            return self.api.get(item("Job", namespace, name))
+            return self.api.get(path)
         except ApiError as error:
             if error.status != 404:
                 raise
             return None
 
-    def _create_once(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None:
+    def _create_once(self, namespace: str, body: Mapping[str, Any]) -> None:
         try:
-            self._retried(lambda: self.api.create(collection(kind, namespace), body))
+            self._retried(lambda: self.api.create(collection(body["kind"], namespace), body))
         except ApiError as error:
             if error.status != 409:
                 raise
@@ -304,44 +305,42 @@ class KubernetesEngine:
                 time.sleep(1.0)
 
     def _remove(self, plan: JobPlan, names: Names, namespace: str) -> None:
-        holder = self._holder(namespace, names.job)
+        path = item("Job", namespace, names.job)
+        holder = self._holder(path)
         mine = holder is not None and holder["metadata"]["labels"].get(LABEL_RUN) == plan.job.run_id
         if plan.kubernetes.secret is None:
             self.api.delete(item("Secret", namespace, names.secret))
-        if mine and plan.kubernetes.keep is not None and self._finishes(namespace, names.job):
+        if mine and plan.kubernetes.keep is not None and self._finishes(path):
             return
         self.api.delete(item("ConfigMap", namespace, names.config_map))
         if mine:
-            self.api.delete(item("Job", namespace, names.job), propagation="Foreground")
-            self._wait_until_gone(namespace, names.job, plan.container.stop_grace + _GONE_SECONDS)
+            self.api.delete(path, propagation="Foreground")
+            self._wait_until_gone(path, plan.container.stop_grace + _GONE_SECONDS)
 
-    def _finishes(self, namespace: str, name: str) -> bool:
+    def _finishes(self, path: str) -> bool:
         """Whether the Job is over. Its controller says so a moment after its pod is."""
         until = time.monotonic() + _FINISH_SECONDS
         while True:
-            job = self._holder(namespace, name)
+            job = self._holder(path)
             if job is None or finished(job):
                 return job is not None
             if job["metadata"].get("deletionTimestamp") or time.monotonic() > until:
                 return False
             time.sleep(0.2)
 
-    def _wait_until_gone(self, namespace: str, name: str, seconds: float) -> None:
+    def _wait_until_gone(self, path: str, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while self._holder(namespace, name) is not None and time.monotonic() < until:
+        while self._holder(path) is not None and time.monotonic() < until:
             time.sleep(0.2)
 
-    def _jobs(
-        self, project: str, source: str | None = None, *, namespace: str | None = None, kind: str = "Job"
-    ) -> list[tuple[str, dict[str, Any]]]:
-        """The project's Jobs, or objects of another kind, with their namespaces, those of CronJobs too."""
-        labels = {LABEL_PROJECT: project} | ({} if source is None else {LABEL_SOURCE: source})
+    def _objects(
+        self, kind: str, project: str, source: str | None = None, namespace: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The project's objects of that kind, those of CronJobs too, in all namespaces that it names."""
+        query = selector({LABEL_PROJECT: project} | ({} if source is None else {LABEL_SOURCE: source}))
         wanted = {namespace} if namespace is not None else {n or self.api.namespace for n in self._namespaces}
-        found = []
-        for name in sorted(wanted):
-            listing = self.api.get(collection(kind, name), selector(labels))
-            found += [(name, job) for job in listing.get("items", [])]
-        return found
+        listings = [self.api.get(collection(kind, name), query) for name in sorted(wanted)]
+        return [found for listing in listings for found in listing.get("items", [])]
 
     def _platforms(self) -> set[str]:
         """What the nodes run on, as far as this account may see them."""

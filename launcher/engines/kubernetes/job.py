@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -51,32 +51,28 @@ class Patience:
     """The node that the pod runs on gives no sign: so long Kubernetes itself waits."""
 
 
+@dataclass(eq=False)
 class Job:
     """A Job that exists. ``run`` supervises it to its end and leaves its removal to others."""
 
-    def __init__(
-        self,
-        api: Api,
-        namespace: str,
-        name: str,
-        plan: JobPlan,
-        listener: JobListener,
-        stop: StopRequest,
-        *,
-        replaces: bool,
-        patience: Patience,
-    ) -> None:
-        self._api, self._namespace, self._name = api, namespace, name
-        self._plan, self._listener, self._stop = plan, listener, stop
-        self._replaces = replaces
-        self._patience = patience
-        self._start_timeout = parse_duration(plan.kubernetes.start_timeout)
-        self._log = LogFile(plan.log_file)
+    api: Api
+    namespace: str
+    name: str
+    plan: JobPlan
+    listener: JobListener
+    stop: StopRequest
+    replaces: bool
+    """Whether the cluster replaces a pod that it took away (see ``KNOWS_FAILURE_POLICY``)."""
+    patience: Patience
+    left_running: bool = field(default=False, init=False)
+    """Whether the pod may still run: its node or the API server is out of reach."""
+
+    def __post_init__(self) -> None:
+        self._path = item("Job", self.namespace, self.name)
+        source, listener = self.plan.job.source, self.listener
+        self._log = LogFile(self.plan.log_file)
         self._sorter = Sorter(
-            plan.job.token,
-            self._log,
-            partial(listener.event, plan.job.source),
-            partial(listener.log, plan.job.source),
+            self.plan.job.token, self._log, partial(listener.event, source), partial(listener.log, source)
         )
         self._view = View("")
         self._uid = ""
@@ -92,14 +88,12 @@ class Job:
         self._trouble: Trouble | None = None
         self._lost_since: float | None = None
         self._unanswered = False
-        self.left_running = False
-        """Whether the pod may still run: its node or the API server is out of reach."""
 
     def run(self) -> Ended:
         """Watch it to its end. Never raises EngineError: what goes wrong is how the job ended."""
-        labels = {LABEL_RUN: self._plan.job.run_id}
+        labels = {LABEL_RUN: self.plan.job.run_id}
         try:
-            with PodWatch(self._api, self._namespace, labels) as watch:
+            with PodWatch(self.api, self.namespace, labels) as watch:
                 while True:
                     seen = watch.next(TICK_SECONDS)
                     ended = self._take(seen) if seen is not None else None
@@ -128,7 +122,8 @@ class Job:
         if seen.gone and self._view.terminated is None and before.terminated:
             self._view = before
         if (self._view.running or self._view.terminated) and self._reader is None:
-            self._follower = Follower(self._api, self._namespace, self._view.name, self._sorter.line)
+            pod = item("Pod", self.namespace, self._view.name)
+            self._follower = Follower(self.api, pod, self._sorter.line)
             self._reader = threading.Thread(
                 target=self._follow, args=(self._follower,), daemon=True, name=f"log {self._view.name}"
             )
@@ -141,14 +136,14 @@ class Job:
 
     def _pod_over(self, *, gone: bool) -> Ended | None:
         if self._reader is not None and (follower := self._follower) is not None:
-            drain(self._reader, lambda: follower.lines, self._stop.hard.is_set)
+            drain(self._reader, lambda: follower.lines, self.stop.hard.is_set)
         job: Mapping[str, Any] = {}
         if self._asked is None:
             # It stays empty where the Job is gone or the server doesn't say.
             with contextlib.suppress(ApiError, Unreachable):
-                job = self._api.get(item("Job", self._namespace, self._name))
+                job = self.api.get(self._path)
         deadline = deadline_exceeded(job)
-        if self._view.uncounted and self._replaces and self._asked is None and not deadline:
+        if self._view.uncounted and self.replaces and self._asked is None and not deadline:
             self._note(f"the cluster took the pod away and starts another ({self._view.disrupted})")
             self._done.add(self._uid)
             self._view, self._reader, self._waiting_since = View(""), None, time.monotonic()
@@ -165,26 +160,26 @@ class Job:
             asked=self._asked,
             deadline=deadline,
             job_deleted=job_deleted,
-            timeout=self._plan.timeout,
-            memory_limit=self._plan.container.memory,
+            timeout=self.plan.timeout,
+            memory_limit=self.plan.container.memory,
         )
 
     def _tick(self, now: float, watch: PodWatch) -> Ended | None:
         """What time and stop requests bring about."""
-        if now - watch.answered > self._patience.server:
+        if now - watch.answered > self.patience.server:
             return self._left(
-                f"the API server {self._api.server} gave no answer for {self._patience.server:.0f} s",
+                f"the API server {self.api.server} gave no answer for {self.patience.server:.0f} s",
                 "the job goes on in the cluster: `dltpod ps --engine kubernetes` finds it again",
             )
-        if self._stop.gentle.is_set() and self._asked is None and self._delete_job():
-            self._asked, self._stop_at = self._stop.reason, now
-        if self._stop.hard.is_set() and not self._killed and self._view.name:
+        if self.stop.gentle.is_set() and self._asked is None and self._delete_job():
+            self._asked, self._stop_at = self.stop.reason, now
+        if self.stop.hard.is_set() and not self._killed and self._view.name:
             with contextlib.suppress(ApiError, Unreachable):
                 # One second, not none: with none the API forgets the pod while it may still run.
-                self._api.delete(item("Pod", self._namespace, self._view.name), grace=1)
+                self.api.delete(item("Pod", self.namespace, self._view.name), grace=1)
                 self._killed = True
         if self._asked is not None:
-            self.left_running = now - self._stop_at > self._plan.container.stop_grace + _AFTER_STOP_SECONDS
+            self.left_running = now - self._stop_at > self.plan.container.stop_grace + _AFTER_STOP_SECONDS
             never_seen = not self._view.name and now - self._stop_at > _LOOK_SECONDS
             return self._conclude() if never_seen or self.left_running else None
         if not (self._view.running or self._view.over):
@@ -206,12 +201,12 @@ class Job:
             if found.fatal:
                 return Ended(None, failure=found)
         waited = now - self._waiting_since
-        if waited < self._start_timeout:
+        if waited < parse_duration(self.plan.kubernetes.start_timeout):
             return None
         slow = Trouble(
             FailureKind.UNSCHEDULABLE,
             "the pod did not start",
-            f"`kubectl -n {self._namespace} describe job {self._name}` tells more",
+            f"`kubectl -n {self.namespace} describe job {self.name}` tells more",
             transient=True,
         )
         trouble = self._trouble or slow
@@ -223,14 +218,14 @@ class Job:
             return self._view.trouble
         try:
             if not self._view.name:
-                if deadline_exceeded(self._api.get(item("Job", self._namespace, self._name))):
-                    late = timed_out(self._plan.timeout or 0.0)
+                if deadline_exceeded(self.api.get(self._path)):
+                    late = timed_out(self.plan.timeout or 0.0)
                     return Trouble(late.kind, late.message, late.hint, fatal=True)
-                return job_trouble(self._events("Job", self._name))
+                return job_trouble(self._events("Job", self.name))
             return pod_trouble(self._events("Pod", self._view.name)) if self._view.node else None
         except ApiError as error:
             if error.status == 404:
-                deleted = f"killed from outside: someone deleted the Job {self._name}"
+                deleted = f"killed from outside: someone deleted the Job {self.name}"
                 return Trouble(FailureKind.KILLED, deleted, "sync again", fatal=True)
         except Unreachable:
             pass
@@ -239,7 +234,7 @@ class Job:
     def _events(self, kind: str, name: str) -> list[Mapping[str, Any]]:
         query = {"fieldSelector": f"involvedObject.kind={kind},involvedObject.name={name}"}
         try:
-            found = self._api.get(collection("Event", self._namespace), query).get("items", [])
+            found = self.api.get(collection("Event", self.namespace), query).get("items", [])
         except ApiError:
             return []  # without the right to read events the status has to do
         return sorted(found, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
@@ -253,7 +248,7 @@ class Job:
         if self._lost_since is None:
             self._lost_since = now
             self._note(f"node {self._view.node} does not answer; waiting for it")
-        if now - self._lost_since < self._patience.node:
+        if now - self._lost_since < self.patience.node:
             return None
         return self._left(
             f"node {self._view.node} has not answered for {now - self._lost_since:.0f} s",
@@ -266,7 +261,7 @@ class Job:
 
     def _out_of_reach(self, error: Exception) -> Ended | None:
         if isinstance(error, ApiError) and error.status in (401, 403):
-            return Ended(None, failure=forbidden(error, self._namespace))
+            return Ended(None, failure=forbidden(error, self.namespace))
         if not self._unanswered:
             self._unanswered = True
             self._note(f"the API server does not answer; waiting for it ({error})")
@@ -280,7 +275,7 @@ class Job:
                 follower.read(follow=not last)
             except ApiError as error:
                 if error.status == 403:
-                    self._note(f"no log: {forbidden(error, self._namespace).message}")
+                    self._note(f"no log: {forbidden(error, self.namespace).message}")
                 if error.status in (403, 404):
                     return
             except Unreachable:
@@ -295,12 +290,12 @@ class Job:
     def _delete_job(self) -> bool:
         """Ask for the end. In the foreground: the name stays taken until the pod is really gone."""
         try:
-            self._api.delete(item("Job", self._namespace, self._name), propagation="Foreground")
+            self.api.delete(self._path, propagation="Foreground")
         except Unreachable:
             return False
         except ApiError as error:
-            self._note(forbidden(error, self._namespace).message)
+            self._note(forbidden(error, self.namespace).message)
         return True
 
     def _note(self, text: str) -> None:
-        self._listener.event(self._plan.job.source, {"event": Event.NOTE.value, "text": text})
+        self.listener.event(self.plan.job.source, {"event": Event.NOTE.value, "text": text})

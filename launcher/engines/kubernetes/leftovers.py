@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from launcher.engines.ending import ContainerExit, conclude
 from launcher.engines.kubernetes.api import Api, ApiError, Unreachable
 from launcher.engines.kubernetes.logs import Follower
 from launcher.engines.kubernetes.manifests import JOB_KEY
-from launcher.engines.kubernetes.names import LABEL_ACTION, collection, item, selector
+from launcher.engines.kubernetes.names import LABEL_ACTION, collection, item, path_of, selector
 from launcher.engines.kubernetes.outcome import conclusion, deadline_exceeded, deleted, finished, view
 from launcher.engines.log import LogFile, Sorter
 from launcher.engines.protocol import Collected, Ended
@@ -22,52 +22,51 @@ from launcher.plan.job import LABEL_RUN, LABEL_SOURCE
 from launcher.untrusted import answers
 from runner.contract import Event, Failure, FailureKind, Result
 
-Jobs = Iterable[tuple[str, dict[str, Any]]]
-"""Jobs, each with its namespace."""
+Objects = Iterable[dict[str, Any]]
 
 
-def collect(api: Api, jobs: Jobs, logs: Mapping[str, Path]) -> list[Collected]:
+def collect(api: Api, jobs: Objects, logs: Mapping[str, Path]) -> list[Collected]:
     """The ends of the runs that are keys of ``logs``, as far as their Jobs are over.
 
     Each one's log is read anew into its file; its Job stays. Raises ApiError, Unreachable.
     """
     found = []
-    for namespace, job in jobs:
+    for job in jobs:
         run_id = str(job["metadata"]["labels"].get(LABEL_RUN, ""))
         if run_id not in logs or not finished(job):
             continue
-        pod = newest_pod(api, namespace, job)
-        told = None if pod is None else _saved_log(api, namespace, pod, logs[run_id])
-        found.append(Collected(run_id, _ended(job, pod, told), _seconds(job)))
+        pods = pods_of(api, job)
+        told = _saved_log(api, pods[-1], logs[run_id]) if pods else None
+        found.append(Collected(run_id, _ended(job, pods, told), _seconds(job)))
     return found
 
 
-def own_jobs(jobs: Jobs) -> list[tuple[str, dict[str, Any]]]:
+def own_jobs(jobs: Objects) -> list[dict[str, Any]]:
     """The Jobs that are over and that no launcher made: a CronJob's, or made by hand from one."""
     return [
-        (namespace, job)
-        for namespace, job in jobs
+        job
+        for job in jobs
         if LABEL_RUN not in (labels := job["metadata"]["labels"])
         and labels.get(LABEL_ACTION) == "sync"
         and finished(job)
     ]
 
 
-def own_runs(jobs: Jobs, pods: Jobs) -> list[Collected]:
+def own_runs(jobs: Objects, pods: Objects) -> list[Collected]:
     """How ``own_jobs`` ended, by their pods' termination messages. The Job's name is the run's id."""
     made: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for namespace, pod in sorted(pods, key=lambda pair: str(pair[1]["metadata"]["creationTimestamp"])):
+    for pod in sorted(pods, key=created):
         name = str(pod["metadata"].get("labels", {}).get("job-name", ""))
-        made.setdefault((namespace, name), []).append(pod)
+        made.setdefault((pod["metadata"]["namespace"], name), []).append(pod)
     found = []
-    for namespace, job in jobs:
+    for job in jobs:
         labels, status = job["metadata"]["labels"], job.get("status", {})
         name = str(job["metadata"]["name"])
-        own = made.get((namespace, name), [])
+        own = made.get((job["metadata"]["namespace"], name), [])
         found.append(
             Collected(
                 name,
-                _with_earlier(_ended(job, own[-1] if own else None, None), own[:-1]),
+                _with_earlier(_ended(job, own, None), own[:-1]),
                 _seconds(job),
                 source=str(labels.get(LABEL_SOURCE, "")),
                 started=str(status.get("startTime") or job["metadata"]["creationTimestamp"]),
@@ -94,18 +93,20 @@ def _with_earlier(ended: Ended, pods: Iterable[Mapping[str, Any]]) -> Ended:
     return replace(ended, result=result)
 
 
-def newest_pod(api: Api, namespace: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A Job's last pod, None where it has none any more."""
+def pods_of(api: Api, job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A Job's pods that are still there, the oldest first. Raises ApiError, Unreachable."""
     query = selector({"job-name": job["metadata"]["name"]})
-    pods = api.get(collection("Pod", namespace), query).get("items", [])
-    return max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+    return sorted(api.get(collection("Pod", job["metadata"]["namespace"]), query)["items"], key=created)
 
 
-def print_log(
-    api: Api, namespace: str, pod: Mapping[str, Any], line: Callable[[str], None], *, follow: bool
-) -> None:
+def created(found: Mapping[str, Any]) -> str:
+    """When an object was created: a text that sorts by time."""
+    return str(found["metadata"]["creationTimestamp"])
+
+
+def print_log(api: Api, pod: Mapping[str, Any], line: Callable[[str], None], *, follow: bool) -> None:
     """A pod's log with the traceback and without the other events. Raises ApiError, Unreachable."""
-    token = _token(api, namespace, pod)
+    token = _token(api, pod)
 
     def sort(stream: int, text: bytes) -> None:
         event = answers.event(text, token) if token.encode() in text else None
@@ -115,45 +116,45 @@ def print_log(
             for each in event["text"].splitlines():
                 line(each)
 
-    Follower(api, namespace, str(pod["metadata"]["name"]), sort).read(follow=follow)
+    Follower(api, path_of("Pod", pod), sort).read(follow=follow)
 
 
-def _saved_log(api: Api, namespace: str, pod: Mapping[str, Any], file: Path) -> Result | None:
+def _saved_log(api: Api, pod: Mapping[str, Any], file: Path) -> Result | None:
     """The pod's log, whole, in place of what its launcher had written of it; the result that it told."""
     file.unlink(missing_ok=True)
     log = LogFile(file)
-    sorter = Sorter(_token(api, namespace, pod), log, lambda data: None, lambda text: None)
+    sorter = Sorter(_token(api, pod), log, lambda data: None, lambda text: None)
     with contextlib.suppress(ApiError, Unreachable):
-        Follower(api, namespace, str(pod["metadata"]["name"]), sorter.line).read(follow=False)
+        Follower(api, path_of("Pod", pod), sorter.line).read(follow=False)
     log.close()
     return sorter.result
 
 
-def _token(api: Api, namespace: str, pod: Mapping[str, Any]) -> str:
+def _token(api: Api, pod: Mapping[str, Any]) -> str:
     """The token that this run's events hold, from the job that its pod was given."""
     for volume in pod["spec"].get("volumes", []):
         name = volume.get("configMap", {}).get("name")
         if volume.get("name") == "job" and name:
             with contextlib.suppress(ApiError, ValueError, KeyError):
-                data = api.get(item("ConfigMap", namespace, name))["data"]
+                data = api.get(item("ConfigMap", pod["metadata"]["namespace"], name))["data"]
                 return str(json.loads(data[JOB_KEY])["token"])
     return "-"
 
 
-def _ended(job: Mapping[str, Any], pod: Mapping[str, Any] | None, told: Result | None) -> Ended:
+def _ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], told: Result | None) -> Ended:
     timeout = job["spec"].get("activeDeadlineSeconds")
     late = deadline_exceeded(job)
-    if pod is None and late:
+    if not pods and late:
         return conclude(ContainerExit(None, asked=FailureKind.TIMEOUT, timeout=float(timeout or 0)), None)
-    if pod is None:
+    if not pods:
         message = "it ended in the cluster while no dltpod watched, and its pod is gone"
         hint = "sync again: it goes on from what was loaded"
         return Ended(None, failure=Failure(FailureKind.RESULT_TORN, message, hint))
     from kubernetes.utils import parse_quantity
 
-    container = pod["spec"]["containers"][0]
+    container = pods[-1]["spec"]["containers"][0]
     return conclusion(
-        view(pod),
+        view(pods[-1]),
         told,
         asked=None,
         deadline=late,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from launcher.engines.docker.logs import STDOUT
 from launcher.engines.kubernetes.api import Api
-from launcher.engines.kubernetes.names import CONTAINER, item
+from launcher.engines.kubernetes.names import CONTAINER
 
 _SILENCE_SECONDS = 3600.0
 """A source may say nothing for an hour; a dead connection is noticed by the watch beside this."""
@@ -21,9 +21,10 @@ class Follower:
     The API gives both streams as one, so every line may be an event; the token tells (``Sorter``).
     """
 
-    def __init__(self, api: Api, namespace: str, pod: str, line: Callable[[int, bytes], None]) -> None:
+    def __init__(self, api: Api, pod: str, line: Callable[[int, bytes], None]) -> None:
+        """``pod`` is the pod's path; ``line`` hears of each line, as one of standard output."""
         self._api = api
-        self._path = item("Pod", namespace, pod) + "/log"
+        self._path = f"{pod}/log"
         self._line = line
         self._seen = b""
         self._since = ""

@@ -141,6 +141,11 @@ def item(kind: str, namespace: str, name: str) -> str:
     return f"{collection(kind, namespace)}/{name}"
 
 
+def path_of(kind: str, found: Mapping[str, Any]) -> str:
+    """The path of an object that the server has told of. A list doesn't repeat the kind of its items."""
+    return item(kind, found["metadata"]["namespace"], found["metadata"]["name"])
+
+
 def selector(labels: dict[str, str]) -> dict[str, str]:
     """The query that asks for objects with these labels."""
     return {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}

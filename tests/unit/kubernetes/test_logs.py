@@ -31,7 +31,7 @@ class Kubelet:
 
 def read(kubelet: Kubelet) -> list[bytes]:
     heard: list[bytes] = []
-    follower = Follower(cast(Api, kubelet), "ns", "pod", lambda _, line: heard.append(line))
+    follower = Follower(cast(Api, kubelet), "/pod", lambda _, line: heard.append(line))
     while kubelet.answers:
         follower.read(follow=True)
     return heard
