@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from launcher.environment import local_packages
@@ -40,7 +39,6 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     """
     from launcher.images.registry import present_or_pulled
 
-    started = time.monotonic()
     options = source_images.options
     client, project, environ, say = options.client, options.project, options.environ, options.say
     reference = tag(environment, code_digest(project))
@@ -53,7 +51,7 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     with build_lock(reference.rpartition(":")[2], environ, say):
         builder = Builder(options)
         builder.deploy(environment, below.reference, reference, _oci_labels(project, environment), epoch)
-    return tags.built_of(client, reference, environment, started)
+    return tags.built_of(client, reference, environment)
 
 
 def _oci_labels(project: Project, environment: Environment) -> dict[str, str]:

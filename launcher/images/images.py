@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -121,14 +120,14 @@ class DockerImages:
         from launcher.images.build import Builder
         from launcher.images.registry import present_or_pulled
 
-        started, options = time.monotonic(), self.options
+        options = self.options
         with build_lock(environment.digest, options.environ, options.say):
             if not options.upgrade:
                 found = present_or_pulled(options, reference)
                 if found is not None:
-                    return image_of(reference, environment, found, seconds=time.monotonic() - started)
+                    return image_of(reference, environment, found)
             Builder(options, self.verified).source(environment, reference)
-        return built_of(options.client, reference, environment, started)
+        return built_of(options.client, reference, environment)
 
 
 def distinct(described: Sequence[Environment]) -> tuple[Environment, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,6 @@ class Image:
     packages: Mapping[str, str] = field(default_factory=dict)
     """Distribution to version, from the image's labels."""
     built: bool = False
-    seconds: float = 0.0
     gateway: str = ""
     """The image of the egress gateway, where the source asks for one."""
     base: str = ""
@@ -106,12 +104,7 @@ def packages_of(found: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def image_of(
-    reference: str,
-    environment: Environment,
-    found: Mapping[str, Any] | None,
-    *,
-    built: bool = False,
-    seconds: float = 0.0,
+    reference: str, environment: Environment, found: Mapping[str, Any] | None, *, built: bool = False
 ) -> Image:
     """The image of an environment. ``found`` is what the engine knows of it, None where it lacks it."""
     return Image(
@@ -119,21 +112,20 @@ def image_of(
         environment.digest,
         packages_of(found),
         built=built,
-        seconds=seconds,
         base=environment.base_image,
         added=environment.added,
         notes=environment.notes,
     )
 
 
-def built_of(client: DockerClient, reference: str, environment: Environment, started: float) -> Image:
-    """The image that was built just now, from ``started`` on (monotonic). Raises BuildError, EngineError."""
+def built_of(client: DockerClient, reference: str, environment: Environment) -> Image:
+    """The image that was built just now. Raises BuildError, EngineError."""
     found = inspect(client, reference)
     if found is None:
         raise BuildError(
             f"the engine built {reference} and does not have it", "docker info; is its disk full?"
         )
-    return image_of(reference, environment, found, built=True, seconds=time.monotonic() - started)
+    return image_of(reference, environment, found, built=True)
 
 
 def platform_of(client: DockerClient) -> str:
