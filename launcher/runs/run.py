@@ -12,6 +12,7 @@ from typing import Any
 from launcher import log
 from launcher.engines.protocol import Ended, Engine, StopRequest
 from launcher.errors import AlreadyRunning, EngineError
+from launcher.plan.job import LABEL_LAUNCHER
 from launcher.plan.values import JobPlan
 from launcher.runs.history import FAILED, OK, RUNNING, STOPPED, History, RunRecord
 from launcher.runs.listeners import Listener
@@ -46,7 +47,6 @@ def run_source(
     stop: StopRequest,
     *,
     wait: bool = False,
-    launcher: str = "",
 ) -> RunRecord:
     """Run a job to its end, retry transient failures, and keep the record of it.
 
@@ -54,7 +54,7 @@ def run_source(
     held and not waited for (history then keeps nothing of this run), ConfigurationError where the
     engine can't run such a job at all, and OSError or HistoryError where history can't be written.
     """
-    record = begin(plan, engine.name, launcher)
+    record = begin(plan, engine.name)
     began = time.monotonic()
     ended: Ended | None = None
     attempt, told = 1, ""
@@ -112,8 +112,8 @@ def run_source(
     return record
 
 
-def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:
-    """The record of a run that starts now."""
+def begin(plan: JobPlan, engine: str) -> RunRecord:
+    """The record of a run that starts now on the engine of that name."""
     job = plan.job
     return RunRecord(
         run_id=job.run_id,
@@ -132,7 +132,7 @@ def begin(plan: JobPlan, engine: str, launcher: str) -> RunRecord:
         resources=job.resources,
         action=job.action,
         log_file=str(plan.log_file),
-        launcher=launcher,
+        launcher=plan.container.labels[LABEL_LAUNCHER],
     )
 
 

@@ -102,7 +102,7 @@ def sync(
         gathered = gather(
             project, options, engine, given, launcher=launchers.id, image_for=image_for, verified=verified
         )
-        work = _Work(gathered, history, listener, stopper, launchers.id, faults or {})
+        work = _Work(gathered, history, listener, stopper, faults or {})
         records = run_all(sources, work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper)
     exit_code = _exit_code(records, stopper, work.refusals)
     log.event("sync_ended", exit_code=int(exit_code), seconds=round(time.monotonic() - began, 3))
@@ -151,7 +151,6 @@ class _Work:
     history: History
     listener: Listener
     stopper: Stopper
-    launcher: str
     faults: Mapping[str, ConfigurationError]
     refusals: dict[str, Exit] = field(default_factory=dict)
     """Exit codes by source, of those that could not begin."""
@@ -177,7 +176,8 @@ class _Work:
             return backfills.combined(records, options.steps, len(todo), told)
         # History keeps none of it.
         moment = log.now()
-        record = RunRecord(new_run_id(), source.name, OK, moment, moment, attempts=0, launcher=self.launcher)
+        launcher = self.gathered.host.launcher
+        record = RunRecord(new_run_id(), source.name, OK, moment, moment, attempts=0, launcher=launcher)
         self.listener.ended(record)
         return replace(record, interval=backfills.whole_interval(options.steps), notes=(told,))
 
@@ -226,7 +226,7 @@ class _Work:
                 raise _stopped()
             if options.dry_run:
                 self.listener.planned(source.name, plan)
-                return replace(begin(plan, self.gathered.engine.name, self.launcher), status=PLANNED)
+                return replace(begin(plan, self.gathered.engine.name), status=PLANNED)
             if not self.gathered.engine.facts().remote:
                 hosts.prepare(plan, self.gathered.project.data)
             plan.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -237,7 +237,6 @@ class _Work:
                 self.listener,
                 stop,
                 wait=options.wait,
-                launcher=self.launcher,
             )
             if record.failure_kind is FailureKind.SECRETS_MISSING:
                 record = self._pointed_at_others(source, record)
@@ -285,7 +284,7 @@ class _Work:
             message=error.message,
             hint=error.hint,
             attempts=0,
-            launcher=self.launcher,
+            launcher=self.gathered.host.launcher,
         )
 
 
@@ -320,25 +319,19 @@ def run_all(
 
 
 def _of_disk(error: OSError) -> tuple[FailureKind, DltpodError]:
-    """The kind of failure and the error where the launcher's own files can't be written."""
+    """The kind of failure and the error for what the launcher could not read, write or reach."""
     if error.errno is None:
         # What HTTP libraries raise is an OSError by name alone.
         gone = EngineError(" ".join(str(error).split())[:300], "`dltpod doctor` checks the engine")
         return FailureKind.ENGINE_GONE, gone
-    kind, message, hint = FailureKind.CONFIGURATION, "dltpod's own files can't be written", ""
+    kind, hint = FailureKind.CONFIGURATION, ""
+    message = f"dltpod's own files can't be written: {error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        kind, message, hint = (
-            FailureKind.DISK_FULL,
-            "the disk is full",
-            "`dltpod gc` frees what no source uses",
-        )
-    else:
-        message += f": {error.strerror or error}"
-        if error.filename and error.errno in (errno.EACCES, errno.EPERM):
-            hint = (
-                owners.rights_hint(error.filename)
-                or f"`ls -ld {error.filename}` shows its owner; dltpod writes it as this user"
-            )
+        kind, message = FailureKind.DISK_FULL, "the disk is full"
+        hint = "`dltpod gc` frees what no source uses"
+    elif error.filename and error.errno in (errno.EACCES, errno.EPERM):
+        shown = f"`ls -ld {error.filename}` shows its owner; dltpod writes it as this user"
+        hint = owners.rights_hint(error.filename) or shown
     where = f" ({error.filename})" if error.filename else ""
     return kind, DltpodError(message + where, hint, exit_code=Exit.FAILED)
 
@@ -350,16 +343,14 @@ def _stopped() -> DltpodError:
 
 
 def _kind(error: DltpodError) -> FailureKind:
-    for cls, kind in (
-        (AlreadyRunning, FailureKind.ALREADY_RUNNING),
-        (BuildError, FailureKind.ENVIRONMENT),
-        (ConfigurationError, FailureKind.CONFIGURATION),
-        (EngineError, FailureKind.ENGINE_GONE),
-        (HistoryError, FailureKind.CONFIGURATION),
-    ):
-        if isinstance(error, cls):
-            return kind
-    return FailureKind.INTERNAL
+    kinds = {
+        AlreadyRunning: FailureKind.ALREADY_RUNNING,
+        BuildError: FailureKind.ENVIRONMENT,
+        ConfigurationError: FailureKind.CONFIGURATION,
+        EngineError: FailureKind.ENGINE_GONE,
+        HistoryError: FailureKind.CONFIGURATION,
+    }
+    return next((kind for cls, kind in kinds.items() if isinstance(error, cls)), FailureKind.INTERNAL)
 
 
 def _exit_code(records: Sequence[RunRecord], stopper: Stopper, refusals: Mapping[str, Exit]) -> Exit:

@@ -150,7 +150,7 @@ def test_a_mutated_result_is_a_run_that_can_be_told_kept_and_read_back(
     tmp_path: Path, chance: random.Random
 ) -> None:
     history = History(tmp_path)
-    begun = begin(plan(tmp_path), "docker", "here")
+    begun = begin(plan(tmp_path), "docker")
     kept: dict[str, RunRecord] = {}
     fit = 0
     for number in range(3000):
