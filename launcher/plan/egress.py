@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,21 +64,11 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What the gateway is told."""
+def rules(entries: Iterable[str], user: int) -> dict[str, str]:
+    """What ``assets/gateway.sh`` is told, as its environment.
 
-    nftables: str
-    dnsmasq: str
-    names: tuple[str, ...]
-    ports: tuple[tuple[str, int], ...]
-    """Each name with its port: what /etc/hosts knows of it goes into the sets at the start."""
-
-
-def rules(entries: Iterable[str], user: int) -> Rules:
-    """The rules for ``HOST:PORT`` entries, as they are planned; what is IPv6 stands in brackets.
-
-    ``user`` is the uid of the source, which never may ask name servers, whoever else has that uid.
+    ``entries`` are ``HOST:PORT``, as they are planned, with IPv6 in brackets. ``user`` is the uid of the
+    source, which never may ask name servers, whoever else has that uid.
     """
     pairs = sorted({split_egress(entry) for entry in entries})
     named: dict[str, list[int]] = {}
@@ -89,14 +78,15 @@ def rules(entries: Iterable[str], user: int) -> Rules:
             networks.append((ipaddress.ip_network(host), port))
         except ValueError:
             named.setdefault(host, []).append(port)
-    return Rules(
-        nftables=_nftables(
-            {port for owned in named.values() for port in owned}, networks, {ENGINE_UID, DNS_UID} - {user}
-        ),
-        dnsmasq=_dnsmasq(named),
-        names=tuple(named),
-        ports=tuple((host, port) for host, owned in named.items() for port in owned),
-    )
+    ports = {port for owned in named.values() for port in owned}
+    return {
+        "DLTPOD_NFT": _nftables(ports, networks, {ENGINE_UID, DNS_UID} - {user}),
+        "DLTPOD_DNSMASQ": _dnsmasq(named),
+        "DLTPOD_NAMES": " ".join(named),
+        # What /etc/hosts knows of a name goes into the set of its port at the start.
+        "DLTPOD_PORTS": "\n".join(f"{host} {port}" for host, owned in named.items() for port in owned),
+        "DLTPOD_LOG_GROUP": str(LOG_GROUP),
+    }
 
 
 def _nftables(ports: Iterable[int], networks: Iterable[tuple[_Network, int]], askers: Iterable[int]) -> str:

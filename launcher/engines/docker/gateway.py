@@ -138,7 +138,6 @@ def gateway_for(api: APIClient, spec: ContainerSpec, run_id: str) -> Iterator[Ga
 
 def arguments(spec: ContainerSpec) -> dict[str, Any]:
     """The body of ``POST /containers/create`` for a source's gateway. Pure but for its own script."""
-    rules = egress.rules(spec.egress, spec.user.uid)
     with as_invoking_user():
         script = _SCRIPT.read_text(encoding="ascii")
     return {
@@ -147,13 +146,7 @@ def arguments(spec: ContainerSpec) -> dict[str, Any]:
         "Entrypoint": [],
         "User": "0:0",
         "WorkingDir": "/",
-        "Env": [
-            f"DLTPOD_NFT={rules.nftables}",
-            f"DLTPOD_DNSMASQ={rules.dnsmasq}",
-            f"DLTPOD_NAMES={' '.join(rules.names)}",
-            "DLTPOD_PORTS=" + "\n".join(f"{host} {port}" for host, port in rules.ports),
-            f"DLTPOD_LOG_GROUP={egress.LOG_GROUP}",
-        ],
+        "Env": [f"{name}={text}" for name, text in egress.rules(spec.egress, spec.user.uid).items()],
         "Labels": {**spec.labels, LABEL_ROLE: ROLE},
         "OpenStdin": True,
         "StdinOnce": True,

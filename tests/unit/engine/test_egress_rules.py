@@ -28,7 +28,7 @@ ROOT = Path("/srv/acme")
 
 def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
     made = rules(["api.example.com:443", "10.0.0.5:5432", "[2001:db8::1]:443"], 1000)
-    assert made.nftables == (
+    assert made["DLTPOD_NFT"] == (
         """table inet dltpod {
   set p443_4 { type ipv4_addr; }
   set p443_6 { type ipv6_addr; }
@@ -69,14 +69,14 @@ def test_the_whole_rule_set_of_a_name_and_two_addresses_is_this() -> None:
   }
 }"""
     )
-    assert made.names == ("api.example.com",)
-    assert made.ports == (("api.example.com", 443),)
-    last = made.dnsmasq.splitlines()[-1]
+    assert made["DLTPOD_NAMES"] == "api.example.com"
+    assert made["DLTPOD_PORTS"] == "api.example.com 443"
+    last = made["DLTPOD_DNSMASQ"].splitlines()[-1]
     assert last == "nftset=/api.example.com/4#inet#dltpod#p443_4,6#inet#dltpod#p443_6"
 
 
 def test_a_machines_metadata_address_is_open_where_it_is_listed_and_not_by_a_wider_network() -> None:
-    made = rules(["0.0.0.0/0:80", "169.254.169.254:80"], 1000).nftables.splitlines()
+    made = rules(["0.0.0.0/0:80", "169.254.169.254:80"], 1000)["DLTPOD_NFT"].splitlines()
     own, closed, wide = (
         made.index(f"    ip daddr {line}")
         for line in (
@@ -89,12 +89,14 @@ def test_a_machines_metadata_address_is_open_where_it_is_listed_and_not_by_a_wid
 
 
 def test_a_job_that_has_the_engines_uid_may_not_ask_name_servers_for_that() -> None:
-    made = rules(["api.example.com:443"], 0).nftables
+    made = rules(["api.example.com:443"], 0)["DLTPOD_NFT"]
     assert "    meta skuid { 53535 } meta l4proto { tcp, udp } th dport 53 accept" in made.splitlines()
 
 
 def test_networks_and_addresses_are_rules_of_their_own() -> None:
-    made = rules(["203.0.113.0/24:443", "[2001:db8::/32]:443", "10.0.0.5:443"], 1000).nftables.splitlines()
+    made = rules(["203.0.113.0/24:443", "[2001:db8::/32]:443", "10.0.0.5:443"], 1000)[
+        "DLTPOD_NFT"
+    ].splitlines()
     assert "    ip daddr 203.0.113.0/24 tcp dport 443 accept" in made
     assert "    ip6 daddr 2001:db8::/32 tcp dport 443 accept" in made
     assert "    ip daddr 10.0.0.5 tcp dport 443 accept" in made
