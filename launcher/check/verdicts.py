@@ -22,7 +22,7 @@ from launcher.config.rules import mount_source
 from launcher.config.toml_files import CONFIG, SECRETS, read_toml
 from launcher.config.verified import KNOWN
 from launcher.environment.describe import module_fault
-from launcher.environment.values import Verified
+from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError, DltpodError, counted, did_you_mean
 from launcher.host import rights
 from launcher.secrets import code, literals
@@ -75,7 +75,7 @@ def check_source(
     project: Project,
     source: Source,
     environ: Mapping[str, str],
-    verified: Verified | None = None,
+    verified: Repository | None = None,
     *,
     with_secrets: bool = True,
     destinations: Collection[Destination] = (),
@@ -216,7 +216,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _environment(
-    project: Project, source: Source, found: Drivers | None, verified: Verified | None
+    project: Project, source: Source, found: Drivers | None, verified: Repository | None
 ) -> Iterator[Row]:
     """What is added to the environment, or can't be one: the resolver sees the rest when it is built."""
     from launcher.environment.describe import describe

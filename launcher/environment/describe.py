@@ -23,9 +23,9 @@ from launcher.environment.values import (
     Environment,
     LocalPackage,
     Requirement,
-    Verified,
     VerifiedSource,
 )
+from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError, did_you_mean
 from launcher.secrets.gather import Drivers
 from runner.contract import Destination
@@ -39,7 +39,7 @@ def describe(
     platform: str = "linux/amd64",
     base_image: str | None = None,
     reached: Drivers | None = None,
-    verified: Verified | None = None,
+    verified: Repository | None = None,
     with_lock: bool = True,
     locked: bool = False,
     duckdbs: duckdb_version.DuckdbPins | None = None,
@@ -194,7 +194,7 @@ def drivers_of(project: Project, source: Source, environ: Mapping[str, str]) -> 
     return drivers_for(project, source, read_environment(project, environ))
 
 
-def _has(verified: Verified, name: str, notes: list[str]) -> bool:
+def _has(verified: Repository, name: str, notes: list[str]) -> bool:
     """Whether the repository has the source; False, with a note, where the repository can't be fetched."""
     try:
         return name in verified.names()
@@ -204,7 +204,7 @@ def _has(verified: Verified, name: str, notes: list[str]) -> bool:
 
 
 def _unknown_extra(
-    name: str, release: Release, verified: Verified | None, place: str, source: Source
+    name: str, release: Release, verified: Repository | None, place: str, source: Source
 ) -> ConfigurationError:
     names: set[str] = set(release.extras)
     if verified is not None:

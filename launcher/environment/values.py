@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
 
 DEFAULT_PYTHON = "3.13"
 DEFAULT_DLT = "1.31.0"
@@ -102,22 +100,3 @@ class Environment:
         """``dlt[duckdb,parquet]==1.31.0``."""
         extras = f"[{','.join(sorted(set(self.dlt_extras)))}]" if self.dlt_extras else ""
         return f"dlt{extras}{self.dlt}"
-
-
-class Verified(Protocol):
-    """A repository of verified sources, as far as a description needs it (see ``verified``)."""
-
-    def names(self) -> Collection[str]:
-        """The sources that it has. Raises ConfigurationError where it can't be had."""
-
-    def may_have(self, module: str, requirements: Collection[str]) -> bool:
-        """Whether it is worth asking for a module that no extra names and no requirement may bring."""
-
-    def commit(self, name: str) -> str:
-        """The commit, or the content digest, of a source's folder."""
-
-    def requirements(self, name: str) -> tuple[Requirement, ...]:
-        """What the source's own requirements.txt asks for."""
-
-    def code(self, name: str) -> Collection[Path]:
-        """The source's Python files."""

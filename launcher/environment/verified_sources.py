@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from launcher.config.models import VerifiedSources
@@ -34,6 +35,7 @@ _starting = threading.Lock()
 """Held from the start of a git until it is among them."""
 
 
+@dataclass(eq=False, repr=False)
 class Repository:
     """A repository of verified sources, at one ref, or a local work tree as it stands.
 
@@ -42,25 +44,17 @@ class Repository:
     Every method raises ConfigurationError where it can't be had.
     """
 
-    def __init__(
-        self,
-        settings: VerifiedSources,
-        *,
-        root: Path,
-        environ: Mapping[str, str],
-        say: Callable[[str], None] = lambda line: None,
-        refresh: bool = False,
-    ) -> None:
-        self._settings = settings
-        self._root = root
-        self._environ = environ
-        self._say = say
-        self._refresh = refresh
-        self._tree: Path | None = None
-        self._commit: str | None = None
-        self._opening = threading.Lock()
-        self.failed: ConfigurationError | None = None
-        """Why it can't be had, once it was asked."""
+    settings: VerifiedSources
+    _: KW_ONLY
+    root: Path
+    environ: Mapping[str, str]
+    say: Callable[[str], None] = lambda line: None
+    refresh: bool = False
+    failed: ConfigurationError | None = field(default=None, init=False)
+    """Why it can't be had, once it was asked."""
+    _tree: Path | None = field(default=None, init=False)
+    _commit: str | None = field(default=None, init=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def may_have(self, module: str, requirements: Collection[str]) -> bool:
         """Whether it is worth asking for a module that no extra names and no requirement may bring.
@@ -72,9 +66,10 @@ class Repository:
         if requirement_files.may_bring(top, requirements):
             return False
         nested = top != module and bool(requirements)
-        return top in KNOWN or (self._settings.location != VerifiedSources().location and not nested)
+        return top in KNOWN or (self.settings.location != VerifiedSources().location and not nested)
 
     def names(self) -> Collection[str]:
+        """The sources that it has."""
         tree = self._open()
         return {
             entry.name
@@ -83,10 +78,12 @@ class Repository:
         }
 
     def commit(self, name: str) -> str:
+        """The commit, or the content digest of a work tree's folder."""
         folder = self._open() / FOLDER / name
-        return self._commit or f"content:{local_packages.content_digest(folder, self._root)}"
+        return self._commit or f"content:{local_packages.content_digest(folder, self.root)}"
 
     def requirements(self, name: str) -> tuple[Requirement, ...]:
+        """What the source's own requirements.txt asks for."""
         tree = self._open()
         file = tree / FOLDER / name / "requirements.txt"
         if not file.is_file():
@@ -102,10 +99,12 @@ class Repository:
         return tuple(found)
 
     def code(self, name: str) -> Collection[Path]:
+        """The source's Python files."""
         return sorted((self._open() / FOLDER / name).rglob("*.py"))
 
     def copy(self, name: str, to: Path) -> None:
-        local_packages.copy(self._open() / FOLDER / name, to, self._root)
+        """The source's folder to the place ``to``, as a build may see it."""
+        local_packages.copy(self._open() / FOLDER / name, to, self.root)
 
     def _open(self) -> Path:
         with self._opening:
@@ -129,8 +128,8 @@ class Repository:
         return tree
 
     def _place(self) -> Path:
-        location = self._settings.location
-        place = local_folder(self._settings, self._root)
+        location = self.settings.location
+        place = local_folder(self.settings, self.root)
         if place is not None:
             local = place.resolve()
             if local.is_dir() and not (local / "HEAD").is_file():
@@ -146,17 +145,17 @@ class Repository:
     def _fetched(self, location: str) -> Path:
         from launcher.host.files import cache_folder
 
-        ref = self._settings.ref
+        ref = self.settings.ref
         key = hashlib.sha256(f"{location}\0{ref}".encode()).hexdigest()[:16]
-        folder = cache_folder(self._environ) / "verified" / key
+        folder = cache_folder(self.environ) / "verified" / key
         stamp = folder / "commit"
-        if stamp.is_file() and not self._refresh:
+        if stamp.is_file() and not self.refresh:
             self._commit = stamp.read_text().strip()
             with contextlib.suppress(OSError):
                 stamp.touch()  # `dltpod gc` goes by it.
             return folder / self._commit
         folder.mkdir(parents=True, exist_ok=True)
-        self._say(f"fetching verified sources: {self._shown()} at {ref}")
+        self.say(f"fetching verified sources: {self._shown()} at {ref}")
         work = folder / f"fetch-{os.getpid()}"
         try:
             self._git("init", "-q", str(work))
@@ -169,7 +168,7 @@ class Repository:
                 work.rename(target)
         except _GitFailed as failed:
             if stamp.is_file():
-                self._say("the verified sources can't be fetched: using the ones fetched before")
+                self.say("the verified sources can't be fetched: using the ones fetched before")
                 self._commit = stamp.read_text().strip()
                 return folder / self._commit
             missing = (
@@ -192,7 +191,7 @@ class Repository:
         return target
 
     def _git(self, *arguments: str) -> str:
-        environment = {**self._environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        environment = {**self.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         process = None
         try:
             with _starting, _interrupts_held():
@@ -227,7 +226,7 @@ class Repository:
         return str(out)
 
     def _shown(self) -> str:
-        return without_credentials(self._settings.location)
+        return without_credentials(self.settings.location)
 
 
 def cancel_all() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from launcher.config.models import Project, Source
 from launcher.environment.locks import inputs_digest, path_of, text_of
-from launcher.environment.values import Environment, Verified
+from launcher.environment.values import Environment
+from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError, ConfigurationError, DltpodError
 from launcher.host import rights
 from launcher.host.files import write_atomic
@@ -54,7 +55,7 @@ class Locks:
     project: Project
     environ: Mapping[str, str] = field(repr=False)
     client: Callable[[], DockerClient]
-    verified: Verified | None = None
+    verified: Repository | None = None
     say: Callable[[str], None] = lambda line: None
 
     def lock(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from launcher.check.code import Signature, decorators, signature
 from launcher.environment.dlt_versions import choose, is_extra
-from launcher.environment.values import DEFAULT_DLT, Verified
+from launcher.environment.values import DEFAULT_DLT
+from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError
 from launcher.secrets import code
 from launcher.start.kinds import Kind, Secret
@@ -31,7 +32,7 @@ _SAMPLES = {
 """An annotation's first word to a value of that type; any other is text."""
 
 
-def make(verified: Verified, module: str, name: str, python: str) -> Kind:
+def make(verified: Repository, module: str, name: str, python: str) -> Kind:
     """A source ``name`` on the verified source ``module``, in containers of this ``python``.
 
     Raises ConfigurationError where its code can't be read or has no source.
@@ -57,7 +58,7 @@ def make(verified: Verified, module: str, name: str, python: str) -> Kind:
     )
 
 
-def module_of(verified: Verified, name: str) -> Path | None:
+def module_of(verified: Repository, name: str) -> Path | None:
     """The file of a verified source's own package."""
     return next((f for f in verified.code(name) if (f.parent.name, f.name) == (name, "__init__.py")), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from launcher.check.all_rows import joined
 from launcher.check.verdicts import Level, Row, check_project, check_source, worst
 from launcher.environment.values import Requirement
+from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError
 from launcher.secrets.gather import read_environment
 from tests.unit.cli.records import WELL
@@ -61,10 +62,13 @@ shared = api("x")
 """
 
 
-class Sources:
+class Sources(Repository):
     """Verified sources at hand, named ``jira`` and ``stripe``."""
 
-    def may_have(self, module: str, requirements: Iterable[str]) -> bool:
+    def __init__(self) -> None:
+        pass
+
+    def may_have(self, module: str, requirements: Collection[str]) -> bool:
         return True
 
     def names(self) -> list[str]:
@@ -81,9 +85,6 @@ class Sources:
 
 
 class Unreachable(Sources):
-    def may_have(self, module: str, requirements: Iterable[str]) -> bool:
-        return True
-
     def names(self) -> list[str]:
         raise BuildError("no network")
 
