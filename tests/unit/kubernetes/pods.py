@@ -20,6 +20,7 @@ def pod(
     """A pod with a node; ``status`` as the API has it."""
     metadata: dict[str, Any] = {
         "name": name,
+        "namespace": "ns",
         "uid": uid,
         "resourceVersion": version,
         "creationTimestamp": f"2026-01-01T00:00:0{uid}Z",

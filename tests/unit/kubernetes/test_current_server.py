@@ -84,6 +84,7 @@ def recorded(
         "kind": "Pod",
         "metadata": {
             "name": "dltpod-acme-shop-29400000-x7k2p",
+            "namespace": "ns",
             "uid": "1",
             "generation": 1,
             "resourceVersion": str(code),
@@ -113,7 +114,12 @@ def job(kind: str, reason: str, message: str = "", **status: Any) -> dict[str, A
     found = {"status": "True", "reason": reason, "message": message, "lastTransitionTime": MOMENT}
     announced = {"Failed": "FailureTarget", "Complete": "SuccessCriteriaMet"}[kind]
     return {
-        "metadata": {"name": "shop-1", "creationTimestamp": "2026-11-26T15:00:00Z", "labels": LABELS},
+        "metadata": {
+            "name": "shop-1",
+            "namespace": "ns",
+            "creationTimestamp": "2026-11-26T15:00:00Z",
+            "labels": LABELS,
+        },
         "spec": {"activeDeadlineSeconds": 90},
         "status": {
             "startTime": "2026-11-26T15:00:01Z",

@@ -52,7 +52,10 @@ class Server:
         at = f"{path}/{body['metadata']['name']}"
         if at in self.objects:
             raise ApiError(409, "AlreadyExists", "it is there")
-        self.objects[at] = {**body, "metadata": {**body["metadata"], "uid": "1", "creationTimestamp": "now"}}
+        self.objects[at] = {
+            **body,
+            "metadata": {**body["metadata"], "namespace": "ns", "uid": "1", "creationTimestamp": "now"},
+        }
         self.created.append(path.rpartition("/")[2])
         return self.objects[at]
 
@@ -62,7 +65,10 @@ class Server:
     def holds(self, **job: Any) -> None:
         """A Job with the name of the source's run."""
         path = "/apis/batch/v1/namespaces/ns/jobs/dltpod-acme-shop"
-        self.objects[path] = {"metadata": {"name": "dltpod-acme-shop", "creationTimestamp": "then"}, **job}
+        self.objects[path] = {
+            "metadata": {"name": "dltpod-acme-shop", "namespace": "ns", "creationTimestamp": "then"},
+            **job,
+        }
         self.objects[path]["metadata"]["labels"] = job.get("labels", LABELS)
 
 
@@ -133,7 +139,12 @@ def test_a_job_is_running_once_its_pod_is(status: dict[str, int], phase: str | N
 
 def cron_jobs_run(server: Server, name: str, status: dict[str, Any], *pods: dict[str, Any]) -> None:
     """A Job as a CronJob's controller makes it, with its pods."""
-    metadata = {"name": name, "creationTimestamp": "2026-11-26T15:00:00Z", "labels": LABELS}
+    metadata = {
+        "name": name,
+        "namespace": "ns",
+        "creationTimestamp": "2026-11-26T15:00:00Z",
+        "labels": LABELS,
+    }
     server.objects[f"/apis/batch/v1/namespaces/ns/jobs/{name}"] = {
         "metadata": metadata,
         "spec": {"activeDeadlineSeconds": 90},
