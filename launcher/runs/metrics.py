@@ -6,7 +6,7 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launcher.config.models import Project
@@ -16,18 +16,20 @@ from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRec
 from launcher.runs.listeners import Listener
 from runner.contract import moment
 
-_METRICS: tuple[tuple[str, str, Callable[[RunRecord], float | None]], ...] = (
-    ("last_run_timestamp_seconds", "When the last run ended.", lambda run: _seconds(run.ended)),
-    ("last_run_ok", "Whether the last run went well.", lambda run: float(run.status == OK)),
-    ("last_run_duration_seconds", "How long the last run took.", lambda run: run.seconds),
-    ("last_run_rows", "Rows that the last run loaded.", lambda run: float(run.total_rows)),
-    ("last_run_attempts", "How often the last run was tried.", lambda run: float(run.attempts)),
+_METRICS: tuple[tuple[str, str, Callable[[RunRecord, RunRecord | None], float | None]], ...] = (
+    ("last_run_timestamp_seconds", "When the last run ended.", lambda run, _: _seconds(run.ended)),
+    ("last_run_ok", "Whether the last run went well.", lambda run, _: run.status == OK),
+    ("last_run_duration_seconds", "How long the last run took.", lambda run, _: run.seconds),
+    ("last_run_rows", "Rows that the last run loaded.", lambda run, _: run.total_rows),
+    ("last_run_attempts", "How often the last run was tried.", lambda run, _: run.attempts),
+    ("last_run_peak_memory_bytes", "The most memory that the last run had.", lambda run, _: run.peak_memory),
     (
-        "last_run_peak_memory_bytes",
-        "The most memory that the last run had.",
-        lambda run: None if run.peak_memory is None else float(run.peak_memory),
+        "last_success_timestamp_seconds",
+        "When the last good run ended.",
+        lambda _, good: None if good is None else _seconds(good.ended),
     ),
 )
+"""Name, help text, and value by a source's last run and its last good one; None for no value."""
 
 
 def file_of(project: Project, setting: str) -> Path:
@@ -84,25 +86,19 @@ def last_runs(project: Project, history: History) -> list[tuple[RunRecord, RunRe
     return found
 
 
-def metrics_text(project: str, runs: Iterable[tuple[RunRecord, RunRecord | None]]) -> str:
-    """The text of the file."""
-    pairs = list(runs)
+def metrics_text(project: str, runs: Sequence[tuple[RunRecord, RunRecord | None]]) -> str:
+    """The text of the file, from what ``last_runs`` gives. A metric without values is left out."""
     lines = []
     for name, words, value_of in _METRICS:
-        values = [(last.source, value_of(last)) for last, _ in pairs]
-        lines += _metric(project, name, words, values)
-    good = [(last.source, None if well is None else _seconds(well.ended)) for last, well in pairs]
-    lines += _metric(project, "last_success_timestamp_seconds", "When the last good run ended.", good)
+        values = {last.source: value_of(last, good) for last, good in runs}
+        rows = [
+            f'dltpod_{name}{{project="{project}",source="{source}"}} {float(value):.15g}'
+            for source, value in values.items()
+            if value is not None
+        ]
+        if rows:
+            lines += [f"# HELP dltpod_{name} {words}", f"# TYPE dltpod_{name} gauge", *rows]
     return "\n".join(lines) + "\n"
-
-
-def _metric(project: str, name: str, words: str, values: Iterable[tuple[str, float | None]]) -> list[str]:
-    rows = [
-        f'dltpod_{name}{{project="{project}",source="{source}"}} {value:.15g}'
-        for source, value in values
-        if value is not None
-    ]
-    return [f"# HELP dltpod_{name} {words}", f"# TYPE dltpod_{name} gauge", *rows] if rows else []
 
 
 def _seconds(text: str | None) -> float | None:

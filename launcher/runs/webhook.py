@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from launcher import log
@@ -174,25 +174,18 @@ def post(
     return f"{why}, {ATTEMPTS} times"
 
 
+@dataclass(eq=False, repr=False)
 class Notifier(Listener):
     """Calls the webhook, in a thread of its own, so that no run waits for it."""
 
-    def __init__(
-        self,
-        url: str | None,
-        project: str,
-        history: History,
-        warn: Callable[[str], None],
-        *,
-        form: str = "json",
-        heartbeat: str | None = None,
-    ) -> None:
-        self._url = url
-        self._form = form
-        self._heartbeat = heartbeat
-        self._project = project
-        self._history = history
-        self._warn = warn
+    url: str | None
+    project: str
+    history: History
+    warn: Callable[[str], None]
+    form: str = "json"
+    heartbeat: str | None = None
+
+    def __post_init__(self) -> None:
         self._queue: queue.Queue[RunRecord | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
         self._thread.start()
@@ -207,28 +200,28 @@ class Notifier(Listener):
         self._queue.put(None)
         self._thread.join(CLOSE_TIMEOUT)
         if self._thread.is_alive():
-            self._warn("the webhook did not answer in time; some of its calls are lost")
+            self.warn("the webhook did not answer in time; some of its calls are lost")
 
     def _work(self) -> None:
         while (record := self._queue.get()) is not None:
-            if self._heartbeat and (record.status, record.action, record.limit) == (OK, "sync", None):
+            if self.heartbeat and (record.status, record.action, record.limit) == (OK, "sync", None):
                 with log.timed("heartbeat", source=record.source, run_id=record.run_id) as fields:
-                    why = post(self._heartbeat.replace("{source}", urllib.parse.quote(record.source)), None)
+                    why = post(self.heartbeat.replace("{source}", urllib.parse.quote(record.source)), None)
                     fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
-                    self._warn(f"{record.source}: the heartbeat was not called: {why}")
+                    self.warn(f"{record.source}: the heartbeat was not called: {why}")
             event = event_for(record, self._before(record))
-            if event is not None and self._url:
+            if event is not None and self.url:
                 with log.timed("webhook", source=record.source, run_id=record.run_id, tells=event) as fields:
-                    why = post(self._url, shaped(payload(self._project, event, record), self._form))
+                    why = post(self.url, shaped(payload(self.project, event, record), self.form))
                     fields.update(error=why, level="warning" if why else "info")
                 if why is not None:
-                    self._warn(f"{record.source}: the webhook call for the {event} failed: {why}")
+                    self.warn(f"{record.source}: the webhook call for the {event} failed: {why}")
 
     def _before(self, record: RunRecord) -> RunRecord | None:
         """The previous run that counts: a sync without --limit, not refused. None without a history."""
         try:
-            runs = self._history.runs(record.source, limit=50)
+            runs = self.history.runs(record.source, limit=50)
         except (HistoryError, OSError):
             return None
         for earlier in runs:
