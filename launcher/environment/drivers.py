@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from launcher.config.destinations import bucket_extra
 from launcher.secrets import code
@@ -56,21 +55,18 @@ CORE_SOURCES = {"sql_database": "sql-database", "filesystem": None, "rest_api": 
 """dlt's own sources (``dlt.sources.<name>``), and the dlt extra that each needs."""
 
 
-class Needed(NamedTuple):
-    """What is installed unasked, and why. Without ``packages``, it is only advice."""
-
-    packages: tuple[str, ...]
-    why: str
+Needed = tuple[tuple[str, ...], str]
+"""Packages that are installed unasked, and why. Without packages, it is only advice."""
 
 
 def of_schemes(schemes: Iterable[str]) -> Iterator[Needed]:
     """The drivers that SQLAlchemy needs for addresses with these schemes (``postgresql+psycopg2``)."""
     for scheme in dict.fromkeys(schemes):
         if scheme in _DRIVERS:
-            yield Needed(_DRIVERS[scheme], f"'{scheme}://'")
+            yield _DRIVERS[scheme], f"'{scheme}://'"
         elif scheme in _OTHERWISE:
             other = _OTHERWISE[scheme]
-            yield Needed((), f"'{scheme}://' has no driver that installs by itself: write '{other}://'")
+            yield (), f"'{scheme}://' has no driver that installs by itself: write '{other}://'"
 
 
 def bucket_extras(schemes: Iterable[str]) -> dict[str, str]:
@@ -99,7 +95,7 @@ def of_names(named: Iterable[str]) -> Iterator[Needed]:
     last = {name.rpartition(".")[2] for name in named}
     for name, packages in {**_READERS, **_HELPERS}.items():
         if name in last:
-            yield Needed(packages, name)
+            yield packages, name
 
 
 def core_extra(module: str) -> str | None:
