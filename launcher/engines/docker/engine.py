@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -150,7 +149,7 @@ class DockerEngine:
                 f"a container named {plan.container.name} is there, and dltpod didn't make it",
                 f"`docker rm {plan.container.name}`, if nobody needs it",
             )
-        if not is_leftover(details, self._alive, _now()):
+        if not is_leftover(details, self._alive):
             raise AlreadyRunning(
                 f"{source} is already running: run {holder.run_id}, since {holder.started}",
                 f"`dltpod logs {source} --follow` shows it, `dltpod stop {source}` stops it, --wait waits",
@@ -189,7 +188,7 @@ class DockerEngine:
                 memory = None
                 if row.state == "running":
                     memory = Memory(self.client.api, str(details["Id"])).sample()
-                left = is_leftover(details, self._alive, _now())
+                left = is_leftover(details, self._alive)
                 found.append(replace(row, memory=memory, role=_role(details), left=left))
             return sorted(found, key=lambda row: (row.source, row.container))
 
@@ -222,7 +221,7 @@ class DockerEngine:
         with engine_errors():
             swept = []
             for details in own_containers(self.client.api, project):
-                if is_leftover(details, self._alive, _now()):
+                if is_leftover(details, self._alive):
                     if _role(details) != NETWORK_ROLE:
                         swept.append(describe(details))
                     self._remove(str(details["Id"]))
@@ -271,7 +270,3 @@ def _refused(error: APIError) -> Failure:
     elif "network" in low and "not found" in low:
         hint = "make the network (`docker network create`) or correct container.network"
     return Failure(kind, f"the engine refuses the container: {short}", hint)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)

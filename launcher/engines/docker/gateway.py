@@ -9,7 +9,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from launcher.engines.docker.logs import Follower
 from launcher.engines.docker.spec import hardened
 from launcher.engines.protocol import Ended
 from launcher.errors import EngineError
-from launcher.host.docker_engine import Input, create
+from launcher.host.docker_engine import Input
 from launcher.host.rights import as_invoking_user
 from launcher.plan import egress
 from launcher.plan.values import ContainerSpec
@@ -116,24 +116,6 @@ def explain_refusal(ended: Ended, refused: Iterable[str]) -> Ended:
             hint = f"container.egress doesn't list it: add {host} with its port, {host}:443 say"
             return replace(ended, failure=replace(failure, hint=hint, transient=False))
     return ended
-
-
-@contextlib.contextmanager
-def gateway_for(api: APIClient, spec: ContainerSpec, run_id: str) -> Iterator[Gateway | None]:
-    """The gateway of a container, made and not started; None where it has no ``egress``.
-
-    It is removed at the end. Raises what the SDK raises.
-    """
-    if not spec.egress or spec.network == "none":
-        yield None
-        return
-    body = arguments(spec)
-    name = f"{spec.name}-gateway-{run_id[-6:]}"
-    gateway = Gateway(api, create(api, body, name))
-    try:
-        yield gateway
-    finally:
-        gateway.close()
 
 
 def arguments(spec: ContainerSpec) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ALIVE_SECONDS = 60.0
 """How long a container that doesn't run is left to a launcher that can't be asked from here."""
 
 
-def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime) -> bool:
+def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime | None = None) -> bool:
     """Whether a container was left behind, from what the engine says of it.
 
     A launcher that is known to be dead leaves nothing but leftovers. Of one that can't be asked (of
@@ -35,6 +35,7 @@ def is_leftover(details: Mapping[str, Any], alive: Alive, now: datetime.datetime
     if state.get("Running") or state.get("Paused") or state.get("Restarting"):
         return False
     since = moment(state.get("FinishedAt", "")) or moment(details.get("Created", ""))
+    now = now or datetime.datetime.now(datetime.timezone.utc)
     return since is None or (now - since).total_seconds() > ALIVE_SECONDS
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, explain_refusal, gateway_for
+from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, arguments, explain_refusal
 from launcher.engines.docker.spec import hardened
 from launcher.engines.protocol import Ended
 from launcher.errors import EngineError
@@ -114,10 +114,14 @@ def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: boo
     """
     if spec.network == "bridge" and _can_be_apart(spec, podman=podman):
         spec = replace(spec, network=_own(api))
-    with gateway_for(api, spec, run_id) as gateway:
-        mode = spec.network if gateway is None else gateway.network
-        closes = gateway is None and mode != "none" and not podman
-        yield Network(api, spec, mode, gateway, closes=closes)
+    if not spec.egress or spec.network == "none":
+        yield Network(api, spec, spec.network, None, closes=spec.network != "none" and not podman)
+        return
+    gateway = Gateway(api, create(api, arguments(spec), f"{spec.name}-gateway-{run_id[-6:]}"))
+    try:
+        yield Network(api, spec, gateway.network, gateway, closes=False)
+    finally:
+        gateway.close()
 
 
 def _can_be_apart(spec: ContainerSpec, *, podman: bool) -> bool:
