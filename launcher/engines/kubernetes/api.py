@@ -1,7 +1,7 @@
 """The cluster's API: the official client finds it and signs in, plain dicts go over the wire.
 
-Plain dicts, for the client's models drop fields that its version doesn't know, and a server may be
-newer or older than the client.
+The client's models would drop fields that its version doesn't know, and a server may be newer or older
+than the client.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from launcher.host.rights import as_invoking_user
 from launcher.untrusted import clean
 
 CONTEXT_VARIABLE = "DLTPOD_KUBE_CONTEXT"
-"""Another context of the kubeconfig than its current one."""
+"""Names the context of the kubeconfig to use instead of its current one."""
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 _IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class ApiError(Exception):
-    """The API server said no. ``status`` is HTTP's, ``reason`` and ``message`` are Kubernetes' own."""
+    """The API server refused a request: HTTP's ``status``, Kubernetes' own ``reason`` and ``message``."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)

@@ -88,7 +88,7 @@ class KubernetesEngine:
         return self._connected
 
     def facts(self) -> EngineFacts:
-        with self._answers():
+        with self._api_errors():
             if self._facts is None:
                 self._facts = facts_of(self.api.get("/version"), self._platforms())
         return self._facts
@@ -135,7 +135,7 @@ class KubernetesEngine:
             raise self._no_answer(error) from None
         finally:
             if not theirs:
-                # What can't be removed now goes with its Job's time.
+                # What can't be removed now goes with its Job, after ttlSecondsAfterFinished.
                 with contextlib.suppress(ApiError, Unreachable):
                     self._remove(plan, names, namespace)
 
@@ -148,7 +148,7 @@ class KubernetesEngine:
         return deployed_images(connect_docker(environ), project, environ, self.facts().platform, verified)
 
     def running(self, project: str) -> Sequence[Running]:
-        with self._answers():
+        with self._api_errors():
             jobs = [job for job in self._objects("Job", project) if not finished(job)]
             running = {
                 pod["metadata"].get("labels", {}).get("job-name")
@@ -160,7 +160,7 @@ class KubernetesEngine:
 
     def stop(self, project: str, source: str, *, grace: float) -> Running | None:
         stopped: Running | None = None
-        with self._answers():
+        with self._api_errors():
             for job in self._objects("Job", project, source):
                 if finished(job):
                     continue
@@ -178,7 +178,7 @@ class KubernetesEngine:
 
     def sweep(self, project: str) -> Sequence[Running]:
         swept = []
-        with self._answers():
+        with self._api_errors():
             for job in self._objects("Job", project):
                 launcher = job["metadata"].get("annotations", {}).get(LABEL_LAUNCHER)
                 # A CronJob's Jobs are the CronJob's; a Job that runs on without its launcher is no leftover.
@@ -189,18 +189,18 @@ class KubernetesEngine:
         return swept
 
     def collect(self, project: str, logs: Mapping[str, Path]) -> Sequence[Collected]:
-        with self._answers():
+        with self._api_errors():
             return leftovers.collect(self.api, self._objects("Job", project), logs)
 
     def own_runs(self, project: str) -> Sequence[Collected]:
-        with self._answers():
+        with self._api_errors():
             jobs = leftovers.own_jobs(self._objects("Job", project))
             return leftovers.own_runs(jobs, self._objects("Pod", project) if jobs else ())
 
     def logs(
         self, project: str, source: str, run_id: str | None, line: Callable[[str], None], *, follow: bool
     ) -> bool:
-        with self._answers():
+        with self._api_errors():
             jobs = [job for job in self._objects("Job", project, source) if run_id in (None, run_of(job))]
             pods = leftovers.pods_of(self.api, max(jobs, key=leftovers.created)) if jobs else []
             if pods:
@@ -294,7 +294,7 @@ class KubernetesEngine:
                 raise
 
     def _retried(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Again while the server gives no answer: everything that is made so has a name, and is made once."""
+        """Repeats the call while the server gives no answer. An object has a name, so it is created once."""
         until = time.monotonic() + self._patience.server / 4
         while True:
             try:
@@ -318,7 +318,7 @@ class KubernetesEngine:
             self._wait_until_gone(path, plan.container.stop_grace + _GONE_SECONDS)
 
     def _finishes(self, path: str) -> bool:
-        """Whether the Job is over. Its controller says so a moment after its pod is."""
+        """Waits until the Job is over, and tells whether it is. Its controller notices a moment later."""
         until = time.monotonic() + _FINISH_SECONDS
         while True:
             job = self._holder(path)
@@ -343,7 +343,7 @@ class KubernetesEngine:
         return [found for listing in listings for found in listing.get("items", [])]
 
     def _platforms(self) -> set[str]:
-        """What the nodes run on, as far as this account may see them."""
+        """The platforms of the nodes, such as linux/amd64; none where this account may not list them."""
         try:
             nodes = self.api.get("/api/v1/nodes").get("items", [])
         except ApiError:
@@ -352,7 +352,8 @@ class KubernetesEngine:
         return {f"{info.get('operatingSystem')}/{info.get('architecture')}" for info in infos}
 
     @contextlib.contextmanager
-    def _answers(self) -> Iterator[None]:
+    def _api_errors(self) -> Iterator[None]:
+        """Turns what the API raises into EngineError."""
         try:
             yield
         except ApiError as error:

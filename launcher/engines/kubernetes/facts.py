@@ -1,4 +1,4 @@
-"""What the cluster and its Jobs are, as people and the rest of dltpod are told of them. Pure."""
+"""A cluster as EngineFacts, and its Jobs as Running. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from launcher.plan.job import LABEL_PROJECT, LABEL_RUN, LABEL_SOURCE
 from launcher.plan.values import EngineFacts
 
 KNOWS_FAILURE_POLICY = (1, 26)
-"""From this server on a Job can have its evicted pod replaced without counting a failure."""
+"""The first server whose Jobs can replace an evicted pod without counting a failure (podFailurePolicy)."""
 
 
 def already_running(source: str, job: Mapping[str, Any]) -> AlreadyRunning:
+    """The error for a source that ``job`` runs already."""
     row = described(job)
     return AlreadyRunning(
         f"{source} is already running: run {row.run_id}, since {row.started} (Job {row.container})",
@@ -26,7 +27,7 @@ def already_running(source: str, job: Mapping[str, Any]) -> AlreadyRunning:
 
 
 def described(job: Mapping[str, Any], *, pending: bool = False) -> Running:
-    """A Job as it is shown. ``pending``: no pod of it runs yet."""
+    """A Job as ``dltpod ps`` shows it. ``pending``: none of its pods runs yet."""
     metadata, status = job["metadata"], job.get("status", {})
     labels = metadata.get("labels") or {}
     # A Job counts a pod as active while it still waits for a node or an image.
@@ -42,12 +43,13 @@ def described(job: Mapping[str, Any], *, pending: bool = False) -> Running:
 
 
 def run_of(job: Mapping[str, Any]) -> str:
-    """A run's id. A CronJob's run has none of ours: its Job's name is as good."""
+    """A run's id. The run of a CronJob has none of dltpod's: the name of its Job stands for it."""
     metadata = job["metadata"]
     return str((metadata.get("labels") or {}).get(LABEL_RUN) or metadata.get("name", ""))
 
 
 def facts_of(version: Mapping[str, Any], platforms: set[str]) -> EngineFacts:
+    """A cluster's facts, from the answer to ``/version`` and the platforms of its nodes; empty: unknown."""
     facts = EngineFacts(
         name=f"Kubernetes {version.get('gitVersion', '')}".strip(),
         version=f"{version.get('major', '')}.{re.sub('[^0-9].*', '', str(version.get('minor', '')))}",
@@ -66,4 +68,5 @@ def facts_of(version: Mapping[str, Any], platforms: set[str]) -> EngineFacts:
 
 
 def version_of(facts: EngineFacts) -> tuple[int, ...]:
+    """The server's version as numbers: ``(1, 33)``."""
     return tuple(int(part) for part in facts.version.split(".") if part.isdigit())

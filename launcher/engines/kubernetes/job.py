@@ -34,9 +34,9 @@ from runner.contract import Event, Failure, FailureKind, timed_out
 
 TICK_SECONDS = 0.2
 _LOOK_SECONDS = 2.0
-"""Between two looks at why a pod doesn't start."""
+"""Between two checks why a pod doesn't start."""
 _PASSING_SECONDS = 15.0
-"""How long a trouble that usually passes is not reported."""
+"""How long a trouble with ``passing`` is not reported."""
 _AFTER_STOP_SECONDS = 30.0
 """How long the end of a stopped pod is waited for, over its own grace."""
 
@@ -165,7 +165,7 @@ class Job:
         )
 
     def _tick(self, now: float, watch: PodWatch) -> Ended | None:
-        """What time and stop requests bring about."""
+        """Obeys stop requests and time limits. The end, where it has come; ``now`` is monotonic."""
         if now - watch.answered > self.patience.server:
             return self._left(
                 f"the API server {self.api.server} gave no answer for {self.patience.server:.0f} s",

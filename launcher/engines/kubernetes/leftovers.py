@@ -77,7 +77,7 @@ def own_runs(jobs: Objects, pods: Objects) -> list[Collected]:
 
 
 def _with_earlier(ended: Ended, pods: Iterable[Mapping[str, Any]]) -> Ended:
-    """The end with what the Job's earlier pods told: loads that they finished, rows that they repaired."""
+    """``ended`` with the notes and the resumed loads of the Job's earlier pods added to its result."""
     if ended.result is None:
         return ended
     notes, resumed = list(ended.result.notes), list(ended.result.resumed_load_ids)
@@ -120,7 +120,7 @@ def print_log(api: Api, pod: Mapping[str, Any], line: Callable[[str], None], *, 
 
 
 def _saved_log(api: Api, pod: Mapping[str, Any], file: Path) -> Result | None:
-    """The pod's log, whole, in place of what its launcher had written of it; the result that it told."""
+    """Writes the pod's whole log to ``file``, in place of what is there. Returns the result that it told."""
     file.unlink(missing_ok=True)
     log = LogFile(file)
     sorter = Sorter(_token(api, pod), log, lambda data: None, lambda text: None)
@@ -165,7 +165,7 @@ def _ended(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], told: Resu
 
 
 def _seconds(job: Mapping[str, Any]) -> float:
-    """How long it took, by the cluster's clock; a Job that failed has no end of its own."""
+    """How long a Job took, by the cluster's clock. A failed one has no completionTime."""
     status = job.get("status", {})
     changes = (condition.get("lastTransitionTime") for condition in status.get("conditions") or ())
     start = moment(status.get("startTime"))

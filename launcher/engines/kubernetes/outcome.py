@@ -35,7 +35,7 @@ _SETS = {
     "cpu": "set container.cpus, or kubernetes.requests",
     "ephemeral-storage": "set kubernetes.scratch, or kubernetes.requests",
 }
-"""What of sources.yml decides how much of a resource a pod may use."""
+"""What to change in sources.yml, by the resource of which a pod asks too much or too little."""
 _NODE_CRASHED = 255
 """containerd's exit code for a container that it didn't see end. The runner never exits so."""
 
@@ -54,7 +54,7 @@ class Trouble(Failure):
 
 @dataclass(frozen=True)
 class Terminated:
-    """How a pod's container ended, as the kubelet tells it."""
+    """How a pod's container ended: ``state.terminated`` of its status."""
 
     code: int | None
     reason: str = ""
@@ -64,7 +64,7 @@ class Terminated:
 
 @dataclass(frozen=True)
 class View:
-    """What one pod's status means."""
+    """One pod's status, as far as a run depends on it."""
 
     name: str
     node: str = ""
@@ -75,7 +75,7 @@ class View:
     disrupted: str = ""
     """Why the cluster took the pod away, in its own words; empty where it didn't."""
     uncounted: bool = False
-    """It did so with the condition by which the Job counts no failure and makes another pod."""
+    """The pod has the condition DisruptionTarget: its Job counts no failure and creates another pod."""
     deleted: bool = False
     node_lost: bool = False
     """The container runs as far as anyone knows, and its node doesn't answer."""
@@ -83,7 +83,7 @@ class View:
 
 
 def view(pod: Mapping[str, Any]) -> View:
-    """What a pod's status means."""
+    """The view of a pod as the API server tells of it."""
     metadata, status = pod.get("metadata", {}), pod.get("status", {})
     states = [s for s in status.get("containerStatuses") or () if s.get("name") == CONTAINER]
     state: Mapping[str, Any] = states[0].get("state", {}) if states else {}
@@ -145,7 +145,7 @@ def deadline_exceeded(job: Mapping[str, Any]) -> bool:
 
 
 def deleted(job: Mapping[str, Any]) -> bool:
-    """Whether a Job is gone, or on its way."""
+    """Whether a Job is gone or being deleted. Without metadata it is gone."""
     metadata = job.get("metadata")
     return metadata is None or "deletionTimestamp" in metadata
 
@@ -271,13 +271,13 @@ def _waiting(state: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any
 
 
 def _pull_reason(text: str) -> str:
-    """The kubelet's words without its steps, each of which repeats the image. The end is the reason."""
+    """The kubelet's message without its steps, each of which repeats the image. The reason stands last."""
     short = _PULL_STEPS.sub("", text)
     return short if len(short) <= _LONGEST else f"…{short[-_LONGEST:]}"
 
 
 def _refused_pod(text: str) -> Trouble:
-    """Why the cluster let a Job make no pod."""
+    """Why a Job's pod was refused, from the event's message."""
     short = re.sub(r"^Error creating: ", "", text)[:240]
     if "exceeded quota" in text:
         return Trouble(

@@ -11,7 +11,7 @@ from launcher.errors import EngineError
 
 @contextlib.contextmanager
 def logged_errors() -> Iterator[list[str]]:
-    """What the client logs as an error meanwhile, which is then printed nowhere."""
+    """Inside, the errors that the client logs go into this list, and are printed nowhere."""
     texts: list[str] = []
 
     class Handler(logging.Handler):

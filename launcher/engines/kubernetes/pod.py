@@ -91,7 +91,7 @@ def _one_at_a_time(labels: Mapping[str, str]) -> dict[str, Any]:
 
 
 def any_run(labels: Mapping[str, str]) -> dict[str, str]:
-    """Of a run's labels those that every run of its source has, whoever made it."""
+    """Those of a run's labels that every run of its source has, whoever created it."""
     return {key: labels[key] for key in (LABEL_PROJECT, LABEL_SOURCE, LABEL_ACTION)}
 
 
@@ -185,7 +185,7 @@ def metadata_of(plan: JobPlan, labels: Mapping[str, str], name: str | None = Non
 
 
 def keeps_state(plan: JobPlan) -> bool:
-    """A check writes nothing that is worth a volume."""
+    """Whether the job's state is worth a volume: that of a check isn't."""
     return plan.job.action == "sync"
 
 

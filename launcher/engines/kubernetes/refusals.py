@@ -1,4 +1,4 @@
-"""What the API server refuses, as people are told of it: the reason, and the line that mends it. Pure."""
+"""The messages for what the API server refuses: the reason, and what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.contract import FailureKind
 
 
 def role(namespace: str) -> str:
-    """The commands that give the launcher what it needs in a namespace, ready to paste."""
+    """The kubectl commands that give an account the rights that the launcher needs in a namespace."""
     resources = (
         "jobs.batch,pods,pods/log,secrets,configmaps,persistentvolumeclaims,events,"
         "networkpolicies.networking.k8s.io"
@@ -23,7 +23,7 @@ def role(namespace: str) -> str:
 
 
 def forbidden(error: ApiError, namespace: str) -> Trouble:
-    """Why the server said no, with what to do about it."""
+    """The failure for a refused request. ``namespace`` is where it was sent."""
     text = error.message
     if error.status == 401:
         return Trouble(

@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Seen:
-    """What the watch saw: a pod as it is now, or for the last time, or that the server is out of reach."""
+    """One report: a pod as it is now, or as it was at last (``gone``), or why the server can't be asked."""
 
     pod: dict[str, Any] | None = None
     gone: bool = False
@@ -29,7 +29,7 @@ class Seen:
 
 
 class PodWatch:
-    """A thread that puts what it sees into ``queue``. Use it as a context manager."""
+    """Watches the pods with these labels, in a thread of its own. Use it as a context manager."""
 
     def __init__(self, api: Api, namespace: str, labels: dict[str, str]) -> None:
         self._api = api
@@ -39,7 +39,7 @@ class PodWatch:
         self._closed = threading.Event()
         self.queue: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self.answered = time.monotonic()
-        """When the server was last heard of."""
+        """When the server last answered (monotonic clock)."""
 
     def __enter__(self) -> PodWatch:
         threading.Thread(target=self._run, daemon=True, name="pod watch").start()
@@ -50,7 +50,7 @@ class PodWatch:
         self._closed.set()
 
     def next(self, seconds: float) -> Seen | None:
-        """What was seen next, None where nothing was within that time."""
+        """The next report; None where there is none within that time."""
         with contextlib.suppress(queue.Empty):
             return self.queue.get(timeout=seconds)
         return None
