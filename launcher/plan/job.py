@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from launcher.config.forms import split_egress, split_mount
@@ -62,11 +62,6 @@ def container_name(project: str, source: str, action: str = "sync") -> str:
     A deep check has a name of its own, for it touches no state.
     """
     return f"dltpod-{project}-{source}" + ("" if action == "sync" else f"-{action}")
-
-
-def state_folder(project: Project, source: str, action: str = "sync") -> Path:
-    """The host's folder behind STATE_DIR. A deep check has one of its own, for its result."""
-    return project.private / ("state" if action == "sync" else action) / source
 
 
 def plan_job(
@@ -133,7 +128,8 @@ def plan_job(
         native_sections=slice.sections,
         secret_names=slice.names,
     )
-    state = state_folder(project, source.name, options.action)
+    # A deep check has a folder of its own, for its result.
+    state = project.private / ("state" if options.action == "sync" else options.action) / source.name
     mounts = [Mount(state, STATE_DIR, read_only=False)]
     folder = destinations.folder_of(destination)
     if folder is not None:

@@ -7,7 +7,7 @@ import contextvars
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,23 +69,11 @@ class Job:
         try:
             self._api.start(self._container)
             network.close_link_local(self._container)
-            threads = [
-                threading.Thread(
-                    target=contextvars.copy_context().run,
-                    args=(target, *arguments),
-                    daemon=True,
-                    name=f"{name} {self._container[:12]}",
-                )
-                for name, target, arguments in (
-                    ("frame", self._send, (stdin.connection,)),
-                    ("wait", self._wait, ()),
-                    ("log", self._follow, ()),
-                )
-            ]
-            for thread in threads:
-                thread.start()
+            self._in_thread("frame", self._send, stdin.connection)
+            self._in_thread("wait", self._wait)
+            log = self._in_thread("log", self._follow)
             self._supervise()
-            drain(threads[-1], lambda: self._follower.frames, lambda: self._gone or self._stop.hard.is_set())
+            drain(log, lambda: self._follower.frames, lambda: self._gone or self._stop.hard.is_set())
         finally:
             # Whatever happened here, the runner's standard input ends now, and the runner with it.
             stdin.close()
@@ -193,6 +181,7 @@ class Job:
         killed = False
         unheard = False
         flush_at = started
+        # Other threads send the signals: an engine that is slow to answer must not delay the next decision.
         while not self._over.wait(TICK_SECONDS):
             now = time.monotonic()
             held = self._memory.sample()
@@ -206,27 +195,33 @@ class Job:
                 self._asked = self._stop.reason if self._stop.gentle.is_set() else FailureKind.TIMEOUT
                 kill_at = now + self._plan.container.stop_grace
                 unheard = not self._speaks
-                self._signal("SIGTERM")
+                self._in_thread("SIGTERM", self._signal, "SIGTERM")
             elif unheard and self._speaks:
                 # The first one came before the runner had a handler: PID 1 ignores what it has none for.
                 unheard = False
-                self._signal("SIGTERM")
+                self._in_thread("SIGTERM", self._signal, "SIGTERM")
             if not killed and (self._stop.hard.is_set() or (kill_at is not None and now >= kill_at)):
                 killed = True
                 self._asked = self._asked or self._stop.reason
-                self._signal("SIGKILL")
+                self._in_thread("SIGKILL", self._signal, "SIGKILL")
 
         self._ended_at = time.monotonic()
 
+    def _in_thread(self, name: str, work: Callable[..., None], *arguments: Any) -> threading.Thread:
+        """The started thread. It writes to the launcher's log as this one does."""
+        thread = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(work, *arguments),
+            daemon=True,
+            name=f"{name} {self._container[:12]}",
+        )
+        thread.start()
+        return thread
+
     def _signal(self, name: str) -> None:
-        """Off this thread: an engine that is slow to answer must not delay the next decision."""
-
-        def send() -> None:
-            # A container that is over already refuses the signal.
-            with contextlib.suppress(Exception):
-                self._api.kill(self._container, name)
-
-        threading.Thread(target=send, daemon=True, name=f"{name} {self._container[:12]}").start()
+        # A container that is over already refuses the signal.
+        with contextlib.suppress(Exception):
+            self._api.kill(self._container, name)
 
     def _conclude(self, result: contract.Result | None) -> Ended:
         # An engine that comes back after its death stops the containers that it finds, as `docker stop` does.

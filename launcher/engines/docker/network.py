@@ -112,7 +112,9 @@ def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: boo
 
     Raises what the SDK raises, and NetworkRefused where dltpod's network can't be made.
     """
-    if spec.network == "bridge" and _can_be_apart(spec, podman=podman):
+    # Podman's networks can't keep containers apart. Under rootless Docker the job has the uid of the engine,
+    # which asks name servers from within a gateway that is not on the engine's default bridge.
+    if spec.network == "bridge" and not podman and not (spec.egress and spec.user.uid == ENGINE_UID):
         spec = replace(spec, network=_own(api))
     if not spec.egress or spec.network == "none":
         yield Network(api, spec, spec.network, None, closes=spec.network != "none" and not podman)
@@ -122,12 +124,6 @@ def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: boo
         yield Network(api, spec, gateway.network, gateway, closes=False)
     finally:
         gateway.close()
-
-
-def _can_be_apart(spec: ContainerSpec, *, podman: bool) -> bool:
-    """Podman's networks know no such walls. And under rootless Docker the job has the uid of the engine,
-    which asks name servers from within a gateway that is not on the engine's default bridge."""
-    return not podman and not (spec.egress and spec.user.uid == ENGINE_UID)
 
 
 def _own(api: APIClient) -> str:
@@ -192,21 +188,17 @@ def _made_by_another(api: APIClient) -> bool:
     return False
 
 
-@as_invoking_user()
-def _link_local() -> str:
-    """The program that the helper runs."""
-    return (contexts.runner_folder() / "supervise" / "link_local.py").read_text(encoding="utf-8")
-
-
 def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
-    """The body of ``POST /containers/create`` for what closes link-local addresses to a container. Pure.
+    """The body of ``POST /containers/create`` for what closes link-local addresses to a container.
 
-    It runs the runner's own file in the container's network namespace. No package is in its image, for no
-    package may have this right.
+    It runs the runner's own file in the container's network namespace. No package is in its image, because
+    no package may have this right.
     """
+    with as_invoking_user():
+        program = (contexts.runner_folder() / "supervise" / "link_local.py").read_text(encoding="utf-8")
     return {
         "Image": spec.base,
-        "Cmd": [*_CLOSE, _link_local(), *LINK_LOCAL],
+        "Cmd": [*_CLOSE, program, *LINK_LOCAL],
         "Entrypoint": [],
         "User": "0:0",
         "WorkingDir": "/",
