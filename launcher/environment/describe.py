@@ -17,7 +17,7 @@ from launcher.environment import (
     local_packages,
     requirement_files,
 )
-from launcher.environment.dlt_versions import Release, choose, is_extra, parse
+from launcher.environment.dlt_versions import choose, is_extra, parse
 from launcher.environment.values import (
     DEFAULT_DLT,
     Environment,
@@ -84,7 +84,13 @@ def describe(
         else:
             unknown.append(name)
     if unknown:
-        raise _unknown_extra(unknown[0], release, verified, place, source)
+        known = {*release.extras, *(verified.names() if verified is not None else ())}
+        near = did_you_mean(unknown[0], known)
+        raise ConfigurationError(
+            f"{place}: '{unknown[0]}' is neither an extra of dlt {release.version}"
+            f" nor a verified source{near}",
+            "a package from an index goes into container.requirements",
+        )
 
     module = source.dlt_native.source_module
     top = module.split(".")[0]
@@ -201,19 +207,6 @@ def _has(verified: Repository, name: str, notes: list[str]) -> bool:
     except ConfigurationError as failed:
         notes.append(f"verified sources couldn't be asked for '{name}': {failed.message}")
         return False
-
-
-def _unknown_extra(
-    name: str, release: Release, verified: Repository | None, place: str, source: Source
-) -> ConfigurationError:
-    names: set[str] = set(release.extras)
-    if verified is not None:
-        names |= set(verified.names())
-    near = did_you_mean(name, names)
-    return ConfigurationError(
-        f"{place}: '{name}' is neither an extra of dlt {release.version} nor a verified source{near}",
-        "a package from an index goes into container.requirements",
-    )
 
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")

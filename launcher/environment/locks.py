@@ -65,15 +65,14 @@ def attach(
 
 def text_of(path: Path) -> str | None:
     """A lock's text, None where there is none. Raises ConfigurationError where it can't be read."""
+    shown = f"{FOLDER}/{path.name}"
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except OSError as error:
-        shown = f"{FOLDER}/{path.name}"
         raise ConfigurationError(f"{shown} can't be read: {error.strerror}", f"ls -l {shown}") from None
     except UnicodeDecodeError:
-        shown = f"{FOLDER}/{path.name}"
         raise ConfigurationError(
             f"{shown} can't be read: it is no text", f"mv {shown} {shown}.bad; dltpod lock {path.stem}"
         ) from None

@@ -267,17 +267,18 @@ def _foreign(text: str, origin: str, own: Path, *, base: Path, root: Path) -> Re
             f"{origin}: this requirement holds a password, a token or a variable",
             "give it to git or to the index in the environment",
         )
-    if broken or not (is_direct(text) or _parses(text)):
+    if broken or not (is_direct(text) or _fault(text) is None):
         raise ConfigurationError(f"{origin}: this is no requirement", "write it as pip takes it: 'stripe<16'")
     return Requirement(text, origin, within=own)
 
 
-def _parses(text: str) -> bool:
+def _fault(text: str) -> str | None:
+    """What is wrong with a requirement; None for a valid one."""
     try:
         Parsed(text)
-    except InvalidRequirement:
-        return False
-    return True
+    except InvalidRequirement as error:
+        return str(error).splitlines()[0]
+    return None
 
 
 def check(text: str, origin: str) -> Requirement:
@@ -290,13 +291,11 @@ def check(text: str, origin: str) -> Requirement:
         raise ConfigurationError(
             f"{origin}: '{text}' names a local package in a form that no build finds", f"write {path}"
         )
-    try:
-        Parsed(text)
-    except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
+    reason = _fault(text)
+    if reason is not None:
         raise ConfigurationError(
             f"{origin}: '{text}' is no requirement: {reason}", "write it as pip takes it: 'stripe<16'"
-        ) from None
+        )
     return Requirement(text, origin)
 
 

@@ -7,7 +7,7 @@ import json
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -34,22 +34,22 @@ _said: set[str] = set()
 """Notes on the host's settings that were shown: each is shown once in a launcher."""
 
 
+@dataclass(eq=False)
 class Builder:
     """Builds for one project. Raises BuildError, EngineError; leaves no half-made tag."""
 
-    def __init__(self, options: ImageOptions, verified: Repository | None = None) -> None:
-        self._options = options
-        self._verified = verified
+    options: ImageOptions
+    verified: Repository | None = None
 
     def source(self, environment: Environment, tag: str) -> None:
         """The runnable image: the environment's image, built if it is missing, and the runner."""
         below = tags.environment_tag(environment)
-        if tags.inspect(self._options.client, below) is None or self._options.upgrade:
+        if tags.inspect(self.options.client, below) is None or self.options.upgrade:
             default = self.default(environment)
             if not default_suffices(environment):
                 self._environment_and_source(environment, default, tag)
                 return
-            self._options.client.api.tag(default, tags.ENVIRONMENT_REPOSITORY, environment.digest)
+            self.options.client.api.tag(default, tags.ENVIRONMENT_REPOSITORY, environment.digest)
         with contexts.make(with_runner=True) as context:
             self._build(
                 buildkit.Build(
@@ -69,11 +69,11 @@ class Builder:
         whose two layers the engine stores in parallel; then the environment's, which is complete by then.
         """
         started = time.monotonic()
-        self._options.say(
+        self.options.say(
             f"building the environment of {', '.join(environment.sources) or environment.digest}"
         )
         self._with_wheels(environment, lambda sdists: self._both(environment, default, tag, sdists))
-        self._options.say(f"environment {environment.digest} is built ({time.monotonic() - started:.1f} s)")
+        self.options.say(f"environment {environment.digest} is built ({time.monotonic() - started:.1f} s)")
 
     def _with_wheels(self, environment: Environment, build: Callable[[Sequence[str]], T]) -> T:
         """Builds from wheels alone; again, with the wheel built first, for each package that has none."""
@@ -84,15 +84,15 @@ class Builder:
             except _NoWheel as lacking:
                 if lacking.name in sdists:
                     raise build_errors.interpret(lacking.lines, environment) from None
-                self._options.say(f"{lacking.name} has no wheel: building it")
+                self.options.say(f"{lacking.name} has no wheel: building it")
                 sdists.append(lacking.name)
 
     def _both(self, environment: Environment, default: str, tag: str, sdists: Sequence[str]) -> None:
         with (
             contexts.make(
                 environment,
-                root=self._options.project.root,
-                verified=self._verified,
+                root=self.options.project.root,
+                verified=self.verified,
                 with_runner=True,
                 sdists=sdists,
             ) as context,
@@ -104,8 +104,8 @@ class Builder:
                 context=context,
                 folder=installed,
                 arguments=_stages(environment, default, made),
-                secrets=logins.of_clones(environment.requirements, made, self._options.environ),
-                refresh=self._options.upgrade,
+                secrets=logins.of_clones(environment.requirements, made, self.options.environ),
+                refresh=self.options.upgrade,
             )
             self._build(steps, environment)
             packages = _installed(read_as / "packages.json")
@@ -141,7 +141,7 @@ class Builder:
         given = {**texts, "python.txt": f"{environment.python}\n"}
         with (
             contexts.make(
-                environment, root=self._options.project.root, verified=self._verified, texts=given
+                environment, root=self.options.project.root, verified=self.verified, texts=given
             ) as context,
             scratch.folder() as (folder, read_as),
         ):
@@ -152,7 +152,7 @@ class Builder:
                     folder=folder,
                     # What an index has changes, and a branch moves.
                     arguments={**_stages(environment, default, made), "MOMENT": str(time.time_ns())},
-                    secrets=logins.of_clones(environment.requirements, made, self._options.environ),
+                    secrets=logins.of_clones(environment.requirements, made, self.options.environ),
                 ),
                 environment,
             )
@@ -162,7 +162,7 @@ class Builder:
         self, environment: Environment, below: str, tag: str, labels: Mapping[str, str], epoch: int
     ) -> None:
         """The source image ``below``, and the project's code."""
-        project = self._options.project
+        project = self.options.project
         with contexts.make(root=project.root, custom_sources=project.custom_sources) as context:
             self._build(
                 buildkit.Build(
@@ -180,18 +180,18 @@ class Builder:
         python = environment.python
         digest = contexts.default_digest(environment.base_identity, environment.platform, RECIPE)
         tag = f"{tags.DEFAULT_REPOSITORY}:{python}-{digest}"
-        if tags.inspect(self._options.client, tag) is not None:
+        if tags.inspect(self.options.client, tag) is not None:
             return tag
         if environment.platform != self._native and environment.base_image.startswith("dltpod/base:"):
             raise BuildError(
                 f"base image {environment.base_image} was made here, for {self._native} alone",
                 f"base_image: in sources.yml names one that can be pulled for {environment.platform} too",
             )
-        with build_lock(f"default-{digest}", self._options.environ, self._options.say):
-            if tags.inspect(self._options.client, tag) is not None:
+        with build_lock(f"default-{digest}", self.options.environ, self.options.say):
+            if tags.inspect(self.options.client, tag) is not None:
                 return tag
             base = environment.base_image
-            self._options.say(
+            self.options.say(
                 f"building the default environment: Python {python} on {base}, dlt {DEFAULT_DLT}"
             )
             started = time.monotonic()
@@ -213,12 +213,12 @@ class Builder:
                     what=f"the default environment of Python {python}",
                     platform=environment.platform,
                 )
-            self._options.say(f"the default environment is built ({time.monotonic() - started:.1f} s)")
+            self.options.say(f"the default environment is built ({time.monotonic() - started:.1f} s)")
         return tag
 
     def packages(self, reference: str) -> Mapping[str, str]:
         """What an image holds, read from its own file; nothing of it is run."""
-        api = self._options.client.api
+        api = self.options.client.api
         labels = {tags.LABEL_MANAGED: "1", tags.LABEL_KIND: "look"}
         with engine_errors():
             container = api.create_container(reference, ["true"], labels=labels)
@@ -245,7 +245,7 @@ class Builder:
                 raise _NoWheel(found[1], failed.lines) from None
             if build.target != "packages" or not build_errors.offline(failed.lines):
                 raise build_errors.interpret(failed.lines, environment, what=what) from None
-        self._options.say("no network: trying with what the wheel cache holds")
+        self.options.say("no network: trying with what the wheel cache holds")
         try:
             buildkit.run(self._cli, replace(build, secrets=_offline(secrets)), self._progress)
         except buildkit.StepFailed as failed:
@@ -255,26 +255,26 @@ class Builder:
 
     @cached_property
     def _cli(self) -> buildkit.Cli:
-        return buildkit.find_cli(self._options.environ)
+        return buildkit.find_cli(self.options.environ)
 
     @cached_property
     def _host(self) -> BuildSettings:
         """The host's settings; notes on them are told once."""
-        settings = read(self._options.environ)
+        settings = read(self.options.environ)
         for note in settings.notes:
             if note not in _said:
                 _said.add(note)
-                self._options.say(note)
+                self.options.say(note)
         return settings
 
     @cached_property
     def _native(self) -> str:
         """The engine's own platform: to name it would make old builders ask for an emulator."""
-        return tags.platform_of(self._options.client)
+        return tags.platform_of(self.options.client)
 
     def _progress(self, line: str) -> None:
-        if self._options.verbose or line.lstrip().startswith(_SHOWN):
-            self._options.say(without_credentials(line.strip()))
+        if self.options.verbose or line.lstrip().startswith(_SHOWN):
+            self.options.say(without_credentials(line.strip()))
 
 
 def _first_file(chunks: Iterable[bytes]) -> bytes:
