@@ -238,8 +238,11 @@ class _Work:
                 stop,
                 wait=options.wait,
             )
-            if record.failure_kind is FailureKind.SECRETS_MISSING:
-                record = self._pointed_at_others(source, record)
+            lacks = record.failure_kind is FailureKind.SECRETS_MISSING
+            # The job can't tell of another section whose secrets it could share: it never sees those.
+            if lacks and (line := missing.line_after(self.gathered.project, source, record.message)):
+                record = replace(record, hint=f"{record.hint}\n{line}")
+                self._keep(record)
             if record.status == OK and plan.job.state_edits:
                 edits.done(self.gathered.project.private, source.name, plan.job.state_edits["id"])
             return record
@@ -252,14 +255,6 @@ class _Work:
             if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
                 self._keep(record)
             return record
-
-    def _pointed_at_others(self, source: Source, record: RunRecord) -> RunRecord:
-        """The record with the line that shares another section's secrets: the job never sees those."""
-        line = missing.line_after(self.gathered.project, source, record.message)
-        if line:
-            record = replace(record, hint=f"{record.hint}\n{line}")
-            self._keep(record)
-        return record
 
     def _keep(self, record: RunRecord) -> None:
         """Writes to history; if that fails, says so and lets the other sources continue."""
