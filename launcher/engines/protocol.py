@@ -1,4 +1,4 @@
-"""The seam between what is planned and what runs it."""
+"""What the rest of dltpod asks of an engine, and what an engine tells of its jobs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ class Engine(Protocol):
 
     name: str
 
-    def facts(self) -> EngineFacts: ...
+    def facts(self) -> EngineFacts:
+        """What the engine is and can do, asked for once."""
 
     def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         """Run the job to its end and leave nothing behind. Raises AlreadyRunning."""

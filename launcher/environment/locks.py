@@ -21,6 +21,7 @@ _INPUTS = re.compile(r"^# inputs: (\w+)$", re.MULTILINE)
 
 
 def path_of(project: Project, source: Source) -> Path:
+    """The place of a source's lock file, whether or not there is one."""
     return project.root / FOLDER / f"{source.name}.txt"
 
 

@@ -212,7 +212,7 @@ def engine_errors(endpoint: Endpoint | None = None) -> Iterator[None]:
 
 
 def unreachable(error: BaseException, endpoint: Endpoint | None = None) -> EngineError:
-    """The error for an engine that doesn't answer."""
+    """The EngineError for what the SDK or the operating system raised when an engine didn't answer."""
     where = f" at {endpoint.host} ({endpoint.origin})" if endpoint is not None else ""
     cause = _root(error)
     number = getattr(cause, "errno", None)

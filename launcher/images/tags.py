@@ -78,6 +78,7 @@ def source_tag(environment: Environment) -> str:
 
 
 def environment_tag(environment: Environment) -> str:
+    """``dltpod/environment:<environment's digest>``."""
     return f"{ENVIRONMENT_REPOSITORY}:{environment.digest}"
 
 
@@ -92,6 +93,7 @@ def inspect(client: DockerClient, reference: str) -> Mapping[str, Any] | None:
 
 
 def labels_of(found: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of an image that ``inspect`` found."""
     return (found.get("Config") or {}).get("Labels") or {}
 
 

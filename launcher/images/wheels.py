@@ -1,4 +1,4 @@
-"""What has no wheel and has to be built, apart from what is installed from wheels. Pure.
+"""Separates what has to be built, because it has no wheel, from what is installed from wheels. Pure.
 
 In a requirements file each stands as ``@@N@@``; the step ``environment`` of the Dockerfile puts the wheel's
 place there that the step ``built`` made of ``N``.

@@ -19,8 +19,8 @@ from runner.contract import moment
 def collect_ends(engine: Engine, project: str, history: History) -> tuple[RunRecord, ...]:
     """Asks the engine how interrupted runs ended, and records it. Returns the changed records.
 
-    The engine keeps its jobs until the next sync. One whose jobs die with their launcher has none. Who
-    may only look at the project learns the ends too. Raises EngineError where it doesn't answer.
+    An engine whose jobs end with their launcher (Docker) has none. Where history can't be written, the
+    records are returned all the same. Raises EngineError where the engine doesn't answer.
     """
     if not isinstance(engine, KeepsJobs):
         return ()

@@ -113,7 +113,10 @@ def ask(
 
 
 def shell(engine: DockerEngine, plan: JobPlan, cli: str, command: Sequence[str], *, terminal: bool) -> int:
-    """Run a command in there, with this process' input and output; its exit code."""
+    """Run a command in the job's container, with this process' input and output. Returns its exit code.
+
+    ``cli`` is the docker command. Raises EngineError where the container can't be started.
+    """
     with idle_container(engine, plan) as container:
         call = [cli, "exec", "-it" if terminal else "-i", container, *_EXECUTE, "run", *command]
         with as_invoking_user():
