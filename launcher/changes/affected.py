@@ -48,21 +48,18 @@ def changed_sources(project: Project, ref: str) -> frozenset[str]:
 
 
 def _start(root: Path, ref: str) -> str:
-    """The commit to compare with."""
+    """The commit to compare with. Raises ConfigurationError where git knows no such ``ref``."""
     start = None
     if not ref.startswith("-"):  # git would take it for an option
         start = rights.git(root, "merge-base", ref, "HEAD") or rights.git(
             root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"
         )
-    if not start:
-        if rights.git(root, "rev-parse", "--git-dir") is None:
-            raise ConfigurationError(
-                f"git knows no '{ref}': {root} is in no git repository", "run it in a clone, or `git init`"
-            )
-        raise ConfigurationError(
-            f"git knows no '{ref}' in {root}", "a shallow clone lacks older commits: git fetch --unshallow"
-        )
-    return start.strip()
+    if start:
+        return start.strip()
+    why, hint = f" in {root}", "a shallow clone lacks older commits: git fetch --unshallow"
+    if rights.git(root, "rev-parse", "--git-dir") is None:
+        why, hint = f": {root} is in no git repository", "run it in a clone, or `git init`"
+    raise ConfigurationError(f"git knows no '{ref}'{why}", hint)
 
 
 def _entries_changed(now: str, before: str) -> frozenset[str]:

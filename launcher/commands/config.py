@@ -36,10 +36,10 @@ _WHOLE = ("function_kwargs", "resource_kwargs", "env", "write_disposition", "sch
 
 
 def resolved(source: Source, dlt: str) -> dict[str, Any]:
-    """The entry as ``sources.yml`` would say it in full, in the file's order; what is empty is left out.
+    """The entry as it would stand in full in ``sources.yml``, in the file's order, without empty values.
 
-    ``dlt`` is the version of those that name none. Literals that look like secrets are ``***``, and
-    ``env:NAME`` stays as it stands.
+    ``dlt`` is the version for a source that names none. Literals that look like secrets become ``***``;
+    ``env:NAME`` is kept.
     """
     entry = source.model_dump(mode="json")
     native, container = entry["dlt_native"], entry["container"]
@@ -50,8 +50,7 @@ def resolved(source: Source, dlt: str) -> dict[str, Any]:
         native[key] = said if said is None or isinstance(said, str) else said.mapping
     for table, key in ((native, "function_kwargs"), (native, "resource_kwargs"), (container, "env")):
         table[key] = literals.replaced(table[key], lambda path, literal: MASK)
-    found: dict[str, Any] = _filled(entry)
-    return found
+    return _filled(entry)
 
 
 def _filled(table: Mapping[str, Any]) -> dict[str, Any]:

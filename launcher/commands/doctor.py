@@ -21,10 +21,8 @@ def command(as_json: bool) -> Exit:
     """Check that this machine can run sources. The exit code is 2 if something is wrong."""
     from launcher.check.machine import FAIL, examine
 
-    wrong = False
     findings = []
     for finding in examine(common.load_project, os.environ):
-        wrong = wrong or finding.status == FAIL
         findings.append(finding)
         if not as_json:
             status = style(finding.status.ljust(7), _COLOURS[finding.status])
@@ -33,4 +31,4 @@ def command(as_json: bool) -> Exit:
                 click.echo(f"{'':<23} {finding.hint}")
     if as_json:
         common.echo_json([dataclasses.asdict(finding) for finding in findings])
-    return Exit.USAGE if wrong else Exit.OK
+    return Exit.USAGE if any(finding.status == FAIL for finding in findings) else Exit.OK

@@ -19,7 +19,6 @@ def command(kind: str, name: str | None) -> None:
     Existing files are not overwritten.
     """
     from launcher.config.models import VerifiedSources
-    from launcher.environment.values import DEFAULT_PYTHON
     from launcher.host import rights
     from launcher.start import plan
     from launcher.start.kinds import KINDS
@@ -27,4 +26,4 @@ def command(kind: str, name: str | None) -> None:
     root = Path.cwd()
     click.get_current_context().find_root().with_resource(rights.rights(root))
     name = name or (KINDS[kind].usual if kind in KINDS else kind)
-    finish(plan.first(root, name, kind_of(kind, name, VerifiedSources(), root, DEFAULT_PYTHON)))
+    finish(plan.first(root, name, kind_of(kind, name, VerifiedSources(), root)))

@@ -38,7 +38,6 @@ def command(project: common.Project, name: str, kind: str | None) -> None:
 
     Existing files are not overwritten. `dltpod sources` lists the kinds for --from.
     """
-    from launcher.environment.values import DEFAULT_PYTHON
     from launcher.start import plan
 
     plan.check_name(name)
@@ -48,12 +47,12 @@ def command(project: common.Project, name: str, kind: str | None) -> None:
             "verified sources",
             f"dltpod new {name} --from python",
         )
-    made = kind_of(kind, name, project.verified_sources, project.root, DEFAULT_PYTHON)
-    finish(plan.another(project, name, made))
+    finish(plan.another(project, name, kind_of(kind, name, project.verified_sources, project.root)))
 
 
-def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python: str) -> Kind:
-    """The kind of that name. Raises ConfigurationError where there is none."""
+def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path) -> Kind:
+    """A new source ``name``, of one of KINDS or of a verified source. Raises ConfigurationError else."""
+    from launcher.environment.values import DEFAULT_PYTHON
     from launcher.start import kinds, verified
 
     if kind in kinds.KINDS:
@@ -74,11 +73,11 @@ def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path, python:
             f"there is no kind of source '{kind}'{did_you_mean(kind, {*kinds.KINDS, *names})}",
             "`dltpod sources` lists them",
         )
-    return verified.make(verified_sources, kind, name, python)
+    return verified.make(verified_sources, kind, name, DEFAULT_PYTHON)
 
 
 def finish(plan: Plan) -> None:
-    """Write the files, and say which and what to do next."""
+    """Write the plan's files, and print which they are and what to do next. Raises as ``carry_out``."""
     from launcher.config.faults import shown_path
     from launcher.console.summary import own_command
     from launcher.console.text import style, table
@@ -92,9 +91,8 @@ def finish(plan: Plan) -> None:
     click.echo(table(["", "", ""], rows, whole=True).lstrip("\n"))
     file = common.given_file()
     given = f"--file {file} " if file else ""
-    steps = [
-        *(f"fill in {todo}" for todo in plan.todo),
-        *([f"{own_command()} check {given}{plan.name}"] * bool(plan.todo)),
-    ]
+    steps = [f"fill in {todo}" for todo in plan.todo]
+    if steps:
+        steps.append(f"{own_command()} check {given}{plan.name}")
     steps.append(f"{own_command()} sync {given}{plan.name}")
     click.echo("\n" + style("next", "bold") + "   " + "\n       ".join(steps))

@@ -106,12 +106,10 @@ def _listed(words: Collection[str]) -> str:
 
 def _name_fault(project: Project, by_name: Mapping[str, Source], name: str, *, enabled: bool) -> str | None:
     source = by_name.get(name)
+    if source is not None and enabled and not source.enabled:
+        return f"'{name}' is disabled ({project.line(name)}: enabled: false)"
     if source is not None:
-        return (
-            f"'{name}' is disabled ({project.line(name)}: enabled: false)"
-            if enabled and not source.enabled
-            else None
-        )
+        return None
     other = next((f for f in project.foreign if f.name == name), None)
     if other is not None:
         return f"'{name}' is of type {other.type}, not dlt_native (line {other.line}): left to Dango"

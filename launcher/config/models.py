@@ -18,15 +18,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from launcher.config import forms
 from launcher.config.dlt_words import Contract, Disposition
-from launcher.config.dlt_words import SchemaContract as SchemaContract
-from launcher.config.dlt_words import WriteDisposition as WriteDisposition
 from launcher.config.faults import shown_path
-from launcher.config.forms import IDENTIFIER, Form, matches
-from launcher.config.forms import Model as Model
-from launcher.config.kubernetes import CaBundle as CaBundle
+from launcher.config.forms import IDENTIFIER, Form, Model, matches
 from launcher.config.kubernetes import Kubernetes as Kubernetes
-from launcher.config.kubernetes import KubernetesState as KubernetesState
-from launcher.config.kubernetes import Requests as Requests
 
 SourceName = Annotated[
     str,

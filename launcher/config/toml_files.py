@@ -21,6 +21,17 @@ SECRETS = ".dlt/secrets.toml"
 CONFIG = ".dlt/config.toml"
 LARGEST_FILE = 4 << 20
 _TYPE_KEY = "destination_type"
+_FAULTS = (
+    (("Cannot declare", "Cannot overwrite", "Duplicate"), "a duplicate table or key"),
+    (("Expected '='",), "a key without '='"),
+    (("Invalid value",), "a value that TOML does not know; text stands in quotes"),
+    (
+        ("Unterminated string", "Illegal character", "invalid character", 'Expected "\'"'),
+        "text without its closing quotes",
+    ),
+    (("after a statement",), "something after the value; text with quotes in it is written in '''...'''"),
+)
+"""Words of tomllib's messages, and what to say instead."""
 
 
 def read_toml(file: Path) -> Mapping[str, Any]:
@@ -54,21 +65,8 @@ def syntax_fault(text: str, message: str) -> tuple[int, str]:
     """Line and fault, and no word of the text: tomllib quotes what it trips over, in its ``message``."""
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line = int(place[1]) if place else text.count("\n") + 1
-    what = "is not TOML"
-    if "Cannot declare" in message or "Cannot overwrite" in message or "Duplicate" in message:
-        what = "a duplicate table or key"
-    elif "Expected '='" in message:
-        what = "a key without '='"
-    elif "Invalid value" in message:
-        what = "a value that TOML does not know; text stands in quotes"
-    elif any(
-        words in message
-        for words in ("Unterminated string", "Illegal character", "invalid character", 'Expected "\'"')
-    ):
-        what = "text without its closing quotes"
-    elif "after a statement" in message:
-        what = "something after the value; text with quotes in it is written in '''...'''"
-    return line, what
+    told = (what for words, what in _FAULTS if any(word in message for word in words))
+    return line, next(told, "is not TOML")
 
 
 def configured_destinations(root: Path, environ: Mapping[str, str]) -> dict[str, str]:

@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 def watching(
     names: Sequence[str], *, json: bool = False, dry_run: bool = False
 ) -> Iterator[Stream | Live | Lines]:
-    """The listener that fits where the output goes; it is closed at the end."""
+    """Yield the listener for where the output goes; on leaving, it is closed."""
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
     if json:
         from launcher.console.stream import Stream
 
         yield Stream()
-    elif log.shown():
-        from launcher.console.lines import Lines
-
-        yield Lines(names, only_log=True)
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
+    elif terminal and not log.shown():
         from launcher.console.live import Live
 
         with Live(names) as live:
@@ -37,4 +34,4 @@ def watching(
     else:
         from launcher.console.lines import Lines
 
-        yield Lines(names, dry_run=dry_run)
+        yield Lines(names, only_log=log.shown(), dry_run=dry_run)

@@ -35,7 +35,8 @@ from runner.contract import (
 )
 
 if TYPE_CHECKING:
-    from launcher.config.models import Project, SchemaContract, Source, WriteDisposition
+    from launcher.config.dlt_words import SchemaContract, WriteDisposition
+    from launcher.config.models import Project, Source
     from launcher.images.tags import Image
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import EngineFacts

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from launcher.config import models, schema
+from launcher.config import forms, models, schema
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "sources.md"
@@ -22,9 +22,8 @@ _PLACE = re.compile(r"(<!-- fields: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def page() -> str:
     """The page with its tables as the models have them now."""
-    return _PLACE.sub(
-        lambda found: f"{found[1]}{_table(getattr(models, found[2]))}{found[3]}", PAGE.read_text()
-    )
+    by_name = {model.__name__: model for model in forms.Model.__subclasses__()}
+    return _PLACE.sub(lambda found: f"{found[1]}{_table(by_name[found[2]])}{found[3]}", PAGE.read_text())
 
 
 def schema_text() -> str:
@@ -44,12 +43,7 @@ def _default(field: Any) -> str:
     if field.is_required():
         return "needed"
     value = field.default
-    if (
-        value is PydanticUndefined
-        or value is None
-        or value in ((), {}, "")
-        or isinstance(value, models.Model)
-    ):
+    if value is PydanticUndefined or value is None or value in ((), {}, "") or isinstance(value, forms.Model):
         return ""
     return f"`{json.dumps(value) if isinstance(value, (bool, int)) else value}`"
 

@@ -12,7 +12,9 @@ import jsonschema
 import pytest
 
 from launcher.config import load, schema
-from launcher.config.models import Container, File, Kubernetes, Model, WriteDisposition, descriptions_of
+from launcher.config.dlt_words import WriteDisposition
+from launcher.config.forms import Model
+from launcher.config.models import Container, File, Kubernetes, descriptions_of
 from launcher.errors import ConfigurationError
 from launcher.secrets.gather import part_of, read_environment
 from runner.contract import SECRETS_FILE
