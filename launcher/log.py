@@ -200,7 +200,7 @@ def _json_logger(file: Any, level: str) -> Any:
 
     def line(fields: Mapping[str, Any], **_: Any) -> bytes:
         first = {key: fields[key] for key in ("time", "level", "event", "source", "run_id") if key in fields}
-        return clean.json_text({**first, **fields}).encode()
+        return clean.json_text({**first, **fields, "pid": os.getpid()}).encode()  # several write to one file
 
     renderer = structlog.processors.JSONRenderer(serializer=line)
     return _logger(structlog.BytesLogger(file), level, clean.lines, renderer)

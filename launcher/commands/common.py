@@ -203,7 +203,8 @@ def logged(project: Project) -> Iterator[None]:
             try:
                 yield
             except Exception as error:
-                log.event("failed", level="warning", error=log.described(error))
+                command = click.get_current_context().info_name
+                log.event("failed", level="warning", command=command, error=log.described(error))
                 raise
     finally:
         if kept.problem:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from launcher import log
 from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
 from launcher.environment.verified_sources import Repository
@@ -238,7 +239,7 @@ class Builder:
         platform = platform or (environment.platform if environment is not None else "")
         build = replace(build, secrets=secrets, platform=None if platform == self._native else platform)
         try:
-            buildkit.run(self._cli, build, self._progress)
+            self._run(build)
             return
         except buildkit.StepFailed as failed:
             if found := wheels.REFUSED.search("\n".join(failed.lines)):
@@ -247,11 +248,15 @@ class Builder:
                 raise build_errors.interpret(failed.lines, environment, what=what) from None
         self.options.say("no network: trying with what the wheel cache holds")
         try:
-            buildkit.run(self._cli, replace(build, secrets=_offline(secrets)), self._progress)
+            self._run(replace(build, secrets=_offline(secrets)))
         except buildkit.StepFailed as failed:
             raise build_errors.interpret(
                 [*failed.lines, "network was disabled"], environment, what=what
             ) from None
+
+    def _run(self, build: buildkit.Build) -> None:
+        with log.timed("build_stage", stage=build.target, image=build.tag or None):
+            buildkit.run(self._cli, build, self._progress)
 
     @cached_property
     def _cli(self) -> buildkit.Cli:

@@ -185,6 +185,8 @@ def end_fields(record: RunRecord) -> dict[str, Any]:
         "rows": record.rows or None,
         "failure_kind": record.failure_kind.value if record.failure_kind else None,
         "message": record.message or None,
+        "hint": record.hint or None,
+        "log_file": record.log_file or None,
     }
 
 

@@ -55,13 +55,23 @@ def test_the_log_tells_a_run_from_its_image_to_its_end_and_why_it_was_tried_agai
     assert (attempt["level"], attempt["failure_kind"], attempt["number"]) == ("warning", "extract", 1)
     assert retry["reason"] == "the source failed"
     assert (ended["status"], ended["attempts"], ended["rows"]) == ("ok", 2, {"orders": 3})
+    assert ended["log_file"] == outcome.records[0].log_file
+    assert {event["pid"] for event in found} == {os.getpid()}
     assert all(isinstance(event["seconds"], float) for event in (attempt, ended, found[1], found[-1]))
+
+
+def test_a_run_that_fails_leaves_what_failed_and_what_to_do(tmp_path: Path) -> None:
+    made = project(tmp_path, source("shop"))
+    with log.opened(own_log(tmp_path)):
+        sync(made, made.sources, SyncOptions(), environ={}, engine=FakeEngine({"shop": [failed()]}))
+    (ended,) = (event for event in events(own_log(tmp_path)) if event["event"] == "run_ended")
+    assert (ended["message"], ended["hint"]) == ("the source failed", "mend it")
 
 
 def test_a_command_that_fails_before_any_run_leaves_the_reason(folder: Path) -> None:
     assert cli.main(["sync", "shop"]) == 2
     (event,) = events(own_log(folder))
-    assert (event["event"], event["level"]) == ("failed", "warning")
+    assert (event["event"], event["level"], event["command"]) == ("failed", "warning", "sync")
     assert "no Docker engine answers" in event["error"]
 
 
