@@ -346,7 +346,7 @@ def is_transient(chain: typing.Sequence[BaseException]) -> bool:
             return False
         if has_class(link, "TerminalException", "TerminalValueError"):
             return is_unreachable((link,))
-        if isinstance(link, (ConnectionError, TimeoutError, socket.timeout, socket.gaierror)):
+        if isinstance(link, (ConnectionError, TimeoutError, socket.gaierror)):
             return True
         if has_class(link, "TransientException", "DestinationTransientException", *_NETWORK_ERRORS):
             return True
@@ -368,7 +368,7 @@ def is_unreachable(chain: typing.Sequence[BaseException]) -> bool:
     for link in chain:
         if has_class(link, "DestinationConnectionError"):
             return bool(_REFUSED_TEXT.search(str(link)))
-        if isinstance(link, (ConnectionError, socket.timeout, socket.gaierror)):
+        if isinstance(link, (ConnectionError, TimeoutError, socket.gaierror)):
             return True
         if has_class(link, "OperationalError", "InterfaceError", *_NETWORK_ERRORS) and _REFUSED_TEXT.search(
             str(link)

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from runner.explain.causes import unwrap
 
-# Imports whose distribution has another name; the longest match counts.
+# Imports whose distribution has another name than ``distribution_of`` makes; the longest match counts.
 _DISTRIBUTIONS = {
     "Crypto": "pycryptodome",
     "Levenshtein": "levenshtein",
@@ -27,7 +27,6 @@ _DISTRIBUTIONS = {
     "dateutil": "python-dateutil",
     "docx": "python-docx",
     "dotenv": "python-dotenv",
-    "facebook_business": "facebook-business",
     "fitz": "pymupdf",
     "git": "gitpython",
     "github": "pygithub",
@@ -35,9 +34,6 @@ _DISTRIBUTIONS = {
     "google.ads": "google-ads",
     "google.analytics": "google-analytics-data",
     "google.auth": "google-auth",
-    "google.cloud.bigquery": "google-cloud-bigquery",
-    "google.cloud.pubsub": "google-cloud-pubsub",
-    "google.cloud.storage": "google-cloud-storage",
     "google.oauth2": "google-auth",
     "google.protobuf": "protobuf",
     "googleapiclient": "google-api-python-client",
@@ -55,9 +51,7 @@ _DISTRIBUTIONS = {
     "pkg_resources": "setuptools",
     "serial": "pyserial",
     "shapefile": "pyshp",
-    "simple_salesforce": "simple-salesforce",
     "sklearn": "scikit-learn",
-    "slack_sdk": "slack-sdk",
     "snowflake.connector": "snowflake-connector-python",
     "telegram": "python-telegram-bot",
     "win32com": "pywin32",

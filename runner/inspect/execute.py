@@ -140,8 +140,7 @@ def _opened(job: contract.JobSpec, paths: Paths) -> Iterator[tuple[typing.Any, t
     from runner.load.locks import file_lock
     from runner.load.progress import Steps
 
-    steps = Steps(lambda event, fields: None)
-    with file_lock(job.destination.lock, steps, reading=True), _connection(job.destination) as connection:
+    with file_lock(job.destination.lock, Steps(), reading=True), _connection(job.destination) as connection:
         if connection is None and job.destination.kind == "duckdb":
             yield None, None
             return

@@ -1,16 +1,12 @@
-"""The few places where the runner leans on dlt's insides, or where its versions differ.
+"""The few places where the runner relies on private names of dlt, or where its versions differ.
 
-Works with every dlt from 1.18 on; where a name is private, all of 1.18, 1.24 and 1.31 have it.
+It works with every dlt from 1.18 on. The private names are in 1.18, 1.24 and 1.31.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import os
 import typing
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -42,9 +38,9 @@ def dataset_of(pipeline: typing.Any) -> str:
 
 
 def synchronize(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None:
-    """Syncs with the destination and returns the state that was found there, None for none.
+    """Syncs the pipeline with the destination; returns the state that was found there, None for none.
 
-    dlt tells whether it found one by nothing that lasts, so its own query is listened to.
+    dlt doesn't return what it found, so its own query is called through a function that keeps the answer.
     """
     found: list[typing.Any] = []
     fetch = pipeline._restore_state_from_destination
@@ -67,10 +63,9 @@ def stored_state(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None
     from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
     try:
-        found: typing.Mapping[str, typing.Any] | None = pipeline._restore_state_from_destination()
+        return typing.cast("typing.Mapping[str, typing.Any]", pipeline._restore_state_from_destination())
     except DestinationUndefinedEntity:
         return None
-    return found
 
 
 def blank_schema(pipeline: typing.Any, name: str) -> typing.Any:
@@ -105,28 +100,6 @@ def committed_already(packages: typing.Any, load_id: str, file_name: str) -> boo
     return pending is not None and pending[0] == "completed"
 
 
-def stored_files(client: typing.Any, table: str) -> list[dict[str, typing.Any]]:
-    """The rows that a filesystem destination keeps in one of dlt's own tables, a file for each.
-
-    Empty for a destination of another kind. Files that can't be read are left out.
-    """
-    from dlt.common.destination.exceptions import DestinationUndefinedEntity
-
-    try:
-        files = sorted(client.list_table_files(table))
-    except (AttributeError, FileNotFoundError, DestinationUndefinedEntity):
-        return []
-    rows = []
-    for path in files:
-        try:
-            row = json.loads(client.fs_client.read_text(path, encoding="utf-8"))
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
-
-
 def to_sources(pipeline: typing.Any, items: typing.Sequence[typing.Any]) -> list[typing.Any]:
     """Sources, and resources each in a source of the pipeline's default schema, as sources.
 
@@ -155,10 +128,19 @@ def merge_strategy(pipeline: typing.Any, tables: typing.Any, table: typing.Any) 
 
     with pipeline._maybe_destination_capabilities() as capabilities:
         try:
-            found: str | None = resolve_merge_strategy(tables, table, capabilities)
+            return typing.cast("str | None", resolve_merge_strategy(tables, table, capabilities))
         except DestinationCapabilitiesException:
             return str(table.get("x-merge-strategy"))
-    return found
+
+
+def kind_and_strategy(disposition: typing.Any) -> tuple[str | None, str | None]:
+    """What a write disposition says: its kind and its merge strategy, None for what it leaves open.
+
+    It is a word or a mapping, as ``resource.write_disposition`` has it.
+    """
+    if isinstance(disposition, dict):
+        return disposition.get("disposition"), disposition.get("strategy")
+    return disposition, None
 
 
 def declared_table(resource: typing.Any) -> typing.Any | None:
@@ -192,22 +174,7 @@ def drop_dataset(pipeline: typing.Any) -> None:
                 client.drop_storage()
 
 
-def drop_memory_of(pipeline: typing.Any) -> None:
-    """Deactivates a pipeline whose files are about to go, so that another can take its place."""
+def deactivate(pipeline: typing.Any) -> None:
+    """Deactivates a pipeline, so that another can take its place; does nothing where another is active."""
     if pipeline.is_active:
         pipeline.deactivate()
-
-
-@contextmanager
-def settings(values: typing.Mapping[str, str]) -> Iterator[None]:
-    """Sets dlt configuration for the body. dlt's environment provider comes before its files."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

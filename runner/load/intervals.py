@@ -105,14 +105,13 @@ class Run:
 
     def _check_disposition(self, source: typing.Any, resource: typing.Any) -> None:
         """Notes what appends. Raises JobFailed for what loses rows that are outside the interval."""
-        asked = resource.write_disposition
-        kind = asked.get("disposition") if isinstance(asked, dict) else asked
+        kind, strategy = compat.kind_and_strategy(resource.write_disposition)
         if kind == "replace":
             raise _refused(
                 f"resource '{resource.name}' replaces its table: it would hold this interval's rows alone",
                 f"dlt_native: {{write_disposition: merge}} where there is a key, or {_OTHERS}",
             )
-        if isinstance(asked, dict) and asked.get("strategy") == "scd2":
+        if strategy == "scd2":
             raise _refused(
                 f"resource '{resource.name}' keeps its history (scd2): rows outside the interval would end",
                 _OTHERS,

@@ -14,7 +14,8 @@ from runner.load import compat, decimals
 from runner.load.fast import switch
 from runner.load.recover import ledger, packages, undo
 from runner.load.recover.claims import claim
-from runner.load.recover.restore import remember_loaded, remember_loading, restart
+from runner.load.recover.restore import restart
+from runner.load.recover.shared_tables import completed, is_sql
 from runner.load.session import Session
 
 TRIES = 5
@@ -58,7 +59,7 @@ def load(session: Session, *, ours: bool = True) -> None:
             session.patiently(lambda: claim(session, load_ids))
             if not session.work.memory().swept:
                 session.patiently(lambda: undo.sweep(session, _schemas(session, load_ids)))
-            remember_loading(session, load_ids)
+            session.work.change(loading=tuple(load_ids), swept=True)
             if not ours:
                 session.patiently(lambda: _settle(session, load_ids))
             if not load_ids:
@@ -67,7 +68,7 @@ def load(session: Session, *, ours: bool = True) -> None:
         if pipeline.list_normalized_load_packages():
             # dlt heard a signal, let the running jobs end and left the others for the next run
             raise KeyboardInterrupt
-        remember_loaded(session)
+        session.work.change(loading=(), loaded=True, stored=None)
         session.work.prune()
         (session.load_ids if ours else session.resumed).extend(load_ids)
 
@@ -106,7 +107,7 @@ def _settle(session: Session, load_ids: typing.Sequence[str]) -> None:
     for load_id in load_ids:
         schema = store.load_schema(load_id)
         with compat.client_for(session.pipeline, schema) as client:
-            done = undo.completed_at_destination(client, load_id)
+            done = is_sql(client) and load_id in completed(client, [load_id])
         if done:
             load_storage.complete_load_package(load_id, False)
         else:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import platform
 import shutil
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import dlt
+from dlt.common.utils import custom_environ
 
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
@@ -67,26 +71,13 @@ def run(
     Raises JobFailed, and StepError around any other exception.
     """
     steps = steps or Steps(emit)
-    try:
-        with (
-            compat.settings(SETTINGS),
-            switch.running(job.fast),
-            http_retries.without_local_retries(),
-            state_lock(state, job.run_id),
-        ):
-            session = _start(job, steps, state)
-            try:
-                way = _sync if job.limit is None else _limited
-                first = way(session, make_source)
-            finally:
-                if session.pipeline is not None:
-                    compat.drop_memory_of(session.pipeline)
-    except JobFailed:
-        raise
-    except BaseException as exc:
-        raise StepError(steps.current, exc) from exc
-    finally:
-        steps.stop()
+    with _prepared(job, steps), http_retries.without_local_retries(), state_lock(state, job.run_id):
+        session = _start(job, steps, state)
+        try:
+            way = _sync if job.limit is None else _limited
+            first = way(session, make_source)
+        finally:
+            compat.deactivate(session.pipeline)
     return _result(session, first)
 
 
@@ -95,23 +86,30 @@ def sample(job: JobSpec, make_source: Callable[[], typing.Any], *, state: Path) 
 
     Raises as ``run`` does.
     """
-    steps = Steps(lambda _kind, _fields: None)
+    steps = Steps()
+    with _prepared(job, steps):
+        session = _start(job, steps, state)
+        _extract(session, make_source)
+        loading.normalize(session)
+    return session
+
+
+@contextmanager
+def _prepared(job: JobSpec, steps: Steps) -> Iterator[None]:
+    """Within the body dlt has ``SETTINGS``. Raises StepError around any exception but JobFailed."""
     try:
-        with compat.settings(SETTINGS), switch.running(job.fast):
-            session = _start(job, steps, state)
-            _extract(session, make_source)
-            loading.normalize(session)
+        with custom_environ(SETTINGS), switch.running(job.fast):
+            yield
     except JobFailed:
         raise
     except BaseException as exc:
         raise StepError(steps.current, exc) from exc
-    return session
+    finally:
+        steps.stop()
 
 
 def _start(job: JobSpec, steps: Steps, state: Path) -> Session:
     with steps.step("start"):
-        import dlt
-
         limited = job.limit is not None
         work = Workdir(state / "limited" if limited else state, job.pipeline_name)
         if limited:
@@ -150,9 +148,7 @@ def _sync(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     by_interval = set() if session.job.full_refresh else merges.loaded_only_by_intervals(session)
     _extract(session, make_source)
     loading.normalize(session)
-    merges.note_appends(session)
-    merges.note_repeats(session, known)
-    merges.note_after_intervals(session, by_interval)
+    merges.note_appends(session, known, by_interval)
     _note_texts(session)
     loading.load(session)
     session.dataset = compat.dataset_of(session.pipeline)
@@ -249,8 +245,6 @@ def _additions(session: Session) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _result(session: Session, first: bool) -> Result:
-    import dlt
-
     job, pipeline = session.job, session.pipeline
     new_tables, new_columns = _additions(session)
     state = {} if job.limit is not None else pipeline.state

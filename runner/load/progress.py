@@ -24,7 +24,7 @@ class Steps:
     A step within another (waiting for a file's lock while loading) stops the outer one's clock.
     """
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit = lambda kind, fields: None) -> None:
         self.emit = emit
         self.current = "start"
         self.seconds: dict[str, float] = {}
@@ -35,17 +35,13 @@ class Steps:
     def step(self, name: str) -> Iterator[None]:
         """Runs its body as step ``name``. After an exception ``current`` keeps naming that step."""
         outer = self.current
-        self._count()
+        self.stop()
         self.current = name
         self.seconds.setdefault(name, 0.0)
         self.emit(Event.PHASE.value, {"phase": name})
         yield
-        self._count()
+        self.stop()
         self.current = outer
-
-    def stop(self) -> None:
-        """Counts the seconds up to now; called once, when the run is over."""
-        self._count()
 
     def note(self, text: str) -> None:
         """Tells people what they should know of this run, once each."""
@@ -53,7 +49,8 @@ class Steps:
             self.notes.append(text)
             self.emit(Event.NOTE.value, {"text": text})
 
-    def _count(self) -> None:
+    def stop(self) -> None:
+        """Counts the seconds up to now for the current step; to be called when the run is over."""
         now = time.monotonic()
         self.seconds[self.current] = self.seconds.get(self.current, 0.0) + now - self._since
         self._since = now
@@ -93,15 +90,12 @@ def collector(emit: Emit) -> typing.Any:
             elif name in NOT_ROWS or label or name.startswith("_dlt"):
                 return
             else:
-                self._count(name, inc)
+                rows = self.extracted if self.step.startswith("Extract") else self.normalized
+                rows[name] = rows.get(name, 0) + inc
             now = time.monotonic()
             if now - self._last >= PERIOD:
                 self._last = now
                 self._send(self._how_far())
-
-        def _count(self, name: str, inc: int) -> None:
-            rows = self.extracted if self.step.startswith("Extract") else self.normalized
-            rows[name] = rows.get(name, 0) + inc
 
         def _how_far(self) -> dict[str, int]:
             if self.step.startswith("Load"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typing
 
+from dlt.extract import DltSource
+
 from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import near_misses
@@ -34,12 +36,6 @@ def select(session: Session, made: typing.Any) -> list[typing.Any]:
     return sources
 
 
-def _is_source(item: typing.Any) -> bool:
-    from dlt.extract import DltSource
-
-    return isinstance(item, DltSource)
-
-
 def resources_of(sources: typing.Sequence[typing.Any]) -> list[typing.Any]:
     """The resources that will run."""
     return [resource for source in sources for resource in source.resources.selected.values()]
@@ -49,7 +45,7 @@ def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
     """The job's resources of these. Raises JobFailed for one that isn't there."""
     names: dict[str, None] = {}
     for item in items:
-        names.update(dict.fromkeys(item.resources.keys() if _is_source(item) else [item.name]))
+        names.update(dict.fromkeys(item.resources.keys() if isinstance(item, DltSource) else [item.name]))
     for wanted in job.resources:
         if wanted not in names:
             near = near_misses(wanted, names, count=1)
@@ -60,7 +56,7 @@ def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
             )
     kept: list[typing.Any] = []
     for item in items:
-        if _is_source(item):
+        if isinstance(item, DltSource):
             here = [name for name in job.resources if name in item.resources]
             if here:
                 kept.append(item.with_resources(*here))
@@ -70,7 +66,7 @@ def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
 
 
 def _dispose(session: Session, resource: typing.Any, disposition: typing.Any) -> None:
-    if _strategy(resource) == "scd2":
+    if compat.kind_and_strategy(resource.write_disposition)[1] == "scd2":
         session.steps.note(
             f"resource {resource.name} keeps its history (scd2): write_disposition is not applied to it"
         )
@@ -89,23 +85,17 @@ def check_keys(session: Session, sources: typing.Sequence[typing.Any]) -> None:
 
 
 def _needs_key(disposition: typing.Any) -> bool:
-    kind = disposition.get("disposition") if isinstance(disposition, dict) else disposition
-    strategy = disposition.get("strategy") if isinstance(disposition, dict) else None
+    kind, strategy = compat.kind_and_strategy(disposition)
     return kind == "merge" and strategy != "scd2"
 
 
 def _no_key(resource: typing.Any) -> JobFailed:
-    """dlt would append without a word."""
+    """The failure of a merge that has no key: dlt would append without saying so."""
     return JobFailed.of(
         FailureKind.CONFIGURATION,
         f"write_disposition: merge needs a key, and resource '{resource.name}' has none",
         "give the resource a primary_key or merge_key, or name other resources",
     )
-
-
-def _strategy(resource: typing.Any) -> str | None:
-    disposition = resource.write_disposition
-    return disposition.get("strategy") if isinstance(disposition, dict) else None
 
 
 def _has_key(resource: typing.Any) -> bool:

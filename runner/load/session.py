@@ -64,7 +64,7 @@ class Session:
     def start_anew(self) -> None:
         """Empties the working directory and opens the pipeline again, without any state."""
         if self.pipeline is not None:
-            compat.drop_memory_of(self.pipeline)
+            compat.deactivate(self.pipeline)
         self.work.empty()
         self.pipeline = self.open_pipeline()
 

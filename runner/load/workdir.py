@@ -13,11 +13,12 @@ import shutil
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 STATE_FILE = "state.json"
 _COPIED = ("schemas", STATE_FILE)
+"""In this order: without the state, which is copied back last, a run that is killed begins to copy anew."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,18 @@ class Workdir:
             return Memory()
 
     def remember(self, memory: Memory) -> None:
-        """Writes the memory whole or not at all."""
-        write_whole(self._memory, json.dumps(asdict(memory)))
+        """Writes the memory by rename, so that a kill leaves the old one or the new one."""
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._memory.with_name(f"{self._memory.name}.draft")
+        with draft.open("w", encoding="utf-8") as stream:
+            json.dump(asdict(memory), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.rename(self._memory)
+
+    def change(self, **fields: typing.Any) -> None:
+        """Remembers these fields of the memory; the others stay as they are."""
+        self.remember(replace(self.memory(), **fields))
 
     @contextmanager
     def extracting(self) -> Iterator[None]:
@@ -92,11 +103,7 @@ class Workdir:
         _remove(draft)
         draft.mkdir(parents=True)
         for name in _COPIED:
-            source = self.path / name
-            if source.is_dir():
-                shutil.copytree(source, draft / name)
-            elif source.exists():
-                shutil.copy2(source, draft / name)
+            _copy(self.path / name, draft / name)
         draft.rename(self._before)
         try:
             yield
@@ -113,14 +120,7 @@ class Workdir:
         _remove(self.path / "normalize")
         for name in _COPIED:
             _remove(self.path / name)
-            source = self._before / name
-            if source.is_dir():
-                shutil.copytree(source, self.path / name)
-            elif source.exists():
-                # last of _COPIED, by rename: killed before, all of this is done again
-                copy = self.path / f"{name}.draft"
-                shutil.copy2(source, copy)
-                copy.rename(self.path / name)
+            _copy(self._before / name, self.path / name)
         self._forget_copy()
         return True
 
@@ -148,15 +148,14 @@ class Workdir:
             _remove(self.path / "normalize" / "extracted" / load_id)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file by rename, so that a reader or a kill sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.rename(path)
+def _copy(source: Path, to: Path) -> None:
+    """Copies a folder, or a file by rename; does nothing where there is none."""
+    if source.is_dir():
+        shutil.copytree(source, to)
+    elif source.exists():
+        draft = to.with_name(f"{to.name}.draft")
+        shutil.copy2(source, draft)
+        draft.rename(to)
 
 
 def _remove(path: Path) -> None:

@@ -12,6 +12,7 @@ import inspect
 import sys
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 
 from dlt.sources import incremental
@@ -67,19 +68,20 @@ def coerce(value: typing.Any, hint: typing.Any, default: typing.Any = None) -> t
 
 def is_kind_of(hint: typing.Any, cls: type) -> bool:
     """Whether a hint is an instance of ``cls``, the class or a subclass of it, also in a union."""
-    if isinstance(hint, cls):
-        return True
-    inner = members(hint)
-    if inner:
-        return any(is_kind_of(member, cls) for member in inner)
-    kind = typing.get_origin(hint) or hint
-    return isinstance(kind, type) and issubclass(kind, cls)
+    return any(isinstance(m, cls) or (isinstance(m, type) and issubclass(m, cls)) for m in members(hint))
 
 
-def members(hint: typing.Any) -> tuple[typing.Any, ...]:
-    """What a union or an annotated hint is made of; nothing of any other."""
+def members(hint: typing.Any) -> Iterator[typing.Any]:
+    """What a union or an annotated hint is made of, at any depth, without the types in brackets.
+
+    Any other hint is its own only member.
+    """
     origin = typing.get_origin(hint)
-    return typing.get_args(hint) if origin in _UNIONS or origin is typing.Annotated else ()
+    if origin in _UNIONS or origin is typing.Annotated:
+        for member in typing.get_args(hint):
+            yield from members(member)
+    else:
+        yield origin or hint
 
 
 def _coerce(value: typing.Any, hint: typing.Any) -> typing.Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from dlt.common.configuration import is_secret_hint
 from dlt.common.configuration.specs import BaseConfiguration, CredentialsConfiguration
@@ -26,8 +26,8 @@ class Part:
 def find(name: str, parameters: Iterable[inspect.Parameter], hints: Mapping[str, typing.Any]) -> Part | None:
     """The field ``name`` of the first parameter whose type has it; None where there is none."""
     for parameter in parameters:
-        for kind in _classes(hints.get(parameter.name, parameter.annotation)):
-            if name in _fields(kind):
+        for kind in coercion.members(hints.get(parameter.name, parameter.annotation)):
+            if isinstance(kind, type) and name in _fields(kind):
                 file = _file(kind, name)
                 if not file or parameter.default is not parameter.empty:  # dlt looks up what has a default
                     return Part(name, parameter.name, file)
@@ -50,18 +50,6 @@ def advice(parts: Iterable[Part], source: str) -> str:
     ]
     told += [f"write in its place: {name}: {{{', '.join(fields)}}}" for name, fields in within.items()]
     return "\n".join(told)
-
-
-def _classes(hint: typing.Any) -> Iterator[type]:
-    """The classes that a hint is made of, those of a union each."""
-    inner = coercion.members(hint)
-    if inner:
-        for member in inner:
-            yield from _classes(member)
-        return
-    kind = typing.get_origin(hint) or hint
-    if isinstance(kind, type):
-        yield kind
 
 
 def _fields(kind: typing.Any) -> Collection[str]:

@@ -16,30 +16,18 @@ from collections.abc import Callable
 from runner.contract import ExitCode
 from runner.supervise import webhook
 from runner.supervise.job_input import Input
-from runner.supervise.supervisor import STOP_SIGNALS
+from runner.supervise.supervisor import STOP_SIGNALS, Supervisor
 
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 120.0
 
 
-class Attempt(typing.Protocol):
-    """One run of the job."""
+def run(given: Input, attempt: Callable[[], Supervisor]) -> int:
+    """Runs the job, and again up to ``job.retries`` times; returns the exit code of the last attempt.
 
-    result: dict[str, typing.Any] | None
-
-    def run(self) -> int:
-        """Runs it to its end; returns the exit code."""
-
-    def signalled(self) -> bool:
-        """Whether a signal to stop it has come, even after its end."""
-
-
-def run(given: Input, attempt: Callable[[], Attempt]) -> int:
-    """Runs the job until it has ended well, for good, or ``job.retries`` times more; returns the exit code.
-
-    Only what the runner calls transient is tried again, after a pause that grows from 5 to 120 seconds. After
-    the last attempt the webhook is told of a failure, where no launcher does so. A signal ends it between two
-    attempts too, as soon as the first can't show it in its result any more.
+    ``attempt`` makes the supervisor of one run. Only a transient failure is tried again, after a pause that
+    grows from 5 to 120 seconds. After the last attempt the webhook is told of a failure, where no launcher
+    does so. A signal between two attempts ends the job too, with ``ExitCode.STOPPED``.
     """
     began, number = time.monotonic(), 1
     while True:

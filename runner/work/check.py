@@ -12,6 +12,11 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import dlt
+from dlt.common.configuration import get_fun_spec
+from dlt.common.configuration.resolve import inject_section, resolve_configuration
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+
 from runner import contract
 from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
 from runner.explain.wording import listed
@@ -120,10 +125,6 @@ def _resolve_resource(resource: typing.Any, source: typing.Any) -> list[Settings
 
 
 def _resolve_pipe(pipe: typing.Any, section: str, source: typing.Any, explicit: typing.Any) -> Settings:
-    from dlt.common.configuration import get_fun_spec
-    from dlt.common.configuration.resolve import inject_section, resolve_configuration
-    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-
     spec = get_fun_spec(pipe.gen) if callable(pipe.gen) else None
     if spec is None or not spec.get_resolvable_fields():
         return {}
@@ -147,16 +148,12 @@ def _is_bound(generator: typing.Any) -> bool:
 @contextmanager
 def _as_pipeline(job: contract.JobSpec, paths: Paths) -> Iterator[None]:
     """The job's pipeline, made in scratch space: secrets are looked for below its name."""
-    import dlt
-    from dlt.common.configuration.resolve import inject_section
-    from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-
     pipeline = dlt.pipeline(pipeline_name=job.pipeline_name, pipelines_dir=str(paths.scratch / "check"))
     try:
         with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
             yield
     finally:
-        compat.drop_memory_of(pipeline)
+        compat.deactivate(pipeline)
 
 
 def _place(module: typing.Any) -> str:

@@ -101,10 +101,9 @@ def destination_of(job: JobSpec, scratch: Path) -> str:
     """
     import dlt
 
-    steps = Steps(lambda _kind, _fields: None)
     job = dataclasses.replace(job, dataset_name=job.dataset_name + SUFFIX)
     try:
-        with file_lock(job.destination.lock, steps):
+        with file_lock(job.destination.lock, Steps()):
             destination.check_file(job.destination)
             pipeline = dlt.pipeline(
                 pipeline_name=f"{job.pipeline_name}{SUFFIX}",
@@ -127,4 +126,4 @@ def _dropped(pipeline: typing.Any) -> Iterator[None]:
     finally:
         with contextlib.suppress(Exception):  # where the login fails there is nothing to drop
             compat.drop_dataset(pipeline)
-        compat.drop_memory_of(pipeline)
+        compat.deactivate(pipeline)

@@ -88,15 +88,8 @@ def settle(session: Session, found: Record | None) -> Refresh:
         found = _begin(session, found, loads={}, cut=cut, refresh=refresh)
     if doubtful or half:
         ledger.forget(session, half)
-    session.work.remember(
-        dataclasses.replace(
-            session.work.memory(),
-            epoch=found.epoch,
-            claiming="",
-            loading=(),
-            swept=memory.swept and not doubtful and not half,
-        )
-    )
+    swept = memory.swept and not doubtful and not half
+    session.work.change(epoch=found.epoch, claiming="", loading=(), swept=swept)
     return refresh
 
 
@@ -117,7 +110,7 @@ def start_over(session: Session, refresh: Refresh) -> None:
                 continue
             if part.get("schema") and stored_schema(client, name) is None:
                 # dlt deletes it with the tables, and it knows the others too
-                compat.adopt_schema(session.pipeline, _unpacked(part["schema"]))
+                compat.adopt_schema(session.pipeline, Schema.from_dict(decompress_state(part["schema"])))
             tables = list(part["tables"])
             if is_sql(client):
                 tables = [table for table, columns in client.get_storage_tables(tables) if columns]
@@ -132,11 +125,10 @@ def start_over(session: Session, refresh: Refresh) -> None:
 
 def _begin(session: Session, found: Record, **changes: typing.Any) -> Record:
     record = dataclasses.replace(found, version=found.version + 1, epoch=uuid.uuid4().hex, **changes)
-    memory = session.work.memory()
-    # either may be what the destination says, should this run die in between
-    session.work.remember(dataclasses.replace(memory, epoch=found.epoch, claiming=record.epoch))
+    # should this run die in between, the destination may have either
+    session.work.change(epoch=found.epoch, claiming=record.epoch)
     ledger.write(session, record)
-    session.work.remember(dataclasses.replace(session.work.memory(), epoch=record.epoch, claiming=""))
+    session.work.change(epoch=record.epoch, claiming="")
     return record
 
 
@@ -183,14 +175,6 @@ def _refresh_of(
             found[schema.name] = {
                 "tables": sorted(table["name"] for table in dropped),
                 "resources": memory.refresh.get(schema.name, resources),
-                "schema": _packed(schema),
+                "schema": str(compress_state(schema.to_dict())),
             }
     return found
-
-
-def _packed(schema: typing.Any) -> str:
-    return str(compress_state(schema.to_dict()))
-
-
-def _unpacked(text: str) -> typing.Any:
-    return Schema.from_dict(decompress_state(text))

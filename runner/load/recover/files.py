@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import typing
 
@@ -76,8 +78,18 @@ def sweep_files(
 
 
 def table_files(client: typing.Any, table: str) -> list[str]:
-    """The files of a table, none where there is no such table."""
+    """The files of a table; none where there is no such table, or where the destination stores no files."""
     try:
         return [str(path) for path in client.list_table_files(table)]
-    except (FileNotFoundError, DestinationUndefinedEntity):
+    except (AttributeError, FileNotFoundError, DestinationUndefinedEntity):
         return []
+
+
+def table_rows(client: typing.Any, table: str) -> list[dict[str, typing.Any]]:
+    """The rows of one of dlt's own tables, each of which is a file. Files that can't be read are left out."""
+    rows = []
+    for path in sorted(table_files(client, table)):
+        with contextlib.suppress(ValueError):
+            row = json.loads(client.fs_client.read_text(path, encoding="utf-8"))
+            rows += [row] if isinstance(row, dict) else []
+    return rows

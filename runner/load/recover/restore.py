@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Callable
 
@@ -153,7 +152,8 @@ def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, ty
     if refresh:
         _anew(session)
     stored = _understood(session, compat.synchronize)
-    if not _agrees(session.pipeline, stored):
+    # the cursors here have to be those of the rows in the destination
+    if (session.pipeline.state.get("sources") or {}) != ((stored or {}).get("sources") or {}):
         if stored is None and memory.loaded:
             session.steps.note("the destination no longer holds this pipeline's tables: all is loaded again")
         else:
@@ -164,15 +164,9 @@ def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, ty
         _anew(session)
         stored = _understood(session, compat.synchronize)
     session.patiently(lambda: start_over(session, refresh))
-    now = dataclasses.replace(session.work.memory(), stored=_hash(stored))
-    if now != session.work.memory():
-        session.work.remember(now)
+    if session.work.memory().stored != _hash(stored):
+        session.work.change(stored=_hash(stored))
     return stored
-
-
-def _agrees(pipeline: typing.Any, stored: typing.Mapping[str, typing.Any] | None) -> bool:
-    """Whether the cursors here are those of the rows in the destination."""
-    return (pipeline.state.get("sources") or {}) == ((stored or {}).get("sources") or {})
 
 
 def _hash(state: typing.Mapping[str, typing.Any] | None) -> str:
@@ -253,7 +247,7 @@ def prepare_refresh(session: Session, schema_names: typing.Sequence[str]) -> str
                 continue
             known = whole_schema(client, known)
             compat.adopt_schema(session.pipeline, known)
-            others = other_pipelines(client, session.job.pipeline_name, [known])
+            others = other_pipelines(client, session.job.pipeline_name, known)
         if others.same_schema:
             mode = "drop_resources"
             session.steps.note(
@@ -280,16 +274,5 @@ def remember_extracting(session: Session, sources: typing.Sequence[typing.Any], 
         else:
             names = (resource.name for resource in source.resources.extracted)
             refresh[source.schema.name] = [*(refresh.get(source.schema.name) or ()), *names]
-    memory = session.work.memory()
-    if memory.refresh != refresh:
-        session.work.remember(dataclasses.replace(memory, refresh=refresh))
-
-
-def remember_loading(session: Session, load_ids: typing.Sequence[str]) -> None:
-    """Remembers the packages that are about to be loaded."""
-    session.work.remember(dataclasses.replace(session.work.memory(), loading=tuple(load_ids), swept=True))
-
-
-def remember_loaded(session: Session) -> None:
-    """Remembers that all of them are loaded."""
-    session.work.remember(dataclasses.replace(session.work.memory(), loading=(), loaded=True, stored=None))
+    if session.work.memory().refresh != refresh:
+        session.work.change(refresh=refresh)

@@ -13,7 +13,7 @@ from dlt.common.schema import Schema
 from dlt.common.versioned_state import decompress_state
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-from runner.load import compat
+from runner.load.recover.files import table_rows
 
 
 @dataclass(frozen=True)
@@ -84,20 +84,17 @@ def whole_schema(client: typing.Any, newest: typing.Any) -> typing.Any:
     return schema
 
 
-def other_pipelines(
-    client: typing.Any, pipeline_name: str, schemas: typing.Sequence[typing.Any]
-) -> OtherPipelines:
-    """The other pipelines that load into the tables of ``schemas``. The client must be connected."""
-    names = {schema.name for schema in schemas}
-    mine = {table for schema in schemas for table in schema.data_table_names()}
+def other_pipelines(client: typing.Any, pipeline_name: str, schema: typing.Any) -> OtherPipelines:
+    """The other pipelines that load into the tables of ``schema``. The client must be connected."""
+    mine = set(schema.data_table_names())
     try:
         others = _other_pipelines(client, pipeline_name)
     except DestinationUndefinedEntity:
         return OtherPipelines()
-    same = tuple(sorted(name for name, theirs in others.items() if names & theirs))
+    same = tuple(sorted(name for name, theirs in others.items() if schema.name in theirs))
     shared: dict[str, str] = {}
     for schema_name, text in _stored_versions(client):
-        if schema_name in names:
+        if schema_name == schema.name:
             continue
         try:
             tables = set(json.loads(text)["tables"])
@@ -111,7 +108,7 @@ def other_pipelines(
 def _stored_versions(client: typing.Any) -> list[tuple[str, str]]:
     """Schema name and text of all that the dataset stores, newest first; none without dlt's table of them."""
     if not is_sql(client):
-        rows = compat.stored_files(client, client.schema.version_table_name)
+        rows = table_rows(client, client.schema.version_table_name)
         rows.sort(key=lambda row: str(row.get("inserted_at")), reverse=True)
         return [(str(row.get("schema_name")), str(row.get("schema"))) for row in rows]
     sql = client.sql_client
@@ -133,7 +130,7 @@ def _other_pipelines(client: typing.Any, pipeline_name: str) -> dict[str, set[st
         rows = sql.execute_sql(f"SELECT {name}, {text} FROM {table} WHERE {name} <> %s", pipeline_name) or ()
         found = [(str(row[0]), str(row[1])) for row in rows]
     else:
-        files = compat.stored_files(client, client.schema.state_table_name)
+        files = table_rows(client, client.schema.state_table_name)
         found = [(str(row.get("pipeline_name")), str(row.get("state"))) for row in files]
         found = [(name, text) for name, text in found if name != pipeline_name]
     others: dict[str, set[str]] = {}

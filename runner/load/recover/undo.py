@@ -36,11 +36,6 @@ BATCH = 2000
 """Row ids in one DELETE statement: below every destination's limit on parameters."""
 
 
-def completed_at_destination(client: typing.Any, load_id: str) -> bool:
-    """Whether a database counts this load as done. The client must be connected."""
-    return is_sql(client) and bool(shared_tables.completed(client, [load_id]))
-
-
 def undo_started(session: Session, load_id: str) -> None:
     """Deletes what the package's unfinished jobs have loaded.
 
@@ -172,7 +167,7 @@ def sweep(session: Session, schemas: typing.Sequence[typing.Any]) -> None:
             if known is None:
                 continue
             known = whole_schema(client, known)
-            others = other_pipelines(client, session.job.pipeline_name, [known])
+            others = other_pipelines(client, session.job.pipeline_name, known)
             owners = {name: others.owner_of(name) for name in known.data_table_names()}
             owned = [name for name, owner in owners.items() if owner is None]
             for owner in sorted({owner for owner in owners.values() if owner is not None}):
