@@ -1,6 +1,6 @@
 """Which sources a change touches: what CI has to run.
 
-Nobody notices a source that is missed, and one run too many does no harm: in doubt, a source is touched.
+Nobody notices a source that is missed, and an extra run does no harm: in doubt, a source is touched.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _by_name(entries: Any) -> dict[str, Any]:
 
 
 def _asked(folder: Path, *arguments: str) -> str:
-    """What git answers. Raises ConfigurationError where it fails: taken as empty, it would touch nothing."""
+    """What git answers. Raises ConfigurationError where git fails: an empty answer would touch nothing."""
     answer = rights.git(folder, *arguments)
     if answer is None:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What of a project's files belongs to which source. Reads code and links, and runs nothing."""
+"""Which of a project's files belong to which source. Reads code and links, and runs nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from launcher.secrets import code
 _UNREADABLE = frozenset({"importlib", "__import__", "exec", "eval", "runpy", "pkgutil", "imp"})
 """Code that names one of these may import anything."""
 _LINKS = 40
-"""A chain of links is followed so far, as Linux does."""
+"""The longest chain of links that is followed, as on Linux."""
 _SHARED = (".env", ".dlt/secrets.toml", ".dlt/config.toml", ".dango/project.yml")
 _NOT_CODE = frozenset({"__pycache__", ".git", "README.md"})
 
@@ -55,7 +55,7 @@ class ChangedFiles:
         )
 
     def _places(self, source: Source) -> list[Path]:
-        """What lies outside ``custom_sources/``: lock, mounts and local packages, whoever asks for them."""
+        """The source's files outside ``custom_sources/``: lock, mounts, local packages, verified sources."""
         places = [self._root / "locks" / f"{source.name}.txt"]
         places += [mount_source(self._root, mount) for mount in source.container.mounts]
         location = local_folder(self._project.verified_sources, self._root)
@@ -106,7 +106,7 @@ class ChangedFiles:
         return frozenset(found)
 
     def _used_by(self, head: str) -> frozenset[str] | None:
-        """Names in ``custom_sources/`` that a module's code may use, by whatever way; None: any of them."""
+        """Names in ``custom_sources/`` that a module's code may use in any way; None if it may use all."""
         used: set[str] = set()
         todo = {head}
         while todo:
@@ -120,7 +120,7 @@ class ChangedFiles:
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        """All names of ``custom_sources/``, those of a source whose module is gone too."""
+        """All names of ``custom_sources/``, also those of modules that are gone."""
         names = {entry.name.removesuffix(".py") for entry in self._custom.iterdir()}
         return frozenset(names | self._names_changed)
 
@@ -152,7 +152,7 @@ def _words(tree: ast.Module) -> set[str]:
 
 
 def _links(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """The folder where it is a link, and every link below it, through those that lead to folders."""
+    """The folder if it is a link, and every link below it, also within linked folders."""
     if folder.is_symlink():
         yield folder
     real = folder.resolve()

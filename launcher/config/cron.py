@@ -33,7 +33,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 _HASHED = re.compile(r"H(\((?P<first>[0-9]+)-(?P<last>[0-9]+)\))?(/(?P<step>[0-9]+))?\Z")
 """Instead of a number: one that follows from the source's name, as in Jenkins."""
 _LAST_DAY = 28
-"""The last day of the month that ``H`` stands for, for every month has it."""
+"""The last day of the month that ``H`` can stand for, because every month has it."""
 _PART = re.compile(r"(?P<first>\*|[a-z0-9]+)(-(?P<last>[a-z0-9]+))?(/(?P<step>[0-9]+))?\Z")
 
 
@@ -56,7 +56,7 @@ def fault(expression: str) -> str:
 
 
 def spread(expression: str, name: str) -> str:
-    """The expression with numbers for ``H``, always the same ones for a name, and others for other names."""
+    """The expression with numbers for ``H``, which depend on ``name`` alone and differ between names."""
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         return expression.strip()

@@ -25,7 +25,7 @@ DEEPEST = 60
 MOST_NODES = 200_000
 """After aliases are expanded: a small file of aliases can stand for billions of values."""
 MOST_TIMES = 10
-"""A large file may hold more: so many times the values that are written in it."""
+"""A large file may stand for more than MOST_NODES: this many times the values that are written in it."""
 
 _TAG = "tag:yaml.org,2002:"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -48,7 +48,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def read_text(file: Path) -> str:
-    """The file's text. Raises ConfigurationError: not there, not readable, a folder, too large, not UTF-8."""
+    """The file's text. Raises ConfigurationError: missing, unreadable, no file, too large, not UTF-8."""
     name = shown_path(file)
     with contextlib.suppress(OSError):  # then reading it says why
         if file.is_dir():
@@ -74,7 +74,7 @@ class Document:
         self._found: list[tuple[yaml.Node, PathKey, str]] = []
         self._pairs: dict[int, list[tuple[str, yaml.Node, yaml.Node]]] = {}
         self._at: dict[PathKey, tuple[yaml.Node, yaml.Node]] = {}
-        """By path: what the line is that of (a mapping's key, a list's item), and the value."""
+        """By path: the node whose line is the path's (a mapping's key, a list's item), and the value."""
         self._text = text
         root, self._most = self._compose()
         self._left = self._most
@@ -116,7 +116,7 @@ class Document:
             raise _Refused(node, f"more than {self._most} values once aliases are expanded")
 
     def _plain(self, key: yaml.Node, node: yaml.Node, path: PathKey) -> Any:
-        """The value at ``path``; ``key`` is what stands for its line."""
+        """The value at ``path``; ``key`` is the node whose line is the value's."""
         self._count(node)
         self._at[path] = key, node
         if isinstance(node, yaml.ScalarNode):
@@ -134,7 +134,7 @@ class Document:
         self._found.append((node, path, f"the tag {tag} is not supported; write plain YAML"))
 
     def _mapping(self, node: yaml.MappingNode, path: PathKey) -> list[tuple[str, yaml.Node, yaml.Node]]:
-        """A mapping's keys and values, merge keys (``<<``) taken in, the mapping's own keys first."""
+        """A mapping's keys and values, with those of merge keys (``<<``), over which its own keys win."""
         known = self._pairs.get(id(node))
         if known is not None:
             return known

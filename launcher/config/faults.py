@@ -32,7 +32,7 @@ def shown_path(file: Path) -> str:
 
 
 def modified_at(file: Path) -> int | None:
-    """When a file was changed last, in nanoseconds: 0 where that can't be told, None where there is none."""
+    """When a file was last changed, in nanoseconds: 0 where nobody can tell, None where there is no file."""
     try:
         return file.stat().st_mtime_ns
     except (FileNotFoundError, NotADirectoryError):

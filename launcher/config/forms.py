@@ -1,8 +1,7 @@
 """What the values of ``sources.yml`` must look like, one check for each form.
 
-Each check takes the value and returns what is wrong with it, or raises ValueError; ``Form`` makes an
-annotation of it.
-Only a value's own form: what needs the disk or the other entries stands in ``launcher.config.rules``.
+Each check takes the value and returns what is wrong with it (None where nothing is), or raises ValueError.
+``Form`` makes an annotation of a check. What needs the disk or other entries is in ``launcher.config.rules``.
 """
 
 from __future__ import annotations
@@ -83,9 +82,9 @@ def fault(wrong: str) -> PydanticCustomError:
 
 @dataclass(frozen=True)
 class Form:
-    """An annotation: what ``check`` finds wrong is a fault, ``pattern`` and ``longest`` tell editors.
+    """An annotation for pydantic, which has checked the value's type before ``check`` sees it.
 
-    pydantic has checked the value's type already.
+    ``pattern`` and ``longest`` are for the JSON Schema only.
     """
 
     check: Check
@@ -116,7 +115,7 @@ class Form:
 
 
 def matches(pattern: str, legal: str, longest: int = 200) -> Form:
-    """Text of a regular expression; ``legal`` ends the sentence 'must be ...'."""
+    """Text that matches a regular expression as a whole; ``legal`` ends the sentence 'must be ...'."""
     compiled = re.compile(pattern)
 
     def check(text: str) -> str | None:
@@ -227,7 +226,7 @@ def dlt_specifier(text: str) -> str | None:
 
 
 def requirement(text: str) -> str | None:
-    """Refuses what no tool should get. Names and versions are checked when the source is built."""
+    """Refuses what must reach neither pip nor uv. Names and versions are checked when the source is built."""
     if not text.strip() or any(c in text for c in "\n\r\0"):
         return "must be one requirement on one line"
     if text.lstrip().startswith("-"):
@@ -239,7 +238,7 @@ def requirement(text: str) -> str | None:
 
 
 def holds_credentials(text: str) -> bool:
-    """Whether an address in the text names a user or a password, but for ``git``, which anybody is."""
+    """Whether an address in the text has a user or a password, other than ``git``, which is no secret."""
     return without_credentials(text).replace("://git@", "://") != text.replace("://git@", "://")
 
 
@@ -298,7 +297,7 @@ def webhook(text: str) -> str | None:
 
 
 def install(text: str) -> str | None:
-    """Of where CI installs dltpod from: what can't become something else later under the same name."""
+    """Where CI installs dltpod from: only what can't become something else later under the same name."""
     if re.fullmatch(INSTALL, text) and not holds_credentials(text):
         return None
     return (

@@ -32,11 +32,11 @@ _WITH_UNIT = {
     **dict.fromkeys(("memory", "size", "scratch"), "a size with its unit, such as 512m, 2g or 2Gi"),
     "dlt": 'a version specifier, such as "==1.31.0"',
 }
-"""Texts that a number in quotes would not be."""
+"""Keys whose value is text that begins with a number: quotes alone would not make the number right."""
 
 
 def without_misspelt(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """``details`` without keys that are missing because they stand there misspelt: one slip, one fault."""
+    """``details`` without the missing keys that are there misspelt: one mistake is one fault."""
     meant = {
         (*detail["loc"][:-1], key)
         for detail in details

@@ -1,4 +1,4 @@
-"""What ``container.mounts`` may not show of this host: one list for all engines and renderings."""
+"""Which paths of this host ``container.mounts`` may not show: one list for all engines and renderings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _CONTROL = (
     *("custom_sources", "sources.yml", "sources.yaml", "locks", "venv"),
     *("Makefile", "pyproject.toml", "Dockerfile"),
 )
-"""What says which code runs for all sources, and is read on this host. So are a project's hidden entries."""
+"""Files that decide which code runs for all sources and on this host. A project's hidden files may, too."""
 _ENTRIES = 1000
 """How many entries of a mounted folder are searched for sockets, the uppermost first."""
 _HARMLESS = "fsmonitor--daemon.ipc"
@@ -62,16 +62,16 @@ _HARMLESS = "fsmonitor--daemon.ipc"
 
 
 def engine_socket(path: Path) -> str | None:
-    """The engine's socket that a mount of ``path`` would show, None where there is none. Looks at no disk."""
+    """The engine's socket that a mount of ``path`` would show, None if none. Judges by the path alone."""
     if path.name in SOCKETS:
         return path.name
     return _ABOVE_ENGINES.get(path)
 
 
 class Guard:
-    """Says of a mount's host path what is wrong with it. ``root`` is the project's folder.
+    """Judges the host paths of mounts. ``root`` is the project's folder.
 
-    ``writable`` are the host paths of mounts that sources may write to, beside ``data/``.
+    ``writable`` are the host paths of mounts that sources may write to, in addition to ``data/``.
     """
 
     def __init__(self, root: Path, writable: Iterable[Path] = ()) -> None:
@@ -81,7 +81,7 @@ class Guard:
         self._ids: dict[Path, tuple[int, int] | None] = {}
 
     def fault(self, host: Path, *, read_only: bool) -> str | None:
-        """Why a source isn't given that path, links followed; None where nothing is wrong."""
+        """Why a source must not get that path, with its links followed; None where it may."""
         spellings = {host, Path(os.path.realpath(host))}
         for path in spellings:
             if self._engine(path):
@@ -133,7 +133,7 @@ class Guard:
         )
 
     def _control(self, path: Path) -> str | None:
-        """What of this host a source would control that may write there."""
+        """What a source that may write there would control on this host; None where it is nothing."""
         for kept in (*(self._root / name for name in _CONTROL), self._root):
             if self._meets(path, kept) if kept != self._root else self._around(path, kept):
                 return f"{kept.name or kept}, which decides what runs"
@@ -170,7 +170,7 @@ class Guard:
                 yield Path(text)
 
     def _meets(self, path: Path, kept: Path) -> bool:
-        """Whether a path is what is kept, lies in it, or around it, under any name."""
+        """Whether a path is ``kept``, lies in it or contains it, under any name."""
         return self._around(path, kept) or any(self._same(above, kept) for above in path.parents)
 
     def _around(self, path: Path, kept: Path) -> bool:

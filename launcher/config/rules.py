@@ -39,7 +39,7 @@ def names(entries: Iterable[tuple[PathKey, int, str, str | None]]) -> Iterator[F
 
 
 def destinations(asked: Iterator[tuple[PathKey, str]], configured: Collection[str]) -> Iterator[Found]:
-    """Destinations that neither dlt has nor ``.dlt/`` configures. A dotted one is a class or a module."""
+    """Destinations that neither dlt has nor ``.dlt/`` configures. One with a dot is a class or a module."""
     known = {*EXTRAS, *configured}
     for path, name in asked:
         if name not in known and "." not in name:

@@ -25,7 +25,7 @@ _UNFINISHED = {
 
 
 def fault_of(text: str, error: yaml.MarkedYAMLError) -> Fault:
-    """The fault that libyaml's error stands for, at the line to mend. The file's ``text`` is looked at."""
+    """The fault that libyaml's error in the file's ``text`` stands for, with the line to mend."""
     mark: Any = error.problem_mark or error.context_mark
     context: Any = error.context_mark
     number = (mark.line if mark else 0) + 1
@@ -80,7 +80,7 @@ def _mended(line: str, mark: Any, problem: str) -> str:
 
 
 def _example(key: str, value: str, first: str) -> str:
-    """``: schedule: "* * * * *"``, where the value may be shown and is the one that is meant."""
+    """``: schedule: "* * * * *"``; empty where the value may be a secret or doesn't begin with ``first``."""
     bare = re.sub(r"\s+#.*$", "", value)
     if not key or not bare.startswith(first) or '"' in bare or "\\" in bare or bare[:1] in "[{":
         return ""

@@ -35,9 +35,9 @@ _FAULTS = (
 
 
 def read_toml(file: Path) -> Mapping[str, Any]:
-    """The file's tables; empty where there is no such file. Don't change what comes back: it is kept.
+    """The file's tables; empty where there is no such file. Don't change them: they are cached.
 
-    Raises ConfigurationError with file and line where it can't be read, and never with its content.
+    Raises ConfigurationError with file and line where it can't be read; the message shows no content.
     """
     moment = modified_at(file)
     return {} if moment is None else _read(file, moment)
@@ -62,7 +62,7 @@ def _read(file: Path, moment: int) -> Mapping[str, Any]:
 
 
 def syntax_fault(text: str, message: str) -> tuple[int, str]:
-    """Line and fault, and no word of the text: tomllib quotes what it trips over, in its ``message``."""
+    """Line and fault of tomllib's ``message``, without any word of ``text``, which the message may quote."""
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line = int(place[1]) if place else text.count("\n") + 1
     told = (what for words, what in _FAULTS if any(word in message for word in words))
@@ -70,9 +70,9 @@ def syntax_fault(text: str, message: str) -> tuple[int, str]:
 
 
 def configured_destinations(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Names of destinations that ``.dlt/`` or the environment gives a ``destination_type``, with that type.
+    """Destinations to which ``.dlt/`` or the environment gives a ``destination_type``: name to that type.
 
-    A file that can't be read counts as empty here: whoever needs its secrets says so.
+    A file that can't be read counts as empty here. It is reported where its secrets are needed.
     """
     found: dict[str, str] = {}
     for relative in (CONFIG, SECRETS):

@@ -1,4 +1,4 @@
-"""The names of dlt's verified sources, and those that people give them."""
+"""The names of dlt's verified sources, and other names by which people ask for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KNOWN = frozenset(
 """The sources of dlt's own repository that dlt itself doesn't have. A newer one is named in
 ``container.extras``."""
 _CLIENTS = frozenset({"asana", "stripe"})
-"""Packages of the index that verified sources ask for by the service's name: they hold no source."""
+"""Packages that verified sources require and that have the service's name, but hold no source."""
 _OF_DLT = frozenset({"dlt", "rest_api", "sql_database", "filesystem"})
 
 
@@ -43,8 +43,9 @@ def _may_bring(requirement: str, module: str) -> bool:
 def with_its_module(source: Source, custom_sources: Path, repository: VerifiedSources) -> Source:
     """The source with the verified source that its ``source_module`` stands for.
 
-    Unchanged where anything else can account for the name: code of the project, a requirement of such a name
-    or of an address, another repository but for a work tree that has that source and none of the name itself.
+    It stays as it is where the name may mean something else: code of the project, a requirement of that name
+    or by address, or another repository. A work tree counts only if it has a source of that very name, or
+    lacks the verified source.
     """
     module = source.dlt_native.source_module
     name = verified_name(module)

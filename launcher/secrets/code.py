@@ -1,4 +1,4 @@
-"""Reads a custom source's file without running it."""
+"""Reads the code of sources without running it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def custom_file(project: Project, module: str) -> Path | None:
 
 
 def read_module(file: Path) -> Module:
-    """The file's syntax tree. Never raises; never imports."""
+    """The file's syntax tree, or why there is none. Raises nothing and imports nothing."""
     if file.is_dir():
         return Module(file, ast.Module([], []))
     try:

@@ -22,7 +22,7 @@ from runner.contract import DATA_DIR, Destination
 def settings(
     project: Project, source: Source, secrets: Mapping[str, Any], config: Mapping[str, Any]
 ) -> Settings:
-    """What the selected files say of a source's destination: the pipeline's own tables win, then secrets."""
+    """What the selected files say of a source's destination. The pipeline's own tables win, then secrets."""
     name = source.destination
     merged: Table = {}
     for below in _tables(source.pipeline_name, config, secrets):
@@ -81,7 +81,10 @@ def _shown_address(found: Settings) -> str:
 
 
 def map_into(pipeline: str, found: Settings, secrets: Table, config: Table) -> None:
-    """Changes the slice's files so that they name a file destination by its path in the container."""
+    """Change both tables so that they name a file destination by its path in the container.
+
+    Raises ConfigurationError as ``local_of``.
+    """
     local = local_of(found)
     if local is None:
         return

@@ -16,10 +16,10 @@ LARGEST_FILE = 1 << 20
 
 
 def read_dotenv(file: Path) -> Mapping[str, str]:
-    """The file's values, as they stand: ``$`` means nothing, since a secret may hold one.
+    """The file's values. ``$`` is not expanded, because a secret may contain one.
 
-    Empty where there is no file. Don't change what comes back: it is kept. Raises ConfigurationError
-    with the lines that are no ``NAME=value``, never with what stands in them.
+    Empty where there is no file. Don't change the result: it is cached. Raises ConfigurationError with the
+    numbers of lines that are no ``NAME=value``, without their content.
     """
     moment = modified_at(file)
     return {} if moment is None else _read(file, moment)

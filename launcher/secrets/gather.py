@@ -31,7 +31,7 @@ DOTENV = ".env"
 
 @dataclass(frozen=True)
 class Drivers:
-    """What an image needs drivers for: the destination, and addresses by their schemes."""
+    """What an image needs drivers for: the destination, and the schemes of addresses."""
 
     destination: Destination
     extras: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Drivers:
     own: tuple[str, ...] = ()
     """The schemes of the source's addresses (``postgresql+psycopg2``)."""
     destinations: tuple[str, ...] = ()
-    """Those of its destination's."""
+    """The schemes of the destination's addresses."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Part:
 
 
 def read_environment(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """``.env`` of the project's root under ``environ``, which wins.
+    """The variables of ``.env`` in the project's root and of ``environ``, which wins.
 
-    Raises ConfigurationError where that, ``secrets.toml`` or ``config.toml`` can't be read: all sources share
-    them, so that is told once and before any of them starts.
+    Raises ConfigurationError where ``.env``, ``secrets.toml`` or ``config.toml`` can't be read. All sources
+    share these files, so this is reported once, before any source starts.
     """
     for relative in (SECRETS, CONFIG):
         read_toml(project.root / relative)
@@ -116,13 +116,13 @@ def all_destinations(project: Project, environ: Mapping[str, str]) -> tuple[Dest
     }
     with contextlib.suppress(ConfigurationError):
         pipelines |= {*read_toml(project.root / SECRETS), *read_toml(project.root / CONFIG)}
-    # Of those that say nothing of their own, one of each destination tells for all.
+    # Sources without settings of their own have the same one, so one of each destination is enough.
     differing = {
         (s.destination, s.pipeline_name if {s.pipeline_name, s.pipeline_name.lower()} & pipelines else ""): s
         for s in project.sources
     }
     for source in differing.values():
-        # What its code says of itself matters to its own secrets alone, so no code is read here.
+        # What a source's code says only matters for its own secrets, so no code is read here.
         scope = scope_of(project, source, read_code=False)
         with contextlib.suppress(ConfigurationError):
             secrets, config = _selected(project, scope, environ)
@@ -193,7 +193,7 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
     secrets, config = (_file(path, modified_at(path)).part_for(scope) for path in paths)
     folded = slices.fold(environ, scope, secrets, config)
     own = {name: folded.pop(name) for name in slices.OWN_SECTIONS if name in folded}
-    # dlt's own settings are no secrets: where nothing hides them, "INFO" is not masked in every line
+    # dlt's own settings are no secrets: unless secrets.toml has them, "INFO" must not be masked in every line
     in_secrets = {name: table for name, table in own.items() if name in secrets}
     return (
         slices.select(slices.merge(secrets, {**folded, **in_secrets}), scope),

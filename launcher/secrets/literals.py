@@ -33,7 +33,7 @@ _FIRST_SETTING = re.compile(r"[\w ]+=")
 
 
 def looks_secret(key: str, value: Any) -> bool:
-    """Whether a literal under ``key`` is one that people would not want to be read."""
+    """Whether a literal under ``key`` looks like a secret."""
     if not isinstance(value, str) or not value.strip() or value.startswith(ENV_REFERENCE):
         return False
     if _SHAPES.search(value):
@@ -51,7 +51,7 @@ def snake_case(key: str) -> str:
 
 @dataclass(frozen=True)
 class Arguments:
-    """``kwargs`` as the job may show them; ``literals`` is what was taken out, by the name in its place."""
+    """``kwargs`` as they may be shown; ``literals`` are the secrets taken out, by the names put there."""
 
     kwargs: dict[str, Any]
     literals: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -110,7 +110,7 @@ def references(value: Any) -> list[str]:
 
 
 def malformed(value: Any) -> list[str]:
-    """Dotted paths of strings that begin as a reference and are none."""
+    """Dotted paths of strings that begin like a reference but are none."""
     return [
         path
         for path, text in strings(value)
@@ -119,7 +119,7 @@ def malformed(value: Any) -> list[str]:
 
 
 def embedded(value: Any) -> list[str]:
-    """Dotted paths of strings that hold a reference inside, where none is looked for."""
+    """Dotted paths of strings with a reference somewhere inside, where it is not replaced."""
     inside = re.compile(r"(?<![A-Za-z0-9_])env:[A-Z][A-Z0-9_]*")
     return [
         path for path, text in strings(value) if not text.startswith(ENV_REFERENCE) and inside.search(text)
@@ -127,7 +127,7 @@ def embedded(value: Any) -> list[str]:
 
 
 def copied(value: Any) -> Any:
-    """A TOML value of its own: tables and lists are new, what is in them can't change."""
+    """A copy of a TOML value: its tables and lists are new; all other values are immutable."""
     if isinstance(value, dict):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value

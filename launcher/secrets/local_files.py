@@ -1,7 +1,7 @@
-"""Destinations that are files of this host: which, and what dlt must be told of them in the container.
+"""Destinations that are files of this host: where they are, and how dlt is told so in the container.
 
-The facts about dlt are those of 1.18 to 1.31: without a place of their own these destinations write to the
-working directory, which in a container is gone with it.
+In dlt 1.18 to 1.31, such a destination without a path writes to the working directory, which in a container
+is lost at its end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Settings:
 class Local:
     """A file or folder below ``data/``, and ``[destination.<name>]``'s keys as the container needs them.
 
-    A key whose value is None is taken out: the job itself tells the place.
+    A key whose value is None is removed, because the job names the place.
     """
 
     file: Path

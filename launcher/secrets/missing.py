@@ -1,4 +1,4 @@
-"""Secrets that are missing or still empty, and the line that shares another section's."""
+"""Secrets that are missing or still empty, and the line that would share those of another section."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from launcher.secrets import literals
 from launcher.secrets.slices import Table
 
 _MISSING = re.compile(r"missing (?:secret|setting)s? (?P<names>'.*?') for source '")
-"""How the runner tells of them (``runner.explain.credentials``)."""
+"""How the runner's messages begin (``runner.explain.credentials``)."""
 
 
 def line_for(project: Project, source: Source, names: Iterable[str]) -> str:
-    """The line to write if exactly one other section below ``[sources]`` has half of ``names``; else empty.
+    """The line to write if exactly one other section below ``[sources]`` has half of ``names``; else "".
 
-    A field like ``email`` alone is in sections of all kinds.
+    Half, because a single field like ``email`` may be in any section.
     """
     try:
         sections = read_toml(project.root / SECRETS).get("sources")

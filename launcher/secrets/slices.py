@@ -1,10 +1,10 @@
-"""Cuts one entry's part out of ``secrets.toml`` and ``config.toml``, and lays it where dlt looks first.
+"""Cuts one entry's part out of ``secrets.toml`` and ``config.toml``, and puts it where dlt looks first.
 
 Facts, of dlt 1.5 to 1.31 (``dlt.common.configuration.resolve``): a key is looked for at
 ``<pipeline>.sources.<section>.<name>``, then with fewer and fewer sections down to ``<pipeline>``, then the
-same without the pipeline. So an entry's own keys, put at ``[<pipeline>.sources]``, win over every native
-place that is left. Nested tables are merged key by key across places, hence a key that the entry gives is
-taken out of them: credentials whole, of any other table (a resource's section) what the entry's table says.
+same without the pipeline. So an entry's own keys, put at ``[<pipeline>.sources]``, win over all other native
+places. dlt merges nested tables of all places key by key, so a key that the entry gives is removed from the
+others: credentials as a whole, and of any other table (a resource's section) the keys of the entry's table.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Scope:
-    """Who asks: what of the files is this entry's."""
+    """Which parts of the files are this entry's."""
 
     name: str
     pipeline: str
@@ -49,11 +49,11 @@ class Scope:
     function: str
     destination: str
     entries: frozenset[str]
-    """Names of all entries: a section named after another one is never a fallback."""
+    """Names of all entries. A section that has the name of another entry is never a fallback."""
     more: tuple[str, ...] = ()
     """``secret_sections``: dotted paths."""
     parameters: frozenset[str] = frozenset()
-    """Of its code: a table of such a name is one value, as credentials are."""
+    """Parameters of its code. A table of such a name is one value, as credentials are."""
 
     @property
     def natives(self) -> frozenset[str]:
@@ -67,7 +67,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class File:
-    """One of the two files, and what of it all entries share, which is found once for all of them."""
+    """One of the two files."""
 
     table: Mapping[str, Any]
 
@@ -103,7 +103,7 @@ def _is_shared(key: str, value: Any) -> bool:
 
 
 def _copy_path(table: Any, found: Table, steps: list[str]) -> None:
-    """What stands at a dotted path of ``table``, put there in ``found``, whose tables stay as they are."""
+    """Copy what is at the path ``steps`` of ``table`` to ``found``, whose inner tables are not changed."""
     for step in steps[:-1]:
         table = table.get(step)
         below = found.get(step)
@@ -118,7 +118,8 @@ def _copy_path(table: Any, found: Table, steps: list[str]) -> None:
 def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]) -> Table:
     """The variables that dlt would read for this entry (``SOURCES__JIRA__TOKEN``) as tables.
 
-    Names are lower case, save where ``spellings`` hold the same name otherwise.
+    Names are in lower case, unless ``spellings`` have the same name in another case. Raises
+    ConfigurationError as ``require_text``.
     """
     heads = {"sources", "destination", scope.pipeline.lower(), *OWN_SECTIONS}
     heads |= {path.split(".")[0].lower() for path in scope.more}
@@ -145,7 +146,7 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
 
 
 def require_text(variable: str, value: str) -> None:
-    """Raises ConfigurationError where a variable holds bytes that are no UTF-8."""
+    """Raise ConfigurationError where a variable holds bytes that are no UTF-8."""
     if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
         raise ConfigurationError(f"The variable {variable} is not UTF-8 text.", "Set it again, as UTF-8.")
 
@@ -228,7 +229,10 @@ def _destination(table: Mapping[str, Any], scope: Scope) -> Table:
 
 
 def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
-    """The two selected files with the entry's own keys where dlt looks first, and no other value of them."""
+    """The two selected files with the entry's own keys where dlt looks first, and no other values for these.
+
+    May change the given tables.
+    """
     entries = [_entry(table, scope) for table in (secrets, config)]
     for key in [
         k for k in entries[0] if isinstance(entries[0][k], Mapping) != isinstance(entries[1].get(k), Mapping)
@@ -289,7 +293,7 @@ def _tables_in(table: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _yielding(table: Mapping[str, Any], own: Table) -> Table:
-    """``table`` whose inner tables lack what the entry says at its top, because that wins there."""
+    """``table`` without what its inner tables repeat of the entry's top level, which wins."""
     made = dict(table)
     for key, value in table.items():
         if isinstance(value, Mapping):

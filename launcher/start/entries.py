@@ -1,7 +1,7 @@
-"""A further entry in ``sources.yml``, every other byte of the file left as it is.
+"""Adds an entry to ``sources.yml`` and leaves every other byte of the file as it is.
 
-Nothing is written anew but the entry's own lines: a library that writes the whole file sets its blanks and
-indents anew, and an item that it appends comes to stand behind the comment of the key that follows.
+A library that writes the whole file would change blanks and indents, and would put the new item behind the
+comment of the key that follows.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def _inserted(file: Path, text: str, entry: str) -> str | None:
 
 
 def _last_item(lines: list[str], first: int, indent: int) -> tuple[int, int, int]:
-    """Where the last item begins and ends, and where the comments end that are its own or the list's, by
-    their indent. ``first`` is the line that the first item's text begins on.
+    """The lines on which the last item begins and ends, and the last line of comments that belong to it or to
+    the list by their indent. ``first`` is the line on which the first item's text begins.
     """
     item = end = behind = first + 1
     for number, line in enumerate(lines[first + 1 :], first + 2):
@@ -79,6 +79,6 @@ def _holds(file: Path, made: str, text: str, entry: str) -> bool:
     before = Document(file, text).data
     try:
         after = Document(file, made).data
-    except ConfigurationError:  # the entry came to stand within an item
+    except ConfigurationError:  # the entry was put within an item
         return False
     return bool({**before, "sources": [*before["sources"], *Document(file, entry).data]} == after)

@@ -31,11 +31,11 @@ class Kind:
     todo: tuple[str, ...] = ()
     """What is to be filled in by hand before a run, secrets aside."""
     about: str = ""
-    """For the list of what can be had."""
+    """Its description in ``dltpod sources``."""
     usual: str = ""
-    """What a project's first source of this kind is called where nobody names it."""
+    """The name of a project's first source of this kind where none is given."""
     words: str = ""
-    """What else people look for who mean this kind."""
+    """Other words by which ``dltpod sources WORD`` finds this kind."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -74,11 +74,11 @@ KINDS: Mapping[str, Kind] = {
         words="s3 gcs azure blob adls sftp minio jsonl",
     ),
 }
-"""Those that dltpod knows by itself; ``NAME`` stands for the source's name."""
+"""The kinds that need no verified source; ``NAME`` stands for the source's name."""
 
 
 def make(kind: str, name: str) -> Kind:
-    """A source of one of KINDS, called ``name``."""
+    """A source of one of KINDS, called ``name``. Raises KeyError for another kind."""
     found = KINDS[kind]
     files = {file.replace("NAME", name): text.replace("NAME", name) for file, text in found.files.items()}
     return replace(found, entry=found.entry.replace("NAME", name), files=files)

@@ -1,4 +1,4 @@
-"""Which files a new project or a new source makes and adds to. Reads what is there, writes nothing."""
+"""Which files a new project or a new source makes or changes. Reads what is there, writes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from launcher.start import entries, templates, texts
 from launcher.start.kinds import Kind
 
 _YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
-"""No text, or none to some readers, unless they stand in quotes."""
+"""Words that YAML, or some of its readers, take for other values than text, unless they are in quotes."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Change:
     before: str | None
     what: str
     private: bool = False
-    """Made for its owner alone."""
+    """Whether only its owner may read it where it is made."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What comes to be of a new source, in the order in which it is written."""
+    """The files of a new source, in the order in which they are written."""
 
     name: str
     changes: tuple[Change, ...]
     todo: tuple[str, ...]
-    """What people fill in before the source can run, each with its place."""
+    """What has to be filled in before the source can run, each with its place."""
 
 
 def first(root: Path, name: str, kind: Kind) -> Plan:
@@ -83,7 +83,7 @@ def first(root: Path, name: str, kind: Kind) -> Plan:
 
 
 def another(project: Project, name: str, kind: Kind) -> Plan:
-    """A further source of a project. Raises ConfigurationError where something is in the way."""
+    """One more source of a project. Raises ConfigurationError where something is in the way."""
     if name in project.names:
         line = project.lines.get(name) or next(o.line for o in project.foreign if o.name == name)
         raise ConfigurationError(
@@ -91,12 +91,13 @@ def another(project: Project, name: str, kind: Kind) -> Plan:
         )
     _usable(name, kind)
     for other in project.sources:
+        wrong = ""
         if other.pipeline_name.lower() == name:
-            text = f"'{name}' is the pipeline of '{other.name}', and they would share its state"
-            raise ConfigurationError(text, "choose another name")
-        if kind.files and other.dlt_native.source_module.partition(".")[0] == name:
-            text = f"'{other.name}' uses a module {name}, and custom_sources/{name}.py would take its place"
-            raise ConfigurationError(text, "choose another name")
+            wrong = f"'{name}' is the pipeline of '{other.name}', and they would share its state"
+        elif kind.files and other.dlt_native.source_module.partition(".")[0] == name:
+            wrong = f"'{other.name}' uses a module {name}, and custom_sources/{name}.py would take its place"
+        if wrong:
+            raise ConfigurationError(wrong, "choose another name")
     _free(project.root, name, kind)
     entry = kind.entry
     if dango.is_dango(project.file):
@@ -119,7 +120,7 @@ def another(project: Project, name: str, kind: Kind) -> Plan:
 
 
 def check_name(name: str) -> None:
-    """Raises ConfigurationError where no source can be called so."""
+    """Raise ConfigurationError where no source can have this name."""
     try:
         TypeAdapter(SourceName).validate_python(name)
     except ValidationError as error:
@@ -129,7 +130,7 @@ def check_name(name: str) -> None:
 
 
 def _usable(name: str, kind: Kind) -> None:
-    """Raises ConfigurationError where no source, or none with code of its own, can be called so."""
+    """Raise ConfigurationError where no source, or none with code of its own, can have this name."""
     check_name(name)
     wrong = reserved(name) or ("a word of YAML's own" if name in _YAML_WORDS else None)
     if kind.files and wrong is None:
@@ -142,7 +143,7 @@ def _usable(name: str, kind: Kind) -> None:
 
 
 def _free(root: Path, name: str, kind: Kind) -> None:
-    """Raises ConfigurationError where a file or a folder is in the way: none is ever overwritten."""
+    """Raise ConfigurationError where a file or a folder is in the way: none is ever overwritten."""
     asked = [root / path for path in kind.files]
     asked += [place.parent for place in asked if place.parent.name == name]
     if kind.files:

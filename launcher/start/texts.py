@@ -1,4 +1,4 @@
-"""Lines added to files that people have: ``.dlt/secrets.toml`` and ``.gitignore``."""
+"""Adds lines to ``.dlt/secrets.toml`` and ``.gitignore``, which may exist already."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HEAD = (
 
 
 def with_secrets(file: Path, text: str, name: str, secrets: Iterable[Secret]) -> str:
-    """``text``, that of ``.dlt/secrets.toml``, with empty values below ``[sources.<name>]`` at its end.
+    """``text`` of ``.dlt/secrets.toml`` with empty values below ``[sources.<name>]`` at its end.
 
-    What is there stays as it is. Raises ConfigurationError, with the lines to add by hand, where the file
-    leaves no place for such a section.
+    ``file`` is for messages. Raises ConfigurationError, with the lines to add by hand, where adding such a
+    section would change what the file says already, or where it is no TOML.
     """
     lines: list[str] = []
     for secret in secrets:
@@ -44,12 +44,12 @@ def with_secrets(file: Path, text: str, name: str, secrets: Iterable[Secret]) ->
 
 
 def _plain(table: dict[str, object]) -> str:
-    """A table to be compared, without a ``sources`` that holds nothing."""
+    """A table as text to compare, without an empty ``sources``."""
     return json.dumps({key: value for key, value in table.items() if key != "sources" or value}, default=str)
 
 
 def with_ignored(text: str, lines: Iterable[str]) -> str:
-    """``text``, that of ``.gitignore``, with those of ``lines`` at its end that it lacks."""
+    """``text`` of ``.gitignore`` with those of ``lines`` at its end that it lacks."""
     there = {line.strip().lstrip("/").rstrip("/") for line in text.splitlines()}
     missing = [line for line in lines if line.rstrip("/") not in there]
     newline = "\r\n" if "\r\n" in text else "\n"

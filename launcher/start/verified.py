@@ -1,4 +1,4 @@
-"""A new source of one of dlt's verified sources: what its code says of itself, read and never run."""
+"""A new source of one of dlt's verified sources: made of what its code says, which is read and never run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SAMPLES = {
 
 
 def make(verified: Repository, module: str, name: str, python: str) -> Kind:
-    """A source ``name`` on the verified source ``module``, in containers of this ``python``.
+    """A source ``name`` of the verified source ``module``, for containers with this version of Python.
 
     Raises ConfigurationError where its code can't be read or has no source.
     """
@@ -84,7 +84,7 @@ def _entry(name: str, module: str, chosen: str, others: list[str], arguments: di
 
 
 def _arguments(node: code.Function, known: Signature) -> dict[str, object]:
-    """What has no default and is no secret, each with an empty value of its type."""
+    """The arguments that have no default and are no secrets, each with an empty value of its type."""
     wanted = [*known.required]
     wanted += [a for a, kind in known.injected.items() if kind == "config" and a not in known.optional]
     return {name: _SAMPLES.get(_annotation(node, name).partition("[")[0], "") for name in wanted}
