@@ -50,7 +50,6 @@ __all__ = [
     "sync",
 ]
 
-_STATUS: Mapping[str, Literal["ok", "failed", "stopped"]] = {"ok": "ok", "stopped": "stopped"}
 _logger = logging.getLogger("dltpod")
 _logger.addHandler(logging.NullHandler())
 
@@ -338,7 +337,7 @@ def _run(record: RunRecord) -> Run:
     return Run(
         source=record.source,
         run_id=record.run_id,
-        status=_STATUS.get(record.status, "failed"),
+        status="ok" if record.status == "ok" else "stopped" if record.status == "stopped" else "failed",
         started=moment(record.started),
         ended=moment(record.ended or record.started),
         seconds=record.seconds,

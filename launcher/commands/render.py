@@ -68,10 +68,8 @@ def command(
 
         return _put_file(cron.render(project, sources, command=_own_command()), place)
     if kind == "compose":
-        faults = _compose(project, sources, place, names)
-    else:
-        faults = _kubernetes(project, sources, place, names, earlier, with_secrets=with_secrets)
-    return Exit.USAGE if faults else Exit.OK
+        return _compose(project, sources, place, names)
+    return _kubernetes(project, sources, place, names, earlier, with_secrets=with_secrets)
 
 
 def _kubernetes(
@@ -82,8 +80,8 @@ def _kubernetes(
     earlier: Sequence[RenderedFile],
     *,
     with_secrets: bool,
-) -> bool:
-    """Write the manifests. Whether sources had to be left out."""
+) -> Exit:
+    """Write the manifests. USAGE where sources had to be left out."""
     from launcher.render import kubernetes, kustomization
 
     def make(plan: JobPlan) -> kubernetes.Made:
@@ -95,13 +93,13 @@ def _kubernetes(
     others = {source.name for source in project.sources} - {each.source for each in made}
     kept = kustomization.kept(earlier, project.name, others)
     _put_files(kubernetes.together(made, kept), place)
-    return bool(faults)
+    return Exit.USAGE if faults else Exit.OK
 
 
 def _compose(
     project: common.Project, sources: Sequence[common.Source], place: Path | None, names: Sequence[str]
-) -> bool:
-    """Write the Compose file. Whether sources had to be left out."""
+) -> Exit:
+    """Write the Compose file. USAGE where sources had to be left out."""
     from launcher.render import compose
     from launcher.runs import host
 
@@ -115,7 +113,7 @@ def _compose(
         # The folders that services write to: an engine would make them for root, or refuse to start.
         host.prepare(each.plan, project.data)
     _put_file(compose.together(made, root=project.root, file=file), place)
-    return bool(faults)
+    return Exit.USAGE if faults else Exit.OK
 
 
 def _with_webhook(project: common.Project) -> Callable[[JobPlan], JobPlan]:
@@ -176,9 +174,9 @@ def _planned(
     names: Sequence[str],
     make: Callable[[JobPlan], T],
 ) -> tuple[list[T], list[DltpodError]]:
-    """What ``make`` gives for each source's plan, as a sync would make it; images are named, not built.
+    """What ``make`` makes of each source's plan, which is as for a sync, but builds no image; and all errors.
 
-    Raises what is wrong with a source that was named, or with all of them; tells what else is.
+    Raises the first error where sources were named, or where none could be planned; prints them otherwise.
     """
     from launcher.plan.options import SyncOptions
     from launcher.render.plans import plans
@@ -220,7 +218,7 @@ def _put_files(files: Mapping[str, str], folder: Path | None) -> None:
 
 @contextlib.contextmanager
 def _writing(place: Path) -> Iterator[None]:
-    """Turns what can't be written there into a DltpodError; tells the place of what was."""
+    """Print ``place`` once the block has written there. Raises DltpodError where it couldn't."""
     try:
         yield
     except OSError as error:

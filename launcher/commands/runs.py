@@ -37,7 +37,7 @@ def command(
     history = common.history_of(project)
     asked = None if engine == "docker" else common.engine_for(engine, project)
     if asked is not None:
-        from launcher.runs.interrupted import record_own_runs
+        from launcher.runs.interrupted import collect_ends, record_own_runs, still_running
 
         record_own_runs(asked, project, history)
     records = history.runs(
@@ -47,8 +47,6 @@ def command(
         since="" if since is None else common.moment("--since", since),
     )
     if asked is not None:
-        from launcher.runs.interrupted import collect_ends, still_running
-
         learnt = {record.run_id: record for record in collect_ends(asked, project.name, history)}
         records = still_running(asked, project.name, [learnt.get(r.run_id, r) for r in records])
     if as_json:

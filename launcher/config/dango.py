@@ -11,6 +11,7 @@ from typing import Any
 
 from launcher.config.document import Document, read_text
 from launcher.config.models import Foreign, Source
+from launcher.config.toml_files import at
 from launcher.errors import ConfigurationError, did_you_mean
 
 FOLDER = ".dango"
@@ -26,11 +27,9 @@ def warehouse(root: Path) -> str | None:
     """The DuckDB file that ``.dango/project.yml`` names for all of Dango; None where it names none."""
     file = root / FOLDER / "project.yml"
     try:
-        data = Document(file, read_text(file)).data
+        path = at(Document(file, read_text(file)).data, "platform.duckdb_path")
     except ConfigurationError:
         return None
-    platform = data.get("platform") if isinstance(data, dict) else None
-    path = platform.get("duckdb_path") if isinstance(platform, dict) else None
     return path if isinstance(path, str) and path else None
 
 

@@ -35,14 +35,6 @@ _TRUE_FALSE = ("true", "false")
 PathKey = tuple[str | int, ...]
 
 
-class _Refused(Exception):
-    """Reading can't go on: too deep, too large, an alias of itself."""
-
-    def __init__(self, node: yaml.Node, text: str) -> None:
-        super().__init__(text)
-        self.fault = Fault(_line(node), "", text)
-
-
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
@@ -66,7 +58,7 @@ def read_text(file: Path) -> str:
 class Document:
     """A YAML file: ``data`` (dicts, lists and scalars that JSON knows), ``faults``, and lines by path.
 
-    Raises ConfigurationError where the text is no YAML at all.
+    Raises ConfigurationError where the text is no YAML at all, nested too deeply or too large.
     """
 
     def __init__(self, file: Path, text: str) -> None:
@@ -78,10 +70,7 @@ class Document:
         self._text = text
         root, self._most = self._compose()
         self._left = self._most
-        try:
-            self.data: Any = None if root is None else self._plain(root, root, ())
-        except _Refused as refused:
-            raise report(file, [refused.fault]) from None
+        self.data: Any = None if root is None else self._plain(root, root, ())
         self.faults = [Fault(_line(node), self.dotted(path), wrong) for node, path, wrong in self._found]
 
     def _compose(self) -> tuple[yaml.Node | None, int]:
@@ -113,7 +102,8 @@ class Document:
     def _count(self, node: yaml.Node) -> None:
         self._left -= 1
         if self._left < 0:
-            raise _Refused(node, f"more than {self._most} values once aliases are expanded")
+            text = f"more than {self._most} values once aliases are expanded"
+            raise report(self.file, [Fault(_line(node), "", text)])
 
     def _plain(self, key: yaml.Node, node: yaml.Node, path: PathKey) -> Any:
         """The value at ``path``; ``key`` is the node whose line is the value's."""
@@ -122,7 +112,8 @@ class Document:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if len(path) > DEEPEST:  # what is written is not so deep
-            raise _Refused(node, f"an alias that contains itself, or more than {DEEPEST} levels of aliases")
+            text = f"an alias that contains itself, or more than {DEEPEST} levels of aliases"
+            raise report(self.file, [Fault(_line(node), "", text)])
         if node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
             return self._unsupported(node, path)
         if isinstance(node, yaml.MappingNode):

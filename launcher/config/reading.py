@@ -155,9 +155,8 @@ class _Reader:
 
     def _finish(self, parsed: File) -> Project:
         warehouse = dango.warehouse(self.root) if dango.is_dango(self.document.file) else None
-        repository = parsed.verified_sources
         sources = tuple(
-            verified.with_its_module(source, self.root / "custom_sources", repository)
+            verified.with_its_module(source, self.root / "custom_sources", parsed.verified_sources)
             for source in parsed.sources
         )
         return Project(

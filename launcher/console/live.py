@@ -51,10 +51,9 @@ class _Row:
     @property
     def left(self) -> float | None:
         """Seconds that the step still takes at its speed so far; None where that can't be known."""
-        if self.phase not in ("normalize", "load"):
-            return None
         passed = time.monotonic() - self.phase_began
-        if not self.total or not self.done or self.done >= self.total or passed < _TOO_EARLY:
+        known = self.phase in ("normalize", "load") and 0 < self.done < self.total
+        if not known or passed < _TOO_EARLY:
             return None
         return passed * (self.total - self.done) / self.done
 

@@ -131,17 +131,10 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     nested = [name for name in environ if "__" in name]
     for variable in sorted(nested, key=lambda name: (name.count("__"), name)):
         parts = variable.lower().split("__")
-        if (
-            len(parts) < 2
-            or parts[0] not in heads
-            or not re.fullmatch(r"[A-Z0-9_]+", variable)
-            or not all(parts)
-        ):
-            continue
-        if environ[variable] == "":
-            continue
-        require_text(variable, environ[variable])
-        put(folded, _spelt(parts, (known, *spellings)), environ[variable])
+        named = parts[0] in heads and all(parts) and re.fullmatch(r"[A-Z0-9_]+", variable)
+        if named and environ[variable]:
+            require_text(variable, environ[variable])
+            put(folded, _spelt(parts, (known, *spellings)), environ[variable])
     return folded
 
 
