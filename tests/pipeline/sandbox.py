@@ -258,13 +258,36 @@ class Sandbox:
     def clear(self) -> None:
         """Drops what the test made, where that is not in its own folder."""
 
+    def opened(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, the destination is asked by one connection: to make one costs more than to ask."""
+        return contextlib.nullcontext()
+
 
 class SqlSandbox(Sandbox, abc.ABC):
     """A sandbox whose destination is asked by SQL."""
 
+    connection: typing.Any = None
+
     @abc.abstractmethod
+    def connect(self) -> typing.Any:
+        """A connection of which each statement is committed."""
+
     def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
         """Rows of a query."""
+        with self.opened(), contextlib.closing(self.connection.cursor()) as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        if self.connection is not None:
+            yield
+            return
+        with contextlib.closing(self.connect()) as self.connection:
+            try:
+                yield
+            finally:
+                self.connection = None
 
     def ids(self, table: str = "orders", dataset: str = "raw_shop") -> list[int]:
         """The ids in a table, doubled ones and all."""
@@ -272,14 +295,15 @@ class SqlSandbox(Sandbox, abc.ABC):
 
     def whole(self, upto: int, lines: bool = True) -> None:
         """Asserts that each order up to ``upto`` is there once, with its two lines."""
-        assert self.ids() == list(range(1, upto + 1))
-        if lines:
-            found = self.ask(
-                "SELECT o.id, count(*) FROM raw_shop.orders o JOIN raw_shop.orders__lines l "
-                "ON l._dlt_parent_id = o._dlt_id GROUP BY o.id ORDER BY o.id"
-            )
-            assert found == [(i, 2) for i in range(1, upto + 1)]
-            assert self.ask("SELECT count(*) FROM raw_shop.orders__lines") == [(2 * upto,)]
+        with self.opened():
+            assert self.ids() == list(range(1, upto + 1))
+            if lines:
+                found = self.ask(
+                    "SELECT o.id, count(*) FROM raw_shop.orders o JOIN raw_shop.orders__lines l "
+                    "ON l._dlt_parent_id = o._dlt_id GROUP BY o.id ORDER BY o.id"
+                )
+                assert found == [(i, 2) for i in range(1, upto + 1)]
+                assert self.ask("SELECT count(*) FROM raw_shop.orders__lines") == [(2 * upto,)]
 
     def rows(self, table: str) -> list[dict[str, typing.Any]]:
         columns = self.ask(
@@ -295,13 +319,11 @@ class SqlSandbox(Sandbox, abc.ABC):
 class DuckSandbox(SqlSandbox):
     """A sandbox whose destination is a DuckDB file."""
 
-    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+    def connect(self) -> typing.Any:
         import duckdb
 
         assert self.destination.file is not None
-        with duckdb.connect(self.destination.file) as connection:
-            found: list[tuple[typing.Any, ...]] = connection.execute(query).fetchall()
-            return found
+        return duckdb.connect(self.destination.file)
 
 
 def duck(root: Path) -> DuckSandbox:
@@ -315,22 +337,16 @@ class PostgresSandbox(SqlSandbox):
 
     url = ""
 
-    def ask(self, query: str) -> list[tuple[typing.Any, ...]]:
+    def connect(self) -> typing.Any:
         import psycopg2
 
-        connection = psycopg2.connect(self.url)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(query)
-                return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
+        made = psycopg2.connect(self.url)
+        made.autocommit = True
+        return made
 
     def clear(self) -> None:
         """Drops what the test made."""
-        self.ask("DROP SCHEMA IF EXISTS raw_shop CASCADE")
-        self.ask("DROP SCHEMA IF EXISTS raw_shop_staging CASCADE")
-        self.ask("DROP SCHEMA IF EXISTS raw_shop_limited CASCADE")
+        self.ask("DROP SCHEMA IF EXISTS raw_shop, raw_shop_staging, raw_shop_limited CASCADE")
 
 
 def in_postgres(root: Path, url: str) -> PostgresSandbox:

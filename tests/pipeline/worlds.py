@@ -64,10 +64,11 @@ class World:
 
     def faults(self, upto: int) -> list[str]:
         """What isn't as an undisturbed sync up to there would have left it, in words."""
-        return [
-            *(fault for kind in self.tables for fault in _table(self.box, kind, upto)),
-            *_loads(self.box, self.tables),
-        ]
+        with self.box.opened():
+            return [
+                *(fault for kind in self.tables for fault in _table(self.box, kind, upto)),
+                *_loads(self.box, self.tables),
+            ]
 
     def whole(self, upto: int) -> None:
         """Asserts that there are no faults."""

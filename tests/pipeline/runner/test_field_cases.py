@@ -7,12 +7,9 @@ launcher makes of the same folder. A ``.toml`` beside it is the folder's ``.dlt/
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 import re
 import shutil
-import sys
 import typing
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import pytest
 
 from launcher import config
 from launcher.secrets.gather import part_of, read_environment
+from tests.pipeline import child
 from tests.pipeline.runner.box import REPOSITORY, Box
 from tests.pipeline.runner.forkserver import ForkServer
 from tests.pipeline.same import SETTINGS, compare, stored
@@ -27,7 +25,7 @@ from tests.pipeline.sandbox import PROCESSES
 
 FIELD = REPOSITORY / "tests" / "pipeline" / "field"
 CASES = sorted({place.stem for place in FIELD.iterdir() if place.suffix != ".toml" and place.stem[0] != "_"})
-RUNS = (1, 2)
+RUNS = 2
 IDS = ("_dlt_id", "_dlt_load_id")
 GIVEN = {f"NORMALIZE__PARQUET_NORMALIZER__ADD{name.upper()}": "true" for name in IDS}
 """dltpod gives Arrow rows the columns by which it finds what a killed load left; dlt does so when told."""
@@ -57,32 +55,11 @@ def _project(root: Path, case: str) -> Path:
     return root
 
 
-def _plain(project: str, case: str, database: str, answer: typing.Any) -> None:
-    """What people do without dltpod, in a process of its own."""
-    os.environ.update(SETTINGS, DLT_DATA_DIR=f"{project}/dlt-data", **ARROW_IDS.get(case, GIVEN))
-    os.environ.pop("DLT_CONFIG_FOLDER", None)
-    os.chdir(project)
-    sys.path.append(f"{project}/custom_sources")
-    from dlt.common.configuration.container import Container
-
-    Container._INSTANCE = None  # made when dlt was imported, elsewhere
-    import dlt
-
-    try:
-        for run in RUNS:
-            pipeline = dlt.pipeline(
-                "shop", destination=dlt.destinations.duckdb(database), dataset_name="raw_shop"
-            )
-            made = importlib.import_module(case).load(run=run)
-            pipeline.run(list(made) if isinstance(made, tuple) else made)
-        answer.send("")
-    except Exception as exc:  # noqa: BLE001 the test shows it
-        answer.send(f"{type(exc).__name__}: {exc}")
-
-
 def _by_dlt(project: Path, case: str, database: Path) -> None:
     answer, theirs = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_plain, args=(str(project), case, str(database), theirs))
+    environment = {**SETTINGS, "DLT_DATA_DIR": f"{project}/dlt-data", **ARROW_IDS.get(case, GIVEN)}
+    asked = (str(project), case, RUNS, str(database), environment, theirs)
+    process = PROCESSES.Process(target=child.plain, args=asked)
     process.start()
     theirs.close()
     said = answer.recv()
@@ -94,7 +71,7 @@ def _by_dltpod(project: Path, case: str, box: Box) -> None:
     shutil.copytree(project / "custom_sources", box.custom, dirs_exist_ok=True)
     loaded = config.load(project / "sources.yml")
     [source] = loaded.sources
-    for action, run in (("check", 1), *(("sync", run) for run in RUNS)):
+    for action, run in (("check", 1), *(("sync", run) for run in range(1, RUNS + 1))):
         part = part_of(loaded, source, read_environment(loaded, {}), {"run": run})
         slice = part.slice
         assert slice.warnings == ()
