@@ -65,7 +65,7 @@ class Failure:
     hint: str
     """What to do next; may be empty."""
     transient: bool
-    """Whether it may go well when it is tried again. It was, ``container.retries`` times."""
+    """Whether another try may succeed. dltpod has already tried again ``container.retries`` times."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ class Run:
     failure: Failure | None
     """None where the run went well."""
     attempts: int
-    """0 where it could not begin."""
+    """How often it was tried; 0 where it could not begin."""
     first_run: bool
     """Whether nothing of this source had been loaded before."""
     new_tables: tuple[str, ...]
     new_columns: tuple[str, ...]
     """``table.column``."""
     interval: tuple[datetime, datetime] | None
-    """What was loaded instead of what is new; its end is not in it."""
+    """The interval that was loaded, instead of what is new. Its end is exclusive."""
     cursors: Mapping[str, str]
     """The last value of each incremental, by ``resource.path``."""
     notes: tuple[str, ...]
@@ -172,7 +172,7 @@ class SyncFailed(DltpodError):
 
     @property
     def transient(self) -> bool:
-        """Whether all that failed may go well when tried again: then a scheduler's retry makes sense."""
+        """Whether every failed run may succeed when it is tried again: then a scheduler should retry."""
         return all(run.failure is not None and run.failure.transient for run in self.result.failed)
 
 
@@ -200,9 +200,9 @@ def sync(
     ``names``, ``tags`` and ``all`` choose the sources. ``file`` is the project's ``sources.yml``, by default
     the one that DLTPOD_FILE names, or that of the working directory or a folder above it. ``timeout`` is in
     seconds. ``set`` are keyword arguments of the source, for this run only. The other parameters are the
-    command's options. ``interval`` is what to load instead of what is new: from its first time up to its
-    second one, in UTC where they name no other zone; ``every`` loads it in steps of that length (``"1d"``),
-    and with ``again`` also those that were loaded. ``notify`` in ``sources.yml`` applies.
+    command's options. ``interval`` is what to load instead of what is new: its first time, and its second
+    one, which is exclusive; both in UTC unless they name another zone. ``every`` loads it in steps of that
+    length (``"1d"``), with ``again`` also those that were loaded. ``notify`` in ``sources.yml`` applies.
 
     In the main thread SIGINT, SIGTERM and SIGHUP stop the runs gently; then the signal is raised again, for
     whoever handles it. In another thread, no signal is touched.
@@ -294,7 +294,7 @@ def check(
 
 @contextlib.contextmanager
 def _project(file: str | os.PathLike[str] | None) -> Iterator[Project]:
-    """The project, with its owner's rights on files inside."""
+    """Yield the project. Within the block, files are accessed with its owner's rights."""
     from launcher import config
     from launcher.host.rights import rights
 
@@ -371,7 +371,7 @@ def _failed(result: SyncResult, code: Exit) -> DltpodError:
 
 
 def _noted(error: DltpodError) -> DltpodError:
-    """The error, whose traceback shows its hint too (Python 3.11)."""
+    """The error, with its hint as a note for tracebacks (Python 3.11)."""
     if error.hint and sys.version_info >= (3, 11):
         error.add_note(f"hint: {error.hint}")
     return error

@@ -76,7 +76,7 @@ _MEANT = {
     }.items()
     for word in words.split()
 }
-"""What other programs call it, to what it is called here."""
+"""Words that other programs use for a command or option, to its name here."""
 
 
 class _Lazy(click.Group):
@@ -117,7 +117,7 @@ class _Lazy(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@functools.partial(common.with_file, hidden=False)
+@functools.partial(common.with_common_options, hidden=False)
 @click.version_option(__version__, message="dltpod %(version)s", help="Show the version.")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return int(Exit.INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # click turns the one into the other
-        streams.discard_stdout()  # who read the output is gone: end without a word, as any filter does
+        streams.discard_stdout()  # the reader of the output is gone: end silently, as filters do
         return int(Exit.OK)
     except PermissionError as error:
         return _explain(error, f"no permission for {error.filename}", _permission_hint(error), Exit.USAGE)
@@ -195,7 +195,7 @@ def _permission_hint(error: PermissionError) -> str:
 
 
 def _crash(error: BaseException) -> int:
-    """A bug of ours: the traceback goes to a file, or to the terminal if asked."""
+    """Report a bug of dltpod's. The traceback goes to a file, and with DLTPOD_DEBUG to the terminal, too."""
     import tempfile
     import traceback
 
@@ -207,7 +207,7 @@ def _crash(error: BaseException) -> int:
 
 
 def _flushed(code: int) -> int:
-    """The exit code, once all output is where it belongs, or can't be written."""
+    """Flush all output. The exit code, which is FAILED where the output can't be written."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -83,7 +83,7 @@ with_engine = click.option(
 )
 
 
-def with_file(command: F, *, hidden: bool = True) -> F:
+def with_common_options(command: F, *, hidden: bool = True) -> F:
     """``-f/--file``, ``-v`` and ``--debug``; ``hidden`` keeps the last two out of the command's help."""
     for name, callback, told in (
         ("--debug", _debug, "Show tracebacks. The same as DLTPOD_DEBUG=1."),
@@ -104,13 +104,13 @@ def with_file(command: F, *, hidden: bool = True) -> F:
 
 
 def with_project(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``with_file``; the command's first parameter is the project that is there, or that these name."""
+    """``with_common_options``, and ``load_project``'s project as the command's first argument."""
 
     @functools.wraps(command)
     def loaded(**given: Any) -> Any:
         return command(load_project(), **given)
 
-    return with_file(loaded)
+    return with_common_options(loaded)
 
 
 def with_sources(command: F) -> F:
@@ -194,7 +194,7 @@ def check_known(project: Project, names: Sequence[str], tags: Sequence[str] = ()
 
 @contextlib.contextmanager
 def logged(project: Project) -> Iterator[None]:
-    """Inside, the launcher's own log is written to the project; a failure to write is reported at the end."""
+    """Within the block, the launcher's own log is written to the project. Warns at the end if that failed."""
     from launcher import log
 
     file = project.private / log.FILE
@@ -292,7 +292,7 @@ def moment(option: str, text: str) -> str:
 
 
 def history_of(project: Project) -> History:
-    """The project's history to read, in which the runs of launchers that were killed are interrupted."""
+    """The project's history, for reading. Runs whose launcher was killed count as interrupted."""
     from launcher.host.launchers import Launchers
     from launcher.runs.history import History
 
@@ -314,7 +314,7 @@ def echo_json(value: Any) -> None:
 
 
 def echo_errors(errors: Iterable[tuple[str, DltpodError | None]]) -> None:
-    """Errors of some sources, by name, after what is printed of the others."""
+    """Print errors with their hints on standard error, each with the name of its source; None is no error."""
     for name, error in errors:
         if error is not None:
             whose = "" if re.search(rf"\b{re.escape(name)}\b", error.message) else f"source '{name}': "

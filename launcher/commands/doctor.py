@@ -16,7 +16,7 @@ _COLOURS = {"ok": "ok", "warning": "warn", "wrong": "failed"}
 
 @click.command("doctor")
 @common.with_json
-@common.with_file
+@common.with_common_options
 def command(as_json: bool) -> Exit:
     """Check that this machine can run sources. The exit code is 2 if something is wrong."""
     from launcher.check.machine import FAIL, examine

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Only what has not been used for this long.",
 )
 @common.with_json
-@common.with_file
+@common.with_common_options
 def command(dry_run: bool, older_than: str, as_json: bool) -> Exit:
     """Remove dltpod's images, volumes and caches that no source uses any more.
 

@@ -13,15 +13,15 @@ from launcher.console.text import columns, cut, table
 from launcher.errors import ConfigurationError, DltpodError, did_you_mean
 
 _KEYS = ("name", "origin", "text")
-"""What is told of each. ``origin`` is own (code to be written), dlt, verified, or custom: code that is there;
-``name`` follows ``--from``, but for custom.
+"""What is known of each source. ``origin`` is own (code to be written), dlt, verified, or custom (code that
+exists). ``name`` is what ``--from`` takes, except for custom.
 """
 
 
 @click.command("sources")
 @click.argument("word", required=False)
 @common.with_json
-@common.with_file
+@common.with_common_options
 def command(word: str | None, as_json: bool) -> None:
     """List the sources you can add: dlt's own, dlt's verified sources, and modules in custom_sources/.
 
@@ -55,7 +55,7 @@ def command(word: str | None, as_json: bool) -> None:
 
 
 def _project() -> common.Project | None:
-    """The project; None where there is none, unless one was asked for."""
+    """The project; None where there is none. Raises ConfigurationError where ``--file`` names none."""
     from launcher import config
 
     try:
@@ -80,7 +80,7 @@ def _custom(project: common.Project) -> Iterator[tuple[str, str, str]]:
 
 
 def _verified(project: common.Project | None) -> Iterator[tuple[str, str, str]]:
-    """dlt's verified sources. Raises ConfigurationError where they can't be had."""
+    """dlt's verified sources. Raises DltpodError where they can't be fetched."""
     from launcher.config.models import VerifiedSources
     from launcher.start import kinds, verified
 

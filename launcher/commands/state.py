@@ -1,4 +1,4 @@
-"""``dltpod state``: the cursors of a source, and how they are set back."""
+"""``dltpod state``: show the cursors of a source, or set them back."""
 
 from __future__ import annotations
 

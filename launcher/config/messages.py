@@ -51,8 +51,11 @@ def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
     """The message of one of pydantic's errors at ``path``; ``node`` is what the file holds there."""
     kind = detail["type"]
     raw = node.value if isinstance(node, yaml.ScalarNode) else None
+    if kind == "missing" and node is not None:
+        return "is empty"
     if kind == "missing":
-        return _missing(path, node)
+        needed = ": a mapping with source_module and source_function"
+        return f"is missing{needed if path[-1] == 'dlt_native' else ''}"
     if kind == "extra_forbidden":
         known = known_keys(path[:-1])
         return f"unknown key{did_you_mean(str(path[-1]), known)}; known: {', '.join(known)}"
@@ -72,14 +75,6 @@ def text_of(detail: ErrorDetails, node: yaml.Node | None, path: PathKey) -> str:
         return f"must be {_KINDS[kind]}{_instead(kind, node, path)}"
     told = (detail.get("ctx") or {}).get("wrong")
     return _with_value(told, raw, path) if isinstance(told, str) else detail["msg"]
-
-
-def _missing(path: PathKey, node: yaml.Node | None) -> str:
-    if node is not None:
-        return "is empty"
-    if path[-1] == "dlt_native":
-        return "is missing: a mapping with source_module and source_function"
-    return "is missing"
 
 
 def _in_quotes(node: yaml.Node | None, path: PathKey) -> str:

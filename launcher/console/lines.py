@@ -15,10 +15,10 @@ from launcher.runs.listeners import Listener
 
 
 class Lines(Listener):
-    """Writes a line for all that happens, each with its source's name before it.
+    """Writes a line for each thing that happens, after the name of its source.
 
-    With ``only_log`` it writes the lines of the sources' logs alone: the launcher's own log says the rest.
-    In a ``dry_run`` what is planned would run, and doesn't.
+    With ``only_log`` it writes only the lines of the sources' logs, because the launcher's own log shows the
+    rest. In a ``dry_run`` it says of planned jobs that they would run.
     """
 
     def __init__(self, names: Sequence[str], *, only_log: bool = False, dry_run: bool = False) -> None:

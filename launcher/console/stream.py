@@ -54,7 +54,7 @@ class Stream(Listener):
         """Nothing: a program that sends signals knows of them."""
 
     def summary(self, records: Sequence[RunRecord], exit_code: int) -> None:
-        """The last line: what it all came to."""
+        """Write the last line: the exit code, the sum of all rows, and each source's status."""
         self._write(
             "summary",
             None,
@@ -75,7 +75,7 @@ class Stream(Listener):
 
 
 def plain(record: RunRecord) -> dict[str, Any]:
-    """A record as JSON takes it, with the sum of its rows."""
+    """A record as values that JSON knows, with the sum of its rows."""
     data = dataclasses.asdict(record)
     data["failure_kind"] = record.failure_kind.value if record.failure_kind else None
     data["total_rows"] = record.total_rows

@@ -1,4 +1,4 @@
-"""What is said when a sync has ended: one source in full, several as a table."""
+"""The summary of a sync: one source in full, several as a table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MOST_NEW = 20
 
 
 def summary(records: Sequence[RunRecord], *, file: str | None = None) -> tuple[str, str]:
-    """The closing text: for standard output, and what went wrong, for standard error.
+    """The text for standard output, and what went wrong, for standard error.
 
-    ``file`` is what ``--file`` was, for lines to paste.
+    ``file`` is the value of ``--file``, for commands to paste.
     """
     failed = [failure(record) for record in records if record.status != OK]
     if len(records) > 1:
@@ -34,7 +34,16 @@ def one(record: RunRecord, *, file: str | None = None) -> str:
     if record.rows:
         rows = [[name, number(count)] for name, count in record.rows.items()]
         lines += ["", table(["table", "rows"], rows, right=[1], indent=4)]
-    lines += ["", *_facts(record), *_additions(record, first="    new      ")]
+    lines += ["", *([] if record.interval is None else [f"    interval {record.interval}"])]
+    for label, facts in (
+        ("time", [f"{name} {seconds(took)}" for name, took in record.phases.items()]),
+        ("cursor", [f"{name} = {value}" for name, value in record.cursors.items()]),
+    ):
+        lines += joined(facts, columns(), first=f"    {label:<9}") if facts else []
+    if record.location or record.dataset:
+        where = record.location + (", dataset " if record.location else "dataset ") + record.dataset
+        lines.append(f"    data     {where}")
+    lines += _additions(record, first="    new      ")
     if record.dataset and record.limit is None and IN_CLAIM not in record.location:
         given = f"--file {file} " if file else ""
         lines.append(f"    look at  {own_command()} show {given}{record.source}")
@@ -62,7 +71,7 @@ def failure(record: RunRecord) -> str:
 
 
 def several(records: Sequence[RunRecord]) -> str:
-    """One line a source, and what it comes to."""
+    """A line for each source, then the sums, what is new in the schemas, and where the rows are."""
     rows = [
         [
             r.source,
@@ -90,7 +99,7 @@ def several(records: Sequence[RunRecord]) -> str:
 
 
 def _additions(record: RunRecord, *, first: str) -> list[str]:
-    """What a run added to the schema: whoever reads the tables wants to know."""
+    """The tables and columns that a run added to the schema, in lines that begin with ``first``."""
     told = [f"table {name}" for name in record.new_tables] + [f"column {name}" for name in record.new_columns]
     if len(told) > _MOST_NEW:
         told = [*told[:_MOST_NEW], f"and {len(told) - _MOST_NEW} more"]
@@ -126,20 +135,6 @@ def _kind_of_run(record: RunRecord) -> str:
     if not record.rows:
         return ": nothing new since the last run"
     return f": only what is new since the last run, {rows}"
-
-
-def _facts(record: RunRecord) -> list[str]:
-    lines = [] if record.interval is None else [f"    interval {record.interval}"]
-    if record.phases:
-        steps = [f"{name} {seconds(took)}" for name, took in record.phases.items()]
-        lines += joined(steps, columns(), first="    time     ")
-    if record.cursors:
-        cursors = [f"{name} = {value}" for name, value in record.cursors.items()]
-        lines += joined(cursors, columns(), first="    cursor   ")
-    if record.location or record.dataset:
-        where = record.location + (", dataset " if record.location else "dataset ") + record.dataset
-        lines.append(f"    data     {where}")
-    return lines
 
 
 def own_command() -> str:

@@ -37,15 +37,12 @@ def _read(file: Path, moment: int) -> Mapping[str, str]:
     values: dict[str, str] = {}
     wrong: list[int] = []
     for binding in parse_stream(io.StringIO(text)):
-        lines = binding.original.string
-        line = binding.original.line + len(lines) - len(lines.lstrip("\r\n"))
-        if binding.error or (binding.key is not None and not _NAME.fullmatch(binding.key)):
-            wrong.append(line)
-        elif binding.key is not None:
-            if binding.value is None:
-                wrong.append(line)
-            else:
-                values[binding.key] = binding.value
+        key, value = binding.key, binding.value
+        if not binding.error and key is not None and value is not None and _NAME.fullmatch(key):
+            values[key] = value
+        elif binding.error or key is not None:
+            lines = binding.original.string
+            wrong.append(binding.original.line + len(lines) - len(lines.lstrip("\r\n")))
     if wrong:
         raise ConfigurationError(
             "\n".join(f"{name}:{line}: is not NAME=value." for line in wrong),
