@@ -126,8 +126,8 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
     own = set()
     for name in _PROJECTS_OWN:
         with contextlib.suppress(OSError):
-            # By number, for a name may be a link to another place of the project.
-            own.add(_number((root / name).stat()))
+            # By device and inode, because a name may be a link to another place of the project.
+            own.add(_file_id((root / name).stat()))
 
     def counts(place: Path) -> bool:
         name = place.name.lower()
@@ -135,7 +135,7 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
             return False
         found = place.lstat()
         usual = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)
-        return usual and _number(found) not in own
+        return usual and _file_id(found) not in own
 
     for current, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if counts(Path(current, name)))
@@ -148,5 +148,5 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
                 yield Path(current, name)
 
 
-def _number(found: os.stat_result) -> tuple[int, int]:
+def _file_id(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino

@@ -171,32 +171,32 @@ def destination_entries(kind: str, settings: Mapping[str, Any]) -> tuple[str, ..
     if kind in _FIXED:
         return _FIXED[kind]
     credentials = settings.get("credentials")
-    for text in (settings.get("endpoint_url"), _of(credentials, "endpoint_url"), credentials):
+    for text in (settings.get("endpoint_url"), _value(credentials, "endpoint_url"), credentials):
         if isinstance(text, str) and "://" in text:
-            found = _of_url(text, kind)
+            found = _url_entries(text, kind)
             if found:
                 return found
     if kind == "snowflake":
-        host = _of(credentials, "host")
+        host = _value(credentials, "host")
         full = host if isinstance(host, str) and "." in host else f"{host}.snowflakecomputing.com"
         return (f"{full}:443",) if isinstance(host, str) and host else ()
     if kind == "databricks":
-        host = _of(credentials, "server_hostname")
+        host = _value(credentials, "server_hostname")
         return (f"{host}:443",) if isinstance(host, str) and host else ()
     if kind == "filesystem":
-        return _of_bucket(settings)
-    host, port = _of(credentials, "host"), _of(credentials, "port") or DEFAULT_PORTS.get(kind)
+        return _bucket_entries(settings)
+    host, port = _value(credentials, "host"), _value(credentials, "port") or DEFAULT_PORTS.get(kind)
     entries = [f"{_bracketed(host)}:{port}"] if isinstance(host, str) and host and port else []
     if kind == "clickhouse" and entries:
-        entries.append(f"{_bracketed(str(host))}:{_of(credentials, 'http_port') or 8443}")
+        entries.append(f"{_bracketed(str(host))}:{_value(credentials, 'http_port') or 8443}")
     return tuple(entries)
 
 
-def _of(table: Any, key: str) -> Any:
+def _value(table: Any, key: str) -> Any:
     return table.get(key) if isinstance(table, Mapping) else None
 
 
-def _of_url(url: str, kind: str) -> tuple[str, ...]:
+def _url_entries(url: str, kind: str) -> tuple[str, ...]:
     try:
         parts = urlsplit(url)
         port = parts.port or DEFAULT_PORTS.get(re.split(r"[+]", parts.scheme)[0]) or DEFAULT_PORTS.get(kind)
@@ -205,17 +205,17 @@ def _of_url(url: str, kind: str) -> tuple[str, ...]:
         return ()
 
 
-def _of_bucket(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _bucket_entries(settings: Mapping[str, Any]) -> tuple[str, ...]:
     scheme, _, bucket = str(settings.get("bucket_url") or "").partition("://")
     name = bucket.split("/", 1)[0]
     credentials = settings.get("credentials")
     if scheme in ("gs", "gcs"):
         return ("storage.googleapis.com:443", "oauth2.googleapis.com:443")
     if scheme in ("az", "abfs", "abfss", "adl"):
-        account = _of(credentials, "azure_storage_account_name")
+        account = _value(credentials, "azure_storage_account_name")
         return tuple(f"{account}.{kind}.core.windows.net:443" for kind in ("blob", "dfs")) if account else ()
     if scheme in ("s3", "s3a"):
-        region = _of(credentials, "region_name")
+        region = _value(credentials, "region_name")
         middle = f"s3.{region}" if region else "s3"
         return (f"{middle}.amazonaws.com:443", f"{name}.{middle}.amazonaws.com:443")
     return ()

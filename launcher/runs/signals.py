@@ -27,7 +27,7 @@ def cancel_builds() -> None:
 
 
 class Stopper(StopRequest):
-    """One stop request for a whole fleet, and one for each of its jobs.
+    """The stop request for all jobs of a sync, and one for each of them.
 
     ``also`` is called at each request, to end other work.
     """
@@ -52,7 +52,7 @@ class Stopper(StopRequest):
 
     @contextlib.contextmanager
     def job(self) -> Iterator[StopRequest]:
-        """The stop request of one job; it has been asked already if the fleet has."""
+        """The stop request of one job. If the sync was asked to stop before, the job is asked at once."""
         request = StopRequest()
         with self._lock:
             self._jobs.add(request)

@@ -62,7 +62,7 @@ def sync(
 
     A source's own fault (its configuration, its image, its run) is its record's failure and stops no
     other. ``faults``, by source, are known before: such a source fails with that and isn't planned. So is
-    ``verified``, the repository of verified sources, where the command has asked it already. While it
+    ``verified``, the repository of verified sources, where the command has asked it already. While the sync
     runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second time.
 
     Raises EngineError where no engine answers, ConfigurationError where nothing can run at all.

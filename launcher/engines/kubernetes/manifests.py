@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from launcher.config.units import parse_duration
-from launcher.engines.kubernetes.names import CONTAINER, IN_CLAIM, Names, an_object, labels_of_source
+from launcher.engines.kubernetes.names import CONTAINER, IN_CLAIM, Names, labels_of_source, manifest
 from launcher.engines.kubernetes.pod import (
     PASSWD_KEY,
     TERMINATION_FILE,
@@ -35,7 +35,7 @@ JOB_KEY = "job.json"
 PASSWD = "root:x:0:0:root:/root:/sbin/nologin\ndltpod:x:{uid}:{uid}:dltpod:/tmp:/sbin/nologin\n"
 """psycopg2 asks for the uid's name unless a connection string holds a user."""
 
-_OF_THE_HOST = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", CA_BUNDLE_TARGET)
+_HOST_MOUNTS = (STATE_DIR, DATA_DIR, CUSTOM_SOURCES_DIR, "/etc/passwd", CA_BUNDLE_TARGET)
 """Mounts that dltpod itself adds on a host, each of which has another form here."""
 NEVER = "0 0 1 1 *"
 """The schedule of a suspended CronJob: it has to have one."""
@@ -43,8 +43,8 @@ FINAL = (ExitCode.FAILED, ExitCode.INTERNAL, ExitCode.CONFIGURATION)
 """The runner's exit codes for what would fail again."""
 
 
-def job_spec_here(plan: JobPlan, names: Names) -> JobSpec:
-    """The job as a runner in a pod is told it: no standard input to watch, a result that fits the kubelet."""
+def pod_job_spec(plan: JobPlan, names: Names) -> JobSpec:
+    """The JobSpec for a runner in a pod: it watches no standard input, and its result fits the kubelet."""
     job = plan.job
     destination = job.destination
     if destination.file is not None and keeps_state(plan):
@@ -69,7 +69,7 @@ def check_plan(plan: JobPlan) -> None:
     """
     source = plan.job.source
     for mount in plan.container.mounts:
-        if mount.target not in _OF_THE_HOST and not mount.target.startswith(f"{DATA_DIR}/"):
+        if mount.target not in _HOST_MOUNTS and not mount.target.startswith(f"{DATA_DIR}/"):
             raise ConfigurationError(
                 f"{source}: mount {mount.source} is a folder of this host; a cluster's nodes don't have it",
                 "let the source read it over the network, or put it into custom_sources/, which images hold",
@@ -83,15 +83,15 @@ def check_plan(plan: JobPlan) -> None:
 
 def config_map(plan: JobPlan, names: Names) -> dict[str, Any]:
     """The ConfigMap with the JobSpec, which holds no secret, and the passwd file."""
-    job = json.dumps(contract.plain(job_spec_here(plan, names)), indent=2, ensure_ascii=False)
+    job = json.dumps(contract.plain(pod_job_spec(plan, names)), indent=2, ensure_ascii=False)
     data = {JOB_KEY: f"{job}\n", PASSWD_KEY: PASSWD.format(uid=plan.kubernetes.uid)}
-    return an_object("ConfigMap", {"name": names.config_map, "labels": dict(names.labels)}, data=data)
+    return manifest("ConfigMap", {"name": names.config_map, "labels": dict(names.labels)}, data=data)
 
 
 def secret(plan: JobPlan, names: Names) -> dict[str, Any]:
     """The Secret with the slice, in clear: for the API, and for a rendering that asks for it."""
     metadata = {"name": names.secret, "labels": dict(names.labels)}
-    return an_object("Secret", metadata, type="Opaque", stringData=dict(plan.slice.files))
+    return manifest("Secret", metadata, type="Opaque", stringData=dict(plan.slice.files))
 
 
 def claim(plan: JobPlan, names: Names) -> dict[str, Any] | None:
@@ -109,13 +109,13 @@ def claim(plan: JobPlan, names: Names) -> dict[str, Any] | None:
     if state.storage_class is not None:
         spec["storageClassName"] = state.storage_class
     metadata = {"name": names.claim, "labels": labels_of_source(plan.job)}
-    return an_object("PersistentVolumeClaim", metadata, spec=spec)
+    return manifest("PersistentVolumeClaim", metadata, spec=spec)
 
 
 def service_account(names: Names) -> dict[str, Any]:
     """A ServiceAccount without a token: a source has no business with the API server."""
     metadata = {"name": names.service_account, "labels": dict(names.labels)}
-    return an_object("ServiceAccount", metadata, automountServiceAccountToken=False)
+    return manifest("ServiceAccount", metadata, automountServiceAccountToken=False)
 
 
 def job(plan: JobPlan, names: Names, *, retries: int, keep: float, policy: bool) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def job(plan: JobPlan, names: Names, *, retries: int, keep: float, policy: bool)
     if policy:
         spec["podFailurePolicy"] = _failure_policy()
     spec["template"] = template(plan, names)
-    return an_object("Job", metadata_of(plan, names.labels, names.job), spec=spec)
+    return manifest("Job", metadata_of(plan, names.labels, names.job), spec=spec)
 
 
 def cron_job(
@@ -158,7 +158,7 @@ def cron_job(
         "failedJobsHistoryLimit": 3,
         "jobTemplate": {"metadata": metadata_of(plan, names.labels), "spec": made["spec"]},
     }
-    return an_object("CronJob", made["metadata"], spec=spec)
+    return manifest("CronJob", made["metadata"], spec=spec)
 
 
 def _failure_policy() -> dict[str, Any]:

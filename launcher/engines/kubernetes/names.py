@@ -124,8 +124,8 @@ _COLLECTIONS = {
 }
 
 
-def an_object(kind: str, metadata: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
-    """An object of that kind, with ``fields`` beside its metadata."""
+def manifest(kind: str, metadata: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """The manifest of an object of that kind, with ``fields`` beside its metadata."""
     version = _COLLECTIONS[kind][0].split("/", 2)[2]
     return {"apiVersion": version, "kind": kind, "metadata": dict(metadata), **fields}
 

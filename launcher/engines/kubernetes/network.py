@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from launcher.config.forms import split_egress
-from launcher.engines.kubernetes.names import an_object
+from launcher.engines.kubernetes.names import manifest
 from launcher.errors import ConfigurationError
 from launcher.plan.values import JobPlan
 
@@ -52,7 +52,7 @@ def network_policy(
     `kubectl diff` would show it for ever.
     """
     spec = {"podSelector": {"matchLabels": dict(selector)}, "policyTypes": ["Ingress", "Egress"]}
-    return an_object("NetworkPolicy", metadata, spec={**spec, "egress": rules} if rules else spec)
+    return manifest("NetworkPolicy", metadata, spec={**spec, "egress": rules} if rules else spec)
 
 
 def _rule(source: str, entry: str) -> dict[str, Any]:

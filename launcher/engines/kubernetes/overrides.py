@@ -72,7 +72,7 @@ def _removed_walls(made: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]
         fallen.append("automountServiceAccountToken is not false")
     if made.get("shareProcessNamespace"):
         fallen.append("shareProcessNamespace is on")
-    if any(rule not in _apart(made) for rule in _apart(pod)):
+    if any(rule not in _anti_affinity(made) for rule in _anti_affinity(pod)):
         fallen.append("the anti-affinity that keeps two runs apart is gone")
     if "nodeName" in made:
         fallen.append("nodeName goes past the scheduler, which keeps two runs apart")
@@ -92,7 +92,7 @@ def _removed_walls(made: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]
     return fallen
 
 
-def _apart(pod: Mapping[str, Any]) -> list[Any]:
+def _anti_affinity(pod: Mapping[str, Any]) -> list[Any]:
     return list(pod.get("affinity", {}).get("podAntiAffinity", {}).get(REQUIRED, ()))
 
 
