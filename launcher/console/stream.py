@@ -32,11 +32,11 @@ class Stream(Listener):
             source,
             run_id=plan.job.run_id,
             image=plan.container.image,
-            environment=plan.image.digest,
+            environment=plan.image.environment.digest,
             container=plan.container.name,
             dataset=plan.job.dataset_name,
-            added={item.text: item.origin for item in plan.image.added},
-            notes=list(plan.image.notes),
+            added={item.text: item.origin for item in plan.image.environment.added},
+            notes=list(plan.image.environment.notes),
         )
 
     def event(self, source: str, data: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from launcher.config.models import Container, DltNative, Source
 from launcher.images.images import DockerImages
-from launcher.images.tags import Image, ImageOptions, image_of, source_tag
+from launcher.images.tags import Image, ImageOptions, source_tag
 from launcher.plan.egress import PACKAGES
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def docker_images(
             # Without the project's locks: they are of its sources.
             gateway = _gateway(DockerImages(common, first), platform, dry_run=options.dry_run)
         if options.dry_run:
-            return replace(image_of(source_tag(environment), environment, None), gateway=gateway)
+            return Image(source_tag(environment), environment, gateway=gateway)
         return replace(images.ensure(environment), gateway=gateway)
 
     return image_for
@@ -104,8 +104,7 @@ def deployed_images(
         if digest not in known:
             tag = deploy.tag(environment, code)
             name = tag if project.registry is None else registry.remote(project.registry, tag)
-            packages = packages_of(inspect(client, tag))
-            known[digest] = Image(name, digest, packages, base=environment.base_image)
-        return replace(known[digest], added=environment.added, notes=environment.notes)
+            known[digest] = Image(name, environment, packages_of(inspect(client, tag)))
+        return replace(known[digest], environment=environment)
 
     return image_for

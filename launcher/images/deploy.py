@@ -45,7 +45,7 @@ def ensure(source_images: DockerImages, environment: Environment) -> Image:
     found = present_or_pulled(options, reference)
     note_use(reference, environ)
     if found is not None:
-        return tags.image_of(reference, environment, found)
+        return Image(reference, environment, tags.packages_of(found))
     below = source_images.ensure(environment)
     epoch = int(environ.get("SOURCE_DATE_EPOCH") or 0)
     with build_lock(reference.rpartition(":")[2], environ, say):

@@ -12,7 +12,7 @@ from launcher.environment.values import Environment
 from launcher.errors import BuildError
 from launcher.host.files import build_lock, cache_folder, note_use
 from launcher.images import base as bases
-from launcher.images.tags import Image, ImageOptions, built_of, image_of, inspect, source_tag
+from launcher.images.tags import Image, ImageOptions, built_of, inspect, packages_of, source_tag
 
 if TYPE_CHECKING:
     from launcher.config.models import Source
@@ -112,7 +112,10 @@ class DockerImages:
             options.say(note)
         reference = source_tag(environment)
         found = None if options.upgrade else inspect(options.client, reference)
-        image = image_of(reference, environment, found) if found else self._make(reference, environment)
+        if found:
+            image = Image(reference, environment, packages_of(found))
+        else:
+            image = self._make(reference, environment)
         note_use(reference, options.environ)
         return image
 
@@ -125,7 +128,7 @@ class DockerImages:
             if not options.upgrade:
                 found = present_or_pulled(options, reference)
                 if found is not None:
-                    return image_of(reference, environment, found)
+                    return Image(reference, environment, packages_of(found))
             Builder(options, self.verified).source(environment, reference)
         return built_of(options.client, reference, environment)
 

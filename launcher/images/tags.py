@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from launcher.environment.values import Environment, Requirement
+from launcher.environment.values import Environment
 from launcher.errors import BuildError
 from launcher.host.docker_engine import Missing, engine_errors
 from launcher.untrusted import answers
@@ -34,19 +34,13 @@ class Image:
     """An image that is there, ready to run."""
 
     reference: str
-    digest: str
-    """The environment's digest."""
+    environment: Environment
+    """What it was made for."""
     packages: Mapping[str, str] = field(default_factory=dict)
     """Distribution to version, from the image's labels."""
     built: bool = False
     gateway: str = ""
     """The image of the egress gateway, where the source asks for one."""
-    base: str = ""
-    """The base image that it stands on. No package is in that one."""
-    added: tuple[Requirement, ...] = ()
-    """What was added to the environment unasked, and what needs it (see ``Environment.added``)."""
-    notes: tuple[str, ...] = ()
-    """What is worth saying of it: where a module was taken from, or could not be looked for."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +99,6 @@ def packages_of(found: Mapping[str, Any] | None) -> dict[str, str]:
         return {}
 
 
-def image_of(
-    reference: str, environment: Environment, found: Mapping[str, Any] | None, *, built: bool = False
-) -> Image:
-    """The image of an environment. ``found`` is what the engine knows of it, None where it lacks it."""
-    return Image(
-        reference,
-        environment.digest,
-        packages_of(found),
-        built=built,
-        base=environment.base_image,
-        added=environment.added,
-        notes=environment.notes,
-    )
-
-
 def built_of(client: DockerClient, reference: str, environment: Environment) -> Image:
     """The image that was built just now. Raises BuildError, EngineError."""
     found = inspect(client, reference)
@@ -127,7 +106,7 @@ def built_of(client: DockerClient, reference: str, environment: Environment) -> 
         raise BuildError(
             f"the engine built {reference} and does not have it", "docker info; is its disk full?"
         )
-    return image_of(reference, environment, found, built=True)
+    return Image(reference, environment, packages_of(found), built=True)
 
 
 def platform_of(client: DockerClient) -> str:

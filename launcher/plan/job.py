@@ -170,7 +170,7 @@ def plan_job(
         extra_hosts={"host.docker.internal": "host-gateway"} if container.network != "none" else {},
         egress=egress,
         gateway=image.gateway,
-        base=image.base,
+        base=image.environment.base_image,
         memory=memory,
         cpus=container.cpus,
         stop_grace=STOP_GRACE,

@@ -120,7 +120,7 @@ def begin(plan: JobPlan, engine: str) -> RunRecord:
         source=job.source,
         status=RUNNING,
         started=log.now(),
-        environment=plan.image.digest,
+        environment=plan.image.environment.digest,
         image=plan.container.image,
         dlt=plan.image.packages.get("dlt", ""),
         packages=plan.image.packages,

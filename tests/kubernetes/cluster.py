@@ -30,6 +30,7 @@ from launcher.runs.signals import Stopper
 from launcher.runs.sync import sync
 from launcher.secrets.gather import Drivers
 from tests.kubernetes.postgres import Postgres
+from tests.unit.engine.builders import ENVIRONMENT
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Cluster:
         found = environ or self.environ
 
         def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
-            return Image(image or self.image, "0" * 24)
+            return Image(image or self.image, ENVIRONMENT)
 
         outcome = sync(
             project,

@@ -18,6 +18,7 @@ from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
 from tests.containers.engine.faulty import TROUBLE
 from tests.containers.folder import AtPhase, Folder
+from tests.unit.engine.builders import ENVIRONMENT
 from tests.waiting import wait_for
 
 
@@ -199,7 +200,7 @@ def test_an_image_that_vanishes_before_the_start_is_called_gone(trouble: Folder)
         project,
         project.sources,
         SyncOptions(),
-        image_for=lambda *_: Image("dltpod/source:never-built", "x"),
+        image_for=lambda *_: Image("dltpod/source:never-built", ENVIRONMENT),
     )
     assert outcome.records[0].failure_kind is FailureKind.IMAGE_GONE
 

@@ -184,7 +184,7 @@ def test_a_deploy_image_holds_the_code_and_nobodys_secrets(stocked: Stocked) -> 
     code += "print(sorted(os.listdir('/opt/custom_sources')), os.getuid())"
     assert shop.run(built.image.reference, code) == "['__pycache__', 'demo.py'] 65532"
     labels = shop.client.images.get(built.image.reference).labels
-    assert labels["org.opencontainers.image.version"] == built.image.digest
+    assert labels["org.opencontainers.image.version"] == built.image.environment.digest
     assert labels["org.opencontainers.image.title"] == "acme"
     assert labels["dltpod.dlt"] == "==1.31.0"
 

@@ -21,7 +21,7 @@ from launcher.environment.values import Requirement
 from launcher.runs.history import RunRecord
 from runner.contract import FailureKind
 from tests.unit.cli.records import ILL, WELL
-from tests.unit.engine.builders import plan
+from tests.unit.engine.builders import ENVIRONMENT, plan
 
 EVENTS_PAGE = Path(__file__).parents[3] / "docs" / "events.md"
 
@@ -86,7 +86,8 @@ def test_a_plan_names_what_is_installed_without_being_asked_for_and_why(
 ) -> None:
     why = "for 'mysql+pymysql://', sources.yml:3 (crm)"
     made = plan(tmp_path)
-    planned = replace(made, image=replace(made.image, added=(Requirement("pymysql[rsa]", why),)))
+    environment = replace(ENVIRONMENT, added=(Requirement("pymysql[rsa]", why),))
+    planned = replace(made, image=replace(made.image, environment=environment))
     assert f"    adds         pymysql[rsa], {why}\n" in describe(planned)
     Stream().planned("crm", planned)
     assert json.loads(capsys.readouterr().out)["added"] == {"pymysql[rsa]": why}
@@ -97,7 +98,8 @@ def test_a_plan_says_what_is_worth_saying_of_its_image(
 ) -> None:
     note = "verified sources couldn't be asked for 'erp': no network"
     made = plan(tmp_path)
-    planned = replace(made, image=replace(made.image, notes=(note,)))
+    environment = replace(ENVIRONMENT, notes=(note,))
+    planned = replace(made, image=replace(made.image, environment=environment))
     assert f"    note         {note}\n" in describe(planned)
     Stream().planned("erp", planned)
     assert json.loads(capsys.readouterr().out)["notes"] == [note]

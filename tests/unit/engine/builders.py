@@ -10,6 +10,7 @@ from typing import Any
 from launcher.config.models import Container, DltNative, Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
+from launcher.environment.values import Environment
 from launcher.errors import AlreadyRunning
 from launcher.host.user import JobUser
 from launcher.images.tags import Image
@@ -21,6 +22,7 @@ from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
 
 FACTS = EngineFacts(name="Fake Engine 1")
+ENVIRONMENT = Environment("python:3.13-slim", "sha256:0", "3.13", "==1.31.0")
 
 
 def seen(ended: Ended) -> Failure:
@@ -56,7 +58,7 @@ def plan(
     return plan_job(
         project(root, entry, source("other")),
         entry,
-        image=Image("dltpod/source:1", "digest", {"dlt": "1.31.0"}),
+        image=Image("dltpod/source:1", ENVIRONMENT, {"dlt": "1.31.0"}),
         part=Part(
             slice or Slice({"secrets.toml": "", "config.toml": ""}),
             Drivers(destination or Destination("duckdb", file="/data/warehouse.duckdb")),
@@ -115,7 +117,7 @@ class FakeEngine:
                 self.at_once -= 1
 
     def image_for(self, project: Project, environ: Mapping[str, str], verified: object = None) -> ImageFor:
-        return lambda *_: Image("dltpod/source:1", "digest")
+        return lambda *_: Image("dltpod/source:1", ENVIRONMENT)
 
     def running(self, project: str) -> Sequence[Running]:
         return ()

@@ -21,7 +21,7 @@ from launcher.runs.run import failure_of
 from launcher.secrets.gather import Drivers, Part
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, Failure, FailureKind, Result
-from tests.unit.engine.builders import FACTS, project, source
+from tests.unit.engine.builders import ENVIRONMENT, FACTS, project, source
 
 ROOT = Path("/srv/acme")
 
@@ -140,7 +140,7 @@ def walled(secrets: str) -> JobPlan:
     return plan_job(
         project(ROOT, entry),
         entry,
-        image=Image("dltpod/source:1", "digest", gateway="dltpod/source:2"),
+        image=Image("dltpod/source:1", ENVIRONMENT, gateway="dltpod/source:2"),
         part=Part(Slice({"secrets.toml": secrets}), Drivers(Destination("postgres"))),
         options=SyncOptions(),
         user=JobUser(1000, 1000, True),

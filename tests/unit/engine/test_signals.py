@@ -22,7 +22,7 @@ from launcher.runs.signals import Stopper, watched
 from launcher.runs.sync import sync
 from launcher.secrets.gather import Drivers
 from runner.contract import FailureKind
-from tests.unit.engine.builders import FakeEngine, project, source
+from tests.unit.engine.builders import ENVIRONMENT, FakeEngine, project, source
 from tests.waiting import wait_for
 
 
@@ -74,7 +74,7 @@ def test_after_a_stop_no_build_of_an_image_begins(tmp_path: Path) -> None:
         stopper.ask()
         say("building the environment")
         begun.append(source.name)
-        return Image("dltpod/source:1", "digest")
+        return Image("dltpod/source:1", ENVIRONMENT)
 
     outcome = sync(
         made, made.sources, SyncOptions(), engine=FakeEngine({}), image_for=image_for, stopper=stopper

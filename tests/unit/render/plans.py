@@ -12,6 +12,7 @@ from launcher.images.tags import Image
 from launcher.plan.values import ContainerSpec, JobPlan, Mount, Tmpfs
 from launcher.secrets.slices import Slice
 from runner.contract import Destination, JobSpec
+from tests.unit.engine.builders import ENVIRONMENT
 
 SECRET = "hunter2-is-no-secret"
 ROOT = Path("/srv/acme")
@@ -59,7 +60,7 @@ def plan(source: str = "jira_issues", **changes: Any) -> JobPlan:
         container=container,
         state_dir=state,
         log_file=ROOT / ".dltpod" / "logs" / source / "run.log",
-        image=Image(container.image, "123e45678901234567890123"),
+        image=Image(container.image, ENVIRONMENT),
     )
     return dataclasses.replace(made, **changes)
 
