@@ -97,6 +97,7 @@ class Sorter:
         self.result: Result | None = None
 
     def line(self, stream: int, line: bytes) -> None:
+        """Takes one line of a container's stream (``STDOUT`` or ``STDERR``), without its end."""
         if stream == STDOUT and self._mark in line and self._take_event(line):
             return
         self._file.write(line)

@@ -65,6 +65,7 @@ class StopRequest:
         self.reason: FailureKind = FailureKind.CANCELLED
 
     def ask(self, reason: FailureKind = FailureKind.CANCELLED) -> None:
+        """Ask once more. The first ``reason`` counts."""
         if self.gentle.is_set():
             self.hard.set()
         else:

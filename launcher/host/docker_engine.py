@@ -52,6 +52,7 @@ class Endpoint:
 
     @property
     def remote(self) -> bool:
+        """Whether the engine is reached over a network, and so may be on another machine."""
         return not self.host.startswith(("unix:", "npipe:"))
 
 
