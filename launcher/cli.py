@@ -149,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DltpodError as error:
         return _explain(error, error.message, error.hint, error.exit_code)
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "dltpod"
+        given = sys.argv[1:] if arguments is None else arguments
+        called = next((word for word in given if word in COMMANDS), "")  # click's parser tells no context
+        path = error.ctx.command_path if error.ctx else f"dltpod {called}".strip()
         message = " ".join(error.format_message().split())  # click lists choices in lines of their own
         return _explain(error, message, f"`{path} --help` shows what it takes", Exit.USAGE)
     except click.ClickException as error:

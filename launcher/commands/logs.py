@@ -79,7 +79,10 @@ def _show(
     else:
         record = _last(history, name)
     if not _has_log(record):
-        raise DltpodError(f"run {record.run_id} of {name} has no log: it ended before its container started")
+        raise DltpodError(
+            f"run {record.run_id} of {name} has no log: it ended before its container started",
+            f"`dltpod runs {name}` says why",
+        )
 
     def going() -> bool:
         if not follow:

@@ -82,12 +82,13 @@ def _one(
     cut = for_own_runs(project, part.slice, environ)
     for warning in cut.warnings:
         click.echo(f"warning: {warning}", err=True)
+    if not cut.files:
+        lacking = f"{name} has no secrets and no configuration"
+        click.echo(lacking if only_names else f"{lacking}: the file is empty", err=True)
     if only_names:
         for key in (*cut.names, *_values(project, part, cut)):
             click.echo(f"{name}: {key}" if titled else key)
         return
-    if not cut.files:
-        click.echo(f"{name} has no secrets and no configuration: the file is empty", err=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     folder.parent.chmod(0o700)

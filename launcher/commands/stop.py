@@ -34,9 +34,10 @@ def command(
     common.check_known(project, names)
     connected = common.engine_for(engine, project)
     running = {run.source: run.run_id for run in connected.running(project.name) if run.runs}
-    wanted = names or tuple(running)
     missing = False
-    for name in wanted:
+    if not names and not running:
+        click.echo("nothing runs", err=True)
+    for name in names or tuple(running):
         if name in running:
             # Who may stop the container but not write here stops it all the same.
             with contextlib.suppress(OSError, HistoryError):

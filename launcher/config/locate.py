@@ -33,7 +33,7 @@ def find_file(start: Path, given: str | None, environ: Mapping[str, str]) -> Pat
         return path
     folder = start.absolute()
     for place in (folder, *folder.parents):
-        if (place / NAME).is_file():
+        if (place / NAME).exists():
             return place / NAME
     hint = "`dltpod init` makes one; or give its place: --file PATH"
     if (folder / FOLDER / NAME).is_file():

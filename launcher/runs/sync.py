@@ -367,7 +367,9 @@ def _make_writable(project: Project) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"{project.private} can't be made: {error.strerror}",
-            owners.rights_hint(project.root) or "run dltpod as the owner of the project's folder",
+            f"it is a file: `mv {project.private} {project.private}.bad`"
+            if project.private.is_file()
+            else owners.rights_hint(project.root) or "run dltpod as the owner of the project's folder",
         ) from None
     places = [project.private]
     with contextlib.suppress(OSError):

@@ -260,6 +260,7 @@ def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project
         first.kill()
         first.communicate()
     assert dltpod(project, "ps").err == "nothing runs\n"
+    assert dltpod(project, "stop", "--all") == Said(0, "", "nothing runs\n")
     assert dltpod(project, "stop", "sleepy").code == 1
 
 

@@ -64,6 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["new", "My Shop"], "the name 'My Shop' must be lower-case letters"),
         (["sync", "old"], "Set `enabled: true` there to use it."),
         (["sync", "--tag", "crm"], "sources.yml has no `tags:`"),
+        (["show", "shop", "--sql"], "`dltpod show --help` shows what it takes"),
         (["--file", "elsewhere.yml", "list"], "elsewhere.yml does not exist"),
     ],
 )
@@ -83,6 +84,14 @@ def test_an_unreadable_file_is_told_by_its_name(folder: Path, capsys: pytest.Cap
     (folder / "sources.yml").symlink_to("sources.yml")
     assert cli.main(["--file", "sources.yml", "list"]) == 2
     assert "sources.yml" in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_dltpods_own_folder_is_told_as_that(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".dltpod").write_text("")
+    assert cli.main(["sync", "shop"]) == 2
+    assert f"hint: it is a file: `mv {folder}/.dltpod {folder}/.dltpod.bad`" in capsys.readouterr().err
 
 
 def test_every_fault_of_the_file_is_in_the_one_report(

@@ -138,7 +138,9 @@ def test_a_run_that_made_no_log_does_not_hide_the_last_one_that_did(
     assert cli.main(["logs", "shop"]) == 0
     assert numbers(capsys.readouterr().out) == list(range(10))
     assert cli.main(["logs", "shop", "--run", "20260101-120001"]) != 0
-    assert "run 20260101-120001-bbbb of shop has no log" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "run 20260101-120001-bbbb of shop has no log" in said
+    assert "hint: `dltpod runs shop` says why" in said
 
 
 def test_following_ends_when_the_launcher_of_the_run_is_killed(

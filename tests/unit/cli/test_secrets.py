@@ -30,6 +30,9 @@ def test_a_source_without_secrets_has_an_empty_file_so_that_its_secret_can_be_ma
     assert cli.main(["secrets", "shop"]) == 0
     assert written(folder) == {"secrets.toml": ""}
     assert "no secrets and no configuration" in capsys.readouterr().err
+    assert cli.main(["secrets", "shop", "--names"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "shop has no secrets and no configuration\n")
 
 
 def test_all_writes_those_of_each_enabled_source_and_one_that_lacks_a_value_stops_no_other(

@@ -135,6 +135,12 @@ def test_a_file_that_is_given_wins_over_the_variable_and_a_folder_means_the_file
     assert find_file(tmp_path, None, {"DLTPOD_FILE": str(other)}) == other
 
 
+def test_a_folder_that_has_the_files_name_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "sources.yml").mkdir()
+    with pytest.raises(ConfigurationError, match="is a folder"):
+        load(find_file(tmp_path, None, {}))
+
+
 def test_no_file_at_all_is_told_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="There is no sources") as caught:
         find_file(tmp_path, None, {})
