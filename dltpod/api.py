@@ -358,13 +358,10 @@ def _run(record: RunRecord) -> Run:
 
 def _failed(result: SyncResult, code: Exit) -> DltpodError:
     told = [(run, run.failure) for run in result.failed if run.failure is not None]
-    if len(told) == 1:
-        ((run, failure),) = told
-        message, hint = f"{run.source}: {failure.message}", failure.hint
-    else:
-        message = f"{len(told)} of {len(result.runs)} sources failed: "
-        message += "; ".join(f"{run.source}: {failure.message}" for run, failure in told)
-        hint = ""
+    message = "; ".join(f"{run.source}: {failure.message}" for run, failure in told)
+    hint = told[0][1].hint if len(told) == 1 else ""
+    if len(told) != 1:
+        message = f"{len(told)} of {len(result.runs)} sources failed: {message}"
     if code is Exit.ALREADY_RUNNING:
         return _noted(AlreadyRunning(message, hint))
     return _noted(SyncFailed(message, hint, exit_code=code, result=result))

@@ -66,9 +66,11 @@ class Log:
             self._thread.start()
 
     def put(self, level: str, name: str, fields: Mapping[str, Any]) -> None:
+        """Hand an event to the thread that writes."""
         self._events.put((level, name, fields))
 
     def close(self) -> None:
+        """Wait until all events are written, but not forever for a disk."""
         self._ending.set()
         self._events.put(None)
         if self._thread.is_alive():

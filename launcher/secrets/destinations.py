@@ -53,7 +53,10 @@ def resolve(found: Settings) -> Destination:
     name = "" if found.name == found.type else found.name
     local = local_of(found)
     if local is None:
-        return Destination(found.type, name, shown=_shown_address(found) or found.name)
+        url = found.table.get("bucket_url")
+        # A bucket's address is shown without its query, which may contain a secret.
+        shown = url.partition("?")[0] if isinstance(url, str) and "@" not in url else ""
+        return Destination(found.type, name, shown=shown or found.name)
     return Destination(found.type, name, local.inside, local.lock, shown_path(local.file))
 
 
@@ -70,14 +73,6 @@ def folder_of(destination: Destination) -> PurePosixPath | None:
         return PurePosixPath(DATA_DIR)
     file = PurePosixPath(destination.file)
     return file.parent if kind in ("duckdb", "sqlalchemy") else file
-
-
-def _shown_address(found: Settings) -> str:
-    """A bucket's address without its query, which may contain a secret."""
-    url = found.table.get("bucket_url")
-    if not isinstance(url, str) or "@" in url:
-        return ""
-    return url.partition("?")[0]
 
 
 def map_into(pipeline: str, found: Settings, secrets: Table, config: Table) -> None:

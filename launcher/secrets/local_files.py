@@ -39,6 +39,7 @@ class Settings:
         return self.name == self.type
 
     def default(self, plain: str, suffix: str) -> str:
+        """The name below ``data/`` where the settings give no path."""
         return f"{plain if self.plain else self.name}{suffix}"
 
 
