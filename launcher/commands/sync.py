@@ -15,9 +15,10 @@ from launcher.commands import common
 from launcher.console import streams
 from launcher.console.stream import Stream
 from launcher.errors import ConfigurationError, Exit
+from launcher.host import processes
 from launcher.runs.history import OK, PLANNED
 from launcher.runs.listeners import Listener
-from launcher.runs.signals import Stopper, cancel_builds
+from launcher.runs.signals import Stopper
 from runner.contract import INTERVAL_VARIABLES
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def run(
         view = stack.enter_context(watching(names, json=as_json, dry_run=options.dry_run))
 
         def stopping() -> None:
-            cancel_builds()
+            processes.cancel_all()
             if stopper.signal is not None:
                 again = stopper.hard.is_set()
                 view.announce("stopping now" if again else "stopping gently; press again to stop now")

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from launcher.config.verified import KNOWN
 from launcher.environment import local_packages, requirement_files
 from launcher.environment.values import Requirement
 from launcher.errors import ConfigurationError, without_credentials
-from launcher.host import rights
+from launcher.host import processes, rights
 from launcher.untrusted import clean
 
 FOLDER = "sources"
@@ -27,12 +27,6 @@ FOLDER = "sources"
 
 SECONDS = 120
 """For one call of git. The repository's newest state is a few megabytes."""
-
-
-_running: set[subprocess.Popen[str]] = set()
-"""Each git that runs now, for ``cancel_all``."""
-_starting = threading.Lock()
-"""Held from the start of a git until it is among them."""
 
 
 @dataclass(eq=False, repr=False)
@@ -194,18 +188,9 @@ class Repository:
         environment = {**self.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         process = None
         try:
-            with _starting, _interrupts_held():
-                process = subprocess.Popen(
-                    ["git", "-c", "advice.detachedHead=false", *arguments],
-                    **rights.command(environment),
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    stdin=subprocess.DEVNULL,
-                    text=True,
-                    errors="replace",
-                    start_new_session=True,
-                )
-                _running.add(process)
+            command = ["git", "-c", "advice.detachedHead=false", *arguments]
+            options = {**rights.command(environment), "stderr": subprocess.PIPE}
+            process = processes.start(command, signal.SIGKILL, **options)
             out, err = process.communicate(timeout=SECONDS)
         except FileNotFoundError:
             raise ConfigurationError(
@@ -216,48 +201,17 @@ class Repository:
             raise _GitFailed(f"no answer within {SECONDS} s") from None
         finally:
             if process is not None:
-                _kill(process)
+                if process.poll() is None:  # with what it started, which may wait for the network
+                    processes.send(process, signal.SIGKILL)
                 process.communicate()  # reaps it and closes its pipes
-                _running.discard(process)
         if process.returncode != 0:
             lines = [clean.line(line) for line in err.splitlines() if line.strip()]
             fatal = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
             raise _GitFailed(fatal[0].removeprefix("fatal: ") if fatal else "git failed")
-        return str(out)
+        return out
 
     def _shown(self) -> str:
         return without_credentials(self.settings.location)
-
-
-def cancel_all() -> None:
-    """Ends every git of this launcher, whichever thread waits for it: that raises ConfigurationError."""
-    with _starting:
-        running = tuple(_running)
-    for process in running:
-        _kill(process)
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """Kills git with its helpers, which wait for the network. Does nothing where it has ended."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C takes effect at the end: raised while git starts, it would leave a git that nobody ends."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        for number in came:
-            signal.raise_signal(number)
 
 
 class _GitFailed(Exception):

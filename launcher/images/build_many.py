@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from launcher.environment import locks
 from launcher.environment.values import Environment
 from launcher.errors import DltpodError
+from launcher.host import processes
 from launcher.images.images import DockerImages, distinct
 from launcher.images.lock import Locks
 from launcher.images.tags import Image, ImageOptions, platform_of
@@ -117,8 +118,6 @@ def build(
         except BaseException:
             for item in work:
                 item.cancel()
-            from launcher.images.buildkit import cancel_all
-
-            cancel_all()
+            processes.cancel_all()
             raise
     return (*failed, *done)

@@ -7,24 +7,18 @@ import os
 import re
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.errors import EngineError
+from launcher.host import processes
 from launcher.host.rights import as_invoking_user
 from launcher.images import contexts
 from launcher.untrusted import clean
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
 """BuildKit passes build arguments of these names to steps, and keeps them out of cache keys and history."""
-
-
-_running: set[subprocess.Popen[str]] = set()
-"""The builders that run now, for ``cancel_all``."""
-_starting = threading.Lock()
-"""Held from the start of a builder until it is among them."""
 
 
 @dataclass(frozen=True)
@@ -158,21 +152,10 @@ def run(cli: Cli, build: Build, progress: Callable[[str], None]) -> None:
 
 @contextlib.contextmanager
 def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """The builder in a process group of its own, so that a Ctrl-C is handed on once, by us."""
+    """The builder, which has ended afterwards. ``processes.cancel_all`` makes it end with an error."""
     try:
-        with _starting, as_invoking_user():
-            process = subprocess.Popen(
-                command,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            )
-            _running.add(process)
+        with as_invoking_user():
+            process = processes.start(command, signal.SIGINT, env=dict(environment), stderr=subprocess.STDOUT)
     except OSError as error:
         raise EngineError(
             f"{command[0]} can't be started: {error.strerror}", "check the docker CLI"
@@ -184,25 +167,14 @@ def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
         _end(process)
         raise
     finally:
-        _running.discard(process)
         if process.stdout is not None:
             process.stdout.close()
-
-
-def cancel_all() -> None:
-    """End every build of this launcher, whichever thread began it; each of them then raises StepFailed."""
-    with _starting:
-        running = tuple(_running)
-    for process in running:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGINT)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Asks the builder to cancel, which makes the engine drop the step's container; then insists."""
     for number, seconds in ((signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
+        processes.send(process, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=seconds)
             return

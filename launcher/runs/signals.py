@@ -12,27 +12,19 @@ from types import FrameType
 from launcher import log
 from launcher.engines.protocol import StopRequest
 from launcher.errors import Exit
+from launcher.host import processes
 from runner.contract import FailureKind
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def cancel_builds() -> None:
-    """End what no job's stop request ends: builds of images, and git."""
-    from launcher.environment import verified_sources
-    from launcher.images import buildkit
-
-    buildkit.cancel_all()
-    verified_sources.cancel_all()
-
-
 class Stopper(StopRequest):
     """The stop request for all jobs of a sync, and one for each of them.
 
-    ``also`` is called at each request, to end other work.
+    ``also`` is called at each request, to end what no job's stop request ends: builds of images, and git.
     """
 
-    def __init__(self, also: Callable[[], None] = cancel_builds) -> None:
+    def __init__(self, also: Callable[[], None] = processes.cancel_all) -> None:
         super().__init__()
         self._also = also
         self._lock = threading.Lock()

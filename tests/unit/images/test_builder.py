@@ -12,6 +12,7 @@ import pytest
 
 from launcher.environment.values import Requirement
 from launcher.errors import EngineError
+from launcher.host import processes
 from launcher.images import build_settings, buildkit, logins, wheels
 from launcher.images.buildkit import find_cli
 
@@ -281,7 +282,7 @@ def test_a_build_that_starts_at_the_moment_of_a_stop_ends_with_it(
     class Started(subprocess.Popen[str]):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            stops.append(threading.Thread(target=buildkit.cancel_all))
+            stops.append(threading.Thread(target=processes.cancel_all))
             stops[0].start()
             stops[0].join(0.5)  # it waits until the builder is among those that run
 

@@ -154,7 +154,7 @@ def test_a_fetch_without_an_answer_ends_at_its_limit(
 def test_a_stop_ends_a_fetch_in_whichever_thread_it_is(
     tmp_path: Path, silent: tuple[str, socket.socket]
 ) -> None:
-    from launcher.runs.signals import cancel_builds
+    from launcher.host.processes import cancel_all
 
     errors: list[ConfigurationError] = []
 
@@ -167,7 +167,7 @@ def test_a_stop_ends_a_fetch_in_whichever_thread_it_is(
     thread = threading.Thread(target=ask)
     thread.start()
     call, _ = silent[1].accept()
-    cancel_builds()
+    cancel_all()
     thread.join(60)
     call.close()
     assert len(errors) == 1
