@@ -193,7 +193,7 @@ class History:
         values = [value for value in (source, since) if value] + sorted(written)
         most = -1 if limit is None or statuses else limit
         query = f"SELECT {_COLUMNS} FROM runs{where} ORDER BY started DESC, rowid DESC LIMIT {most}"
-        records = [self._seen(_record(row)) for row in self._read(query, values)]
+        records = [_seen(_record(row), self._alive) for row in self._read(query, values)]
         wanted = (record for record in records if not statuses or record.status in statuses)
         return tuple(itertools.islice(wanted, limit))
 
@@ -203,10 +203,7 @@ class History:
             return None
         query = f"SELECT {_COLUMNS} FROM runs WHERE substr(run_id, 1, ?) = ? LIMIT 2"
         rows = self._read(query, (len(run_id), run_id))
-        return self._seen(_record(rows[0])) if len(rows) == 1 else None
-
-    def _seen(self, record: RunRecord) -> RunRecord:
-        return record if self._alive is None else _seen(record, self._alive)
+        return _seen(_record(rows[0]), self._alive) if len(rows) == 1 else None
 
     def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
         """The rows that a query finds. It creates no file, so read access to the project suffices."""
@@ -248,9 +245,9 @@ class History:
             return connection.execute(statement, values).rowcount
 
 
-def _seen(record: RunRecord, alive: Alive) -> RunRecord:
-    """The record; marked as interrupted where its launcher died before the run's end."""
-    if record.status != RUNNING or alive(record.launcher) is not False:
+def _seen(record: RunRecord, alive: Alive | None) -> RunRecord:
+    """The record; marked as interrupted where its launcher died before the run's end, as ``alive`` tells."""
+    if alive is None or record.status != RUNNING or alive(record.launcher) is not False:
         return record
     ended = _last_sign(record)
     return dataclasses.replace(
