@@ -118,7 +118,7 @@ class Guard:
         runtime = Path(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}"))
         maybe = [home / socket for home in self._homes for socket in _AT_HOME]
         maybe += [runtime / "docker.sock", runtime / "podman/podman.sock"]
-        there = os.path.exists  # noqa: PTH110 - Path.exists raises where a folder can't be searched
+        there = os.path.exists  # Path.exists raises where a folder can't be searched
         return (
             path.name in SOCKETS
             or _is_socket(path)
