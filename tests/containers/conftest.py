@@ -16,7 +16,7 @@ from docker.errors import APIError
 
 from launcher.errors import EngineError
 from launcher.host.docker_engine import connect
-from tests.containers.folder import Folder
+from tests.containers.folder import NO_NETWORK, Folder
 from tests.containers.gallery import verified
 
 if TYPE_CHECKING:
@@ -113,3 +113,10 @@ def folders(client: docker.DockerClient) -> Iterator[Callable[[], Folder]]:
 def project(make_folder: Callable[[], Folder]) -> Folder:
     """One project folder: fill it with sources, sync it, look at what came of it."""
     return make_folder()
+
+
+@pytest.fixture
+def offline(project: Folder) -> Folder:
+    """One without a network, for tests of something else."""
+    project.defaults = NO_NETWORK
+    return project

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 REPOSITORY = Path(__file__).parents[2]
+NO_NETWORK = {"container": {"network": "none"}}
+"""Defaults of a project: a run starts no second container, which closes addresses of the network."""
 
 
 class Folder:
@@ -39,6 +41,8 @@ class Folder:
 
     def __init__(self, root: Path, name: str, client: docker.DockerClient) -> None:
         self.root, self.name, self.client = root, name, client
+        self.defaults: dict[str, Any] = {}
+        """Of ``sources.yml``: what each entry has that says nothing else."""
         self._entries: dict[str, dict[str, Any]] = {}
         (root / "custom_sources").mkdir(exist_ok=True)
 
@@ -83,8 +87,10 @@ class Folder:
 
     def _write(self) -> None:
         # JSON is YAML.
-        text = json.dumps({"version": 1, "project": self.name, "sources": list(self._entries.values())})
-        (self.root / "sources.yml").write_text(text)
+        content = {"version": 1, "project": self.name, "sources": list(self._entries.values())}
+        if self.defaults:
+            content["defaults"] = self.defaults
+        (self.root / "sources.yml").write_text(json.dumps(content))
 
     def take_over(self, other: Folder) -> None:
         """Everything of another folder with all that its syncs left, as if they had been this project's."""

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 from tests.containers.cli.test_backfill import EVENTS
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder
@@ -46,6 +48,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.usefixtures("offline")
 def test_a_program_syncs_and_checks_in_a_thread_and_gets_typed_results(project: Folder) -> None:
     project.code("counting", NUMBERS)
     project.code("broken", "def rows():\n    yield {'a': 1}\n    raise ValueError('no more')\n")
@@ -77,6 +80,7 @@ TWICE = """
 """
 
 
+@pytest.mark.usefixtures("offline")
 def test_a_program_is_told_in_its_own_words_how_steps_are_loaded_anew(project: Folder) -> None:
     project.code("events", EVENTS)
     project.source("events", "events", "events")

@@ -6,10 +6,13 @@ import os
 import signal
 import time
 
+import pytest
+
 from runner.contract import Interval
 from tests.containers.cli.calls import dltpod
 from tests.containers.folder import Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
 EVENTS = '''
     import time
     from datetime import datetime, timedelta, timezone

@@ -12,7 +12,7 @@ import pytest
 from runner.contract import FailureKind
 from tests.containers.cli.calls import Said, dltpod
 from tests.containers.engine.faulty import TROUBLE
-from tests.containers.folder import Folder
+from tests.containers.folder import NO_NETWORK, Folder
 from tests.unit.cli.hook import Hook
 from tests.waiting import wait_for
 
@@ -70,9 +70,16 @@ def counted(project: Folder, synced: tuple[Folder, Said]) -> Folder:
 
 
 @pytest.fixture(scope="module")
+def set_for_one_run(make_shared_folder: Callable[[], Folder]) -> Said:
+    """What a sync with another argument said."""
+    return dltpod(with_numbers(make_shared_folder()), "sync", "numbers", "--set", "upto=5")
+
+
+@pytest.fixture(scope="module")
 def half_failed(make_shared_folder: Callable[[], Folder]) -> tuple[Folder, Said]:
     """A project of two sources after a sync of both, one of which failed, and what that said."""
     project = with_numbers(make_shared_folder())
+    project.defaults = NO_NETWORK
     project.source("broken", "counting", "broken", container={"retries": 0})
     return project, dltpod(project, "sync", "--all", "-j", "2")
 
@@ -94,14 +101,15 @@ def test_the_json_stream_has_each_event_of_a_run_and_ends_with_the_summary(
     assert (said.code, said.err) == (0, "")
 
 
-def test_the_summary_goes_to_stdout_and_the_log_to_stderr(counting: Folder) -> None:
-    said = dltpod(counting, "sync", "numbers")
+def test_the_summary_goes_to_stdout_and_the_log_to_stderr(set_for_one_run: Said) -> None:
+    said = set_for_one_run
     assert said.code == 0
     assert said.out.startswith("ok  numbers in ")
     assert "numbers | counting" in said.err.splitlines()
     assert "counting" not in said.out
 
 
+@pytest.mark.usefixtures("offline")
 def test_a_failure_is_at_most_four_lines_and_the_log_holds_the_traceback(counting: Folder) -> None:
     counting.source("broken", "counting", "broken", container={"retries": 0})
     said = dltpod(counting, "sync", "broken")
@@ -120,6 +128,7 @@ def test_one_failure_stops_no_other_source(half_failed: tuple[Folder, Said]) -> 
     assert "1 ok, 1 failed, 3 rows" in said.out
 
 
+@pytest.mark.usefixtures("offline")
 def test_sync_failed_runs_what_failed_last_and_nothing_else(
     project: Folder, half_failed: tuple[Folder, Said]
 ) -> None:
@@ -235,9 +244,8 @@ def test_a_dry_run_fails_where_check_does_for_code_that_is_not_there(counting: F
     assert texts["lost"] in both.err
 
 
-def test_an_argument_may_be_set_for_one_run(counting: Folder) -> None:
-    said = dltpod(counting, "sync", "numbers", "--set", "upto=5")
-    assert "5 rows" in said.out.splitlines()[0]
+def test_an_argument_may_be_set_for_one_run(set_for_one_run: Said) -> None:
+    assert "5 rows" in set_for_one_run.out.splitlines()[0]
 
 
 def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project: Folder) -> None:
@@ -291,6 +299,7 @@ def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
     assert record.failure_kind.value == "cancelled"
 
 
+@pytest.mark.usefixtures("offline")
 def test_the_webhook_is_told_of_a_failure_and_of_the_recovery(project: Folder) -> None:
     hook = Hook()
     try:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from tests.containers.cli.calls import borrow, dltpod, git
 from tests.containers.folder import REPOSITORY, Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
 COMMITS = "SELECT sha, subject, committed_at FROM raw_repo_commits.commits ORDER BY 1"
 FILES = """
     SELECT c.subject, f.path, f.change FROM raw_repo_commits.commits c
@@ -60,8 +63,10 @@ def test_a_git_history_is_loaded_with_its_files_then_what_is_new_of_an_old_date_
     assert (project.rows(COMMITS), project.rows(FILES)) == before
 
 
-def test_a_shallow_clone_that_is_deepened_brings_the_older_commits(make_folder: Callable[[], Folder]) -> None:
-    origin, project = make_folder(), make_folder()
+def test_a_shallow_clone_that_is_deepened_brings_the_older_commits(
+    project: Folder, make_folder: Callable[[], Folder]
+) -> None:
+    origin = make_folder()
     _repository(origin)
     _commit(origin, "c.txt", "2024-01-03T10:00:00Z")
     borrow(project, "repo_commits")

@@ -11,6 +11,8 @@ import pytest
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 
 def _shell(folder: Folder, line: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DLTPOD": f"{sys.executable} -m dltpod"}

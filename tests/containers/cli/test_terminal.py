@@ -6,11 +6,16 @@ import os
 import re
 import sys
 
+import pytest
+
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder
 from tests.containers.terminal import on_a_terminal
 
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def _on_a_terminal(folder: Folder, *arguments: str, **environ: str) -> tuple[int, str]:

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+
+import pytest
 
 from runner.contract import FailureKind
 from tests.containers.engine.conftest import EngineProxy
 from tests.containers.engine.faulty import EVENTS
 from tests.containers.engine.test_killed_runs import COUNTS
-from tests.containers.folder import AtPhase, Folder
+from tests.containers.folder import NO_NETWORK, AtPhase, Folder
 from tests.waiting import wait_for
 
 HOLD = """
@@ -33,10 +36,22 @@ def hold(project: Folder, seconds: float) -> subprocess.Popen[str]:
     return made
 
 
-def test_a_duckdb_file_that_a_foreign_process_holds_for_a_while_costs_no_row(project: Folder) -> None:
+@pytest.fixture(scope="module")
+def half(make_shared_folder: Callable[[], Folder]) -> Folder:
+    """A source that has loaded half of its rows."""
+    project = make_shared_folder()
+    project.defaults = NO_NETWORK
     project.code("faulty", EVENTS)
     project.source("events", "faulty", "events", {"total": 500})
     project.must("events")
+    return project
+
+
+def test_a_duckdb_file_that_a_foreign_process_holds_for_a_while_costs_no_row(
+    offline: Folder, half: Folder
+) -> None:
+    project = offline
+    project.take_over(half)
     project.source("events", "faulty", "events", {"total": 1000}, container={"retries": 4})
     holder = hold(project, 6)
     record = project.must("events")
@@ -46,11 +61,10 @@ def test_a_duckdb_file_that_a_foreign_process_holds_for_a_while_costs_no_row(pro
 
 
 def test_a_duckdb_file_that_stays_held_is_a_failure_in_passing_that_says_who_holds_it(
-    project: Folder,
+    offline: Folder, half: Folder
 ) -> None:
-    project.code("faulty", EVENTS)
-    project.source("events", "faulty", "events", {"total": 500}, container={"retries": 0})
-    project.must("events")
+    project = offline
+    project.take_over(half)
     project.source("events", "faulty", "events", {"total": 1000}, container={"retries": 0})
     holder = hold(project, 600)
     try:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from runner.contract import FailureKind
-from tests.containers.engine.faulty import EVENTS
-from tests.containers.engine.test_killed_runs import ALL_ONCE, COUNTS, TOTAL
+from tests.containers.engine.test_killed_runs import ALL_ONCE, COUNTS, TOTAL, quarter_in
 from tests.containers.folder import Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
 SMALL = 16 << 20
 LEFT = 64 << 10
 
@@ -50,13 +50,16 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+@pytest.fixture(scope="module")
+def quarter(make_shared_folder: Callable[[], Folder]) -> Folder:
+    return quarter_in(make_shared_folder())
+
+
 @pytest.mark.parametrize("place", [".dltpod/state/events", "data"])
 def test_a_disk_that_is_full_is_called_that_and_afterwards_every_row_is_there_once(
-    project: Folder, small_disk: Callable[[Path], None], place: str
+    project: Folder, quarter: Folder, small_disk: Callable[[Path], None], place: str
 ) -> None:
-    project.code("faulty", EVENTS)
-    project.source("events", "faulty", "events", {"total": TOTAL // 4})
-    project.must("events")
+    project.take_over(quarter)
     project.source("events", "faulty", "events", {"total": TOTAL})
     small_disk(project.root / place)
     filler = fill(project.root / place)

@@ -21,6 +21,8 @@ from tests.containers.folder import AtPhase, Folder
 from tests.unit.engine.builders import ENVIRONMENT
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 
 @pytest.fixture
 def trouble(project: Folder) -> Folder:
@@ -93,7 +95,7 @@ def test_a_second_request_to_stop_ends_the_run_at_once(trouble: Folder) -> None:
 def test_a_request_to_stop_before_the_runner_listens_ends_the_run_gently_all_the_same(
     trouble: Folder,
 ) -> None:
-    trouble.source("slow", "faulty", "sleeps")
+    trouble.source("slow", "faulty", "sleeps", container={"network": "bridge"})
     stopper = Stopper()
 
     class AtOnce(Listener):

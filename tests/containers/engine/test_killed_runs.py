@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
+from launcher.runs.history import RunRecord
 from runner.contract import FailureKind
 from tests.containers.cli.calls import dltpod
 from tests.containers.engine.faulty import EVENTS
-from tests.containers.folder import AtPhase, Folder
+from tests.containers.folder import NO_NETWORK, AtPhase, Folder
 from tests.waiting import wait_for
 
 TOTAL = 4000
@@ -29,8 +30,12 @@ KILL_EVERYTHING = ["/opt/venv/bin/python", "-c", "import os; os.kill(-1, 9)"]
 
 @pytest.fixture(scope="module")
 def quarter(make_shared_folder: Callable[[], Folder]) -> Folder:
+    return quarter_in(make_shared_folder())
+
+
+def quarter_in(project: Folder) -> Folder:
     """A source that has loaded a quarter of its rows."""
-    project = make_shared_folder()
+    project.defaults = NO_NETWORK
     project.code("faulty", EVENTS)
     project.source("events", "faulty", "events", {"total": TOTAL // 4})
     project.must("events")
@@ -43,6 +48,15 @@ def events(project: Folder, quarter: Folder) -> Folder:
     project.take_over(quarter)
     project.source("events", "faulty", "events", {"total": TOTAL, "pause": 0.02})
     return project
+
+
+def next_sync(events: Folder) -> RunRecord:
+    """It has every row, and has it once. What the network is like was seen in the run before."""
+    events.defaults = NO_NETWORK
+    events.source("events", "faulty", "events", {"total": TOTAL})
+    record = events.must("events")
+    assert events.rows(COUNTS) == ALL_ONCE
+    return record
 
 
 @pytest.mark.parametrize(
@@ -59,8 +73,7 @@ def test_after_kill_9_of_the_runner_the_next_sync_has_every_row_once(
         "events", AtPhase(phase, lambda: events.container("events").exec_run(KILL_EVERYTHING), after)
     )
     assert record.status == "ok" or record.failure_kind is FailureKind.KILLED, record
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)
 
 
 @pytest.mark.parametrize(("phase", "after"), [("extract", 0.2), ("load", 0.1)])
@@ -69,8 +82,7 @@ def test_after_the_container_was_killed_from_outside_the_next_sync_has_every_row
 ) -> None:
     record = events.run("events", AtPhase(phase, lambda: events.container("events").kill(), after))
     assert record.status == "ok" or record.failure_kind is FailureKind.KILLED, record
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)
 
 
 @pytest.mark.parametrize("deed", ["removed", "restarted"])
@@ -85,9 +97,7 @@ def test_a_container_that_someone_removes_or_restarts_is_told_so_and_the_next_sy
     record = events.run("events", AtPhase("extract", do, 0.2))
     assert record.failure_kind is FailureKind.KILLED
     assert record.message == f"killed from outside: someone {deed} the container"
-    events.source("events", "faulty", "events", {"total": TOTAL})
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)
 
 
 @pytest.mark.parametrize("phase", ["extract", "load"])
@@ -110,12 +120,10 @@ def test_kill_9_of_the_launcher_leaves_no_container_and_the_next_sync_has_every_
     wait_for(gone, text="a container of a killed launcher still runs")
     (shown,) = json.loads(dltpod(events, "runs", "-n", "1", "--json").out)
     assert (shown["status"], shown["ended"] >= shown["started"]) == ("interrupted", True)
-    events.source("events", "faulty", "events", {"total": TOTAL})
-    record = events.must("events")
+    record = next_sync(events)
     before = events.history.runs("events")[1]
     assert before.run_id != record.run_id
     assert before.status == "interrupted"
-    assert events.rows(COUNTS) == ALL_ONCE
     assert events.containers() == []
 
 
@@ -142,21 +150,18 @@ def test_a_signal_stops_the_run_gently_and_the_next_sync_has_every_row_once(
     over = phase != "extract" and record.status == "ok"
     assert over or record.failure_kind is FailureKind.CANCELLED, record
     assert events.containers() == []
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)
 
 
 def test_a_state_folder_that_is_deleted_between_runs_doubles_nothing(events: Folder) -> None:
     shutil.rmtree(events.root / ".dltpod" / "state" / "events")
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)
 
 
 def test_a_state_folder_that_is_deleted_after_a_kill_in_load_doubles_nothing(events: Folder) -> None:
     events.run("events", AtPhase("load", lambda: events.container("events").kill(), 0.15))
     shutil.rmtree(events.root / ".dltpod" / "state" / "events")
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)
 
 
 def test_a_torn_state_folder_is_restored_and_doubles_nothing(events: Folder) -> None:
@@ -164,5 +169,4 @@ def test_a_torn_state_folder_is_restored_and_doubles_nothing(events: Folder) -> 
     for file in state.rglob("*"):
         if file.is_file() and file.suffix in (".json", ""):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    events.must("events")
-    assert events.rows(COUNTS) == ALL_ONCE
+    next_sync(events)

@@ -186,6 +186,7 @@ class Together(Listener):
             self.times += 1
 
 
+@pytest.mark.usefixtures("offline")
 def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_without_a_lock_error(
     project: Folder,
 ) -> None:
@@ -204,6 +205,7 @@ def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_witho
     assert project.containers() == []
 
 
+@pytest.mark.usefixtures("offline")
 def test_one_failure_stops_no_other_and_fail_fast_stops_all(project: Folder) -> None:
     project.code("faulty", TROUBLE)
     project.source("fails", "faulty", "fails")

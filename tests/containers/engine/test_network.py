@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import docker
 import docker.types
@@ -41,25 +42,17 @@ def has(address: str) -> None:
         subprocess.run([*sudo, "ip", "address", "add", f"{address}/{whole}", "dev", "lo"], check=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def metadata() -> Iterator[int]:
-    """The port of a server at the metadata address of a cloud, which this machine has for the test's time."""
+    """The port of a server at the metadata address of a cloud, which this machine has for the tests' time."""
     has(METADATA)
     with greeting(METADATA) as port:
         yield port
 
 
-def test_a_source_reaches_no_metadata_address_and_has_no_more_rights_than_before(
-    project: Folder, metadata: int
-) -> None:
-    seen, _ = probed(project, [(METADATA, metadata), ("host.docker.internal", metadata)])
-    assert seen[f"{METADATA}:{metadata}"] == "OSError 101"
-    # the host is there; it listens at the metadata address alone
-    assert seen[f"host.docker.internal:{metadata}"] == "ConnectionRefusedError 111"
-    assert set(seen["capabilities"]) == NO_RIGHTS
-
-
-def test_a_name_server_at_a_link_local_address_is_asked_as_before(project: Folder, metadata: int) -> None:
+@pytest.fixture(scope="module")
+def seen(make_shared_folder: Callable[[], Folder], metadata: int) -> dict[str, Any]:
+    """What a source sees that tries the metadata address by each way, and a name server there."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((METADATA, 53))
         server.settimeout(120)
@@ -69,15 +62,32 @@ def test_a_name_server_at_a_link_local_address_is_asked_as_before(project: Folde
             server.sendto(b"answered", who)
 
         threading.Thread(target=answer, daemon=True).start()
-        seen, _ = probed(project, [], datagrams=[(METADATA, 53), (METADATA, 80)])
+        found, _ = probed(
+            make_shared_folder(),
+            [(METADATA, metadata), ("host.docker.internal", metadata)],
+            datagrams=[(METADATA, 53), (METADATA, 80)],
+            # This host answers for it on the bridge, so a packet that leaves arrives.
+            devices=[(METADATA, metadata)],
+        )
+    return found
+
+
+def test_a_source_reaches_no_metadata_address_and_has_no_more_rights_than_before(
+    seen: dict[str, Any], metadata: int
+) -> None:
+    assert seen[f"{METADATA}:{metadata}"] == "OSError 101"
+    # the host is there; it listens at the metadata address alone
+    assert seen[f"host.docker.internal:{metadata}"] == "ConnectionRefusedError 111"
+    assert set(seen["capabilities"]) == NO_RIGHTS
+
+
+def test_a_name_server_at_a_link_local_address_is_asked_as_before(seen: dict[str, Any]) -> None:
     assert (seen[f"{METADATA}/53"], seen[f"{METADATA}/80"]) == ("answered", "OSError 101")
 
 
 def test_a_source_that_names_the_device_by_itself_reaches_no_metadata_address_either(
-    project: Folder, metadata: int
+    seen: dict[str, Any], metadata: int
 ) -> None:
-    # This host answers for it on the bridge, so a packet that leaves arrives.
-    seen, _ = probed(project, devices=[(METADATA, metadata)])
     ways = seen[f"{METADATA}%{metadata}"]
     assert {way for way, came in ways.items() if came in ("reached", "answered")} == set()
     assert len(ways) == 6
@@ -190,7 +200,7 @@ def taken_over(project: Folder) -> Iterator[str]:
             file = tarfile.TarInfo(name)
             file.size = len(text)
             archive.addfile(file, io.BytesIO(text.encode()))
-    made = project.client.containers.create(project.must("probe").image)
+    made = project.client.containers.create(project.image("probe").reference)
     made.put_archive("/", packed.getvalue())
     image = made.commit()
     made.remove()
@@ -206,10 +216,12 @@ def test_the_metadata_address_is_closed_in_an_image_whose_interpreter_is_not_its
     base = find(project.client, "python:{python}-slim", "3.13", lambda line: None).reference
     user = JobUser(1000, 1000, owns_files=True)
     spec = ContainerSpec(f"{project.name}-x", taken_over, (), user, base=base)
-    container = project.client.containers.run(taken_over, ["sleep", "60"], network=NETWORK, detach=True)
+    nowhere = replace(spec, base="localhost:9/nowhere:1")
+    with network_for(api, nowhere, "run", podman=False) as network:
+        command = ["sleep", "60"]
+        container = project.client.containers.run(taken_over, command, network=network.mode, detach=True)
     assert container.id
     try:
-        nowhere = replace(spec, base="localhost:9/nowhere:1")
         with (
             network_for(api, nowhere, "run", podman=False) as network,
             pytest.raises(

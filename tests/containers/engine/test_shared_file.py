@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.containers.cli.calls import dltpod
 from tests.containers.folder import Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
 CODE = """
 import os
 import dlt

@@ -112,7 +112,7 @@ def test_databases(project: Folder, client: docker.DockerClient) -> None:
 
 def test_a_file_that_is_no_database_is_told_as_that(project: Folder) -> None:
     keys = {"credentials": "sqlite://"}
-    example = Example(project, "sql_database", {"sources": {"crm": keys, "shop": keys}})
+    example = Example(project, "sql_database", {"sources": {"crm": keys, "shop": keys}}, network="none")
     (project.root / "till.db").write_bytes(b"not a database. " * 512)
     record = example.fails("till")
     assert record.failure_kind == "extract"

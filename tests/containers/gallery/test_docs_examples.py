@@ -68,6 +68,7 @@ def test_a_block_of_the_docs_is_a_sources_yml_without_faults(block: str, tmp_pat
     assert config.load(file).sources
 
 
+@pytest.mark.usefixtures("offline")
 def test_the_sources_in_blocks_of_the_docs_pass_a_deep_check(project: Folder) -> None:
     own: dict[str, str] = {}
     seen = set()

@@ -20,7 +20,7 @@ def test_files(project: Folder) -> None:
     for name in ("sales", "visits", "stock"):
         (files / name).mkdir(parents=True)
     write(files, 1, FIRST)
-    example = Example(project, "filesystem", {})
+    example = Example(project, "filesystem", {}, network="none")
     assert example.run_all() == {
         "sales": {"read_csv": 3},
         "visits": {"read_jsonl": 3},

@@ -45,16 +45,16 @@ STAND_INS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def example(project: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def example(offline: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """A project with the source that the examples load, as the working directory."""
     for name, content in STAND_INS.items():
         module = ModuleType(name)
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
-    project.code("example", "def numbers():\n    yield from ({'n': n} for n in range(3))\n")
-    project.source("example", "example", "numbers")
-    monkeypatch.chdir(project.root)
-    return project
+    offline.code("example", "def numbers():\n    yield from ({'n': n} for n in range(3))\n")
+    offline.source("example", "example", "numbers")
+    monkeypatch.chdir(offline.root)
+    return offline
 
 
 def _example(path: str) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from tests.containers.folder import REPOSITORY, Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
 FIELD = REPOSITORY / "tests" / "pipeline" / "field"
 FRAMES = """
 import datetime

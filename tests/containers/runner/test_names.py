@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.containers.folder import Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
 PACKAGE = """
 [build-system]
 requires = ["setuptools"]

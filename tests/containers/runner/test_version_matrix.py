@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.containers.folder import REPOSITORY, Folder
+from tests.containers.folder import NO_NETWORK, REPOSITORY, Folder
 
 # Each dlt, each Python, and the corners; the newest on the newest is what all other tests run with.
 VERSIONS = {
@@ -50,6 +50,7 @@ def test_each_version_loads_then_only_what_is_new_then_all_of_it_anew(fleet: Fol
         assert first[name].packages["dlt"] == dlt
         # one file, so one DuckDB, whatever dlt asks for
         assert first[name].packages["duckdb"] == "2.0.0"
+    fleet.defaults = NO_NETWORK
     _give(fleet, 5)
     second = {record.source: record for record in fleet.sync().records}
     assert {name: record.rows["versions"] for name, record in second.items()} == dict.fromkeys(VERSIONS, 2)
