@@ -16,6 +16,8 @@ from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import REPOSITORY, Folder
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 PROGRAM = """
     import json, logging, sys, threading
     from dltpod import SyncFailed, check, sync
@@ -48,7 +50,6 @@ PROGRAM = """
 """
 
 
-@pytest.mark.usefixtures("offline")
 def test_a_program_syncs_and_checks_in_a_thread_and_gets_typed_results(project: Folder) -> None:
     project.code("counting", NUMBERS)
     project.code("broken", "def rows():\n    yield {'a': 1}\n    raise ValueError('no more')\n")
@@ -80,7 +81,6 @@ TWICE = """
 """
 
 
-@pytest.mark.usefixtures("offline")
 def test_a_program_is_told_in_its_own_words_how_steps_are_loaded_anew(project: Folder) -> None:
     project.code("events", EVENTS)
     project.source("events", "events", "events")

@@ -10,6 +10,8 @@ from tests.containers.cli.calls import dltpod
 from tests.containers.cli.test_commands import NUMBERS
 from tests.containers.folder import Folder
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 SECRETIVE = """
     import dlt
 

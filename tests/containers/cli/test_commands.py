@@ -16,6 +16,8 @@ from tests.containers.folder import NO_NETWORK, Folder
 from tests.unit.cli.hook import Hook
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 NUMBERS = """
     import dlt
 
@@ -109,7 +111,6 @@ def test_the_summary_goes_to_stdout_and_the_log_to_stderr(set_for_one_run: Said)
     assert "counting" not in said.out
 
 
-@pytest.mark.usefixtures("offline")
 def test_a_failure_is_at_most_four_lines_and_the_log_holds_the_traceback(counting: Folder) -> None:
     counting.source("broken", "counting", "broken", container={"retries": 0})
     said = dltpod(counting, "sync", "broken")
@@ -128,7 +129,6 @@ def test_one_failure_stops_no_other_source(half_failed: tuple[Folder, Said]) -> 
     assert "1 ok, 1 failed, 3 rows" in said.out
 
 
-@pytest.mark.usefixtures("offline")
 def test_sync_failed_runs_what_failed_last_and_nothing_else(
     project: Folder, half_failed: tuple[Folder, Said]
 ) -> None:
@@ -299,7 +299,6 @@ def test_ctrl_c_stops_gently_and_exits_with_130(project: Folder) -> None:
     assert record.failure_kind.value == "cancelled"
 
 
-@pytest.mark.usefixtures("offline")
 def test_the_webhook_is_told_of_a_failure_and_of_the_recovery(project: Folder) -> None:
     hook = Hook()
     try:

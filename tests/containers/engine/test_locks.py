@@ -23,6 +23,8 @@ from tests.containers.folder import AtPhase, Folder
 from tests.unit.cli.test_reading import everything
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.usefixtures("offline")
+
 HELD = """
     import pathlib
     import time
@@ -41,6 +43,7 @@ AT_ONCE = 6
 def test_of_six_launchers_at_once_exactly_one_runs_and_the_others_name_its_run_time_and_again(
     project: Folder,
 ) -> None:
+    project.defaults = {}
     project.code("held", HELD)
     go_on = project.root / ".dltpod/state/events/go-on"
     for round in (1, 2):
@@ -124,6 +127,7 @@ def test_the_sync_of_another_source_leaves_a_running_one_alone(project: Folder) 
 
 
 def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(project: Folder) -> None:
+    project.defaults = {}
     project.code("faulty", TROUBLE)
     project.source("slow", "faulty", "sleeps")
     project.source("plain", "faulty", "plain")
@@ -186,7 +190,6 @@ class Together(Listener):
             self.times += 1
 
 
-@pytest.mark.usefixtures("offline")
 def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_without_a_lock_error(
     project: Folder,
 ) -> None:
@@ -205,7 +208,6 @@ def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_witho
     assert project.containers() == []
 
 
-@pytest.mark.usefixtures("offline")
 def test_one_failure_stops_no_other_and_fail_fast_stops_all(project: Folder) -> None:
     project.code("faulty", TROUBLE)
     project.source("fails", "faulty", "fails")
