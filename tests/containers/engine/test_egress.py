@@ -63,20 +63,17 @@ def address_of_this_host(project: Folder) -> str:
     return address
 
 
-def test_a_network_may_be_listed_and_another_stays_closed(project: Folder, servers: list[int]) -> None:
+def test_a_network_or_an_address_may_be_listed_instead_of_a_name_and_opens_its_port_alone(
+    project: Folder, servers: list[int]
+) -> None:
     address = address_of_this_host(project)
     network = ipaddress.ip_network(f"{address}/24", strict=False)
-    places = [(address, servers[0]), (address, servers[1])]
-    seen, _ = run(project, places, [f"{network}:{servers[0]}", f"192.0.2.0/24:{servers[1]}"])
-    assert seen[f"{address}:{servers[0]}"] == "reached"
-    assert seen[f"{address}:{servers[1]}"] == "ConnectionRefusedError 111"
-
-
-def test_an_address_may_be_listed_instead_of_a_name(project: Folder, servers: list[int]) -> None:
-    address = address_of_this_host(project)
-    seen, _ = run(project, [(address, servers[0]), (address, servers[1])], [f"{address}:{servers[0]}"])
-    assert seen[f"{address}:{servers[0]}"] == "reached"
-    assert seen[f"{address}:{servers[1]}"] == "ConnectionRefusedError 111"
+    with greeting("0.0.0.0") as closed:
+        ports = [*servers, closed]
+        listed = [f"{network}:{ports[0]}", f"{address}:{ports[1]}", f"192.0.2.0/24:{closed}"]
+        seen, _ = run(project, [(address, port) for port in ports], listed)
+    found = [seen[f"{address}:{port}"] for port in ports]
+    assert found == ["reached", "reached", "ConnectionRefusedError 111"]
 
 
 CHANGING = """
