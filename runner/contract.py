@@ -340,8 +340,8 @@ def plain(value: typing.Any) -> typing.Any:
     return value
 
 
-def _known(cls: typing.Any, data: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    """The fields that this version knows: a newer peer may send more."""
+def known_fields(cls: typing.Any, data: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Of a JSON object the fields of a dataclass: a newer version may have written more."""
     names = {f.name for f in dataclasses.fields(cls)}
     return {key: value for key, value in data.items() if key in names}
 
@@ -351,10 +351,10 @@ def job_from(data: dict[str, typing.Any]) -> JobSpec:
 
     Raises TypeError or KeyError where a required field is missing, ValueError where the interval is none.
     """
-    known = _known(JobSpec, data)
-    known["destination"] = Destination(**_known(Destination, data["destination"]))
+    known = known_fields(JobSpec, data)
+    known["destination"] = Destination(**known_fields(Destination, data["destination"]))
     if known.get("interval") is not None:
-        known["interval"] = interval(**_known(Interval, known["interval"]))
+        known["interval"] = interval(**known_fields(Interval, known["interval"]))
     for name in ("overrides", "resources", "native_sections", "secret_names"):
         known[name] = tuple(known.get(name) or ())
     return JobSpec(**known)

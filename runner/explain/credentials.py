@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from collections.abc import Iterator
 
 from runner.contract import Failure, FailureKind, JobSpec
+from runner.explain import connections
 from runner.explain.causes import unwrap
+from runner.explain.classify import classify
 from runner.explain.wording import near_misses
+
+
+def explained(exc: BaseException, job: JobSpec, step: str) -> Failure:
+    """The failure that an exception stands for, with a hint that names the job's own section of secrets.
+
+    ``step`` is where it was raised, see ``classify``.
+    """
+    failure = explain_missing(exc, job) or classify(exc, step)
+    hint = connections.placed(failure.hint, job, at_destination=step in ("restore", "load"))
+    return dataclasses.replace(failure, hint=hint)
 
 
 def explain_missing(exc: BaseException, job: JobSpec) -> Failure | None:

@@ -74,11 +74,10 @@ def _asked(
 
 
 def _explained(exc: Exception, job: contract.JobSpec) -> dict[str, typing.Any]:
-    from runner.explain import classify, connections, credentials
+    from runner.explain import classify, credentials
 
-    failure = credentials.explain_missing(exc, job) or classify.classify(exc, "extract")
-    hint = connections.placed(failure.hint, job, at_destination=False)
-    return {"error": failure.message, "hint": "" if hint == classify.LOG_HINT else hint}
+    failure = credentials.explained(exc, job, "extract")
+    return {"error": failure.message, "hint": "" if failure.hint == classify.LOG_HINT else failure.hint}
 
 
 def replace_process(command: Sequence[str]) -> int:

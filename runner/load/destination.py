@@ -30,7 +30,7 @@ _DATABASES = ("duckdb", "sqlalchemy", "ducklake")
 _BESIDE = (".wal", ".checkpoint", ".recovery", ".tmp", "-wal", "-shm", "-journal")
 """What DuckDB and SQLite open beside a database's file begins so after its name."""
 PATIENCE = 30.0
-"""Seconds to wait for a foreign process to let go of a DuckDB file."""
+"""Seconds to wait for a DuckDB file that a process other than a run of dltpod has locked."""
 
 T = typing.TypeVar("T")
 
@@ -63,7 +63,10 @@ def build(
         options["bucket_url"] = destination.file
     wanted = file_format or dlt.config.get("normalize.loader_file_format")
     if wanted:
-        taken = _formats(Factory.from_reference(destination.type, **options))
+        capabilities = Factory.from_reference(destination.type, **options).capabilities()
+        found = capabilities.supported_loader_file_formats or ()
+        # the others are dlt's own affair
+        taken = [name for name in found if name in ("parquet", "jsonl", "csv", "insert_values")]
         if not taken or str(wanted) in taken:
             options["preferred_loader_file_format"] = str(wanted)
         elif file_format:
@@ -73,12 +76,6 @@ def build(
                 "correct dlt_native.loader_file_format, or leave it out",
             )
     return Factory.from_reference(destination.type, **options)
-
-
-def _formats(factory: typing.Any) -> list[str]:
-    """The formats that a destination loads directly, without those that are dlt's own affair."""
-    found = factory.capabilities().supported_loader_file_formats or ()
-    return [name for name in found if name in ("parquet", "jsonl", "csv", "insert_values")]
 
 
 def check_file(destination: Destination) -> None:
@@ -124,11 +121,11 @@ def shown(destination: Destination) -> str:
     return destination.shown or destination.file or destination.name or destination.type
 
 
-def patiently(steps: Steps, destination: Destination, action: Callable[[], T]) -> T:
-    """Does what opens the destination, again while a foreign process holds its DuckDB file.
+def retry_while_locked(steps: Steps, destination: Destination, action: Callable[[], T]) -> T:
+    """Does ``action``, which opens the destination, and repeats it while its DuckDB file is locked.
 
-    Raises JobFailed where the file stays locked for ``PATIENCE`` seconds, or where it was written
-    by a newer DuckDB than this one; any other exception as it comes.
+    Returns what ``action`` returns. Raises JobFailed if the file stays locked for ``PATIENCE`` seconds, or
+    was written by a newer DuckDB than this one; any other exception as it comes.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -136,17 +133,14 @@ def patiently(steps: Steps, destination: Destination, action: Callable[[], T]) -
             return action()
         except Exception as exc:
             text = " ".join(str(link) for link in unwrap(exc))
-            if destination.file is None:
-                raise
-            if _LOCKED.search(text):
-                if time.monotonic() < deadline:
-                    with steps.step("wait"):
-                        time.sleep(0.25)
-                    continue
-                raise _locked(destination, text) from exc
-            if _NEWER_FILE.search(text):
+            if destination.file is not None and _NEWER_FILE.search(text):
                 raise JobFailed(_too_new(destination, text), ExitCode.CONFIGURATION) from exc
-            raise
+            if destination.file is None or not _LOCKED.search(text):
+                raise
+            if time.monotonic() >= deadline:
+                raise _locked(destination, text) from exc
+            with steps.step("wait"):
+                time.sleep(0.25)
 
 
 def _locked(destination: Destination, text: str) -> JobFailed:

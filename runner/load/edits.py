@@ -36,7 +36,12 @@ def apply(session: Session) -> None:
         mark["edit"] = edits["id"]
         if not session.job.full_refresh:  # that forgets all cursors anyway
             for place, text in edits.get("set", {}).items():
-                cursor = cursor_of(state, place)
+                found = cursors_of(state)
+                if place not in found:
+                    there = ", ".join(found) or "none"
+                    message = f"there is no cursor '{one_line(place, 80)}' to set; there are: {there}"
+                    raise JobFailed.of(FailureKind.CONFIGURATION, message, _UNDO)
+                cursor = found[place]
                 cursor["last_value"] = coerced(text, cursor.get("last_value"), place)
                 # rows of exactly that value come again
                 cursor["unique_hashes"] = []
@@ -57,16 +62,6 @@ def cursors_of(state: typing.Mapping[str, typing.Any]) -> dict[str, dict[str, ty
         for resource, own in (kept.get("resources") or {}).items()
         for path, cursor in (own.get("incremental") or {}).items()
     }
-
-
-def cursor_of(state: typing.Mapping[str, typing.Any], place: str) -> dict[str, typing.Any]:
-    """One of them. Raises JobFailed where it isn't there."""
-    found = cursors_of(state)
-    if place not in found:
-        there = ", ".join(found) or "none"
-        message = f"there is no cursor '{one_line(place, 80)}' to set; there are: {there}"
-        raise JobFailed.of(FailureKind.CONFIGURATION, message, _UNDO)
-    return found[place]
 
 
 def coerced(text: str, old: typing.Any, place: str) -> typing.Any:

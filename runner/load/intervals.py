@@ -8,12 +8,17 @@ state, so it becomes true in the same moment as the rows, and a full refresh for
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
 
 from runner import patches
 from runner.contract import FailureKind, Interval, JobSpec, moment
@@ -193,39 +198,33 @@ class Run:
 
 
 @contextmanager
-def given(session: Session) -> Iterator[Run | None]:
-    """Inside, dlt gives the job's interval to each incremental; None, and nothing else, where it has none.
+def context(session: Session) -> Iterator[Run | None]:
+    """Within the body dlt gives the job's interval to each incremental. Yields None if the job has none.
 
-    Raises JobFailed where the dlt at hand has no intervals, or the job asks for what doesn't go with one.
+    Raises JobFailed if this dlt is older than 1.26, which has no intervals, or for a full refresh or a limit.
     """
     asked = session.job.interval
     if asked is None:
         yield None
         return
     _check(session.job)
-    from dlt.common.configuration.container import Container
     from dlt.extract.incremental.context import TimeIntervalContext
-    from dlt.sources import incremental
 
     run = Run(session, asked)
 
-    context = TimeIntervalContext((moment(asked.start), moment(asked.end)), True)
-    with patches.wrapped(incremental, "bind", run.bind), Container().injectable_context(context):
+    asked_context = TimeIntervalContext((moment(asked.start), moment(asked.end)), True)
+    with patches.wrapped(Incremental, "bind", run.bind), Container().injectable_context(asked_context):
         yield run
 
 
 def _check(job: JobSpec) -> None:
-    import dlt
-
     if job.full_refresh or job.limit is not None:
         raise _refused("an interval can be loaded neither by a full refresh nor with a limit", "")
-    try:
-        import dlt.extract.incremental.context
-    except ImportError:
+    if importlib.util.find_spec("dlt.extract.incremental.context") is None:
         raise _refused(
             f"dlt {dlt.__version__} can't load an interval: dlt {_OLDEST} is the first that can",
             f'container: {{dlt: ">={_OLDEST}"}} takes a newer one',
-        ) from None
+        )
 
 
 def _refused(message: str, hint: str) -> JobFailed:
@@ -242,8 +241,6 @@ def _lineage(resource: typing.Any) -> Iterator[typing.Any]:
 
 def _has_cursor(source: typing.Any, pipe: typing.Any) -> bool:
     """Whether the pipe runs with an incremental; True where only a call can tell."""
-    from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
-
     step = pipe.get_by_type(IncrementalResourceWrapper, Incremental)
     if isinstance(step, Incremental):
         return True
@@ -284,10 +281,7 @@ def _merge_appends(session: Session, source: typing.Any, resource: typing.Any) -
 
 def _state_of(resource: str) -> dict[str, typing.Any]:
     """The resource's state, within the extract."""
-    import dlt
-
-    state: dict[str, typing.Any] = dlt.current.resource_state(resource)
-    return state
+    return typing.cast("dict[str, typing.Any]", dlt.current.resource_state(resource))
 
 
 def _aware(value: typing.Any) -> typing.Any:

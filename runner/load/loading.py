@@ -56,12 +56,12 @@ def load(session: Session, *, ours: bool = True) -> None:
             return
         _count(session, load_ids)
         with ledger.held(session) as hold:
-            session.patiently(lambda: claim(session, load_ids))
+            session.retry_while_locked(lambda: claim(session, load_ids))
             if not session.work.memory().swept:
-                session.patiently(lambda: undo.sweep(session, _schemas(session, load_ids)))
+                session.retry_while_locked(lambda: undo.sweep(session, _schemas(session, load_ids)))
             session.work.change(loading=tuple(load_ids), swept=True)
             if not ours:
-                session.patiently(lambda: _settle(session, load_ids))
+                session.retry_while_locked(lambda: _settle(session, load_ids))
             if not load_ids:
                 return
             _load_all(session, hold)
@@ -79,7 +79,7 @@ def _load_all(session: Session, hold: ExitStack) -> None:
             if attempt > 1:
                 _settle(session, session.pipeline.list_normalized_load_packages())
             with switch.loading(session.job.fast, session.pipeline):
-                session.patiently(session.pipeline.load)
+                session.retry_while_locked(session.pipeline.load)
             return
         except Exception as exc:
             hold.close()  # after some errors DuckDB refuses all until the file was closed

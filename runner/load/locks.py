@@ -54,9 +54,10 @@ def state_lock(state: Path, run_id: str = "") -> Iterator[None]:
     descriptor = _open(state / ".lock")
     try:
         if not _try(descriptor):
+            name = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
             raise JobFailed.of(
                 FailureKind.ALREADY_RUNNING,
-                f"{_holder(descriptor)} holds this source's state",
+                f"{f'run {name}' if name else 'another run'} holds this source's state",
                 "wait for it to end; its lock ends with it",
                 transient=True,
             )
@@ -65,11 +66,6 @@ def state_lock(state: Path, run_id: str = "") -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _holder(descriptor: int) -> str:
-    name = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
-    return f"run {name}" if name else "another run"
 
 
 @contextmanager

@@ -6,7 +6,6 @@ may be lost or torn, and still each row arrives once. ``recover/``, ``loading`` 
 
 from __future__ import annotations
 
-import platform
 import shutil
 import typing
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from runner.load.recover import ledger, restore
 from runner.load.session import Session
 from runner.load.workdir import Workdir
 from runner.resolve import incrementals
+from runner.supervise import results
 
 LIMITED_SUFFIX = "_limited"
 """Ends the name of the dataset that limited runs load into; each run replaces the last one's."""
@@ -160,7 +160,7 @@ def _limited(session: Session, make_source: Callable[[], typing.Any]) -> bool:
     _extract(session, make_source)
     loading.normalize(session)
     with session.at_destination("load"):
-        session.patiently(lambda: compat.drop_dataset(session.pipeline))
+        session.retry_while_locked(lambda: compat.drop_dataset(session.pipeline))
     loading.load(session)
     session.dataset = compat.dataset_of(session.pipeline)
     session.steps.note(
@@ -187,7 +187,7 @@ def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
 
 def _extract_once(session: Session, make_source: Callable[[], typing.Any], sources: list[typing.Any]) -> None:
     """Extracts; ``sources`` is given those that are made, for whoever catches what this raises."""
-    with intervals.given(session) as run:
+    with intervals.context(session) as run:
         sources += selection.select(session, make_source())
         if not sources:
             session.steps.note(f"{session.job.function} returned no resource: nothing is extracted")
@@ -205,7 +205,7 @@ def _extract_sources(session: Session, sources: typing.Sequence[typing.Any]) -> 
     refresh = None
     if job.full_refresh and job.limit is None:
         with session.at_destination("restore"):
-            refresh = session.patiently(lambda: restore.prepare_refresh(session, names))
+            refresh = session.retry_while_locked(lambda: restore.prepare_refresh(session, names))
     restore.remember_extracting(session, sources, refresh)
     selection.apply_contract(session, sources, refresh)
     with switch.extracting(job.fast, sources):
@@ -263,9 +263,5 @@ def _result(session: Session, first: bool) -> Result:
         first_run=first,
         dataset=session.dataset,
         location=destination.shown(job.destination),
-        versions={
-            "python": platform.python_version(),
-            "dlt": dlt.__version__,
-            **destination.driver_versions(job.destination),
-        },
+        versions={**results.versions(), **destination.driver_versions(job.destination)},
     )

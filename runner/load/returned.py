@@ -10,13 +10,16 @@ from __future__ import annotations
 import inspect
 import typing
 
+from dlt.extract import DltResource
+
 from runner.explain.causes import has_class, unwrap
+from runner.resolve.own_pipelines import function_of
 
 
 def may_return_another(resource: typing.Any) -> bool:
     """Whether only a call can tell: its function is no generator."""
-    function = _function_of(resource)
-    return function is not None and not (
+    function = function_of(resource)
+    return inspect.isfunction(function) and not (
         inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     )
 
@@ -26,20 +29,12 @@ def declare(exc: BaseException, resources: typing.Sequence[typing.Any]) -> bool:
 
     It helps where the function is still the same when the source is made again: one of a module.
     """
-    from dlt.extract import DltResource
-
     for link in unwrap(exc):
         if not has_class(link, "InvalidResourceReturnsResource"):
             continue
         for resource in resources:
-            function = _function_of(resource)
-            if function is not None and resource.name == getattr(link, "resource_name", None):
+            function = function_of(resource)
+            if inspect.isfunction(function) and resource.name == getattr(link, "resource_name", None):
                 function.__annotations__["return"] = DltResource
                 return True
     return False
-
-
-def _function_of(resource: typing.Any) -> typing.Any:
-    generator = resource._pipe.gen
-    function = inspect.unwrap(generator) if callable(generator) else None
-    return function if inspect.isfunction(function) else None

@@ -23,7 +23,7 @@ def select(session: Session, made: typing.Any) -> list[typing.Any]:
     job = session.job
     items = list(made) if isinstance(made, list | tuple) else [made]
     if job.resources:
-        items = only(items, job)
+        items = chosen(items, job)
     if job.limit is not None:
         for item in items:
             item.add_limit(job.limit)
@@ -32,7 +32,7 @@ def select(session: Session, made: typing.Any) -> list[typing.Any]:
         resources.check_bound(resource)
     if job.write_disposition is not None:
         for resource in resources_of(sources):
-            _dispose(session, resource, job.write_disposition)
+            _apply_disposition(session, resource, job.write_disposition)
     return sources
 
 
@@ -41,7 +41,7 @@ def resources_of(sources: typing.Sequence[typing.Any]) -> list[typing.Any]:
     return [resource for source in sources for resource in source.resources.selected.values()]
 
 
-def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
+def chosen(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
     """The job's resources of these. Raises JobFailed for one that isn't there."""
     names: dict[str, None] = {}
     for item in items:
@@ -65,7 +65,7 @@ def only(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
     return kept
 
 
-def _dispose(session: Session, resource: typing.Any, disposition: typing.Any) -> None:
+def _apply_disposition(session: Session, resource: typing.Any, disposition: typing.Any) -> None:
     if compat.kind_and_strategy(resource.write_disposition)[1] == "scd2":
         session.steps.note(
             f"resource {resource.name} keeps its history (scd2): write_disposition is not applied to it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from runner.contract import JobSpec
 from runner.load import compat
-from runner.load.destination import check_file, patiently
+from runner.load.destination import check_file, retry_while_locked
 from runner.load.locks import file_lock
 from runner.load.progress import Steps
 from runner.load.workdir import Workdir
@@ -57,9 +57,9 @@ class Session:
             check_file(self.job.destination)
             yield
 
-    def patiently(self, action: Callable[[], T]) -> T:
-        """See ``destination.patiently``."""
-        return patiently(self.steps, self.job.destination, action)
+    def retry_while_locked(self, action: Callable[[], T]) -> T:
+        """See ``destination.retry_while_locked``."""
+        return retry_while_locked(self.steps, self.job.destination, action)
 
     def start_anew(self) -> None:
         """Empties the working directory and opens the pipeline again, without any state."""

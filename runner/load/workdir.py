@@ -13,8 +13,10 @@ import shutil
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+from runner.contract import known_fields
 
 STATE_FILE = "state.json"
 _COPIED = ("schemas", STATE_FILE)
@@ -69,11 +71,10 @@ class Workdir:
     def memory(self) -> Memory:
         """What was remembered; nothing where that can't be read."""
         try:
-            data = json.loads(self._memory.read_text(encoding="utf-8"))
-            known = {f.name: data[f.name] for f in fields(Memory) if f.name in data}
+            known = known_fields(Memory, json.loads(self._memory.read_text(encoding="utf-8")))
             known["loading"] = tuple(known.get("loading") or ())
             return Memory(**known)
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return Memory()
 
     def remember(self, memory: Memory) -> None:

@@ -72,7 +72,7 @@ def find(module: types.ModuleType, name: str, shown: str) -> Found:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
         signature = None
-    kind = Kind.FACTORY if is_factory(target) else Kind.FUNCTION
+    kind = Kind.FACTORY if isinstance(target, DltSourceFactoryWrapper) else Kind.FUNCTION
     return Found(name, kind, target, signature, inspect.unwrap(target))
 
 
@@ -163,7 +163,7 @@ def _offered(module: types.ModuleType) -> list[str]:
             continue
         if isinstance(value, DltSource):
             sources.append(name)
-        elif isinstance(value, DltResource) or is_factory(value):
+        elif isinstance(value, (DltResource, DltSourceFactoryWrapper)):
             if _defined_in(value) in (module.__name__, None):
                 sources.append(name)
         elif inspect.isfunction(value) and value.__module__ == module.__name__:
@@ -176,8 +176,3 @@ def _defined_in(value: typing.Any) -> str | None:
     pipe = getattr(value, "_pipe", None)
     maker = getattr(pipe, "gen", None) if pipe is not None else value
     return getattr(inspect.unwrap(maker), "__module__", None) if callable(maker) else None
-
-
-def is_factory(value: typing.Any) -> bool:
-    """Whether a value is what ``@dlt.source`` makes of a function."""
-    return isinstance(value, DltSourceFactoryWrapper)

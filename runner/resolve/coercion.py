@@ -19,7 +19,7 @@ from dlt.sources import incremental
 
 T = typing.TypeVar("T")
 _NONE = type(None)
-_UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
+_UNIONS = (typing.Union, types.UnionType)
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 

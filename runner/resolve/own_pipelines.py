@@ -114,7 +114,7 @@ def _name_of(data: typing.Any, names: Mapping[str, typing.Any]) -> str | None:
     """The name, in its module, of the source or resource that ``data`` was made by."""
     for name, value in names.items():
         if isinstance(data, DltResource) and isinstance(value, DltResource):
-            if value is data or (_function(value) is _function(data) is not None):
+            if value is data or (function_of(value) is function_of(data) is not None):
                 return name
         elif isinstance(data, DltSource) and isinstance(value, DltSourceFactoryWrapper):
             if data.name in (value.name, getattr(inspect.unwrap(value), "__name__", None)):
@@ -135,7 +135,7 @@ def _arguments_of(
         return "", []
     if hasattr(data, "_pipe"):
         given = getattr(data, "_explicit_args", None) or {}
-        return written.shown(_function(data), given, written.constants(names))
+        return written.shown(function_of(data), given, written.constants(names))
     own = [call for call in calls if call.factory is maker]
     exact = [call for call in own if call.source is data] or own
     if len(exact) != 1:
@@ -143,6 +143,7 @@ def _arguments_of(
     return written.shown(maker, exact[0].arguments, exact[0].constants)
 
 
-def _function(resource: typing.Any) -> typing.Any:
+def function_of(resource: typing.Any) -> typing.Any:
+    """The function that a resource calls for its rows, without decorators; None where it has none."""
     generator = resource._pipe.gen
     return inspect.unwrap(generator) if callable(generator) else None

@@ -28,7 +28,13 @@ def bind(made: typing.Any, job: JobSpec, values: Mapping[str, typing.Any]) -> ty
                 f"did you mean {near}?" if near else f"it has: {listed(names) or 'none'}",
             )
         for resource in found:
-            resource.bind(**arguments.checked(_callable(resource), given, job.source))
+            target = callables.of_resource(resource)
+            if target.signature is None:
+                raise _wrong(
+                    f"resource '{name}' takes no arguments: it has them from the source, or needs none",
+                    "give them to the source, in dlt_native.function_kwargs",
+                )
+            resource.bind(**arguments.checked(target, given, job.source))
     return made
 
 
@@ -50,16 +56,6 @@ def _all(made: typing.Any) -> Iterator[typing.Any]:
             yield from item.resources.values()
         elif hasattr(item, "_pipe"):
             yield item
-
-
-def _callable(resource: typing.Any) -> callables.Found:
-    found = callables.of_resource(resource)
-    if found.signature is None:
-        raise _wrong(
-            f"resource '{resource.name}' takes no arguments: it has them from the source, or needs none",
-            "give them to the source, in dlt_native.function_kwargs",
-        )
-    return found
 
 
 def _wrong(message: str, hint: str) -> JobFailed:

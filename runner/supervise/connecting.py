@@ -42,11 +42,11 @@ class Watch:
         self._lines = 0
         self._local = 0
         self._last = b""
-        self._over = False
+        self.rows_came = False
 
     def feed(self, data: bytes, now: float) -> bool:
         """Takes a piece of the log. Returns whether the source has done nothing else for long enough."""
-        if self._over:
+        if self.rows_came:
             return False
         *lines, rest = (self._partial + data).split(b"\n")
         self._partial = rest[-_LONGEST:]
@@ -61,14 +61,9 @@ class Watch:
         patience = min(PATIENCE, LOCAL_PATIENCE) if self._local == self._lines else PATIENCE
         return self._since is not None and self._lines >= _ENOUGH and now - self._since >= patience
 
-    @property
-    def no_rows_yet(self) -> bool:
-        """Whether no row has come."""
-        return not self._over
-
     def rows_arrived(self) -> None:
         """Ends the watch: the source gets its rows."""
-        self._over, self._since = True, None
+        self.rows_came, self._since = True, None
 
     def cause(self, known: Failure | None, now: float) -> Failure | None:
         """Why a run is stopped now: what is known, and what keeps the source from its rows."""

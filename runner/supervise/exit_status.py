@@ -69,7 +69,7 @@ def corrected(result: dict[str, typing.Any], phase: str, stopping: str) -> dict[
         )
     else:
         return result
-    return {**result, "exit_code": classify.exit_code_of(found), "failure": contract.plain(found)}
+    return with_cause(result, found)
 
 
 def with_cause(result: dict[str, typing.Any], cause: Failure | None) -> dict[str, typing.Any]:

@@ -12,7 +12,6 @@ import ctypes
 import os
 import signal
 import sys
-import types
 from collections.abc import Callable
 
 from runner.contract import ExitCode
@@ -28,7 +27,7 @@ def run(work: Callable[[Input, Paths], int]) -> int:
     """
     # PID 1 ignores a signal without a handler. Until the job is known, nothing needs to be ended gently.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit_now)
+        signal.signal(number, lambda signum, frame: os._exit(int(ExitCode.STOPPED)))
     set_dumpable(False)
     os.umask(0o022)
     paths = Paths.current()
@@ -47,7 +46,3 @@ def set_dumpable(dumpable: bool) -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0)
-
-
-def _exit_now(signum: int, frame: types.FrameType | None) -> None:
-    os._exit(int(ExitCode.STOPPED))

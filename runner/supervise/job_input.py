@@ -80,7 +80,10 @@ def read_input(paths: Paths, descriptor: int = 0) -> Input:
         if text is not None:
             job = _with_interval(contract.job_from(json.loads(text)))
             return Input(job, mounted_files(paths.secrets), mounted=True)
-        body = json.loads(_read_frame(descriptor))
+        size = int.from_bytes(_read_exactly(descriptor, contract.FRAME_HEADER_BYTES), "big")
+        if size > 64 << 20:
+            raise ValueError("the frame on standard input is longer than 64 MiB")
+        body = json.loads(_read_exactly(descriptor, size))
         files = {str(name): str(text) for name, text in dict(body.get("files") or {}).items()}
         return Input(_with_interval(contract.job_from(body["job"])), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
@@ -96,13 +99,6 @@ def _with_interval(job: contract.JobSpec) -> contract.JobSpec:
         return dataclasses.replace(job, interval=contract.interval(start or "", end or ""))
     except ValueError as exc:
         raise NoInterval(f"{' and '.join(contract.INTERVAL_VARIABLES)} give no interval: {exc}") from None
-
-
-def _read_frame(descriptor: int) -> bytes:
-    size = int.from_bytes(_read_exactly(descriptor, contract.FRAME_HEADER_BYTES), "big")
-    if size > 64 << 20:
-        raise ValueError("the frame on standard input is longer than 64 MiB")
-    return _read_exactly(descriptor, size)
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:

@@ -59,7 +59,8 @@ class Masker:
         if every:
             self._anchors = re.compile(_any_of({_anchor(form) for form in every}))
             # A look-ahead, so that matches which overlap are all found.
-            branches = [re.escape(form) if form in long else _as_word(form) for form in every]
+            word = rb"(?<![A-Za-z0-9_])%s(?![A-Za-z0-9_])"
+            branches = [(b"%s" if form in long else word) % re.escape(form) for form in every]
             self._pattern = re.compile(b"(?=(" + b"|".join(branches) + b"))")
 
     def mask(self, data: bytes) -> bytes:
@@ -143,10 +144,6 @@ def _replaced(data: bytes, spans: list[tuple[int, int]]) -> bytes:
         last = end
     out.append(data[last:])
     return b"".join(out)
-
-
-def _as_word(form: bytes) -> bytes:
-    return rb"(?<![A-Za-z0-9_])" + re.escape(form) + rb"(?![A-Za-z0-9_])"
 
 
 def _anchor(form: bytes) -> bytes:

@@ -99,7 +99,11 @@ class Supervisor:
         self._send(Event.PHASE.value, {"phase": "start"})
         self._start()
         self._watch()
-        return self._finish(self._worker_failure())
+        failure = None
+        if self.result is None and self._status is not None:
+            lacked_memory = exit_status.oom_kills() > self._oom_kills
+            failure = exit_status.explain(self._status, self._phase, self._stopping, lacked_memory)
+        return self._finish(failure)
 
     def signalled(self) -> bool:
         """Whether a signal to stop has come, even one that came too late to show in the result."""
@@ -167,21 +171,18 @@ class Supervisor:
 
         Returns False where no output was written and neither of the worker's pipes was read.
         """
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
         readers: dict[int, Callable[[], None]] = {self._wake.fileno(): self._signalled}
         if self._input is not None:
-            poll.register(self._input, select.POLLIN)
             readers[self._input] = self._read_input
         if self._log_pipe is not None and not self._stderr.full:
-            poll.register(self._log_pipe, select.POLLIN)
             readers[self._log_pipe] = self._read_log
         if self._event_pipe is not None and not self._events.full:
-            poll.register(self._event_pipe, select.POLLIN)
             readers[self._event_pipe] = self._read_events
         writers = {output.descriptor: output for output in (self._events, self._stderr) if output.waiting}
-        for descriptor in writers:
-            poll.register(descriptor, select.POLLOUT)
+        poll = select.poll()
+        for descriptors, event in ((readers, select.POLLIN), (writers, select.POLLOUT)):
+            for descriptor in descriptors:
+                poll.register(descriptor, event)
         happened = False
         for descriptor, mask in poll.poll(None if timeout is None else timeout * 1000):
             if descriptor in writers:
@@ -215,7 +216,7 @@ class Supervisor:
             self._stop(END_OF_INPUT, EOF_GRACE)
 
     def _no_rows_yet(self) -> bool:
-        return self._phase == "extract" and self._connecting.no_rows_yet
+        return self._phase == "extract" and not self._connecting.rows_came
 
     def _stop(self, why: str, grace: float) -> None:
         """Stops the worker: gently the first time, within ``grace`` seconds; at once the second time."""
@@ -330,14 +331,6 @@ class Supervisor:
         if len(data) < _LONGEST_EVENT:  # the file has a longer result
             self._events.add(data + b"\n")
 
-    def _worker_failure(self) -> Failure | None:
-        """Why there is no result, where the worker has given none."""
-        if self.result is not None or self._status is None:
-            return None
-        return exit_status.explain(
-            self._status, self._phase, self._stopping, exit_status.oom_kills() > self._oom_kills
-        )
-
     def _finish(self, failure: Failure | None) -> int:
         """Stores the result, which is the worker's or made of ``failure``; returns the exit code."""
         if failure is not None:
@@ -371,9 +364,8 @@ class Supervisor:
 
     def _masked(self, result: dict[str, typing.Any]) -> dict[str, typing.Any]:
         """A result without secrets, with the run that it belongs to."""
-        return typing.cast(
-            "dict[str, typing.Any]", self._masker.value({**result, "run_id": self._job.run_id})
-        )
+        masked: dict[str, typing.Any] = self._masker.value({**result, "run_id": self._job.run_id})
+        return masked
 
 
 def _read(descriptor: int | None) -> bytes | None:

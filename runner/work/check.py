@@ -101,7 +101,7 @@ def _resolve(
     names, settings = [], []
     made = resources.bind(callables.call(found, kwargs), job, values)
     items = made if isinstance(made, list) else [made]
-    for item in selection.only(items, job) if job.resources else items:
+    for item in selection.chosen(items, job) if job.resources else items:
         selected = getattr(item, "selected_resources", None)
         for resource in [item] if selected is None else selected.values():
             resources.check_bound(resource)
@@ -118,7 +118,9 @@ def _resolve_resource(resource: typing.Any, source: typing.Any) -> list[Settings
     while parent is not None and not parent.is_empty:
         if callable(parent.gen):
             section = str(getattr(parent.gen, "__module__", "")).rpartition(".")[2]
-            explicit = None if _is_bound(parent.gen) else {}
+            # arguments that were given to it where the source was built can't be seen from here
+            bound = inspect.signature(parent.gen) != inspect.signature(inspect.unwrap(parent.gen))
+            explicit = None if bound else {}
             settings.append(_resolve_pipe(parent, section, source, explicit))
         parent = parent.parent
     return settings
@@ -138,11 +140,6 @@ def _resolve_pipe(pipe: typing.Any, section: str, source: typing.Any, explicit: 
     with inject_section(ConfigSectionContext(sections=outer)), inject_section(inner):
         resolved = resolve_configuration(spec(), explicit_value=explicit or {}, accept_partial=partial)
     return typing.cast("Settings", resolved)
-
-
-def _is_bound(generator: typing.Any) -> bool:
-    """Whether arguments were given to a parent where the source was built; they can't be seen from here."""
-    return inspect.signature(generator) != inspect.signature(inspect.unwrap(generator))
 
 
 @contextmanager

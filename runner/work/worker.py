@@ -82,12 +82,9 @@ def _explained(exc: BaseException, job: contract.JobSpec, steps: Steps) -> Failu
     """The failure that an exception stands for; its traceback goes to the log file."""
     _send_traceback(exc, steps.emit)
     try:
-        from runner.explain import connections, credentials
+        from runner.explain import credentials
 
-        step = "load" if steps.current == "wait" else steps.current
-        failure = credentials.explain_missing(exc, job) or classify.classify(exc, step)
-        hint = connections.placed(failure.hint, job, at_destination=step in ("restore", "load"))
-        return Failure(failure.kind, failure.message, hint, failure.transient)
+        return credentials.explained(exc, job, "load" if steps.current == "wait" else steps.current)
     except Exception as second:  # noqa: BLE001 - a source's exception may fail while it is printed
         _send_traceback(second, steps.emit)
         return Failure(FailureKind.EXTRACT, f"the source failed: {type(exc).__name__}", classify.LOG_HINT)

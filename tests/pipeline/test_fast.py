@@ -151,7 +151,7 @@ def test_texts_that_arrow_reads_as_moments_are_those_that_python_reads(
     moments: list[datetime.datetime],
 ) -> None:
     texts = [moment.isoformat() for moment in moments]
-    read = tables.Moments.of(texts, datetime.datetime.fromisoformat)
+    read = tables.Timestamps.of(texts, datetime.datetime.fromisoformat)
     if read is None:
         assert any(
             moment.year < 1000 or moment.year > 2999 or len(text) not in (25, 32) or "+" not in text[19:]

@@ -1,5 +1,4 @@
-"""Extract and normalize of rows that come one by one, faster, with dlt in charge.
+"""Makes dlt faster with rows that come one by one. The results are dlt's own.
 
-``switch`` puts the two parts in dlt's place for the length of a step, where dlt is one that they were proven
-on.
+``switch`` replaces functions of dlt for the length of a step, for the versions of dlt that were tested.
 """

@@ -1,7 +1,7 @@
-"""Normalizes some thousand rows by column, where all of them have plain values of known types.
+"""Normalizes some thousand rows by column, if all of them have plain values of known types.
 
-What a row needs is asked for once for each key and type of value, and values are moved by functions that
-Python and Arrow have in C. It is all or nothing: where one value needs more, ``Unplanned`` is raised before
+What dlt does with a value is asked for once for each key and type, and the values are converted by functions
+that Python and Arrow have in C. It is all or nothing: if one value needs more, ``Unplanned`` is raised before
 anything is written, and ``shapes`` takes the rows one by one.
 """
 
@@ -12,17 +12,17 @@ import typing
 from collections.abc import Callable, Sequence
 
 from runner.load.fast.ids import digests, random_ids
-from runner.load.fast.lines import Across
+from runner.load.fast.lines import RowsByKey
 from runner.load.fast.plans import Children, Place, Planner, Unplanned, Value
-from runner.load.fast.tables import Columns, Moments
+from runner.load.fast.tables import Columns, Timestamps
 
 _MISSING: typing.Any = type("Missing", (), {})()
 _NOTHING = (type(_MISSING), type(None))
 _KEYS = 500
-"""Different keys in rows that don't all have the same, from which on the rows go one by one."""
+"""The most different keys in rows whose keys differ; with more, the rows are taken one by one."""
 
 
-class Gathered:
+class RowsByColumn:
     """Rows of one root table and their children, as columns by table. Raises Unplanned.
 
     ``low`` is the first text that dlt may have made of another type, None where there is none;
@@ -32,7 +32,7 @@ class Gathered:
     def __init__(
         self,
         planner: Planner,
-        items: Sequence[typing.Any] | Across,
+        items: Sequence[typing.Any] | RowsByKey,
         *,
         load_id: str,
         id_bytes: int,
@@ -40,19 +40,18 @@ class Gathered:
         decode: Callable[[str], typing.Any],
     ) -> None:
         self.planner = planner
-        self.names = planner.names
         self.id_bytes = id_bytes
         self.low = low
         self.decode = decode
         self.tables: dict[str, Columns] = {}
         self.empty: list[tuple[Place, str, set[str]]] = []
         """Keys of nothing but None: dlt makes a note of them where it is asked, so that comes last."""
-        if not isinstance(items, Across) and set(map(type, items)) != {dict}:
+        if not isinstance(items, RowsByKey) and set(map(type, items)) != {dict}:
             raise Unplanned
         values, lists = self._row(planner.root, items)
         ids = random_ids(len(items), id_bytes)
-        values[self.names.c_dlt_load_id] = [load_id] * len(items)
-        values[self.names.c_dlt_id] = ids
+        values[planner.names.c_dlt_load_id] = [load_id] * len(items)
+        values[planner.names.c_dlt_id] = ids
         self.tables[planner.table] = Columns(len(items), values)
         handed: dict[str, Sequence[str]] = dict.fromkeys(planner.propagated or (), ids)
         for children, found in lists:
@@ -61,7 +60,7 @@ class Gathered:
             self._take(planner.part(place, key, type(None)), taken)
 
     def _row(
-        self, place: Place, items: Sequence[typing.Any] | Across
+        self, place: Place, items: Sequence[typing.Any] | RowsByKey
     ) -> tuple[dict[str, typing.Any], list[typing.Any]]:
         """The columns of a table's rows, without those that dlt adds, and the lists in them."""
         values: dict[str, typing.Any] = {}
@@ -72,7 +71,7 @@ class Gathered:
     def _spread(
         self,
         place: Place,
-        items: Sequence[typing.Any] | Across,
+        items: Sequence[typing.Any] | RowsByKey,
         values: dict[str, typing.Any],
         lists: list[tuple[Children, Sequence[typing.Any]]],
         taken: set[str],
@@ -151,7 +150,7 @@ class Gathered:
         def repeated(of: Sequence[str]) -> list[str]:
             return list(itertools.chain.from_iterable(map(itertools.repeat, of, counts)))
 
-        names = self.names
+        names = self.planner.names
         places = list(itertools.chain.from_iterable(map(range, counts)))
         handed = {name: repeated(ids) for name, ids in handed.items()}
         values.update(handed)
@@ -175,9 +174,9 @@ class Gathered:
         return {filled[0]: _converted(items, kinds, parts)} if filled else {}
 
 
-def _by_key(items: Sequence[dict[str, typing.Any]] | Across) -> list[tuple[str, Sequence[typing.Any]]]:
+def _by_key(items: Sequence[dict[str, typing.Any]] | RowsByKey) -> list[tuple[str, Sequence[typing.Any]]]:
     """The values of each key of these rows; ``_MISSING`` where a row doesn't have it."""
-    if isinstance(items, Across):
+    if isinstance(items, RowsByKey):
         return items.by_key()
     first = items[0]
     if first and set(map(len, items)) == {len(first)}:
@@ -202,6 +201,6 @@ def _converted(column: Sequence[typing.Any], kinds: set[type], parts: dict[type,
     if len(kinds) > 1:
         return [value if (step := steps.get(type(value))) is None else step(value) for value in column]
     ((kind, convert),) = steps.items()
-    if parts[kind].moments and (moments := Moments.of(column, convert)) is not None:
-        return moments
+    if parts[kind].timestamps and (timestamps := Timestamps.of(column, convert)) is not None:
+        return timestamps
     return list(map(convert, column))

@@ -1,4 +1,4 @@
-"""Rows between extract and normalize, by column.
+"""Writes and reads the rows between extract and normalize by column.
 
 Where all rows of a write have the same keys, a line of the file has each key once and then its values: half
 the bytes, which are read in half the time, and no row is built that normalize would take apart again.
@@ -10,11 +10,11 @@ import typing
 from collections.abc import Sequence
 
 MARK = b"by column: "
-"""Begins such a line. It is no JSON, so what doesn't know it fails, and the rows are extracted anew."""
+"""Begins a line of rows by column. It is no JSON: dlt alone fails on it, and the rows are extracted anew."""
 
 
-class Across:
-    """Rows with the same keys: what stands in such a line."""
+class RowsByKey:
+    """Rows that all have the same keys, as the values of each key."""
 
     def __init__(self, keys: Sequence[str], values: Sequence[Sequence[typing.Any]]) -> None:
         self.keys = keys
@@ -28,7 +28,7 @@ class Across:
         return list(zip(self.keys, self.values, strict=True))
 
     def rows(self) -> list[dict[str, typing.Any]]:
-        """As dlt has them."""
+        """The rows as dlt would read them."""
         return [dict(zip(self.keys, row, strict=True)) for row in zip(*self.values, strict=True)]
 
 
@@ -58,7 +58,7 @@ def _line(items: Sequence[typing.Any]) -> bytes | None:
 
 
 class Reader:
-    """dlt's ``json`` for its normalizer, which knows such lines. ``whole``: they are read as rows."""
+    """Stands for ``json`` in dlt's normalizer and reads such lines too: as rows, if ``whole``."""
 
     def __init__(self, original: typing.Any, *, whole: bool) -> None:
         self._original = original
@@ -72,5 +72,5 @@ class Reader:
         if not line.startswith(MARK):
             return self._original.loadb(line)
         keys, *values = self._original.loadb(memoryview(line)[len(MARK) :])
-        found = Across(keys, values)
+        found = RowsByKey(keys, values)
         return found.rows() if self._whole else found

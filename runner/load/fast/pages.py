@@ -1,4 +1,4 @@
-"""Reads ahead what a resource yields row by row, and hands it on in pages.
+"""Reads ahead what a resource yields row by row, and gives it to dlt in pages.
 
 dlt's pipe has a cost for each item, however small. Here each row takes its steps (filters, maps, an
 incremental) right after it was yielded, as with dlt, so that a generator that looks at its incremental sees
@@ -15,9 +15,9 @@ import typing
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 ROWS = 1000
-"""The most rows of a page."""
+"""The most rows in a page."""
 SECONDS = 0.5
-"""How long a page may take until it is handed on."""
+"""Seconds after which a page is given to dlt, however few rows it has."""
 _HINTS_THAT_ARE_OBJECTS = frozenset({"incremental", "validator", "original_columns"})
 
 

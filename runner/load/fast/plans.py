@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import re
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SHAPES = 2000
-"""Plans that are kept for one place in the data; rows with more shapes than that are planned one by one."""
+"""The most plans that are kept for one place in the data; further shapes are planned for each row."""
 _KEPT = (str, int, float, bool, bytes, datetime.date, datetime.time, decimal.Decimal)
 """Types that dlt leaves alone in a column of their own type (the types themselves, none that derives from
 them)."""
@@ -24,7 +25,7 @@ Convert = Callable[[typing.Any], typing.Any]
 
 
 class Unplanned(Exception):
-    """This row has to go dlt's own way."""
+    """This row can't be planned: it is left to dlt."""
 
 
 class Value(typing.NamedTuple):
@@ -35,7 +36,7 @@ class Value(typing.NamedTuple):
     convert: Convert | None
     null: bool = False
     """Whether it is a None, which the row doesn't keep."""
-    moments: bool = False
+    timestamps: bool = False
     """Whether it is a text that is converted to a moment with a zone."""
 
 
@@ -77,7 +78,7 @@ class Row:
     full_path: tuple[str, ...]
     level: int
     reserved: frozenset[str]
-    """Columns that dlt fills; a row that brings one of them goes dlt's way."""
+    """Columns that dlt fills; a row that has one of them is left to dlt."""
 
 
 @dataclass(eq=False)
@@ -152,7 +153,7 @@ class Planner:
         return Place(table, path, row.level if level is None else level, row)
 
     def plan(self, place: Place, shape: tuple[typing.Any, ...]) -> Plan | None:
-        """The plan for rows of this shape (keys, then types); None for dlt's own way."""
+        """The plan for rows of this shape (keys, then types); None if they are left to dlt."""
         try:
             return place.plans[shape]
         except KeyError:
@@ -195,7 +196,7 @@ class Planner:
         )
 
     def part(self, place: Place, key: str, kind: type) -> Value | Place | Children | None:
-        """What becomes of a key's values of one type; None for dlt's own way."""
+        """What becomes of a key's values of one type; None if they are left to dlt."""
         try:
             return place.parts[key, kind]
         except KeyError:
@@ -252,7 +253,7 @@ class Planner:
         return found
 
     def value(self, table: str, name: str, kind: type) -> Value | None:
-        """What becomes of values of one type in a column; None for dlt's own way."""
+        """What becomes of values of one type in a column; None if they are left to dlt."""
         columns = self.owner.schema.tables.get(table, {}).get("columns", {})
         if kind is type(None):
             try:
@@ -268,7 +269,7 @@ class Planner:
         if part is not None and wanted == "timestamp" and kind is str and part.convert is not None:
             zone = self._zone(column)
             parsed = _parsed(part.convert, zone, hasattr(self.owner, "_timezone_override"))
-            return Value(name, parsed, moments=zone)
+            return Value(name, parsed, timestamps=zone)
         return part
 
     def _zone(self, column: typing.Any) -> bool:
@@ -297,7 +298,11 @@ class Planner:
         if has != wanted:
             if not owner._can_coerce_type(wanted, has):
                 return None
-            convert = float if (wanted, has) == ("double", "bigint") else _coerced(owner, wanted, has)
+            convert = (
+                float
+                if (wanted, has) == ("double", "bigint")
+                else functools.partial(owner._coerce_type, wanted, has)
+            )
         # up to 1.30 a datetime that needs no coercion is not moved to another zone
         if wanted == "timestamp" and (convert is not None or hasattr(owner, "_timezone_override")):
             convert = _zoned(convert, self._zone(column))
@@ -321,16 +326,11 @@ def _asked(owner: typing.Any, columns: typing.Any, table: str, name: str) -> Con
     return convert
 
 
-def _coerced(owner: typing.Any, wanted: str, has: str) -> Convert:
-    coerce = owner._coerce_type
-    return lambda value: coerce(wanted, has, value)
-
-
 def _parsed(convert: Convert, zone: bool, in_context: bool) -> Convert:
     """``convert`` for texts that are timestamps, with the standard library's parser for the usual form.
 
     Its result is what dlt's would be, in a fraction of the time. ``in_context``: from 1.31 on dlt knows zones
-    other than UTC, and its moments are no longer pendulum's.
+    other than UTC, and its timestamps are no longer pendulum's.
     """
     from dlt.common.pendulum import pendulum
     from dlt.common.time import normalize_timezone

@@ -9,19 +9,19 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable
 
-from runner.load.fast.columns import Gathered
+from runner.load.fast.columns import RowsByColumn
 from runner.load.fast.ids import digest, random_ids
-from runner.load.fast.lines import Across
+from runner.load.fast.lines import RowsByKey
 from runner.load.fast.pages import Page
 from runner.load.fast.plans import Children, Place, Plan, Planner, Unplanned
 from runner.load.fast.tables import Columns
 
 _PLANNERS = "_dltpod_planners"
 _AT_ONCE = 1000
-"""Rows of the root table after which those that are done are handed to the writers."""
+"""Rows of the root table after which finished rows are handed to the writers."""
 _NEW: typing.Any = object()
 _TRIES = 200
-"""Rows without a plan, if they are more than half of a chunk so far, after which the rest goes dlt's way."""
+"""Rows without a plan, if they are more than half of a chunk so far, after which the rest is left to dlt."""
 
 _MISSES = 3
 """Chunks in a row that can't be taken by column, after which no other is tried."""
@@ -31,7 +31,7 @@ def normalize_chunk(
     original: Callable[..., typing.Any],
     self: typing.Any,
     root_table_name: str,
-    items: list[typing.Any] | Across,
+    items: list[typing.Any] | RowsByKey,
     may_have_pua: bool,
     skip_write: bool,
 ) -> typing.Any:
@@ -43,8 +43,8 @@ def normalize_chunk(
     return _Chunk(self, original, root_table_name, may_have_pua).run(items)
 
 
-def _rows(items: list[typing.Any] | Across) -> list[typing.Any]:
-    return items.rows() if isinstance(items, Across) else items
+def _rows(items: list[typing.Any] | RowsByKey) -> list[typing.Any]:
+    return items.rows() if isinstance(items, RowsByKey) else items
 
 
 def _decode(row: dict[str, typing.Any], low: str, decode: Callable[[str], typing.Any]) -> None:
@@ -53,7 +53,7 @@ def _decode(row: dict[str, typing.Any], low: str, decode: Callable[[str], typing
             row[key] = decode(value)
 
 
-def _own(plan: Plan, item: dict[str, typing.Any]) -> dict[str, typing.Any]:
+def _own_values(plan: Plan, item: dict[str, typing.Any]) -> dict[str, typing.Any]:
     """The item's own values as a new row, without those of dicts and lists in it."""
     if plan.renamed:
         return {name: c(item[key]) if c else item[key] for key, name, c in plan.values}
@@ -86,7 +86,7 @@ class _Chunk:
         self.planners: dict[str, Planner] = owner.__dict__.setdefault(_PLANNERS, {})
         self.update: dict[str, list[typing.Any]] = {}
         self.done: dict[str, list[typing.Any]] = {}
-        """Rows that are ready to be written, by table. Empty while rows wait for dlt's own way."""
+        """Rows that are ready to be written, by table. Empty while rows wait for dlt."""
         self.planner = self._planner()
 
     def _planner(self) -> Planner:
@@ -95,7 +95,7 @@ class _Chunk:
             planner = self.planners[self.table] = Planner(self.owner, self.table)
         return planner
 
-    def run(self, found: list[typing.Any] | Across) -> typing.Any:
+    def run(self, found: list[typing.Any] | RowsByKey) -> typing.Any:
         """The changes of the schema, as ``_normalize_chunk`` returns them."""
         usable = self.planner.usable()
         if usable and self._by_column(found):
@@ -103,10 +103,10 @@ class _Chunk:
         items = _rows(found)
         begin = 0
         if items and not usable:
-            self._own_way(items[:1])  # dlt makes the table and its own columns with it
+            self._by_dlt(items[:1])  # dlt makes the table and its own columns with it
             begin = 1
             if not self.planner.usable():
-                self._own_way(items[1:])
+                self._by_dlt(items[1:])
                 return self.update
             if self._by_column(items[1:]):
                 return self.update
@@ -126,10 +126,10 @@ class _Chunk:
                     plan = self.planner.plan(root, shape)
                 if plan is not None:
                     if waiting:
-                        self._own_way(waiting)
+                        self._by_dlt(waiting)
                         waiting = []
                         if not self.planner.usable():
-                            self._own_way(items[at:])
+                            self._by_dlt(items[at:])
                             return self.update
                         root = self.planner.root
                         plan = self.planner.plan(root, shape)
@@ -142,20 +142,20 @@ class _Chunk:
             waiting.append(item)
             misses += 1
             if misses > _TRIES and misses > at // 2:
-                self._own_way(waiting + items[at + 1 :])
+                self._by_dlt(waiting + items[at + 1 :])
                 return self.update
             if new:
-                self._own_way(waiting)
+                self._by_dlt(waiting)
                 waiting = []
                 if not self.planner.usable():
-                    self._own_way(items[at + 1 :])
+                    self._by_dlt(items[at + 1 :])
                     return self.update
                 root = self.planner.root
-        self._own_way(waiting)
+        self._by_dlt(waiting)
         self._write()
         return self.update
 
-    def _by_column(self, items: list[typing.Any] | Across) -> bool:
+    def _by_column(self, items: list[typing.Any] | RowsByKey) -> bool:
         """Writes all the rows by column; False, and nothing written, where they can't be."""
         from dlt.common.data_writers.writers import ParquetDataWriter
 
@@ -163,7 +163,7 @@ class _Chunk:
         if owner.item_storage.writer_cls is not ParquetDataWriter or not items or planner.misses > _MISSES:
             return False
         try:
-            made = Gathered(
+            made = RowsByColumn(
                 planner,
                 items,
                 load_id=owner.load_id,
@@ -176,7 +176,7 @@ class _Chunk:
             return False
         planner.misses = 0
         for table, columns in made.tables.items():
-            self._hand_on(table, columns)
+            self._write_table(table, columns)
         return True
 
     def _planned(self, plan: Plan, item: dict[str, typing.Any], row_id: str) -> bool:
@@ -184,14 +184,14 @@ class _Chunk:
         names = self.names
         if plan.flat:
             try:
-                row = _own(plan, item)
+                row = _own_values(plan, item)
             except Exception:  # noqa: BLE001 dlt meets it again and decides
                 return False
             self.done.setdefault(self.table, []).append(row)
         else:
             before = {table: len(rows) for table, rows in self.done.items()}
             try:
-                row = _own(plan, item)
+                row = _own_values(plan, item)
                 if plan.dicts:
                     self._spread(row, plan, item)
                 self.done.setdefault(self.table, []).append(row)
@@ -221,7 +221,7 @@ class _Chunk:
         for key, place in reversed(plan.dicts):  # as dlt does
             inner = item[key]
             inner_plan = self._plan_of(place, inner)
-            own = _own(inner_plan, inner)
+            own = _own_values(inner_plan, inner)
             if not row.keys().isdisjoint(own):
                 raise Unplanned
             row.update(own)
@@ -260,7 +260,7 @@ class _Chunk:
             plan = None
             if type(item) is dict:
                 plan = self._plan_of(place, item)
-                row = _own(plan, item)
+                row = _own_values(plan, item)
                 if plan.dicts:
                     self._spread(row, plan, item)
             else:
@@ -280,10 +280,10 @@ class _Chunk:
     def _write(self) -> None:
         for table, rows in self.done.items():
             if rows:
-                self._hand_on(table, Page(rows))
+                self._write_table(table, Page(rows))
         self.done = {}
 
-    def _hand_on(self, table: str, rows: Page | Columns) -> None:
+    def _write_table(self, table: str, rows: Page | Columns) -> None:
         owner = self.owner
         columns = owner._column_schemas.get(table)
         if not columns:
@@ -292,8 +292,8 @@ class _Chunk:
         if hasattr(owner, "_report_progress"):
             owner._report_progress(table, len(rows))
 
-    def _own_way(self, items: list[typing.Any]) -> None:
-        """dlt's own way for these; plans are forgotten where that changed something that they go by."""
+    def _by_dlt(self, items: list[typing.Any]) -> None:
+        """Leaves these items to dlt; forgets the plans if that changed the schema or a contract."""
         if not items:
             return
         self._write()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 _USUAL = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|[+-][01]\d:[0-5]\d)$"
 
 
-class Moments:
+class Timestamps:
     """Texts that are timestamps with a zone, which Arrow reads as ``convert`` would."""
 
     def __init__(self, texts: Sequence[str], convert: Callable[[str], typing.Any], array: typing.Any) -> None:
@@ -17,7 +17,7 @@ class Moments:
         self.array = array
 
     @classmethod
-    def of(cls, texts: Sequence[str], convert: Callable[[str], typing.Any]) -> Moments | None:
+    def of(cls, texts: Sequence[str], convert: Callable[[str], typing.Any]) -> Timestamps | None:
         """None where one of the texts is written in another way, or is no date."""
         import pyarrow
         from pyarrow import compute
@@ -33,8 +33,8 @@ class Moments:
     def __iter__(self) -> Iterator[typing.Any]:
         return map(self.convert, self.texts)
 
-    def __getitem__(self, part: slice) -> Moments:
-        return Moments(self.texts[part], self.convert, self.array[part])
+    def __getitem__(self, part: slice) -> Timestamps:
+        return Timestamps(self.texts[part], self.convert, self.array[part])
 
 
 class Columns:
@@ -46,7 +46,7 @@ class Columns:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """By this dlt knows that it counts for more than one row."""
+        """Rows and columns: dlt counts the rows of an item that has this attribute."""
         return self.count, len(self.values)
 
     def __len__(self) -> int:
@@ -59,12 +59,12 @@ class Columns:
         return Columns(len(range(*part.indices(self.count))), values)
 
     def rows(self) -> Iterator[dict[str, typing.Any]]:
-        """One by one, as dlt has them."""
+        """The rows one by one, as dlt would have them."""
         for row in zip(*self.values.values(), strict=True):
             yield {name: value for name, value in zip(self.values, row, strict=True) if value is not None}
 
     def table(self, schema: typing.Any) -> typing.Any:
-        """As an Arrow table, as Arrow makes it of rows."""
+        """The Arrow table that Arrow would make of the rows."""
         import pyarrow
 
         return pyarrow.Table.from_arrays([self._array(field) for field in schema], schema=schema)
@@ -75,7 +75,7 @@ class Columns:
         column = self.values.get(field.name)
         if column is None:
             return pyarrow.nulls(self.count, field.type)
-        if isinstance(column, Moments):
+        if isinstance(column, Timestamps):
             kind = field.type
             if pyarrow.types.is_timestamp(kind) and kind.unit == "us" and kind.tz:
                 return column.array.cast(kind)

@@ -38,33 +38,30 @@ def claim(session: Session, load_ids: typing.Sequence[str]) -> None:
     if session.job.limit is not None or not ledger.can_record(session):
         return
     with ledger.opened(session):
-        _claim(session, load_ids)
-
-
-def _claim(session: Session, load_ids: typing.Sequence[str]) -> None:
-    found = ledger.read(session) or Record()
-    memory = session.work.memory()
-    if not newest(memory, found):
-        raise JobFailed.of(
-            FailureKind.STATE,
-            "another machine has started to load this source since this run began",
-            "sync again: what it has loaded by then is skipped",
-            transient=True,
+        found = ledger.read(session) or Record()
+        memory = session.work.memory()
+        if not newest(memory, found):
+            raise JobFailed.of(
+                FailureKind.STATE,
+                "another machine has started to load this source since this run began",
+                "sync again: what it has loaded by then is skipped",
+                transient=True,
+            )
+        done = ledger.ended(session, found.loads) if found.refresh or not memory.swept else set(found.loads)
+        cut = {} if memory.swept else {**found.cut, **_without(found.loads, done)}
+        states = _states(session, load_ids)
+        # some of a load's packages may have ended before it was cut off: it is still one load
+        loads = dict(found.loads) if set(found.loads) & set(load_ids) else {}
+        for load_id, (schema, state) in states.items():
+            loads[load_id] = [schema.name, state["created_at"].isoformat()]
+        session.cut = _without(cut, loads)
+        _begin(
+            session,
+            found,
+            loads=loads,
+            cut=session.cut,
+            refresh=_joined(_open_refresh(found, done), _refresh_of(memory, states)),
         )
-    done = ledger.ended(session, found.loads) if found.refresh or not memory.swept else set(found.loads)
-    cut = {} if memory.swept else {**found.cut, **_without(found.loads, done)}
-    states = _states(session, load_ids)
-    # some of a load's packages may have ended before it was cut off: it is still one load
-    loads = dict(found.loads) if set(found.loads) & set(load_ids) else {}
-    loads.update({i: [schema.name, state["created_at"].isoformat()] for i, (schema, state) in states.items()})
-    session.cut = _without(cut, loads)
-    _begin(
-        session,
-        found,
-        loads=loads,
-        cut=session.cut,
-        refresh=_both(_open_refresh(found, done), _refresh_of(memory, states)),
-    )
 
 
 def settle(session: Session, found: Record | None) -> Refresh:
@@ -136,7 +133,7 @@ def _open_refresh(found: Record, done: typing.Collection[str]) -> Refresh:
     return {} if found.loads and set(found.loads) <= set(done) else found.refresh
 
 
-def _both(one: Refresh, other: Refresh) -> Refresh:
+def _joined(one: Refresh, other: Refresh) -> Refresh:
     """Joins two refreshes. ``resources`` is None for all resources of a source."""
     found = dict(one)
     for name, part in other.items():

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseTerminalException
 
+from runner.contract import known_fields
 from runner.load import compat
 from runner.load.recover.files import completed_loads, forget_early_states, forget_loads, table_files
 from runner.load.recover.shared_tables import column, completed, is_sql
@@ -89,14 +90,14 @@ def held(session: Session) -> Iterator[ExitStack]:
     Opening one takes 20 ms, and dlt does so for each look and each job. Not where statements or settings of
     the instance are configured: each of dlt's connections runs them anew, and an ATTACH fails in an instance
     that has it. Of other destinations nothing is held, since a server may end a connection that lies idle.
-    Raises as ``Session.patiently`` does.
+    Raises as ``Session.retry_while_locked`` does.
     """
     to = session.job.destination
     with ExitStack() as stack:
         if to.file and to.kind == "duckdb":
             credentials = connected(session).config.credentials
             if not credentials.global_config and not getattr(credentials, "statements", None):
-                session.patiently(lambda: stack.enter_context(opened(session)))
+                session.retry_while_locked(lambda: stack.enter_context(opened(session)))
         yield stack
 
 
@@ -121,7 +122,9 @@ def read(session: Session) -> Record | None:
     newest = Record()
     for version, text in sorted(found):
         # one that was torn while it was written counts for its number alone
-        newest = dataclasses.replace(_parsed(text) or newest, version=version)
+        with suppress(ValueError, TypeError, AttributeError):
+            newest = Record(**known_fields(Record, json.loads(text)))
+        newest = dataclasses.replace(newest, version=version)
     return newest
 
 
@@ -161,14 +164,6 @@ def forget(session: Session, load_ids: typing.Collection[str]) -> None:
         else:
             forget_loads(client, load_ids)
             forget_early_states(client, session.job.pipeline_name)
-
-
-def _parsed(text: str) -> Record | None:
-    try:
-        data = json.loads(text)
-        return Record(**{f.name: data[f.name] for f in dataclasses.fields(Record) if f.name in data})
-    except (ValueError, TypeError):
-        return None
 
 
 def _names(client: typing.Any) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def restore(session: Session) -> bool:
     if not keeps_state(ledger.connected(session)):
         return _restore_nothing(session)
     memory = session.work.memory()
-    found = session.patiently(lambda: ledger.read(session))
+    found = session.retry_while_locked(lambda: ledger.read(session))
     if found is None:
         session.steps.note(
             "this destination can't hold a record of the loads that were begun: should one be killed and the "
@@ -110,21 +110,21 @@ def restore(session: Session) -> bool:
         if newest(memory, found) and not given_up and _unchanged(session):
             return False
         session.steps.note(_GIVEN_UP if given_up else _overtaken(memory, found))
-        _anew(session)
+        _start_anew(session)
     stored = _take_over(session, found)
     return stored is None and not session.pipeline.default_schema_name
 
 
 def _restore_nothing(session: Session) -> bool:
     """Restores as far as possible for a destination that stores no state."""
-    stored = _understood(session, compat.synchronize)
+    stored = _asked(session, compat.synchronize)
     session.steps.note(
         "this destination keeps no state: should the state directory be lost, or a load be killed "
         "on the way, rows may arrive twice"
     )
     if _given_up(session):
         session.steps.note(_GIVEN_UP)
-        _anew(session)
+        _start_anew(session)
     return stored is None and not session.pipeline.default_schema_name
 
 
@@ -133,7 +133,7 @@ def _unchanged(session: Session) -> bool:
     before = session.work.memory().stored
     if before is None:
         return True
-    return _hash(_understood(session, compat.stored_state)) in (before, _hash(session.pipeline.state))
+    return _hash(_asked(session, compat.stored_state)) in (before, _hash(session.pipeline.state))
 
 
 def _overtaken(memory: Memory, found: Record | None) -> str:
@@ -148,10 +148,10 @@ def _overtaken(memory: Memory, found: Record | None) -> str:
 def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, typing.Any] | None:
     """Makes this folder, which has no pending package, agree with the destination."""
     memory = session.work.memory()
-    refresh = session.patiently(lambda: settle(session, found))
+    refresh = session.retry_while_locked(lambda: settle(session, found))
     if refresh:
-        _anew(session)
-    stored = _understood(session, compat.synchronize)
+        _start_anew(session)
+    stored = _asked(session, compat.synchronize)
     # the cursors here have to be those of the rows in the destination
     if (session.pipeline.state.get("sources") or {}) != ((stored or {}).get("sources") or {}):
         if stored is None and memory.loaded:
@@ -161,9 +161,9 @@ def _take_over(session: Session, found: Record | None) -> typing.Mapping[str, ty
                 "the state directory is ahead of the destination, with nothing left to load: what was "
                 "lost in between is extracted again"
             )
-        _anew(session)
-        stored = _understood(session, compat.synchronize)
-    session.patiently(lambda: start_over(session, refresh))
+        _start_anew(session)
+        stored = _asked(session, compat.synchronize)
+    session.retry_while_locked(lambda: start_over(session, refresh))
     if session.work.memory().stored != _hash(stored):
         session.work.change(stored=_hash(stored))
     return stored
@@ -175,24 +175,24 @@ def _hash(state: typing.Mapping[str, typing.Any] | None) -> str:
 
 def restart(session: Session) -> None:
     """Empties the working directory and restores it from the destination."""
-    _anew(session)
-    _take_over(session, session.patiently(lambda: ledger.read(session)))
+    _start_anew(session)
+    _take_over(session, session.retry_while_locked(lambda: ledger.read(session)))
 
 
-def _anew(session: Session) -> None:
+def _start_anew(session: Session) -> None:
     """Empties the working directory, and keeps of its memory only what the destination confirmed."""
     before = session.work.memory()
     session.start_anew()
     session.work.remember(Memory(destination=before.destination, epoch=before.epoch))
 
 
-def _understood(
+def _asked(
     session: Session,
     ask: Callable[[typing.Any], typing.Mapping[str, typing.Any] | None],
 ) -> typing.Mapping[str, typing.Any] | None:
     """The result of ``ask``; for a full refresh, nothing if the stored data can't be read."""
     try:
-        return session.patiently(lambda: ask(session.pipeline))
+        return session.retry_while_locked(lambda: ask(session.pipeline))
     except JobFailed:
         raise
     except Exception as exc:
@@ -205,7 +205,7 @@ def _understood(
                 "start over with --full-refresh: it drops this source's tables and reloads everything",
             ) from exc
         session.steps.note("the stored state could not be read; the full refresh replaces it")
-        _anew(session)
+        _start_anew(session)
         return {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dlt.common.destination.client import WithStateSync
@@ -135,15 +136,10 @@ def _other_pipelines(client: typing.Any, pipeline_name: str) -> dict[str, set[st
         found = [(name, text) for name, text in found if name != pipeline_name]
     others: dict[str, set[str]] = {}
     for name, text in found:
-        others.setdefault(name, set()).update(_schema_names(text))
+        schemas = others.setdefault(name, set())
+        with suppress(Exception):  # a state that can't be read says nothing of its schemas
+            schemas.update(decompress_state(text).get("schema_names") or ())
     return others
-
-
-def _schema_names(text: str) -> set[str]:
-    try:
-        return set(decompress_state(text).get("schema_names") or ())
-    except Exception:  # noqa: BLE001 (a state that can't be read says nothing of its schemas)
-        return set()
 
 
 def completed(client: typing.Any, load_ids: typing.Collection[str]) -> set[str]:

@@ -12,6 +12,7 @@ Two cases, both of which dlt alone turns into doubled rows:
 from __future__ import annotations
 
 import typing
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -84,42 +85,31 @@ def _undo_file(session: Session, client: typing.Any, schema: typing.Any, file: P
                 f"table {table} may hold some of them twice"
             )
         return
-    if client.should_load_data_to_staging_dataset(table):
-        with client.with_staging_dataset():
-            _delete_ids(client, table, column, ids)
-    else:
-        _delete_ids(client, table, column, ids)
-
-
-def _delete_ids(client: typing.Any, table: str, column: str, ids: typing.Sequence[str]) -> None:
-    sql = client.sql_client
-    name, escaped = sql.make_qualified_table_name(table), sql.escape_column_name(column)
-    for start in range(0, len(ids), BATCH):
-        part = ids[start : start + BATCH]
-        marks = ",".join(["%s"] * len(part))
-        try:
+    sql, staged = client.sql_client, client.should_load_data_to_staging_dataset(table)
+    with client.with_staging_dataset() if staged else nullcontext(), suppress(DestinationUndefinedEntity):
+        name, escaped = sql.make_qualified_table_name(table), sql.escape_column_name(column)
+        for start in range(0, len(ids), BATCH):
+            part = ids[start : start + BATCH]
+            marks = ",".join(["%s"] * len(part))
             sql.execute_sql(f"DELETE FROM {name} WHERE {escaped} IN ({marks})", *part)
-        except DestinationUndefinedEntity:
-            return
 
 
 def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
     """Undoes a merge that had no key to merge by: dlt then appends, and would do it twice."""
     table = schema.tables.get(root)
-    if table is None or table.get("write_disposition") != "merge":
-        return
-    if table.get("x-merge-strategy", "delete-insert") != "delete-insert":
-        return
-    if compat.has_key(table):
+    if (
+        table is None
+        or table.get("write_disposition") != "merge"
+        or table.get("x-merge-strategy", "delete-insert") != "delete-insert"
+        or compat.has_key(table)
+    ):
         return
     sql = client.sql_client
     column = sql.escape_column_name(schema.naming.normalize_identifier("_dlt_id"))
     for nested in get_nested_tables(schema.tables, root):
         main, staging = sql.get_qualified_table_names(nested["name"])
-        try:
+        with suppress(DestinationUndefinedEntity):
             sql.execute_sql(f"DELETE FROM {main} WHERE {column} IN (SELECT {column} FROM {staging})")
-        except DestinationUndefinedEntity:
-            continue
 
 
 def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) -> bool:
