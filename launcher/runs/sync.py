@@ -208,6 +208,7 @@ class _Work:
 
     def _run(self, source: Source, gathered: Gathered, run_id: str, stop: StopRequest) -> RunRecord:
         options = gathered.options
+        started, clock = log.now(), time.monotonic()
 
         def say(text: str) -> None:
             # What makes an image says what comes next: after a stop no build begins.
@@ -251,7 +252,9 @@ class _Work:
             if stop.gentle.is_set():
                 # A build that a signal broke off failed because of that, whatever it says.
                 kind, error = FailureKind.CANCELLED, _stopped()
-            record = replace(self._refused(source, run_id, kind, error), interval=options.interval)
+            record = self._refused(source, run_id, kind, error)
+            seconds = round(time.monotonic() - clock, 3)
+            record = replace(record, started=started, seconds=seconds, interval=options.interval)
             if kind is not FailureKind.ALREADY_RUNNING and not options.dry_run:
                 self._keep(record)
             return record

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from launcher import cli, log
+from launcher.errors import BuildError
 from launcher.host.rights import rights
+from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.runs.sync import sync
 from tests.unit.engine.builders import FakeEngine, failed, ok, project, source
@@ -66,6 +68,21 @@ def test_a_run_that_fails_leaves_what_failed_and_what_to_do(tmp_path: Path) -> N
         sync(made, made.sources, SyncOptions(), environ={}, engine=FakeEngine({"shop": [failed()]}))
     (ended,) = (event for event in events(own_log(tmp_path)) if event["event"] == "run_ended")
     assert (ended["message"], ended["hint"]) == ("the source failed", "mend it")
+
+
+def test_a_run_whose_image_cannot_be_made_took_the_time_that_this_took(tmp_path: Path) -> None:
+    made = project(tmp_path, source("shop"))
+
+    def image_for(*_: object) -> Image:
+        time.sleep(0.05)
+        raise BuildError("no such package")
+
+    with log.opened(own_log(tmp_path)):
+        outcome = sync(made, made.sources, SyncOptions(), engine=FakeEngine({}), image_for=image_for)
+    (ended,) = (event for event in events(own_log(tmp_path)) if event["event"] == "run_ended")
+    (record,) = outcome.records
+    assert ended["seconds"] == record.seconds >= 0.05
+    assert record.started < str(record.ended)
 
 
 def test_a_command_that_fails_before_any_run_leaves_the_reason(folder: Path) -> None:
