@@ -129,10 +129,8 @@ class Container(Model):
     @model_validator(mode="after")
     def _one_wall(self) -> Container:
         if self.network == "none" and self.egress:
-            wrong = (
-                "has an egress list, and network: none lets nothing out; leave one of them out (egress: [] "
-            )
-            raise forms.fault(wrong + "where defaults have a list)")
+            wrong = "has an egress list, and network: none lets nothing out; leave one of them out "
+            raise forms.fault(wrong + "(egress: [] where defaults have a list)")
         return self
 
 

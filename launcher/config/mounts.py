@@ -85,10 +85,8 @@ class Guard:
         spellings = {host, Path(os.path.realpath(host))}
         for path in spellings:
             if self._engine(path):
-                return (
-                    "would give the source an engine's socket, and so control of this host; "
-                    "mount the folder that it needs"
-                )
+                wrong = "would give the source an engine's socket, and so control of this host"
+                return f"{wrong}; mount the folder that it needs"
             if any(_inside(path, Path(kept)) for kept in _KERNEL):
                 return "must not be the host's own /proc, /sys or /dev"
             if self._secret(path):
@@ -103,10 +101,8 @@ class Guard:
             return "leads by a link out of a folder that sources write to: any of them could redirect it"
         socket = _socket_in(host)
         if socket is not None:
-            return (
-                f"contains the socket {socket}, which gives access to a program of this host; mount a folder "
-                "without one"
-            )
+            wrong = f"contains the socket {socket}, which gives access to a program of this host"
+            return f"{wrong}; mount a folder without one"
         return None
 
     def _engine(self, path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from launcher.plan.values import JobPlan
 from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
 from launcher.untrusted import clean
+from runner import contract
 
 VERSION = 1
 _KNOWN = {"phase": ("phase",), "progress": ("rows",), "note": ("text",), "memory": ("bytes",)}
@@ -76,8 +76,6 @@ class Stream(Listener):
 
 def plain(record: RunRecord) -> dict[str, Any]:
     """A record as values that JSON knows, with the sum of its rows."""
-    data = dataclasses.asdict(record)
-    data["failure_kind"] = record.failure_kind.value if record.failure_kind else None
-    data["total_rows"] = record.total_rows
+    data = {**contract.plain(record), "total_rows": record.total_rows}
     del data["launcher"]
     return data
