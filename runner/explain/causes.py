@@ -1,4 +1,4 @@
-"""The exceptions behind an exception, and classes that are recognised by name rather than imported."""
+"""Finds the exceptions behind an exception, and recognises classes by name, without importing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source's own code did: the place at which an exception was raised, and what is no rows."""
+"""What a source's own code did: where it raised an exception, and what it returned instead of rows."""
 
 from __future__ import annotations
 

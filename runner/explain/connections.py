@@ -1,4 +1,4 @@
-"""What servers and drivers say of an address, a login or a table, in words that name what to correct.
+"""Explains what servers and drivers say of an address, a login or a table, and what to correct.
 
 Drivers are recognised by their messages: none of them is imported. What is quoted here is Postgres' (psycopg2
 and 3), MySQL's (PyMySQL and others), SQL Server's, Oracle's, Snowflake's, MongoDB's, ClickHouse's, Google's,
@@ -63,7 +63,7 @@ MEND_NETWORK = "is the address right ([<section>]), and do container.network and
 
 
 def refusal(chain: Chain) -> str | None:
-    """What a server refused and will refuse again, a login say; None where that is not what happened."""
+    """What a server refused and will refuse again, such as a login; None if nothing was refused."""
     for link in chain:
         text = str(link)
         if found := _NO_RIGHT.search(text):
@@ -81,7 +81,7 @@ def refusal(chain: Chain) -> str | None:
 
 
 def unreachable_place(chain: Chain) -> tuple[str, str] | None:
-    """Why nothing was reached, with the address, and what to look at; None where no message says so."""
+    """Why an address can't be reached, and a hint what to look at; None if no message says so."""
     for link in chain:
         text = str(link)
         if _UNKNOWN_NAME.search(text) and (place := _host(text, link)):

@@ -13,7 +13,7 @@ from runner.explain.wording import one_line
 
 
 def mount_hint(exc: BaseException) -> str:
-    """Where such a file would have to lie, and the line that puts it there; empty for any other exception."""
+    """For a missing file: where it is looked for, and the line that mounts it; empty for other exceptions."""
     file = _relative_file(exc)
     if file is None:
         return ""

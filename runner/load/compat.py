@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:
-    """The destination's job client for a schema that the pipeline needn't know. Not connected yet."""
+    """The destination's job client for a schema, also one unknown to the pipeline. Not connected yet."""
     return pipeline._get_destination_clients(schema)[0]
 
 
@@ -83,7 +83,7 @@ def storages(pipeline: typing.Any) -> tuple[typing.Any, typing.Any]:
 
 
 def package_folder(packages: typing.Any, load_id: str) -> Path:
-    """Where the files of a package lie."""
+    """The folder of a package's files."""
     return Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
 
 
@@ -119,9 +119,9 @@ def to_sources(pipeline: typing.Any, items: typing.Sequence[typing.Any]) -> list
 
 
 def merge_strategy(pipeline: typing.Any, tables: typing.Any, table: typing.Any) -> str | None:
-    """How the destination merges into a table: dlt's word for it, None where it can't and appends.
+    """dlt's name of the strategy by which the destination merges into a table; None if it appends instead.
 
-    A strategy that the destination lacks is told as it stands: the load itself refuses it.
+    A strategy that the destination lacks is returned as the table has it: the load itself refuses it.
     """
     from dlt.common.destination.exceptions import DestinationCapabilitiesException
     from dlt.common.destination.utils import resolve_merge_strategy
@@ -144,7 +144,7 @@ def kind_and_strategy(disposition: typing.Any) -> tuple[str | None, str | None]:
 
 
 def declared_table(resource: typing.Any) -> typing.Any | None:
-    """The table that a resource's hints declare; None where only its data can tell."""
+    """The table schema that a resource's hints declare; None if a hint is a function of the rows."""
     from dlt.extract.exceptions import DataItemRequiredForDynamicTableHints
 
     try:
@@ -154,7 +154,7 @@ def declared_table(resource: typing.Any) -> typing.Any | None:
 
 
 def has_key(table: typing.Any, *, declared: bool = False) -> bool:
-    """Whether a merge into a table has something to go by; ``declared``: a column without data counts too."""
+    """Whether a table has a primary or merge key. ``declared``: columns that had no data yet count too."""
     from dlt.common.schema.utils import get_columns_names_with_prop
 
     keys: tuple[typing.Any, ...] = ("primary_key", "merge_key")

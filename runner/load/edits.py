@@ -1,7 +1,7 @@
-"""Changes of cursors that were asked for (``dltpod state --set``), made once and stored with the next load.
+"""Makes the changes of cursors that ``dltpod state --set`` asks for; the next load stores them.
 
-Which change was made stands in the pipeline's state, so it becomes true in the same moment as the rows: a run
-that is killed before makes it again, and one that is killed after doesn't.
+The pipeline's state has the id of the last change, and is stored in the same load as the rows: a run that was
+killed before that makes the change again, one that was killed later doesn't.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def cursors_of(state: typing.Mapping[str, typing.Any]) -> dict[str, dict[str, ty
 
 
 def coerced(text: str, old: typing.Any, place: str) -> typing.Any:
-    """The text as a value of the kind that the cursor has. Raises JobFailed where it is none."""
+    """``text`` as a value of the type of ``old``, the cursor's present one. Raises JobFailed if it is none.
+
+    ``place`` names the cursor in the message.
+    """
     try:
         if isinstance(old, datetime.datetime):
             from dlt.common.pendulum import pendulum

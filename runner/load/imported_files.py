@@ -1,7 +1,7 @@
-"""Parquet files that a source hands over whole (``dlt.mark.with_file_import``) get their package's load id.
+"""Adds the load id to Parquet files that a source imports as a whole (``dlt.mark.with_file_import``).
 
-The runner has dlt give Arrow rows the ids by which it finds what a killed load left. dlt then promises a load
-id in the table of such a file too, but doesn't write it into its rows: the destination refused them.
+The runner sets dlt to add ids to Arrow rows, to find what a killed load left. dlt then declares a load id for
+the table of such a file too, but doesn't add it to the file, and the destination would refuse the rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runner import patches
 
 
 def with_load_ids() -> AbstractContextManager[None]:
-    """Within the body Parquet files that sources hand over are loaded with load ids."""
+    """Within the body the rows of Parquet files that sources import have load ids."""
     from dlt.extract.extractors import Extractor
 
     return patches.wrapped(Extractor, "_import_item", _import_item)
@@ -36,7 +36,7 @@ def _import_item(
 
 
 def _copy(file: str, to: str, column: str, load_id: str) -> None:
-    """The file's rows, each with ``load_id``, a row group at a time."""
+    """Copies the file, a row group at a time, and sets ``column`` to ``load_id`` in each row."""
     import pyarrow
     import pyarrow.parquet
 

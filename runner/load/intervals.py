@@ -1,9 +1,9 @@
-"""Runs a source over an interval of time instead of what is new, by dlt's own interval context.
+"""Loads an interval of time instead of what is new, by dlt's own interval context (dlt 1.26 and newer).
 
-dlt gives the interval to incrementals, which then neither read nor move their cursor. What dlt leaves open is
-settled here: only resources that go by such an incremental run, none that would replace its table by one
-interval's rows, and rows that are appended come once. Which intervals a resource has loaded stands in its
-state, so it becomes true in the same moment as the rows, and a full refresh forgets both.
+dlt gives the interval to incrementals, which then neither read nor move their cursor. The runner adds that
+only resources with such an incremental run, that no table is replaced by the rows of one interval, and that
+no row is appended twice. A resource's state has the intervals that it has loaded. dlt stores it in the same
+load as the rows, and a full refresh drops both.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OTHERS = "name the resources that can: --resource NAME"
 
 
 def union(spans: Sequence[Sequence[str]], more: Interval) -> list[list[str]]:
-    """The spans and one more, in order, those that touch each other as one."""
+    """The spans and one more, sorted; spans that touch or overlap are joined."""
     found: list[list[str]] = []
     for start, end in sorted([*map(tuple, spans), (more.start, more.end)], key=lambda span: moment(span[0])):
         if found and moment(start) <= moment(found[-1][1]):
@@ -45,14 +45,14 @@ def union(spans: Sequence[Sequence[str]], more: Interval) -> list[list[str]]:
 
 
 def covered(spans: Sequence[Sequence[str]], asked: Interval) -> bool:
-    """Whether one of the spans holds all of the interval."""
+    """Whether one of the spans contains the whole interval."""
     return any(
         moment(start) <= moment(asked.start) and moment(asked.end) <= moment(end) for start, end in spans
     )
 
 
 def overlapping(spans: Sequence[Sequence[str]], asked: Interval) -> Sequence[str] | None:
-    """The first of the spans that holds a part of the interval, None for none."""
+    """The first span that overlaps the interval, None if there is none."""
     found = (s for s in spans if moment(s[0]) < moment(asked.end) and moment(asked.start) < moment(s[1]))
     return next(found, None)
 
@@ -191,7 +191,7 @@ class Run:
         )
 
     def check_taken(self) -> None:
-        """Raises JobFailed where a resource has run without the interval: what it gave is all that it has."""
+        """Raises JobFailed if a resource ran without the interval: it extracted everything."""
         asked = {name for names in self.takers.values() for name in names}
         for name in sorted(asked - self.taken):
             raise _refused(f"resource '{name}' ran without a cursor, so it can't load an interval", _OTHERS)
@@ -285,13 +285,13 @@ def _state_of(resource: str) -> dict[str, typing.Any]:
 
 
 def _aware(value: typing.Any) -> typing.Any:
-    """A cursor's value to compare with another: a time without an offset is UTC, as dlt has it."""
+    """A cursor's value that can be compared with others: as in dlt, a time without an offset is UTC."""
     naive = isinstance(value, datetime) and value.tzinfo is None
     return value.replace(tzinfo=timezone.utc) if naive else value
 
 
 def _unfit_type(cursor: typing.Any) -> str:
-    """Why dlt can't make a bound for this cursor of a time."""
+    """Why dlt can't convert an instant to this cursor's type."""
     kind = cursor.get_incremental_value_type()
     if kind is typing.Any:
         return f'has no known type: declare it, dlt.sources.incremental[datetime]("{cursor.cursor_path}")'

@@ -19,7 +19,7 @@ from runner.load.recover.shared_tables import completed, is_sql
 from runner.load.session import Session
 
 TRIES = 5
-"""How often a job is tried in one run, where its failure may pass."""
+"""How often a load is tried in one run, if its failure is transient."""
 _HOPELESS = frozenset(
     {
         FailureKind.NORMALIZE,
@@ -92,7 +92,7 @@ def _load_all(session: Session, hold: ExitStack) -> None:
 
 
 def _schemas(session: Session, load_ids: typing.Sequence[str]) -> list[typing.Any]:
-    """Those that this run knows, and those of loads that were cut off, which it needn't."""
+    """The schemas that this run knows, those of the packages, and those of loads that were cut off."""
     _, store = compat.storages(session.pipeline)
     ours = {schema.name: schema for schema in session.known_schemas()}
     ours.update({schema.name: schema for schema in map(store.load_schema, load_ids)})
@@ -102,7 +102,7 @@ def _schemas(session: Session, load_ids: typing.Sequence[str]) -> list[typing.An
 
 
 def _settle(session: Session, load_ids: typing.Sequence[str]) -> None:
-    """Brings packages of a killed run to a point from which dlt goes on without doubling."""
+    """Prepares packages of a killed run, so that dlt can load them without a row twice."""
     load_storage, store = compat.storages(session.pipeline)
     for load_id in load_ids:
         schema = store.load_schema(load_id)
@@ -136,10 +136,9 @@ def _count(session: Session, load_ids: typing.Sequence[str]) -> None:
 
 
 def finish_leftovers(session: Session) -> None:
-    """Finishes packages that a killed or failed run left; those that can't be are extracted anew.
+    """Finishes packages that a killed or failed run left; if that is impossible, extracts their rows again.
 
-    Raises what may pass by itself (an unreachable destination, say), so that nothing is thrown
-    away for it.
+    Raises transient failures (the destination can't be reached), so that no package is discarded for them.
     """
     pipeline = session.pipeline
     outer = session.steps.current

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: its phases, their seconds, rows so far, notes."""
+"""What a run reports while it goes on: its steps, their seconds, rows so far, notes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Steps:
         self.current = outer
 
     def note(self, text: str) -> None:
-        """Tells people what they should know of this run, once each."""
+        """Sends a note to people, and keeps it for the result; the same text only once."""
         if text not in self.notes:
             self.notes.append(text)
             self.emit(Event.NOTE.value, {"text": text})

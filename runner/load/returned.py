@@ -1,8 +1,8 @@
 """Resources whose function returns another resource.
 
-dlt runs that other one in place of the first, with its keys, where the function's annotation says so
-(``-> DltResource``). Without that it raises, before it has extracted anything. So the annotation is
-written where it is missing, and the source is made once more.
+dlt runs the other resource with the keys of the first, if the function's return annotation is
+``DltResource``. Otherwise it raises before it extracts anything. So the annotation is added where it is
+missing, and the source is made again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.resolve.own_pipelines import function_of
 
 
 def may_return_another(resource: typing.Any) -> bool:
-    """Whether only a call can tell: its function is no generator."""
+    """Whether its function may return another resource: it is no generator, and only a call can tell."""
     function = function_of(resource)
     return inspect.isfunction(function) and not (
         inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
@@ -25,9 +25,9 @@ def may_return_another(resource: typing.Any) -> bool:
 
 
 def declare(exc: BaseException, resources: typing.Sequence[typing.Any]) -> bool:
-    """Writes the annotation that ``exc`` shows to be missing. Returns whether there was one to write.
+    """Adds the annotation that is missing according to ``exc``. Returns whether it did.
 
-    It helps where the function is still the same when the source is made again: one of a module.
+    It helps for functions of a module: they are still the same when the source is made again.
     """
     for link in unwrap(exc):
         if not has_class(link, "InvalidResourceReturnsResource"):

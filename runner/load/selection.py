@@ -15,7 +15,7 @@ from runner.resolve import resources
 
 
 def select(session: Session, made: typing.Any) -> list[typing.Any]:
-    """What is handed to dlt: sources with the job's resources of what the source function returned.
+    """The sources to extract, with the job's resources, of what the source function returned (``made``).
 
     Resources without a source go to one of the pipeline's default schema, as dlt does it. Raises
     JobFailed for a resource that isn't there, one that lacks an argument, and for a merge that has no key.
@@ -42,7 +42,7 @@ def resources_of(sources: typing.Sequence[typing.Any]) -> list[typing.Any]:
 
 
 def chosen(items: typing.Sequence[typing.Any], job: JobSpec) -> list[typing.Any]:
-    """The job's resources of these. Raises JobFailed for one that isn't there."""
+    """What ``items`` have of the job's resources. Raises JobFailed for one that none of them has."""
     names: dict[str, None] = {}
     for item in items:
         names.update(dict.fromkeys(item.resources.keys() if isinstance(item, DltSource) else [item.name]))
@@ -77,7 +77,7 @@ def _apply_disposition(session: Session, resource: typing.Any, disposition: typi
 
 
 def check_keys(session: Session, sources: typing.Sequence[typing.Any]) -> None:
-    """Refuses a merge that has no key and that only the extract could tell. Raises JobFailed."""
+    """Raises JobFailed for a merge without a key. To be called after the extract, which may declare keys."""
     if _needs_key(session.job.write_disposition):
         for resource in resources_of(sources):
             if returned.may_return_another(resource) and not _has_key(resource):
@@ -99,7 +99,7 @@ def _no_key(resource: typing.Any) -> JobFailed:
 
 
 def _has_key(resource: typing.Any) -> bool:
-    """Whether a merge of this resource has something to go by; True where only its data can tell."""
+    """Whether this resource has a key to merge by; True if a hint is a function of the rows."""
     table = compat.declared_table(resource)
     return table is None or compat.has_key(table, declared=True)
 

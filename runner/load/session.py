@@ -1,4 +1,4 @@
-"""What the parts of a run share: the job, its pipeline, its folders, its steps."""
+"""The state of one run, which its parts share: the job, its pipeline, its folders, its steps."""
 
 from __future__ import annotations
 

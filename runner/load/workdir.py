@@ -59,17 +59,17 @@ class Workdir:
 
     @property
     def exists(self) -> bool:
-        """Whether a pipeline's state is here, readable or not."""
+        """Whether there is a pipeline's state, readable or not."""
         return self.path.is_file() or (self.path / STATE_FILE).exists()
 
     def empty(self) -> None:
-        """Forgets all that is local. What the destination holds is restored from there."""
+        """Deletes the working directory and the memory. The state is restored from the destination later."""
         self.remember(Memory())
         _remove(self._before)
         _remove(self.path)
 
     def memory(self) -> Memory:
-        """What was remembered; nothing where that can't be read."""
+        """The memory as it was written last; an empty one if it can't be read."""
         try:
             known = known_fields(Memory, json.loads(self._memory.read_text(encoding="utf-8")))
             known["loading"] = tuple(known.get("loading") or ())
@@ -93,7 +93,7 @@ class Workdir:
 
     @contextmanager
     def extracting(self) -> Iterator[None]:
-        """All or nothing: an extract that ends in any other way than well leaves nothing behind.
+        """Undoes the extract in the body if it raises; ``undo_extract`` does so if it is killed.
 
         dlt commits a package of rows and the cursor that belongs to it one after the other, and
         sources with several schemas package by package; a kill in between would lose or double

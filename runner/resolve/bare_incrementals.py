@@ -1,8 +1,8 @@
 """Makes ``created_after: dlt.sources.incremental("created_at") = None`` mean what its author meant.
 
-Guides teach this form, a cursor for an annotation and None for a default. dlt knows cursors by the
-parameter's default or by an annotation that is a type, so it passes None and loads all rows each
-time. Here the annotation's cursor becomes the default, before dlt looks at the signature.
+Guides teach this form: an annotation that is a cursor, and None for the default. dlt recognises cursors by
+the parameter's default or by an annotation that is a type, so it passes None and loads all rows each time.
+Here the annotation's cursor becomes the default before dlt looks at the signature.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runner import patches
 
 
 def install() -> None:
-    """Patches dlt to mend each function that it makes a resource of, nested ones too. Idempotent."""
+    """Patches dlt to call ``mend`` for each function of a resource, nested ones too. Idempotent."""
     patches.changed(decorators, "spec_from_signature", _spec_from_signature)
 
 

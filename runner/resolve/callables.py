@@ -1,7 +1,6 @@
-"""What a source function is, and how it is called: once, whatever kind it is.
+"""Finds the source function in its module, says what it is, and calls it once.
 
-dlt's classes are told apart by their own types. What the module merely imported is not offered as a near
-miss.
+What the module merely imported is not offered as a near miss.
 """
 
 from __future__ import annotations
@@ -60,7 +59,13 @@ def find(module: types.ModuleType, name: str, shown: str) -> Found:
     if isinstance(target, DltSource):
         return Found(name, Kind.SOURCE, target)
     if isinstance(target, DltResource):
-        return _resource(shown, name, target)
+        if target._pipe.has_parent and target._pipe.parent.is_empty:
+            raise JobFailed.of(
+                FailureKind.FUNCTION_NOT_FOUND,
+                f"'{shown}.{name}' is a transformer without a resource",
+                "bind it to its resource: @dlt.transformer(data_from=…)",
+            )
+        return of_resource(target, name)
     for is_other, what in (
         (inspect.isclass(target), "a class"),
         (isinstance(target, types.ModuleType), "a module"),
@@ -115,19 +120,8 @@ def _called(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
     return found.target if found.signature is None else found.target(**kwargs)
 
 
-def _resource(shown: str, name: str, target: typing.Any) -> Found:
-    is_transformer = target._pipe.has_parent
-    if is_transformer and target._pipe.parent.is_empty:
-        raise JobFailed.of(
-            FailureKind.FUNCTION_NOT_FOUND,
-            f"'{shown}.{name}' is a transformer without a resource",
-            "bind it to its resource: @dlt.transformer(data_from=…)",
-        )
-    return of_resource(target, name)
-
-
 def of_resource(target: typing.Any, name: str | None = None) -> Found:
-    """A resource under its own name unless one is given; without a signature where it takes no arguments."""
+    """A resource, by ``name`` or its own name; without a signature if it takes no arguments."""
     generator, name = target._pipe.gen, str(target.name) if name is None else name
     if target.args_bound or not callable(generator):
         return Found(name, Kind.RESOURCE, target)

@@ -20,8 +20,10 @@ from dlt.sources import incremental
 T = typing.TypeVar("T")
 _NONE = type(None)
 _UNIONS = (typing.Union, types.UnionType)
-_TRUE = frozenset({"true", "yes", "on", "1"})
-_FALSE = frozenset({"false", "no", "off", "0"})
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 
 
 class Mismatch(Exception):
@@ -269,12 +271,10 @@ def _plain(value: typing.Any, hint: type) -> typing.Any:
 
 
 def _boolean(value: typing.Any) -> bool:
-    if isinstance(value, bool):
-        return value
     word = str(value).strip().lower() if isinstance(value, (str, int)) else ""
-    if word in _TRUE | _FALSE:
-        return word in _TRUE
-    raise Mismatch("true or false", _got(value))
+    if word not in _BOOLEANS:
+        raise Mismatch("true or false", _got(value))
+    return _BOOLEANS[word]
 
 
 def _number(value: typing.Any, kind: type) -> typing.Any:
@@ -317,13 +317,9 @@ def _moment(value: typing.Any, kind: type) -> typing.Any:
 
 
 def _date(value: typing.Any, kind: type) -> typing.Any:
-    if isinstance(value, datetime.datetime):
-        day = value.date()
-    elif isinstance(value, datetime.date):
-        day = value
-    else:
-        day = _read(value, datetime.date.fromisoformat, "a date such as 2024-01-31")
-    return day if kind is datetime.date else kind(day.year, day.month, day.day)
+    given = isinstance(value, datetime.date)
+    day = value if given else _read(value, datetime.date.fromisoformat, "a date such as 2024-01-31")
+    return kind(day.year, day.month, day.day)
 
 
 def _read(value: typing.Any, parse: collections.abc.Callable[[str], T], wanted: str) -> T:

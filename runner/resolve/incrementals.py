@@ -1,10 +1,10 @@
-"""Keeps two things that dlt can't do from failing a source: waiting for a scheduler, and reading a type.
+"""Prevents two failures of incrementals in dlt: a missing scheduler, and a type that can't be read.
 
 An incremental with ``allow_external_schedulers=True`` takes its interval from whoever started the run
-(Airflow, ``DLT_INTERVAL_START`` and ``DLT_INTERVAL_END``). dlt 1.26 and newer refuse to run it where
-nobody gave one; older ones go by the cursor, and so does it here. dlt 1.31 takes a cursor's type from the
-argument's annotation, and fails where that is no cursor with its type in brackets: ``Optional[Any]``,
-``Optional[incremental]``.
+(Airflow, ``DLT_INTERVAL_START`` and ``DLT_INTERVAL_END``). dlt 1.26 and newer refuse to run it without an
+interval. Older versions use the cursor then, and so it is here. dlt 1.31 takes a cursor's type from the
+argument's annotation, and fails if that is not an incremental with a type in brackets, as with
+``Optional[Any]`` and ``Optional[incremental]``.
 """
 
 from __future__ import annotations

@@ -41,10 +41,9 @@ def prepare(job: JobSpec, paths: Paths, values: Mapping[str, typing.Any]) -> Cal
 
 
 def check_disposition(disposition: typing.Any) -> None:
-    """Asks the installed dlt whether it takes a write disposition: a word, a mapping, or None for none.
+    """Checks a write disposition with the installed dlt: a word, a mapping, or None for none.
 
-    A key that it doesn't know it would ignore, so such a key is refused here. Raises JobFailed
-    (configuration).
+    dlt ignores keys that it doesn't know, so they are refused here. Raises JobFailed (configuration).
     """
     if disposition is None:
         return

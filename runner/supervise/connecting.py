@@ -1,7 +1,7 @@
-"""Finds out that a source does nothing but fail to connect, by what its client library logs.
+"""Detects from the log of a client library that a source does nothing but fail to connect.
 
-Some clients try for ever and raise nothing: librdkafka writes twenty lines a second for as long as its broker
-is away. So a log that holds no other lines for ``PATIENCE`` seconds, while no row comes, ends the run.
+Some clients try for ever and raise nothing: librdkafka writes twenty lines a second while its broker can't be
+reached. So the run ends if no row comes and the log has no other lines for ``PATIENCE`` seconds.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ PATIENCE = 60.0
 LOCAL_PATIENCE = 10.0
 """The same where all are to localhost: that is the container itself, and nothing comes up there."""
 _ENOUGH = 5
-"""Lines. One that came long ago and another now are no client that does nothing else."""
+"""The fewest lines: two of them, long apart, don't mean that a client does nothing else."""
 _LONGEST = 1 << 14
-"""Bytes of a line that is not yet ended; a longer one is another line."""
+"""Bytes that are kept of a line that has not ended yet."""
 _FAILED = re.compile(
     rb"connection refused|no route to host|(network|host) is unreachable|name or service not known|"
     rb"nodename nor servname|name resolution|failed to resolve|brokers? (are|is) down|NoBrokersAvailable|"

@@ -1,4 +1,4 @@
-"""What ends a run from within its container, before the cluster does it with less to show: time and disk."""
+"""Tells whether a pod's folders are full, before the kubelet evicts it and its logs are lost."""
 
 from __future__ import annotations
 

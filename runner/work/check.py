@@ -37,7 +37,7 @@ Settings = Mapping[str, typing.Any]
 
 
 def run(job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any], explain: Explain) -> Result:
-    """The verdicts, up to the first that is not good.
+    """The result of a check: its verdicts, up to the first that is not ok.
 
     ``values`` are those of ``env:NAME`` references; ``explain`` turns an exception into a failure.
     """

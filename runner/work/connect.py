@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.contract import JobSpec
@@ -111,19 +111,13 @@ def destination_of(job: JobSpec, scratch: Path) -> str:
                 destination=destination.build(job.destination),
                 dataset_name=job.dataset_name,
             )
-            with _dropped(pipeline):
+            try:
                 pipeline.run([_ROW], table_name="connection", write_disposition="append")
+            finally:
+                with contextlib.suppress(Exception):  # where the login fails there is nothing to drop
+                    compat.drop_dataset(pipeline)
+                compat.deactivate(pipeline)
     except Exception as exc:
         raise StepError("load", exc) from exc
     shown = job.destination.shown or job.destination.type
     return f"{shown}: logged in, wrote and removed a row in dataset {job.dataset_name}"
-
-
-@contextlib.contextmanager
-def _dropped(pipeline: typing.Any) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with contextlib.suppress(Exception):  # where the login fails there is nothing to drop
-            compat.drop_dataset(pipeline)
-        compat.deactivate(pipeline)

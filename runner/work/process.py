@@ -1,4 +1,4 @@
-"""The worker's process as dlt and the source find it: descriptors, signals, packages, variables, folders."""
+"""Prepares the worker's process for dlt and the source: descriptors, signals, variables, folders."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import typing
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 log = logging.getLogger("dltpod.fast")
 
@@ -44,14 +45,8 @@ def _each_once(sql: typing.Any, tables: Sequence[Table]) -> bool:
         keys = list(_keys(tables))
         if not all(columns for _, columns in keys):
             return False
-        opened = sql.native_connection is None
-        if opened:
-            sql.open_connection()
-        try:
+        with sql if sql.native_connection is None else nullcontext():
             return not any(_repeats(sql, table, columns) for table, columns in keys)
-        finally:
-            if opened:
-                sql.close_connection()
     except Exception as exc:  # noqa: BLE001 dlt's own merge needs no answer
         log.debug("dlt looks for rows of the same key by itself: %s", exc)
         return False

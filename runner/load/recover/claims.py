@@ -1,7 +1,7 @@
 """Claims the destination for a load before it begins, and settles what earlier claims left open.
 
-A claim is written to the destination first (see ``ledger``). From then on every other state folder knows that
-it is out of date. Only after that is anything removed or loaded.
+The record at the destination (see ``ledger``) is written first, and by it every other state folder can tell
+that it is out of date. Rows are removed or loaded only after that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Refresh = typing.Mapping[str, typing.Mapping[str, typing.Any]]
 
 
 def newest(memory: Memory, found: Record | None) -> bool:
-    """Whether this folder knows of the newest load."""
+    """Whether the newest record is one that this folder has written or seen."""
     return found is None or found.epoch in (memory.epoch, memory.claiming)
 
 

@@ -16,7 +16,7 @@ _LOAD_ID = re.compile(r"(?<!\d)\d{10}\.\d+(?!\d)")
 
 
 def completed_loads(client: typing.Any) -> set[str]:
-    """The ids of the loads that a filesystem destination counts as done."""
+    """The ids of the loads that a filesystem destination lists as completed."""
     names = (str(path).rsplit("/", 1)[-1] for path in table_files(client, client.schema.loads_table_name))
     return {found[0] for found in (_LOAD_ID.findall(name) for name in names) if found}
 

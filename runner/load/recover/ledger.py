@@ -141,7 +141,7 @@ def write(session: Session, record: Record) -> None:
 
 
 def ended(session: Session, load_ids: typing.Collection[str]) -> set[str]:
-    """Those of the load packages that the destination counts as done."""
+    """Those of the load packages that the destination lists as completed."""
     if not load_ids:
         return set()
     with opened(session) as client:

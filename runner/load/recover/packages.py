@@ -19,7 +19,7 @@ _TUPLES = ("csv", "insert_values")
 
 
 class UnreadableFile(Exception):
-    """A load file of a format whose rows can't be told apart."""
+    """A load file of a format whose row ids can't be read."""
 
 
 def row_ids(path: Path, column: str) -> Iterator[str]:
@@ -132,7 +132,7 @@ def table_of(file_name: str) -> str:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The job files of a package, whatever became of them."""
+    """The job files of a package: new, started and completed ones."""
     found: list[Path] = []
     for state in ("new_jobs", "started_jobs", "completed_jobs"):
         found += sorted(path for path in (folder / state).glob("*") if path.is_file())

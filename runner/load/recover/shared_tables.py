@@ -143,7 +143,7 @@ def _other_pipelines(client: typing.Any, pipeline_name: str) -> dict[str, set[st
 
 
 def completed(client: typing.Any, load_ids: typing.Collection[str]) -> set[str]:
-    """Those of the load packages that a database counts as done. The client must be connected."""
+    """Those of the load packages that a database lists in ``_dlt_loads``. The client must be connected."""
     sql, load_id = client.sql_client, column(client, "load_id")
     loads = sql.make_qualified_table_name(client.schema.loads_table_name)
     marks = ",".join(["%s"] * len(load_ids))
@@ -155,5 +155,5 @@ def completed(client: typing.Any, load_ids: typing.Collection[str]) -> set[str]:
 
 
 def column(client: typing.Any, name: str) -> str:
-    """One of dlt's own columns as it stands in a statement."""
+    """The escaped name of one of dlt's own columns, for a statement."""
     return str(client.sql_client.escape_column_name(client.schema.naming.normalize_path(name)))
