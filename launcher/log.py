@@ -104,9 +104,8 @@ class Log:
         self.problem = self.problem or error.strerror or str(error)
 
 
-_open: Log | None = None
-"""The log that was opened last; it gets all events."""
-_all: list[Log] = []
+_open: list[Log] = []
+"""The open logs. The one that was opened last gets all events."""
 
 
 @contextlib.contextmanager
@@ -115,28 +114,25 @@ def opened(file: Path | None = None, terminal: Terminal | None = None) -> Iterat
 
     A file that can't be written raises no error: once the block is left, ``Log.problem`` says why.
     """
-    global _open
-    before = _open
-    opened = _open = Log(file, terminal or (before.terminal if before is not None else None))
-    _all.append(opened)
+    opened = Log(file, terminal or (_open[-1].terminal if _open else None))
+    _open.append(opened)
     try:
         yield opened
     finally:
-        _all.remove(opened)  # not always the newest: a thread may have opened another meanwhile
-        _open = _all[-1] if _all else None
+        _open.remove(opened)  # not always the last: a thread may have opened another meanwhile
         opened.close()
 
 
 def shown() -> bool:
     """Whether a terminal shows the log."""
-    return _open is not None and _open.terminal is not None
+    return any(log.terminal is not None for log in _open[-1:])
 
 
 def event(name: str, /, *, level: str = "info", **fields: Any) -> None:
     """Write an event with ``fields``, which must hold no secret. Texts are cleaned, None is left out."""
-    if _open is not None:
+    for log in _open[-1:]:
         known = {key: value for key, value in {**_bound.get(), **fields}.items() if value is not None}
-        _open.put(level, name, {"time": now(), **known})
+        log.put(level, name, {"time": now(), **known})
 
 
 @contextlib.contextmanager
@@ -168,9 +164,6 @@ def timed(name: str, /, **fields: Any) -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def engine_call(method: str, path: str) -> Iterator[Callable[[int], None]]:
     """Log a call to an engine's API. The block gets a function to call with the HTTP status of the answer."""
-    if _open is None:
-        yield lambda status: None
-        return
     with timed("engine_call", call=f"{method} {path}"[:200]) as fields:
 
         def answered(status: int) -> None:
