@@ -26,6 +26,11 @@ def dltpod(folder: Folder, *arguments: str, **environ: str) -> Said:
     return Said(*forks().call(folder.root, arguments, given))
 
 
+def started(folder: Folder, *arguments: str) -> subprocess.Popen[str]:
+    """One call that goes on. No signal reaches it: what gets one is started by ``Folder.start``."""
+    return forks().start(folder.root, arguments)
+
+
 def borrow(folder: Folder, *modules: str) -> None:
     """Copies this repository's own custom sources."""
     for module in modules:

@@ -27,6 +27,7 @@ from pathlib import Path
 from tests.containers.cli.ask import ask
 
 REPOSITORY = Path(__file__).parents[3]
+ASK = REPOSITORY / "tests/containers/cli/ask.py"
 # What commands import as they run, besides their own modules.
 LATER = (
     "docker",
@@ -83,11 +84,24 @@ class Forks:
                 texts.append(file.read().decode())
         return code, texts[0], texts[1]
 
+    def start(self, folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        """The same without waiting: the process that asks. It has the output and the exit code.
+
+        A signal to it doesn't reach the call.
+        """
+        return subprocess.Popen(
+            [sys.executable, "-IS", ASK, self._place, "", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def program(self, folder: Path) -> None:
         """Puts a program ``dltpod`` into a folder, which runs in forks too."""
-        asks = REPOSITORY / "tests/containers/cli/ask.py"
         file = folder / "dltpod"
-        file.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {asks} {self._place} "$0" "$@"\n')
+        file.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {ASK} {self._place} "$0" "$@"\n')
         file.chmod(0o755)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from runner.contract import FailureKind
-from tests.containers.cli.calls import Said, dltpod
+from tests.containers.cli.calls import Said, dltpod, started
 from tests.containers.engine.faulty import TROUBLE
 from tests.containers.folder import NO_NETWORK, Folder
 from tests.unit.cli.hook import Hook
@@ -251,22 +251,18 @@ def test_an_argument_may_be_set_for_one_run(set_for_one_run: Said) -> None:
 def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project: Folder) -> None:
     project.code("sleeping", SLEEPY)
     project.source("sleepy", "sleeping", "sleepy")
-    first = project.start("sync", "sleepy")
-    try:
-        wait_for(lambda: project.logged("sleepy", "asleep"))
-        assert "asleep" in dltpod(project, "logs", "sleepy").out
-        running = json.loads(dltpod(project, "ps", "--json").out)
-        assert [row["source"] for row in running] == ["sleepy"]
-        second = dltpod(project, "sync", "sleepy")
-        assert second.code == 4
-        assert running[0]["run_id"] in second.err
-        assert dltpod(project, "stop", "sleepy").out == f"sleepy: stopped, run {running[0]['run_id']}\n"
-        _, err = first.communicate(timeout=60)
-        assert first.returncode == 1
-        assert "\nstopped: sleepy: " in err
-    finally:
-        first.kill()
-        first.communicate()
+    first = started(project, "sync", "sleepy")
+    wait_for(lambda: project.logged("sleepy", "asleep"))
+    assert "asleep" in dltpod(project, "logs", "sleepy").out
+    running = json.loads(dltpod(project, "ps", "--json").out)
+    assert [row["source"] for row in running] == ["sleepy"]
+    second = dltpod(project, "sync", "sleepy")
+    assert second.code == 4
+    assert running[0]["run_id"] in second.err
+    assert dltpod(project, "stop", "sleepy").out == f"sleepy: stopped, run {running[0]['run_id']}\n"
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert "\nstopped: sleepy: " in err
     assert dltpod(project, "ps").err == "nothing runs\n"
     assert dltpod(project, "stop", "--all") == Said(0, "", "nothing runs\n")
     assert dltpod(project, "stop", "sleepy").code == 1
@@ -275,7 +271,7 @@ def test_a_second_run_of_a_source_is_refused_and_told_which_run_holds_it(project
 def test_a_source_that_is_deaf_to_stop_is_killed_in_the_end_and_was_stopped_as_asked(project: Folder) -> None:
     project.code("faulty", TROUBLE)
     project.source("deaf", "faulty", "ignores_signals")
-    first = project.start("sync", "deaf")
+    first = started(project, "sync", "deaf")
     # not earlier: a stop between the step's begin and the source's first line ends it gently
     wait_for(lambda: project.logged("deaf", "deaf from now on"))
     assert dltpod(project, "stop", "deaf", "--grace", "1").code == 0

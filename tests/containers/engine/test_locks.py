@@ -17,7 +17,7 @@ from launcher.runs.history import RunRecord
 from launcher.runs.listeners import Listener
 from launcher.runs.signals import Stopper
 from runner.contract import FailureKind
-from tests.containers.cli.calls import dltpod
+from tests.containers.cli.calls import dltpod, started
 from tests.containers.engine.faulty import EVENTS, TROUBLE
 from tests.containers.folder import AtPhase, Folder
 from tests.unit.cli.test_reading import everything
@@ -48,7 +48,7 @@ def test_of_six_launchers_at_once_exactly_one_runs_and_the_others_name_its_run_t
     go_on = project.root / ".dltpod/state/events/go-on"
     for round in (1, 2):
         project.source("events", "held", "events", {"total": round * 100})
-        launchers = [project.start("sync", "events", "--json") for _ in range(AT_ONCE)]
+        launchers = [started(project, "sync", "events", "--json") for _ in range(AT_ONCE)]
 
         def refused(launchers: list[subprocess.Popen[str]] = launchers) -> bool:
             return sum(launcher.poll() is not None for launcher in launchers) == AT_ONCE - 1
@@ -155,7 +155,7 @@ def test_what_a_killed_launcher_left_is_cleared_at_the_next_start_and_said(proje
 def test_stop_from_another_terminal_ends_the_run_gently(project: Folder, state: str) -> None:
     project.code("faulty", TROUBLE)
     project.source("slow", "faulty", "sleeps")
-    launcher = project.start("sync", "slow", "--json")
+    launcher = started(project, "sync", "slow", "--json")
     wait_for(lambda: project.container("slow").status == "running")
     if state == "paused":
         assert launcher.stdout is not None
