@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
-from launcher.config.toml_files import SECRETS
+from launcher.config.toml_files import CONFIG, SECRETS
 from launcher.errors import did_you_mean
 from launcher.secrets import code, missing
 from launcher.secrets.slices import Slice
@@ -214,7 +214,6 @@ def missing_secrets(
     if known is None:
         return
     parts = {p for name in sliced.names if not name.startswith("destination.") for p in name.split(".")}
-    file = shown_path(project.root / SECRETS)
     complete = True
     for name, kind in known.injected.items():
         if name in source.dlt_native.function_kwargs or name in known.optional or name in parts:
@@ -225,7 +224,7 @@ def missing_secrets(
             yield Row("secrets", level, f"'{name}' has no value here, and none is asked for")
             continue
         leaves = {n.rpartition(".")[2] for n in sliced.names if n.startswith("sources.")}
-        place = file if kind == "secrets" else file.replace("secrets.toml", "config.toml")
+        place = shown_path(project.root / (SECRETS if kind == "secrets" else CONFIG))
         hint = f'In {place}: [sources.{source.name}] and below it {name} = "..."'
         if share := missing.line_for(project, source, [name]):
             hint += f"; {share}"

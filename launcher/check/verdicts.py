@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from launcher.check import code as check_code
 from launcher.check.code import Level, Row
 from launcher.config.faults import shown_path
@@ -242,7 +244,7 @@ def _environment(
         pin = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*==\s*([^\s;,*]+)\s*$", requirement.text)
         if not pin:
             continue
-        name = re.sub(r"[-_.]+", "-", pin[1]).lower()
+        name = canonicalize_name(pin[1])
         version, origin = pinned.setdefault(name, (pin[2], requirement.origin))
         if version != pin[2]:
             text = f"{name}=={version} ({origin}) contradicts {requirement.text} ({requirement.origin})"
