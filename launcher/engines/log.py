@@ -22,15 +22,25 @@ _DRAIN_SECONDS = 10.0
 """How long a log may bring nothing new after its container's end."""
 
 
-def drain(reader: threading.Thread, read: Callable[[], int], given_up: Callable[[], bool]) -> None:
-    """Wait for the thread that reads a log to its end, as long as what it has ``read`` grows."""
+CUT_OFF = b"[lines may be missing here: the log was not read to its end]"
+
+
+def drain(
+    reader: threading.Thread, read: Callable[[], int], given_up: Callable[[], bool], log: LogFile
+) -> None:
+    """Wait for the thread that reads a log to its end, as long as what it has ``read`` grows.
+
+    Where it is waited for no longer, ``log`` says so.
+    """
     seen, quiet_since = -1, time.monotonic()
     while reader.is_alive() and not given_up():
         if read() != seen:
             seen, quiet_since = read(), time.monotonic()
         elif time.monotonic() - quiet_since > _DRAIN_SECONDS:
-            return
+            break
         reader.join(0.1)
+    if reader.is_alive():
+        log.write(CUT_OFF)
 
 
 class LogFile:

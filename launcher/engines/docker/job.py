@@ -73,12 +73,15 @@ class Job:
             self._in_thread("wait", self._wait)
             log = self._in_thread("log", self._follow)
             self._supervise()
-            drain(log, lambda: self._follower.frames, lambda: self._gone or self._stop.hard.is_set())
+            drain(log, lambda: self._follower.frames, self._given_up, self._log)
         finally:
             # Whatever happened here, the runner's standard input ends now, and the runner with it.
             stdin.close()
             self._log.close()
         return self._conclude(self._written_result() or self._sorter.result)
+
+    def _given_up(self) -> bool:
+        return self._gone or self._stop.hard.is_set()
 
     @property
     def _result_file(self) -> Path:

@@ -136,7 +136,7 @@ class Job:
 
     def _pod_over(self, *, gone: bool) -> Ended | None:
         if self._reader is not None and (follower := self._follower) is not None:
-            drain(self._reader, lambda: follower.lines, self.stop.hard.is_set)
+            drain(self._reader, lambda: follower.lines, self.stop.hard.is_set, self._log)
         job: Mapping[str, Any] = {}
         if self._asked is None:
             # It stays empty where the Job is gone or the server doesn't say.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from launcher.engines.docker.logs import STDERR, STDOUT, frames
-from launcher.engines.log import LogFile, Sorter
+from launcher.engines.log import CUT_OFF, LogFile, Sorter, drain
 from launcher.runs.log_files import prune
 from launcher.untrusted.answers import MOST_NOTES
 
@@ -132,6 +133,18 @@ def test_a_log_that_grows_too_long_keeps_its_newest_lines(tmp_path: Path) -> Non
     lines = [n for name in reversed(kept) for n in (tmp_path / name).read_text().split()]
     assert lines == [f"{n:05d}" for n in range(1000 - len(lines), 1000)]
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 3100
+
+
+def test_a_log_that_is_not_read_to_its_end_says_that_lines_may_be_missing(tmp_path: Path) -> None:
+    log, over = LogFile(tmp_path / "run.log"), threading.Event()
+    reader = threading.Thread(target=over.wait)
+    reader.start()
+    log.write(b"the last line that was read")
+    drain(reader, lambda: 1, lambda: True, log)
+    over.set()
+    drain(reader, lambda: 1, lambda: False, log)
+    log.close()
+    assert (tmp_path / "run.log").read_bytes().splitlines() == [b"the last line that was read", CUT_OFF]
 
 
 def test_a_second_attempt_appends_to_the_log(tmp_path: Path) -> None:
