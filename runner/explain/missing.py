@@ -126,7 +126,7 @@ def _installed(imported: str) -> tuple[str, str]:
 
 
 def _line_of(found: str) -> str:
-    """Where the line of versions that ``found`` is of begins: modules go where a new one begins."""
+    """The series of a version: ``3`` of 3.4.1, ``0.9`` of 0.9.2. Modules are dropped at the start of one."""
     first = re.match(r"0*[1-9]\d*|0+\.\d+", found)
     return first[0] if first else found
 

@@ -1,6 +1,6 @@
 """Prepares texts for messages: without secrets, on one line, of bounded length.
 
-In that order: in a text that was put on one line or cut, a secret is no longer found.
+Secrets are masked first, because in a text that was put on one line or cut they are no longer found.
 """
 
 from __future__ import annotations

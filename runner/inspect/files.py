@@ -1,4 +1,4 @@
-"""Looks at tables that are files in a folder or a bucket, without a database."""
+"""Reads and counts rows of tables that are files in a folder or a bucket, without a database."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from runner.explain.classify import JobFailed
 from runner.load.progress import Steps
 
 _POLL = 0.05
-"""Seconds. Polled rather than waited for, so that a request to stop is heard meanwhile."""
+"""Seconds between two tries. ``flock`` isn't left to wait, so that a signal to stop is noticed meanwhile."""
 
 
 def _try(descriptor: int) -> bool:

@@ -73,7 +73,7 @@ def _without_mutable_defaults(
 
 
 def is_lazy(target: typing.Any, function: typing.Any) -> bool:
-    """Whether it is run as a resource, while dlt extracts: it yields rows, or has a cursor for an argument.
+    """Whether the function runs as a resource, while dlt extracts: it yields rows, or has a cursor argument.
 
     Nothing is called to find out, so a generator of resources has to say so (see ``declares_resources``).
     """
@@ -105,12 +105,12 @@ def resolve_configuration(target: typing.Any, name: str, kwargs: Mapping[str, ty
 
 
 async def awaited(value: typing.Any) -> typing.Any:
-    """What an awaitable comes to, as ``asyncio.run`` wants it: a coroutine."""
+    """The result of an awaitable. ``asyncio.run`` takes a coroutine only."""
     return await value
 
 
 def _as_generator(target: typing.Any, name: str) -> typing.Any:
-    """The function as a generator of its rows: only that is given its cursor in time."""
+    """The function as a generator of its rows: dlt binds the cursor of a generator before it runs."""
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
 
         @functools.wraps(target)
@@ -134,7 +134,7 @@ def _as_generator(target: typing.Any, name: str) -> typing.Any:
 
 
 def _rows(item: typing.Any, name: str) -> typing.Any:
-    """An item that a resource yields. Raises JobFailed for another resource: dlt can't extract that."""
+    """An item that a resource yields. Raises JobFailed for a resource or source, which dlt can't extract."""
     if isinstance(item, (DltResource, DltSource)):
         raise _no_data(
             name,

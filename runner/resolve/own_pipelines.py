@@ -1,6 +1,6 @@
-"""Code that runs a pipeline of its own, as most scripts end: it is told what to name instead.
+"""Refuses code that runs a pipeline of its own, as most scripts do, and says what to name instead.
 
-Without this such a function would load its rows within the container, and then be blamed for returning none.
+Without this such a function would load its rows within the container, and then fail for returning none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.explain.wording import listed, one_line
 from runner.resolve import written
 
 _MOST = 4
-"""Entries that are told."""
+"""The most entries in the hint."""
 
 
 class _Call(typing.NamedTuple):

@@ -1,4 +1,4 @@
-"""Arguments that a function doesn't have because they are fields of a parameter: of its credentials, say."""
+"""Finds arguments that are not parameters of a function but fields of one, such as of its credentials."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The arguments of a call as ``function_kwargs`` would have them, with no value that may be secret.
+"""Writes the arguments of a call as ``function_kwargs``, without values that may be secret.
 
-A number or a text is shown where the code that called has it as a literal. Of what was read elsewhere only
-the name is.
+A number or a text is shown if it is a literal in the code of the caller. Of any other value only the name is
+shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing to a pipe whose reader may be slow or gone, without waiting for it."""
+"""Writes to a pipe whose reader may be slow or gone, without waiting for it."""
 
 from __future__ import annotations
 

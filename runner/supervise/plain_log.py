@@ -1,4 +1,4 @@
-"""Events as lines for people, where no launcher reads them: `kubectl logs` shows one stream."""
+"""Writes events as lines for people, if no launcher reads them: `kubectl logs` shows one stream."""
 
 from __future__ import annotations
 

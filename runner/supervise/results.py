@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import secrets
@@ -64,12 +65,9 @@ def _write(path: Path, data: bytes, *flags: int) -> None:
 
 def shortened(result: dict[str, typing.Any], limit: int | None) -> bytes:
     """The result as JSON of at most ``limit`` bytes: what matters least is left out first."""
-    data = _dump(result)
-    if limit is None or len(data) <= limit:
-        return data
-    for candidate in _shorter(dict(result)):
-        data = _dump(candidate)
-        if len(data) <= limit:
+    for candidate in itertools.chain([result], _shorter(dict(result))):
+        data = json.dumps(candidate, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        if limit is None or len(data) <= limit:
             break
     return data
 
@@ -104,7 +102,3 @@ def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
         result["location"] = str(result.get("location", ""))[:length]
         result["verdicts"] = []
         yield result
-
-
-def _dump(result: dict[str, typing.Any]) -> bytes:
-    return json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -15,9 +15,9 @@ from contextlib import nullcontext
 log = logging.getLogger("dltpod.fast")
 
 HINT = "x-stage-data-deduplicated"
-"""dlt's, on the root table: the staged rows are as they would be without those of the same key."""
+"""dlt's hint on the root table: no two staged rows have the same key."""
 _UNSURE = frozenset({"double", "json"})
-"""Types for which two ways to compare may find different values equal (-0.0 and 0.0, say)."""
+"""Types whose values may be equal in one comparison and not in another (-0.0 and 0.0)."""
 
 Table = typing.Mapping[str, typing.Any]
 
@@ -37,7 +37,7 @@ def create_merge_jobs(original: typing.Any, self: typing.Any, table_chain: Seque
 
 
 def _each_once(sql: typing.Any, tables: Sequence[Table]) -> bool:
-    """Whether DuckDB tells that dlt would find no staged row to leave out. False where it can't be told."""
+    """Whether no two staged rows of these tables have the same key. False if that can't be found out."""
     root = tables[0]
     if root.get("x-merge-strategy", "delete-insert") != "delete-insert" or root.get(HINT):
         return False

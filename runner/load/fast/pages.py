@@ -22,7 +22,7 @@ _HINTS_THAT_ARE_OBJECTS = frozenset({"incremental", "validator", "original_colum
 
 
 _Step = tuple[int, typing.Any, Callable[..., typing.Any]]
-"""Its place in the pipe, dlt's object, and what is called for a row."""
+"""A step: its index in the pipe, dlt's object, and what is called for a row."""
 
 
 class Buffer:
@@ -189,7 +189,7 @@ def _read_ahead(
 
 
 def _steps(pipe: Sequence[typing.Any]) -> tuple[list[_Step], list[Cursor]]:
-    """What a row of this pipe goes through, and the cursors among that."""
+    """The steps that a row of this pipe takes, and the cursors among them."""
     from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
 
     steps: list[_Step] = []

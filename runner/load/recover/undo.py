@@ -113,9 +113,9 @@ def _undo_append(client: typing.Any, schema: typing.Any, root: str) -> None:
 
 
 def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) -> bool:
-    """Whether a replaced table has already changed places with its staging table, in one transaction.
+    """Whether a replaced table was already swapped with its staging table, in one transaction.
 
-    A second swap would bring in the staging table's rows, and by then it has none.
+    The staging table is empty then, and a second swap would leave the table without rows.
     """
     table = schema.tables.get(root)
     column = schema.naming.normalize_identifier("_dlt_load_id")
@@ -135,7 +135,7 @@ def _swapped(client: typing.Any, schema: typing.Any, root: str, load_id: str) ->
 
 
 def _drop_premature(schema: typing.Any, folder: Path, started: typing.Sequence[Path]) -> None:
-    """Deletes pending merges of jobs that are about to run again: those create them again."""
+    """Deletes pending merges of jobs that are about to run again, because those jobs create them again."""
     names = {packages.table_of(file.name) for file in started if not file.name.endswith(".sql")}
     roots = {get_root_table(schema.tables, name)["name"] for name in names if name in schema.tables}
     for statement in (folder / "new_jobs").glob("*.sql"):
