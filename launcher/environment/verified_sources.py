@@ -137,7 +137,7 @@ class Repository:
         return self._fetched(location)
 
     def _fetched(self, location: str) -> Path:
-        from launcher.host.files import cache_folder
+        from launcher.host.files import cache_folder, write_atomic
 
         ref = self.settings.ref
         key = hashlib.sha256(f"{location}\0{ref}".encode()).hexdigest()[:16]
@@ -150,7 +150,7 @@ class Repository:
             return folder / self._commit
         folder.mkdir(parents=True, exist_ok=True)
         self.say(f"fetching verified sources: {self._shown()} at {ref}")
-        work = folder / f"fetch-{os.getpid()}"
+        work = folder / f"fetch-{os.getpid()}-{threading.get_ident()}"
         try:
             self._git("init", "-q", str(work))
             self._git("-C", str(work), "fetch", "-q", "--depth", "1", location, ref)
@@ -159,7 +159,11 @@ class Repository:
             if not target.is_dir():
                 self._git("-C", str(work), "checkout", "-q", "FETCH_HEAD", "--", FOLDER)
                 shutil.rmtree(work / ".git")
-                work.rename(target)
+                try:
+                    work.rename(target)
+                except OSError:
+                    if not target.is_dir():  # another dltpod was faster
+                        raise
         except _GitFailed as failed:
             if stamp.is_file():
                 self.say("the verified sources can't be fetched: using the ones fetched before")
@@ -178,9 +182,7 @@ class Repository:
             ) from None
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        partial = folder / f"commit-{os.getpid()}"
-        partial.write_text(commit)
-        partial.rename(stamp)
+        write_atomic(stamp, commit)
         self._commit = commit
         return target
 

@@ -110,6 +110,14 @@ def test_several_threads_that_ask_at_once_fetch_it_once(tmp_path: Path) -> None:
         assert [*pool.map(found.commit, ["jira"] * 4)] == [commit] * 4
 
 
+def test_several_commands_that_fetch_it_at_once_do_not_hinder_each_other(tmp_path: Path) -> None:
+    tree = verified_tree(tmp_path / "tree")
+    commit = committed(tree)
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda _: repository(tmp_path, f"file://{tree}").commit("jira"), range(4))
+        assert [*found] == [commit] * 4
+
+
 def test_dlts_own_repository_is_not_asked_for_a_module_that_it_does_not_have(tmp_path: Path) -> None:
     found = Repository(VerifiedSources(), root=tmp_path, environ={})
     assert found.may_have("jira", ())
