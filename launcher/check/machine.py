@@ -85,7 +85,9 @@ def cloud(firmware: Path = _DMI) -> Iterator[Finding]:
 def _folders(project: Project) -> Iterator[Finding]:
     for folder in (project.private, project.data):
         place = folder if folder.exists() else project.root
-        if rights.can_write(place):
+        if folder.is_file():
+            yield Finding("folder", FAIL, f"{folder} is a file", f"mv {folder} {folder}.bad")
+        elif rights.can_write(place):
             yield Finding("folder", OK, f"{folder} can be written")
         else:
             yield Finding(

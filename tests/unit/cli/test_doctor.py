@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.check.machine import OK, WARN, base_images, cloud
+from launcher.check.machine import FAIL, OK, WARN, base_images, cloud, examine
 from tests.unit.config.project import entries, project
 
 
@@ -48,3 +48,14 @@ def test_a_base_image_made_here_is_good_for_a_project_without_a_mirror_only(tmp_
     (finding,) = base_images(project(tmp_path, mirror), there)
     assert finding.text.startswith("mirror.example/python:3.13 is not present")
     assert "base_image:" in finding.hint
+
+
+def test_a_file_in_the_place_of_a_folder_of_dltpods_is_wrong(tmp_path: Path) -> None:
+    made = project(tmp_path, entries("a"))
+    made.private.write_text("")
+    nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/no.sock", "PATH": ""}
+    found = [finding for finding in examine(lambda: made, nowhere) if finding.what == "folder"]
+    assert [(finding.status, finding.text) for finding in found] == [
+        (FAIL, f"{made.private} is a file"),
+        (OK, f"{made.data} can be written"),
+    ]
