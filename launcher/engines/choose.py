@@ -21,16 +21,17 @@ def make_engine(
     *,
     alive: Alive,
     environ: Mapping[str, str] | None = None,
+    several: bool = False,
 ) -> Engine:
     """The engine of that name. It connects on first use.
 
-    ``alive`` tells whether another launcher lives (``launcher.host.launchers``). Raises ConfigurationError
-    for a name that is none.
+    ``alive`` tells whether another launcher lives (``launcher.host.launchers``), ``several`` that more than
+    one job is to run. Raises ConfigurationError for a name that is none.
     """
     if name == "docker":
         from launcher.engines.docker.engine import DockerEngine
 
-        return DockerEngine(environ=environ, alive=alive)
+        return DockerEngine(environ=environ, alive=alive, several=several)
     if name == "kubernetes":
         from launcher.engines.kubernetes.engine import KubernetesEngine
 

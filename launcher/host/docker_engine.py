@@ -172,14 +172,16 @@ def moment(text: str | None) -> datetime.datetime | None:
 
 
 class Input:
-    """A container's standard input, attached: the only stream that ever is.
+    """A container's standard input, attached; with ``output`` also what it writes.
 
-    ``close`` ends the connection, and with it what reads from it. Raises what the SDK raises.
+    A job's output is never attached: the job would stall where nobody reads it. ``close`` ends the
+    connection, and with it what reads from it. Raises what the SDK raises.
     """
 
-    def __init__(self, api: docker.APIClient, container: str) -> None:
+    def __init__(self, api: docker.APIClient, container: str, *, output: bool = False) -> None:
+        streams = ("stdin", "stdout", "stderr") if output else ("stdin",)
         # Closing the socket is not enough: the wrapper keeps it open until it is closed too.
-        self._wrapper: Any = api.attach_socket(container, {"stdin": 1, "stream": 1})
+        self._wrapper: Any = api.attach_socket(container, {**dict.fromkeys(streams, 1), "stream": 1})
         self.connection: socket.socket = getattr(self._wrapper, "_sock", self._wrapper)
         self.connection.settimeout(None)
         if self.connection.family in (socket.AF_INET, socket.AF_INET6):

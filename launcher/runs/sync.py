@@ -83,7 +83,10 @@ def sync(
             stack.enter_context(launchers)
         stack.enter_context(watched(stopper))
         if engine is None:
-            engine = choose.make_engine(options.engine, project, alive=launchers.alive, environ=given)
+            several = len(sources) > 1 or len(options.steps) > 1
+            engine = choose.make_engine(
+                options.engine, project, alive=launchers.alive, environ=given, several=several
+            )
             stack.callback(engine.close)
         log.event(
             "sync",

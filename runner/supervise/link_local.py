@@ -1,7 +1,7 @@
 """Closes link-local addresses, and a few other metadata addresses of clouds, to this network namespace.
 
 At ``169.254.169.254`` a cloud tells whoever asks the machine's own credentials. The launcher runs this file's
-text in a job's network namespace, with privileges, before it sends the job. It runs in the base image, so it
+text, with privileges, in a container whose network namespace jobs then join. It runs in the base image, so it
 needs nothing but the standard library of any Python that dltpod knows. Images of Python bring no bytecode, so
 whatever is imported here is compiled at each start, and every run waits for it: ``socket``, ``ipaddress`` and
 ``typing`` would take six times as long as the rest, so it uses what is built in.
@@ -9,8 +9,8 @@ whatever is imported here is compiled at each start, and every run waits for it:
     python3 -I -S -c TEXT NETWORK...
 
 It adds rules of the routing policy (``ip rule``; rtnetlink(7), linux/fib_rules.h), so the image needs no
-program for it. Port 53 stays open: some clouds have their name server at that address. It says `closed`;
-where the kernel can't do it, why, with exit code 1.
+program for it. Port 53 stays open: some clouds have their name server at that address. It says `closed` and
+holds the namespace until a byte arrives; where the kernel can't do it, it says why, with exit code 1.
 
 A rule that refuses is not enough in IPv4. For a socket that names its device (SO_BINDTODEVICE, IP_PKTINFO,
 IP_UNICAST_IF) the kernel takes an address without a route for a neighbour on that device. So for each device
@@ -24,12 +24,15 @@ import errno
 import os
 import struct
 import sys
+import time
 
 TYPE_CHECKING = False  # typing's own would have to be imported
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _OPEN_PORT = 53
+_LAST_SECONDS = 15.0
+"""How long it goes on where the launcher was killed, so its input ended: a job then ends within ten."""
 
 # linux/netlink.h, linux/rtnetlink.h, linux/fib_rules.h
 _NLMSG_ERROR = 2
@@ -168,3 +171,6 @@ if __name__ == "__main__":
     except OSError as error:
         sys.exit(f"{error.strerror or error}")
     sys.stdout.write("closed\n")
+    sys.stdout.flush()
+    if not os.read(0, 1):
+        time.sleep(_LAST_SECONDS)

@@ -13,8 +13,8 @@ from launcher.engines.docker.gateway import LABEL_ROLE
 from launcher.engines.docker.job import Job
 from launcher.engines.docker.leftovers import describe, is_leftover, own_containers
 from launcher.engines.docker.memory import Memory
-from launcher.engines.docker.network import ROLE as NETWORK_ROLE
-from launcher.engines.docker.network import Network, NetworkRefused, network_for
+from launcher.engines.docker.namespace import NetworkRefused
+from launcher.engines.docker.network import Network, Networks
 from launcher.engines.docker.spec import create_arguments
 from launcher.engines.protocol import Ended, JobListener, Running, StopRequest
 from launcher.errors import AlreadyRunning, ConfigurationError, EngineError
@@ -45,16 +45,20 @@ _CONFLICT_PAUSE = 0.1
 class DockerEngine:
     """Runs jobs on the engine that the docker CLI would use.
 
-    ``alive`` tells whether another launcher lives (``launcher.host.launchers``). Raises EngineError from
-    the first call on where no engine answers.
+    ``alive`` tells whether another launcher lives (``launcher.host.launchers``), ``several`` that there
+    is more than one job to run. Raises EngineError from the first call on where no engine answers.
     """
 
     name = "docker"
 
-    def __init__(self, *, environ: Mapping[str, str] | None = None, alive: Alive) -> None:
+    def __init__(
+        self, *, environ: Mapping[str, str] | None = None, alive: Alive, several: bool = False
+    ) -> None:
         self._environ = os.environ if environ is None else environ
         self._client: docker.DockerClient | None = None
+        self._networks: Networks | None = None
         self._alive = alive
+        self._several = several
         self._facts: EngineFacts | None = None
 
     @property
@@ -62,6 +66,7 @@ class DockerEngine:
         """The SDK's client, connected on first use."""
         if self._client is None:
             self._client = connect(self._environ)
+            self._networks = Networks(self._client.api, reuse=self._several)
         return self._client
 
     def facts(self) -> EngineFacts:
@@ -88,26 +93,32 @@ class DockerEngine:
                 f"{self.facts().name} is on another machine: it can't see this project's folders",
                 "run dltpod on that machine, or use --engine kubernetes",
             )
+        with engine_errors():
+            try:
+                return self._run(plan, listener, stop)
+            except NetworkRefused as error:
+                return Ended(None, failure=Failure(FailureKind.ENVIRONMENT, error.message, error.hint))
+            except APIError as error:
+                return Ended(None, failure=_refused(error))
+
+    def _run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         api, podman = self.client.api, self.facts().podman
-        try:
-            with engine_errors(), network_for(api, plan.container, plan.job.run_id, podman=podman) as network:
-                created = self._create(plan, network)
-                if isinstance(created, Failure):
-                    return Ended(None, failure=created)
-                try:
-                    listener.planned(plan.job.source, plan)
-                    job = Job(api, created, plan, listener, stop)
-                    network.open(job.note)
-                    ended = job.run(network)
-                except APIError as error:
-                    ended = Ended(None, failure=_refused(error))
-                finally:
-                    # An engine that is gone keeps it; the next start sweeps it away by its label.
-                    with contextlib.suppress(Exception):
-                        self._remove(created)
-            return network.explain_refusal(ended)
-        except NetworkRefused as error:
-            return Ended(None, failure=Failure(FailureKind.ENVIRONMENT, error.message, error.hint))
+        assert self._networks is not None
+        with self._networks.of(plan.container, plan.job.run_id, podman=podman) as network:
+            created = self._create(plan, network)
+            if isinstance(created, Failure):
+                return Ended(None, failure=created)
+            try:
+                listener.planned(plan.job.source, plan)
+                job = Job(api, created, plan, listener, stop)
+                network.open(job.note)
+                ended = job.run(network)
+            finally:
+                network.leave()
+                # An engine that is gone keeps it; the next start sweeps it away by its label.
+                with contextlib.suppress(Exception):
+                    self._remove(created)
+        return network.explain_refusal(ended)
 
     def _create(self, plan: JobPlan, network: Network) -> str | Failure:
         """The container's id, or why there can be none. Its name is the lock: raises AlreadyRunning."""
@@ -182,8 +193,6 @@ class DockerEngine:
         with engine_errors():
             found = []
             for details in own_containers(self.client.api, project):
-                if _role(details) == NETWORK_ROLE:
-                    continue  # a moment of a start
                 row = describe(details)
                 memory = None
                 if row.state == "running":
@@ -214,6 +223,8 @@ class DockerEngine:
             return stopped
 
     def close(self) -> None:
+        if self._networks is not None:
+            self._networks.close()
         if self._client is not None:
             self._client.close()
 
@@ -222,8 +233,7 @@ class DockerEngine:
             swept = []
             for details in own_containers(self.client.api, project):
                 if is_leftover(details, self._alive):
-                    if _role(details) != NETWORK_ROLE:
-                        swept.append(describe(details))
+                    swept.append(describe(details))
                     self._remove(str(details["Id"]))
             return swept
 
@@ -232,7 +242,7 @@ def _role(details: Mapping[str, Any]) -> str:
     """What a container of ours is for: see ``Running.role``."""
     labels = details["Config"].get("Labels") or {}
     if LABEL_ROLE in labels:
-        return NETWORK_ROLE if labels[LABEL_ROLE] == NETWORK_ROLE else "gateway"
+        return "gateway"
     return "inspect" if INSPECTION in str(details.get("Name", "")) else "run"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.network import network_for
+from launcher.engines.docker.network import Networks
 from launcher.engines.docker.spec import create_arguments
 from launcher.errors import EngineError
 from launcher.host.docker_engine import Input, create, engine_errors
@@ -53,14 +53,17 @@ def idle_container(engine: DockerEngine, plan: JobPlan) -> Iterator[str]:
             replace(m, read_only=m.read_only or m.target == contract.STATE_DIR) for m in spec.mounts
         ),
     )
-    with engine_errors(), network_for(api, spec, plan.job.run_id, podman=podman) as network:
+    with (
+        engine_errors(),
+        Networks(api).of(spec, plan.job.run_id, podman=podman) as network,
+    ):
         body = create_arguments(spec, network=network.mode, podman=podman)
         container = create(api, body, spec.name)
         try:
             network.open(lambda line: None)
             stdin = Input(api, container)
             api.start(container)
-            network.close_link_local(container)
+            network.wait_closed()
             stdin.connection.sendall(contract.frame(plan.job, dict(plan.slice.files)))
             _wait(client, container)
             yield container

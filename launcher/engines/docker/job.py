@@ -68,7 +68,7 @@ class Job:
         stdin = Input(self._api, self._container)
         try:
             self._api.start(self._container)
-            network.close_link_local(self._container)
+            network.wait_closed()
             self._in_thread("frame", self._send, stdin.connection)
             self._in_thread("wait", self._wait)
             log = self._in_thread("log", self._follow)

@@ -1,7 +1,7 @@
 """What a job's container is connected to: dltpod's own network, another one, a gateway, or nothing.
 
 On dltpod's own network, a bridge, no container reaches another; gateways are on it too. Whatever the
-network, no job reaches a link-local address: the routes in its container refuse it, or its gateway does.
+network, no job reaches a link-local address: its network namespace refuses it, or its gateway does.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.engines.docker.gateway import LABEL_ROLE, Gateway, arguments, explain_refusal
-from launcher.engines.docker.spec import hardened
+from launcher.engines.docker.gateway import Gateway, arguments, explain_refusal
+from launcher.engines.docker.namespace import Namespace, NetworkRefused
 from launcher.engines.protocol import Ended
-from launcher.errors import EngineError
 from launcher.host.docker_engine import create
 from launcher.host.files import build_lock
-from launcher.host.rights import as_invoking_user
-from launcher.images import contexts
 from launcher.images.tags import LABEL_MANAGED
-from launcher.plan.egress import ENGINE_UID, LINK_LOCAL
+from launcher.plan.egress import ENGINE_UID
 from launcher.plan.values import NETWORK, NETWORK_OPTIONS, ContainerSpec
 from launcher.untrusted import clean
 
@@ -30,104 +27,115 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _MTU = "com.docker.network.driver.mtu"
-ROLE = "network"
-_DONE = "closed"
-"""What the helper says when all is well."""
-_MEMORY = 64 << 20
-_CLOSE = ("python3", "-I", "-S", "-c")
-
-
-class NetworkRefused(EngineError):
-    """The engine can't give a job the network that it is to have."""
 
 
 class Network:
-    """One container's. ``mode`` is the engine's word for it."""
+    """One job's. ``mode`` is the engine's word for it."""
 
     def __init__(
-        self, api: APIClient, spec: ContainerSpec, mode: str, gateway: Gateway | None, *, closes: bool
+        self, mode: str, *, gateway: Gateway | None = None, namespace: Namespace | None = None
     ) -> None:
-        self._api, self._spec, self._gateway, self._closes = api, spec, gateway, closes
-        self.mode = mode
+        self.mode, self._gateway, self._namespace = mode, gateway, namespace
+        self.last = False
+        """No other job will be in the namespace."""
 
     def explain_refusal(self, ended: Ended) -> Ended:
         """The end of a job, once its gateway is closed: see ``gateway.explain_refusal``."""
         return ended if self._gateway is None else explain_refusal(ended, self._gateway.reader.refused)
 
     def open(self, note: Callable[[str], None]) -> None:
-        """Before the container starts. ``note`` hears of what a gateway refuses. Raises EngineError."""
+        """Before the job's container starts. ``note`` hears of what a gateway refuses.
+
+        Raises EngineError, and what the SDK raises.
+        """
         if self._gateway is not None:
             self._gateway.open(note)
+        if self._namespace is not None:
+            self._namespace.wait_started()
 
-    def close_link_local(self, container: str) -> None:
-        """In a container that waits for its job, so that none but the runner's first process has run there.
+    def wait_closed(self) -> None:
+        """Before the container is given its job, so that none but the runner's first process has run there.
 
-        A second container does it, of the base image, which has the one right for it and is gone then. Raises
-        NetworkRefused where the kernel can't, or the base image can't be had. A container that has ended
-        needs nothing.
+        Raises NetworkRefused where link-local addresses can't be closed.
         """
-        from docker.errors import APIError
+        if self._namespace is not None:
+            self._namespace.wait_closed()
 
-        if not self._closes:
-            return
-        api = self._api
-        helper = self._create(_helper(self._spec, container))
+    def leave(self) -> None:
+        """When the job's container has ended: what no other job needs begins to go."""
+        if self._namespace is not None and self.last:
+            self._namespace.remove(wait=False)
+
+
+class Networks:
+    """The networks of an engine's jobs. With ``reuse``, a namespace serves one job after the other."""
+
+    def __init__(self, api: APIClient, *, reuse: bool = False) -> None:
+        self._api, self._reuse = api, reuse
+        self._free: list[tuple[object, Namespace]] = []
+
+    @contextlib.contextmanager
+    def of(self, spec: ContainerSpec, run_id: str, *, podman: bool) -> Iterator[Network]:
+        """A job's network, and its gateway where it has ``egress``; the gateway is removed at the end.
+
+        Raises what the SDK raises, and NetworkRefused where the job can't have it.
+        """
+        # Podman's networks can't keep containers apart. Under rootless Docker the job has the uid of the
+        # engine, which asks name servers from within a gateway that is not on the engine's default bridge.
+        if spec.network == "bridge" and not podman and not (spec.egress and spec.user.uid == ENGINE_UID):
+            spec = replace(spec, network=own_network(self._api))
+        if spec.network == "none":
+            yield Network("none")
+        elif spec.egress:
+            name = f"{spec.name}-gateway-{run_id[-6:]}"
+            gateway = Gateway(self._api, create(self._api, arguments(spec), name))
+            try:
+                yield Network(gateway.network, gateway=gateway)
+            finally:
+                gateway.close()
+        elif podman:
+            yield Network(spec.network)
+        else:
+            yield from self._with_namespace(spec)
+
+    def _with_namespace(self, spec: ContainerSpec) -> Iterator[Network]:
+        kind = (spec.network, sorted(spec.extra_hosts.items()))
+        namespace = self._take(kind) or Namespace(self._api, spec)
+        network = Network(namespace.mode, namespace=namespace)
+        network.last = not self._reuse
         try:
-            output = api.attach(helper, stream=True)
-            api.start(helper)
-            said = b"".join(output).decode(errors="replace").strip()
-        except APIError as error:
-            said = str(error.explanation or error)
-            with contextlib.suppress(APIError):
-                api.remove_container(helper, force=True, v=True)
-        if said != _DONE and api.inspect_container(container)["State"]["Running"]:
-            raise NetworkRefused(
-                f"the machine's metadata address can't be blocked for the source: {clean.words(said, 300)}",
-                "list what the source needs in container.egress, or set container.network: none",
-            )
+            yield network
+        except BaseException:
+            network.last = True
+            raise
+        finally:
+            if network.last:
+                namespace.remove()
+            else:
+                self._free.append((kind, namespace))
 
-    def _create(self, body: dict[str, Any]) -> str:
-        """A container's id. Where the source's image was pulled, the base image may not be there yet."""
-        from docker.errors import APIError, ImageNotFound
+    def _take(self, kind: object) -> Namespace | None:
+        """A free one that still runs, the last one used first."""
+        for each in self._free[::-1]:
+            # Another thread may be quicker.
+            with contextlib.suppress(ValueError):
+                if each[0] == kind:
+                    self._free.remove(each)
+                    if each[1].runs:
+                        return each[1]
+                    each[1].remove(wait=False)
+        return None
 
-        try:
-            return create(self._api, body)
-        except ImageNotFound:
-            pass
-        base = self._spec.base
-        try:
-            self._api.pull(base)
-            return create(self._api, body)
-        except APIError as error:
-            said = clean.words(str(error.explanation or error), 300)
-            raise NetworkRefused(
-                f"the machine's metadata address can't be closed to the source without {base}: {said}",
-                f"docker pull {base}",
-            ) from None
+    def close(self) -> None:
+        """Remove all namespaces. No job may be in one."""
+        for wait in (False, True):
+            for _, namespace in self._free:
+                namespace.remove(wait=wait)
+        self._free.clear()
 
 
-@contextlib.contextmanager
-def network_for(api: APIClient, spec: ContainerSpec, run_id: str, *, podman: bool) -> Iterator[Network]:
-    """The network of a container, and its gateway where it has ``egress``; the gateway is removed at the end.
-
-    Raises what the SDK raises, and NetworkRefused where dltpod's network can't be made.
-    """
-    # Podman's networks can't keep containers apart. Under rootless Docker the job has the uid of the engine,
-    # which asks name servers from within a gateway that is not on the engine's default bridge.
-    if spec.network == "bridge" and not podman and not (spec.egress and spec.user.uid == ENGINE_UID):
-        spec = replace(spec, network=_own(api))
-    if not spec.egress or spec.network == "none":
-        yield Network(api, spec, spec.network, None, closes=spec.network != "none" and not podman)
-        return
-    gateway = Gateway(api, create(api, arguments(spec), f"{spec.name}-gateway-{run_id[-6:]}"))
-    try:
-        yield Network(api, spec, gateway.network, gateway, closes=False)
-    finally:
-        gateway.close()
-
-
-def _own(api: APIClient) -> str:
-    """dltpod's own network, made where it is missing."""
+def own_network(api: APIClient) -> str:
+    """The name of dltpod's own network, which is made where it is missing. Raises NetworkRefused."""
     found = _networks(api)
     if not found:
         with contextlib.ExitStack() as held:
@@ -186,30 +194,3 @@ def _made_by_another(api: APIClient) -> bool:
             return True
         time.sleep(0.1)
     return False
-
-
-def _helper(spec: ContainerSpec, container: str) -> dict[str, Any]:
-    """The body of ``POST /containers/create`` for what closes link-local addresses to a container.
-
-    It runs the runner's own file in the container's network namespace. No package is in its image, because
-    no package may have this right.
-    """
-    with as_invoking_user():
-        program = (contexts.runner_folder() / "supervise" / "link_local.py").read_text(encoding="utf-8")
-    return {
-        "Image": spec.base,
-        "Cmd": [*_CLOSE, program, *LINK_LOCAL],
-        "Entrypoint": [],
-        "User": "0:0",
-        "WorkingDir": "/",
-        "Labels": {**spec.labels, LABEL_ROLE: ROLE},
-        "AttachStdout": True,
-        "AttachStderr": True,
-        "HostConfig": {
-            # Whatever becomes of this launcher, nothing of it stays.
-            "AutoRemove": True,
-            "NetworkMode": f"container:{container}",
-            **hardened(memory=_MEMORY, pids=16),
-            "CapAdd": ["NET_ADMIN"],
-        },
-    }

@@ -11,13 +11,12 @@ import pytest
 
 from launcher import config
 from launcher.engines.docker.engine import DockerEngine
-from launcher.engines.docker.network import network_for
+from launcher.engines.docker.network import own_network
 from launcher.host.docker_engine import connect
 from launcher.host.launchers import Launchers
-from launcher.host.user import JobUser
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
-from launcher.plan.values import NETWORK, ContainerSpec
+from launcher.plan.values import NETWORK
 from launcher.runs.sync import sync
 from tests.containers.engine.own_engine import own_engine
 from tests.containers.engine.probing import PROBE, seen_by_probe
@@ -83,9 +82,7 @@ def place(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
     }
     with own_engine(client, image.reference, image.gateway, settings=settings) as engine:
         own = connect({**os.environ, "DOCKER_HOST": engine.host})
-        spec = ContainerSpec("x", image.reference, (), JobUser(1000, 1000, owns_files=True))
-        with network_for(own.api, spec, "run", podman=False):
-            pass
+        own_network(own.api)
         server = own.containers.run(
             image.reference,
             ["/opt/venv/bin/python", "-c", SERVER, NAMES],

@@ -20,7 +20,8 @@ import docker
 import docker.types
 import pytest
 
-from launcher.engines.docker.network import NetworkRefused, network_for
+from launcher.engines.docker.namespace import NetworkRefused
+from launcher.engines.docker.network import Networks, own_network
 from launcher.host.docker_engine import connect
 from launcher.host.user import JobUser
 from launcher.images.base import find
@@ -217,24 +218,22 @@ def test_the_metadata_address_is_closed_in_an_image_whose_interpreter_is_not_its
     user = JobUser(1000, 1000, owns_files=True)
     spec = ContainerSpec(f"{project.name}-x", taken_over, (), user, base=base)
     nowhere = replace(spec, base="localhost:9/nowhere:1")
-    with network_for(api, nowhere, "run", podman=False) as network:
-        command = ["sleep", "60"]
-        container = project.client.containers.run(taken_over, command, network=network.mode, detach=True)
-    assert container.id
-    try:
-        with (
-            network_for(api, nowhere, "run", podman=False) as network,
-            pytest.raises(
-                NetworkRefused, match="can't be closed to the source without localhost:9/nowhere:1"
-            ),
-        ):
-            network.close_link_local(container.id)
-        with network_for(api, spec, "run", podman=False) as network:
-            network.close_link_local(container.id)
-        tried = container.exec_run(["/usr/bin/env", "-i", "python3", "-c", TRIES])
-        assert tried.output == f"{errno.ENETUNREACH}\n".encode()
-    finally:
-        container.remove(force=True)
+    refused = pytest.raises(
+        NetworkRefused, match="can't be closed to the source without localhost:9/nowhere:1"
+    )
+    with refused, Networks(api).of(nowhere, "run", podman=False):
+        pass
+    with Networks(api).of(spec, "run", podman=False) as network:
+        network.open(lambda line: None)
+        network.wait_closed()
+        container = project.client.containers.run(
+            taken_over, ["sleep", "60"], network_mode=network.mode, detach=True
+        )
+        try:
+            tried = container.exec_run(["/usr/bin/env", "-i", "python3", "-c", TRIES])
+            assert tried.output == f"{errno.ENETUNREACH}\n".encode()
+        finally:
+            container.remove(force=True)
 
 
 def test_two_sources_that_run_side_by_side_cannot_reach_each_other(
@@ -247,10 +246,11 @@ def test_two_sources_that_run_side_by_side_cannot_reach_each_other(
 
         def address() -> str:
             container = project.container("server")
-            container.reload()
-            networks = container.attrs["NetworkSettings"]["Networks"]
             assert b"listens" in container.logs()
-            return str(networks[NETWORK]["IPAddress"])
+            joined = project.client.containers.get(
+                container.attrs["HostConfig"]["NetworkMode"].removeprefix("container:")
+            )
+            return str(joined.attrs["NetworkSettings"]["Networks"][NETWORK]["IPAddress"])
 
         place = wait_for(address)
         other = make_folder()
@@ -307,19 +307,13 @@ def own(own_host: str) -> Iterator[docker.DockerClient]:
     engine.close()
 
 
-def modes(client: docker.DockerClient, network: str = "bridge") -> str:
-    spec = ContainerSpec("x", "image", (), JobUser(1000, 1000, owns_files=True), network=network)
-    with network_for(client.api, spec, "run", podman=False) as made:
-        return made.mode
-
-
 def test_launchers_that_start_at_once_make_one_network_that_keeps_containers_apart(
     own: docker.DockerClient,
 ) -> None:
     rounds = 5
     for _ in range(rounds):
         with ThreadPoolExecutor(8) as pool:
-            assert set(pool.map(modes, [own] * 8)) == {NETWORK}
+            assert set(pool.map(own_network, [own.api] * 8)) == {NETWORK}
         (network,) = own.networks.list(names=[NETWORK])
         assert network.attrs["Options"] == {"com.docker.network.bridge.enable_icc": "false"}
         assert network.attrs["Labels"] == {"dltpod.managed": "1"}
@@ -336,12 +330,14 @@ def test_an_engine_without_addresses_for_another_network_is_told_with_the_way_ou
     for number in range(ADDRESSES_FOR):
         own.networks.create(f"somebodys{number}")
     with pytest.raises(NetworkRefused, match=r"can't make dltpod's network: .*address pool") as refused:
-        modes(own)
+        own_network(own.api)
     assert refused.value.hint.startswith("`docker network prune`")
 
 
 def test_a_network_of_that_name_that_keeps_nothing_apart_is_refused(own: docker.DockerClient) -> None:
     own.networks.create(NETWORK)
     with pytest.raises(NetworkRefused, match="a network dltpod in which containers reach each other"):
-        modes(own)
-    assert modes(own, "none") == "none"
+        own_network(own.api)
+    spec = ContainerSpec("x", "image", (), JobUser(1000, 1000, owns_files=True), network="none")
+    with Networks(own.api).of(spec, "run", podman=False) as network:
+        assert network.mode == "none"
