@@ -6,6 +6,7 @@ may be lost or torn, and still each row arrives once. ``recover/``, ``loading`` 
 
 from __future__ import annotations
 
+import os
 import shutil
 import typing
 from collections.abc import Callable, Iterator
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dlt
-from dlt.common.utils import custom_environ
 
 from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
@@ -97,8 +97,10 @@ def sample(job: JobSpec, make_source: Callable[[], typing.Any], *, state: Path) 
 @contextmanager
 def _prepared(job: JobSpec, steps: Steps) -> Iterator[None]:
     """Within the body dlt has ``SETTINGS``. Raises StepError around any exception but JobFailed."""
+    before = {name: os.environ.get(name) for name in SETTINGS}
+    os.environ.update(SETTINGS)
     try:
-        with custom_environ(SETTINGS), switch.running(job.fast):
+        with switch.running(job.fast):
             yield
     except JobFailed:
         raise
@@ -106,6 +108,10 @@ def _prepared(job: JobSpec, steps: Steps) -> Iterator[None]:
         raise StepError(steps.current, exc) from exc
     finally:
         steps.stop()
+        for name, value in before.items():
+            os.environ.pop(name, None)  # the source may have removed it
+            if value is not None:
+                os.environ[name] = value
 
 
 def _start(job: JobSpec, steps: Steps, state: Path) -> Session:
