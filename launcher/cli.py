@@ -5,6 +5,7 @@ A command's module is imported when that command runs, so that ``--help`` and ``
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import difflib
 import errno
@@ -131,6 +132,9 @@ def cli(ctx: click.Context) -> None:
 
 def program() -> NoReturn:
     """The whole of the process ``dltpod``."""
+    code = int(Exit.INTERNAL)
+    # Registered first, so called last. To take all modules apart takes Python longer than a small command.
+    atexit.register(lambda: os._exit(code))
     # Thousands of sources are objects that stay: at Python's 700, the search for cycles took 40 % of `list`.
     gc.set_threshold(50_000)
     code = main()

@@ -91,7 +91,8 @@ class Sorter:
     """Tells events from log lines: only a line of stdout that holds the run's token is an event.
 
     What is told is clean, and an event that doesn't fit is dropped; the file holds a line as it came.
-    ``result`` is the one that the last event told, for the case that the result file can't be read.
+    ``result`` is the one that the last event told, for the case that the result file can't be read; ``ended``
+    is called when it is told.
     """
 
     def __init__(
@@ -100,8 +101,9 @@ class Sorter:
         file: LogFile,
         event: Callable[[Mapping[str, Any]], None],
         log: Callable[[str], None],
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
-        self._token, self._mark = token, token.encode()
+        self._token, self._mark, self._ended = token, token.encode(), ended
         self._file, self._event, self._log = file, event, log
         self._notes = 0
         self.result: Result | None = None
@@ -124,6 +126,7 @@ class Sorter:
                 self._file.write(text.encode("utf-8", "replace"))
         elif kind == Event.RESULT.value:
             self.result = event["result"]
+            self._ended()
         elif kind == Event.PROGRESS.value:
             self._event(event)
         elif kind is not None and self._notes < answers.MOST_NOTES:

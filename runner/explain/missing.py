@@ -7,7 +7,6 @@ import re
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from runner.explain.causes import unwrap
 
@@ -118,10 +117,12 @@ def _import_name(requirement: str, exc: BaseException) -> str:
 
 def _installed(imported: str) -> tuple[str, str]:
     """The distribution that should have a submodule, and its version, empty where it isn't installed."""
+    from importlib import metadata  # slow to import, and needed where something is missing only
+
     name = distribution_of(imported)
     if "." in imported:
-        with contextlib.suppress(PackageNotFoundError):
-            return name, version(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return name, metadata.version(name)
     return name, ""
 
 

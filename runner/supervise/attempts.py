@@ -14,7 +14,6 @@ import typing
 from collections.abc import Callable
 
 from runner.contract import ExitCode
-from runner.supervise import webhook
 from runner.supervise.job_input import Input
 from runner.supervise.supervisor import STOP_SIGNALS, Supervisor
 
@@ -45,6 +44,9 @@ def run(given: Input, attempt: Callable[[], Supervisor]) -> int:
         _say(f"dltpod: trying again in {pause:.0f} s (attempt {number} of {given.job.retries + 1})\n")
         time.sleep(pause)
     if not given.job.events and tried.result is not None:
+        # The HTTP client is slow to import. As for all imports, no source can write where it is looked for.
+        from runner.supervise import webhook
+
         _say(webhook.tell(given, tried.result, time.monotonic() - began, number))
     return code
 

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import json
 import os
-import secrets
 import sys
 import typing
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ def store(path: Path, result: dict[str, typing.Any], limit: int | None) -> None:
     data = shortened(result, limit)
     # The source may have left anything in this folder: no file of its own is opened, no link is followed, and
     # no FIFO is waited for.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         _write(beside, data, os.O_EXCL)
         beside.replace(path)

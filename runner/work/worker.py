@@ -47,22 +47,24 @@ def _result_of(given: Input, paths: Paths, emit: Emit) -> Result:
     steps = Steps(emit)
     try:
         values = values_of(given.files)
-        process.prepare(given.job, paths)
-        if given.job.action in ("check", "connect"):
-            from runner.work import check
-
-            return check.run(given.job, paths, values, lambda exc: _explained(exc, given.job, steps))
+        checks = given.job.action in ("check", "connect")
         # Importing dlt makes a hundred thousand objects, hardly any of them cyclic garbage: collecting takes
         # a tenth of the start. What is imported then is left out of later collections.
         gc.disable()
         try:
-            from runner.load import pipeline
-            from runner.resolve import source
+            process.prepare(given.job, paths)
+            if checks:
+                from runner.work import check
+            else:
+                from runner.load import pipeline
+                from runner.resolve import source
 
-            make = source.prepare(given.job, paths, values)
+                make = source.prepare(given.job, paths, values)
         finally:
             gc.freeze()
             gc.enable()
+        if checks:
+            return check.run(given.job, paths, values, lambda exc: _explained(exc, given.job, steps))
         return pipeline.run(given.job, make, emit, state=paths.state, steps=steps)
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it becomes a result
         # a second request to stop must not interrupt the answer to the first

@@ -110,9 +110,9 @@ class DockerEngine:
                 return Ended(None, failure=created)
             try:
                 listener.planned(plan.job.source, plan)
-                job = Job(api, created, plan, listener, stop)
+                job = Job(api, created, plan, network, listener, stop)
                 network.open(job.note)
-                ended = job.run(network)
+                ended = job.run()
             finally:
                 network.leave()
                 # An engine that is gone keeps it; the next start sweeps it away by its label.

@@ -41,13 +41,19 @@ class Job:
     """One container that exists and hasn't started. ``run`` supervises it to its end."""
 
     def __init__(
-        self, api: APIClient, container: str, plan: JobPlan, listener: JobListener, stop: StopRequest
+        self,
+        api: APIClient,
+        container: str,
+        plan: JobPlan,
+        network: Network,
+        listener: JobListener,
+        stop: StopRequest,
     ) -> None:
-        self._api, self._container, self._plan = api, container, plan
+        self._api, self._container, self._plan, self._network = api, container, plan, network
         self._listener, self._stop = listener, stop
         self._memory = Memory(api, container)
         self._log = LogFile(plan.log_file)
-        self._sorter = Sorter(plan.job.token, self._log, self._heard, self._show)
+        self._sorter = Sorter(plan.job.token, self._log, self._heard, self._show, network.leave)
         self._follower = Follower(api, container, self._sorter.line)
         self._over = threading.Event()
         self._speaks = False
@@ -58,17 +64,17 @@ class Job:
         self._ended_at = 0.0
         self._asked: FailureKind | None = None
 
-    def run(self, network: Network) -> Ended:
+    def run(self) -> Ended:
         """Start it, hand it its job, wait for its end. Raises what the SDK raises where it can't start.
 
-        And NetworkRefused where its ``network`` can't be closed as it should be, ConfigurationError where the
+        And NetworkRefused where its network can't be closed as it should be, ConfigurationError where the
         state folder can't be used.
         """
         clear_result(self._result_file)
         stdin = Input(self._api, self._container)
         try:
             self._api.start(self._container)
-            network.wait_closed()
+            self._network.wait_closed()
             self._in_thread("frame", self._send, stdin.connection)
             self._in_thread("wait", self._wait)
             log = self._in_thread("log", self._follow)

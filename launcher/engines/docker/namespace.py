@@ -6,7 +6,7 @@ import contextlib
 import contextvars
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.gateway import LABEL_ROLE
@@ -52,15 +52,16 @@ class Namespace:
         self._error: Exception | None = None
         self._stdin: Input | None = None
         self._started = threading.Event()
-        # with the context that says whose engine calls these are
-        self._closing = threading.Thread(
-            target=contextvars.copy_context().run,
-            args=(self._close,),
-            daemon=True,
-            name=f"close {self.mode[:22]}",
-        )
+        self._closing = self._thread("close", self._close)
+        self._removing = self._thread("remove", self._remove)
         self._closing.start()
-        self._removing: threading.Thread | None = None
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """With the context that says in the log whose calls of the engine these are."""
+        context = contextvars.copy_context()
+        return threading.Thread(
+            target=context.run, args=(work,), daemon=True, name=f"{name} {self._container[:12]}"
+        )
 
     def _create(self, body: Mapping[str, Any], name: str) -> str:
         """A container's id. Where the source's image was pulled, the base image may not be there yet."""
@@ -131,11 +132,8 @@ class Namespace:
             return False
 
     def remove(self, *, wait: bool = True) -> None:
-        """Remove its container."""
-        if self._removing is None:
-            self._removing = threading.Thread(
-                target=contextvars.copy_context().run, args=(self._remove,), name=f"remove {self.mode[:22]}"
-            )
+        """Remove its container. Further calls only wait for that."""
+        with contextlib.suppress(RuntimeError):  # it has begun
             self._removing.start()
         if wait:
             self._removing.join()

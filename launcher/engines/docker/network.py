@@ -62,7 +62,7 @@ class Network:
             self._namespace.wait_closed()
 
     def leave(self) -> None:
-        """When the job's container has ended: what no other job needs begins to go."""
+        """When the job has given its result: what no other job needs begins to go."""
         if self._namespace is not None and self.last:
             self._namespace.remove(wait=False)
 
