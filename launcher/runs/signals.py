@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 
 from launcher import log
 from launcher.engines.protocol import StopRequest
@@ -15,6 +14,8 @@ from launcher.errors import Exit
 from launcher.host import processes
 from runner.contract import FailureKind
 
+_END = b"\0"
+"""The number of no signal."""
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -69,40 +70,41 @@ class Stopper(StopRequest):
 def watched(stopper: Stopper) -> Iterator[None]:
     """While inside, signals ask the stopper. Only the main thread can have signals; others pass.
 
-    The handler does no more than write to a pipe: it may interrupt its own thread anywhere, inside
-    of a lock too.
+    The kernel may hand a signal to any thread. Python then calls its handler in the main thread, which waits
+    for the jobs and is not woken. So the stopper is asked by what Python writes at once, in whichever thread
+    (``signal.set_wakeup_fd``), and the handlers do nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(OSError):
-            os.write(writer, bytes([number]))
+    woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
     def listen() -> None:
-        while True:
-            number = os.read(reader, 1)
-            if not number or number == b"\0":
-                return
-            stopper.signal = stopper.signal or number[0]
-            stopper.ask()
+        while (number := os.read(reader, 1)) != _END:
+            if woken != -1:
+                with contextlib.suppress(OSError):
+                    os.write(woken, number)
+            if number[0] in taken:
+                stopper.signal = stopper.signal or number[0]
+                stopper.ask()
 
     listener = threading.Thread(target=listen, daemon=True, name="signals")
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    # What was told to ignore a signal (nohup, a shell's background job) goes on ignoring it.
+    taken = {number for number in _SIGNALS if before[number] is not signal.SIG_IGN}
     listener.start()
     try:
-        for number in _SIGNALS:
-            # What was told to ignore a signal (nohup, a shell's background job) goes on ignoring it.
-            if before[number] is not signal.SIG_IGN:
-                signal.signal(number, handler)
+        for number in taken:
+            signal.signal(number, lambda number, frame: None)
         yield
     finally:
-        for number, previous in before.items():
+        for number in taken:
+            previous = before[number]
             signal.signal(number, previous if previous is not None else signal.SIG_DFL)
-        os.write(writer, b"\0")
+        signal.set_wakeup_fd(woken)
+        os.write(writer, _END)
         listener.join()
         os.close(reader)
         os.close(writer)

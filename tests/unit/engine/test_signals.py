@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -62,6 +63,38 @@ def test_signals_ask_and_the_first_one_gives_the_exit_code(number: signal.Signal
         assert wait(stopper.hard)
     assert stopper.exit_code is code
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_another_thread_takes_asks_too_while_the_main_thread_waits() -> None:
+    # The kernel may hand a process's signal to any of its threads. Only that one is woken then.
+    stopper = Stopper()
+    asked: list[bool] = []
+
+    def taken() -> None:
+        time.sleep(0.3)  # until the main thread waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        asked.append(stopper.gentle.wait(20))
+
+    with watched(stopper):
+        thread = threading.Thread(target=taken)
+        thread.start()
+        thread.join()
+    assert asked == [True]
+
+
+def test_a_program_that_is_woken_by_signals_itself_still_hears_of_them() -> None:
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno())
+    try:
+        with watched(Stopper()):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert reader.recv(1) == bytes([signal.SIGTERM])
+        assert signal.set_wakeup_fd(writer.fileno()) == writer.fileno()
+    finally:
+        signal.set_wakeup_fd(before)
+        reader.close()
+        writer.close()
 
 
 def test_after_a_stop_no_build_of_an_image_begins(tmp_path: Path) -> None:
