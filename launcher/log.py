@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -143,6 +143,14 @@ def bound(**fields: Any) -> Iterator[None]:
         yield
     finally:
         _bound.reset(token)
+
+
+def in_thread(name: str, work: Callable[..., None], *arguments: Any) -> threading.Thread:
+    """A started daemon thread, whose events have the fields that are bound here."""
+    run = copy_context().run
+    thread = threading.Thread(target=run, args=(work, *arguments), daemon=True, name=name)
+    thread.start()
+    return thread
 
 
 @contextlib.contextmanager

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from launcher.engines.ending import ContainerExit, clear_result, conclude, read_
 from launcher.engines.log import LogFile, Sorter, drain
 from launcher.engines.protocol import Ended, JobListener, StopRequest
 from launcher.host.docker_engine import Input
+from launcher.log import in_thread
 from launcher.plan.values import JobPlan
 from launcher.untrusted import clean
 from runner import contract
@@ -75,9 +75,9 @@ class Job:
         try:
             self._api.start(self._container)
             self._network.wait_closed()
-            self._in_thread("frame", self._send, stdin.connection)
-            self._in_thread("wait", self._wait)
-            log = self._in_thread("log", self._follow)
+            in_thread(f"frame {self._container[:12]}", self._send, stdin.connection)
+            in_thread(f"wait {self._container[:12]}", self._wait)
+            log = in_thread(f"log {self._container[:12]}", self._follow)
             self._supervise()
             drain(log, lambda: self._follower.frames, self._given_up, self._log)
         finally:
@@ -204,28 +204,17 @@ class Job:
                 self._asked = self._stop.reason if self._stop.gentle.is_set() else FailureKind.TIMEOUT
                 kill_at = now + self._plan.container.stop_grace
                 unheard = not self._speaks
-                self._in_thread("SIGTERM", self._signal, "SIGTERM")
+                in_thread(f"SIGTERM {self._container[:12]}", self._signal, "SIGTERM")
             elif unheard and self._speaks:
                 # The first one came before the runner had a handler: PID 1 ignores what it has none for.
                 unheard = False
-                self._in_thread("SIGTERM", self._signal, "SIGTERM")
+                in_thread(f"SIGTERM {self._container[:12]}", self._signal, "SIGTERM")
             if not killed and (self._stop.hard.is_set() or (kill_at is not None and now >= kill_at)):
                 killed = True
                 self._asked = self._asked or self._stop.reason
-                self._in_thread("SIGKILL", self._signal, "SIGKILL")
+                in_thread(f"SIGKILL {self._container[:12]}", self._signal, "SIGKILL")
 
         self._ended_at = time.monotonic()
-
-    def _in_thread(self, name: str, work: Callable[..., None], *arguments: Any) -> threading.Thread:
-        """The started thread. It writes to the launcher's log as this one does."""
-        thread = threading.Thread(
-            target=contextvars.copy_context().run,
-            args=(work, *arguments),
-            daemon=True,
-            name=f"{name} {self._container[:12]}",
-        )
-        thread.start()
-        return thread
 
     def _signal(self, name: str) -> None:
         # A container that is over already refuses the signal.

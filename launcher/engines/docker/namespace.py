@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.docker.gateway import LABEL_ROLE
@@ -16,6 +15,7 @@ from launcher.host.docker_engine import Input, create
 from launcher.host.rights import as_invoking_user
 from launcher.images import contexts
 from launcher.images.tags import LABEL_MANAGED
+from launcher.log import in_thread
 from launcher.plan.egress import LINK_LOCAL
 from launcher.plan.values import ContainerSpec
 from launcher.untrusted import clean
@@ -52,16 +52,9 @@ class Namespace:
         self._error: Exception | None = None
         self._stdin: Input | None = None
         self._started = threading.Event()
-        self._closing = self._thread("close", self._close)
-        self._removing = self._thread("remove", self._remove)
-        self._closing.start()
-
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """With the context that says in the log whose calls of the engine these are."""
-        context = contextvars.copy_context()
-        return threading.Thread(
-            target=context.run, args=(work,), daemon=True, name=f"{name} {self._container[:12]}"
-        )
+        self._closing = in_thread(f"close {self._container[:12]}", self._close)
+        self._removing: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def _create(self, body: Mapping[str, Any], name: str) -> str:
         """A container's id. Where the source's image was pulled, the base image may not be there yet."""
@@ -133,8 +126,9 @@ class Namespace:
 
     def remove(self, *, wait: bool = True) -> None:
         """Remove its container. Further calls only wait for that."""
-        with contextlib.suppress(RuntimeError):  # it has begun
-            self._removing.start()
+        with self._lock:
+            if self._removing is None:
+                self._removing = in_thread(f"remove {self._container[:12]}", self._remove)
         if wait:
             self._removing.join()
 
