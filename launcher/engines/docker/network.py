@@ -80,13 +80,13 @@ class Networks:
 
         Raises what the SDK raises, and NetworkRefused where the job can't have it.
         """
-        # Podman's networks can't keep containers apart. Under rootless Docker the job has the uid of the
-        # engine, which asks name servers from within a gateway that is not on the engine's default bridge.
-        if spec.network == "bridge" and not podman and not (spec.egress and spec.user.uid == ENGINE_UID):
-            spec = replace(spec, network=own_network(self._api))
         if spec.network == "none":
             yield Network("none")
         elif spec.egress:
+            # Podman's networks can't keep containers apart. Under rootless Docker the job has the uid of
+            # the engine, which asks name servers from within a gateway that is not on its default bridge.
+            if not podman and spec.user.uid != ENGINE_UID:
+                spec = self._apart(spec)
             name = f"{spec.name}-gateway-{run_id[-6:]}"
             gateway = Gateway(self._api, create(self._api, arguments(spec), name))
             try:
@@ -100,7 +100,7 @@ class Networks:
 
     def _with_namespace(self, spec: ContainerSpec) -> Iterator[Network]:
         kind = (spec.network, sorted(spec.extra_hosts.items()))
-        namespace = self._take(kind) or Namespace(self._api, spec)
+        namespace = self._take(kind) or Namespace(self._api, self._apart(spec))
         network = Network(namespace.mode, namespace=namespace)
         network.last = not self._reuse
         try:
@@ -113,6 +113,10 @@ class Networks:
                 namespace.remove()
             else:
                 self._free.append((kind, namespace))
+
+    def _apart(self, spec: ContainerSpec) -> ContainerSpec:
+        """On dltpod's own network, if it is on no network of the user's."""
+        return replace(spec, network=own_network(self._api)) if spec.network == "bridge" else spec
 
     def _take(self, kind: object) -> Namespace | None:
         """A free one that still runs, the last one used first."""
