@@ -267,7 +267,7 @@ def check(
     none answers. A fault of a source is a verdict.
     """
     from launcher import config, log
-    from launcher.check.all_rows import file_rows, joined, ready_for_container, repository_of
+    from launcher.check.all_rows import file_rows, joined, ready_for_container
     from launcher.plan.options import SyncOptions
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import sync as run_sync
@@ -277,13 +277,12 @@ def check(
     stopper = Stopper()
     with _project(file) as project:
         chosen = config.select(project, names=names, tags=tuple(tags), all=not (names or tags))
-        verified = repository_of(project, os.environ, _logger.info)
-        rows = file_rows(project, chosen, os.environ, verified, with_secrets=secrets)
+        rows = file_rows(project, chosen, os.environ, _logger.info, with_secrets=secrets)
         if (deep or connect) and (hopeful := ready_for_container(chosen, rows)):
             action = "connect" if connect else "check"
             options = SyncOptions(action=action, jobs=jobs or os.cpu_count() or 1, engine=engine)
             with log.opened(project.private / log.FILE):
-                outcome = run_sync(project, hopeful, options, _progress(), stopper=stopper, verified=verified)
+                outcome = run_sync(project, hopeful, options, _progress(), stopper=stopper)
             rows = joined(rows, outcome.records)
     if stopper.signal is not None:
         signal.raise_signal(stopper.signal)

@@ -12,29 +12,24 @@ from launcher.environment.describe import module_fault
 from launcher.environment.dlt_versions import choose as choose_release
 from launcher.environment.dlt_versions import is_extra
 from launcher.environment.values import DEFAULT_DLT
-from launcher.environment.verified_sources import Repository
+from launcher.environment.verified_sources import Repository, repository
 from launcher.errors import ConfigurationError, DltpodError
 from launcher.runs.history import OK, RunRecord
 from launcher.secrets.code import custom_file
 from launcher.secrets.gather import all_destinations, read_environment
 
 
-def repository_of(project: Project, environ: Mapping[str, str], say: Callable[[str], None]) -> Repository:
-    """The project's repository of verified sources. ``say`` hears of a download that takes time."""
-    environ = read_environment(project, environ)
-    return Repository(project.verified_sources, root=project.root, environ=environ, say=say)
-
-
 def file_rows(
     project: Project,
     sources: Iterable[Source],
     environ: Mapping[str, str],
-    verified: Repository,
+    say: Callable[[str], None],
     *,
     with_secrets: bool = True,
 ) -> list[Row]:
-    """What the files tell of the project and of each source. ``verified`` is asked where a source may be."""
+    """What the files tell of the project and of each source. ``say`` hears of a download that takes time."""
     environ = read_environment(project, environ)
+    verified = repository(project, environ, say)
     destinations = all_destinations(project, environ)
     rows: list[Row] = []
     for source in sources:
@@ -74,11 +69,11 @@ def _may_be_verified(project: Project, source: Source, verified: Repository) -> 
 
 
 def faults_of_code(
-    project: Project, sources: Iterable[Source], environ: Mapping[str, str], verified: Repository
+    project: Project, sources: Iterable[Source], environ: Mapping[str, str], say: Callable[[str], None]
 ) -> dict[str, ConfigurationError]:
     """By source, the first of ``file_rows`` that is wrong with its module or function."""
     found: dict[str, ConfigurationError] = {}
-    for row in file_rows(project, sources, environ, verified, with_secrets=False):
+    for row in file_rows(project, sources, environ, say, with_secrets=False):
         if row.level is Level.WRONG and row.source and row.what in ("module", "function"):
             found.setdefault(row.source, ConfigurationError(row.text, row.hint))
     return found

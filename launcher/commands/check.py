@@ -65,7 +65,7 @@ def command(
 
     The exit code is 2 if something is `wrong`.
     """
-    from launcher.check.all_rows import file_rows, joined, ready_for_container, repository_of
+    from launcher.check.all_rows import file_rows, joined, ready_for_container
     from launcher.check.code import Level
     from launcher.check.verdicts import ADDED, worst
 
@@ -74,8 +74,7 @@ def command(
             "--deep and --connect read the secrets in the container, so neither goes with --no-secrets"
         )
     sources = common.choose_or_all(project, names, tags=tags, everything=everything)
-    verified = repository_of(project, os.environ, common.say)
-    rows = file_rows(project, sources, os.environ, verified, with_secrets=not no_secrets)
+    rows = file_rows(project, sources, os.environ, common.say, with_secrets=not no_secrets)
     ended = Exit.OK
     if (deep or connect) and (hopeful := ready_for_container(sources, rows)):
         from launcher.console.views import watching
@@ -86,7 +85,7 @@ def command(
         with common.logged(project), contextlib.ExitStack() as stack:
             names_shown = [source.name for source in hopeful]
             views = [] if as_json else [stack.enter_context(watching(names_shown))]
-            outcome = sync(project, hopeful, options, *views, verified=verified)
+            outcome = sync(project, hopeful, options, *views)
         rows = joined(rows, outcome.records)
         ended = outcome.exit_code
     if as_json:

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     # ``X as X`` re-exports them as types for the commands; importing them would slow ``--help``.
     from launcher.config.models import Project as Project
     from launcher.config.models import Source as Source
-    from launcher.config.models import VerifiedSources
     from launcher.engines.docker.engine import DockerEngine
     from launcher.engines.protocol import Engine
-    from launcher.environment.verified_sources import Repository
     from launcher.plan.values import JobPlan
     from launcher.runs.history import History
 
@@ -249,13 +247,6 @@ def inspection_plan(project: Project, source: Source, *, build: bool = True) -> 
         raise NotBuilt(f"{source.name} has no image on this engine", f"`dltpod build {source.name}`")
     host.prepare(plan, project.data)
     return engine, plan
-
-
-def repository(settings: VerifiedSources, root: Path) -> Repository:
-    """dltpod's copy of the verified sources; fetched when it is first read."""
-    from launcher.environment.verified_sources import Repository
-
-    return Repository(settings, root=root, environ=os.environ, say=say)
 
 
 def duration(option: str, text: str) -> float:

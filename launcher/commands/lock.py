@@ -111,6 +111,4 @@ def _locks(project: common.Project) -> Locks:
     from launcher.images.lock import Locks
 
     client = functools.cache(lambda: connect(os.environ))
-    return Locks(
-        project, os.environ, client, common.repository(project.verified_sources, project.root), common.say
-    )
+    return Locks(project, os.environ, client, common.say)

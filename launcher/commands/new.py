@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,12 @@ def command(project: common.Project, name: str, kind: str | None) -> None:
 def kind_of(kind: str, name: str, settings: VerifiedSources, root: Path) -> Kind:
     """A new source ``name``, of one of KINDS or of a verified source. Raises ConfigurationError else."""
     from launcher.environment.values import DEFAULT_PYTHON
+    from launcher.environment.verified_sources import Repository
     from launcher.start import kinds, verified
 
     if kind in kinds.KINDS:
         return kinds.make(kind, name)
-    verified_sources = common.repository(settings, root)
+    verified_sources = Repository(settings, root=root, environ=os.environ, say=common.say)
     try:
         names = set(verified_sources.names())
     except DltpodError as error:

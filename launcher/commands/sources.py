@@ -82,10 +82,12 @@ def _custom(project: common.Project) -> Iterator[tuple[str, str, str]]:
 def _verified(project: common.Project | None) -> Iterator[tuple[str, str, str]]:
     """dlt's verified sources. Raises DltpodError where they can't be fetched."""
     from launcher.config.models import VerifiedSources
+    from launcher.environment.verified_sources import Repository
     from launcher.start import kinds, verified
 
     settings = project.verified_sources if project else VerifiedSources()
-    repository = common.repository(settings, project.root if project else Path.cwd())
+    root = project.root if project else Path.cwd()
+    repository = Repository(settings, root=root, environ=os.environ, say=common.say)
     for name in sorted(set(repository.names()) - set(kinds.KINDS)):
         file = verified.module_of(repository, name)
         yield name, "verified", verified.title(file) if file is not None else ""

@@ -162,12 +162,10 @@ def run(
 
     plans = Plans()
     faults: Mapping[str, ConfigurationError] = {}
-    verified = None
     if options.dry_run:
-        from launcher.check.all_rows import faults_of_code, repository_of
+        from launcher.check.all_rows import faults_of_code
 
-        verified = repository_of(project, os.environ, common.say)
-        faults = faults_of_code(project, sources, os.environ, verified)
+        faults = faults_of_code(project, sources, os.environ, common.say)
     with contextlib.ExitStack() as stack:
         listeners: list[Listener] = [plans]
         if not options.dry_run:
@@ -184,9 +182,7 @@ def run(
 
         stopper = Stopper(stopping)
         listeners.append(view)
-        outcome = sync(
-            project, sources, options, *listeners, stopper=stopper, faults=faults, verified=verified
-        )
+        outcome = sync(project, sources, options, *listeners, stopper=stopper, faults=faults)
     if isinstance(view, Stream):
         view.summary(outcome.records, outcome.exit_code)
     else:

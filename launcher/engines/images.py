@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,12 +15,11 @@ if TYPE_CHECKING:
     import docker
 
     from launcher.config.models import Project
-    from launcher.environment.verified_sources import Repository
     from launcher.plan.options import SyncOptions
     from launcher.plan.values import Say
     from launcher.secrets.gather import Drivers
 
-ImageFor = Callable[[Source, "Drivers", "SyncOptions", "Say"], Image]
+ImageFor = Callable[[Source, "Drivers", "Say"], Image]
 """Makes sure of a source's image, with drivers for what it reaches; in a dry run only says which it would be.
 
 Raises BuildError, EngineError, ConfigurationError.
@@ -33,27 +31,26 @@ def docker_images(
     project: Project,
     environ: Mapping[str, str],
     platform: str,
-    verified: Repository | None = None,
+    options: SyncOptions,
 ) -> ImageFor:
     """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
-    first: DockerImages | None = None  # what it finds out is found out for all
-    first_one = threading.Lock()
+    dry_run = options.dry_run
+    asked = ImageOptions(
+        client, project, environ, upgrade=options.upgrade, locked=options.locked, pull=not dry_run
+    )
+    images = DockerImages(asked)
+    # Without the project's locks: they are of its sources.
+    gateways = images.with_options(upgrade=False, locked=False)
 
-    def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
-        nonlocal first
-        common = ImageOptions(client, project, environ, say, pull=not options.dry_run)
-        with first_one:
-            asked = replace(common, upgrade=options.upgrade, locked=options.locked)
-            images = DockerImages(asked, first, verified)
-            first = first or images
-        environment = images.describe(source, reached=drivers, platform=platform)
+    def image_for(source: Source, drivers: Drivers, say: Say) -> Image:
+        own = images.with_options(say=say)
+        environment = own.describe(source, reached=drivers, platform=platform)
         gateway = ""
         if source.container.egress:
-            # Without the project's locks: they are of its sources.
-            gateway = _gateway(DockerImages(common, first), platform, dry_run=options.dry_run)
-        if options.dry_run:
+            gateway = _gateway(gateways.with_options(say=say), platform, dry_run=dry_run)
+        if dry_run:
             return Image(source_tag(environment), environment, gateway=gateway)
-        return replace(images.ensure(environment), gateway=gateway)
+        return replace(own.ensure(environment), gateway=gateway)
 
     return image_for
 
@@ -78,27 +75,22 @@ def deployed_images(
     project: Project,
     environ: Mapping[str, str],
     platform: str,
-    verified: Repository | None = None,
+    options: SyncOptions,
 ) -> ImageFor:
     """The deploy images that a cluster pulls, by their names in ``registry:``. Nothing is built here.
 
     Without a registry the name is the local one, for nodes that were handed the image.
     """
-    first: DockerImages | None = None  # what it finds out is found out for all
-    first_one = threading.Lock()
+    images = DockerImages(ImageOptions(client, project, environ, locked=options.locked))
     code = ""
     known: dict[str, Image] = {}
 
-    def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
+    def image_for(source: Source, drivers: Drivers, say: Say) -> Image:
         from launcher.images import deploy, registry
         from launcher.images.tags import inspect, packages_of
 
-        nonlocal first, code
-        with first_one:
-            asked = ImageOptions(client, project, environ, say, locked=options.locked)
-            images = DockerImages(asked, first, verified)
-            first = first or images
-        environment = images.describe(source, reached=drivers, platform=platform)
+        nonlocal code
+        environment = images.with_options(say=say).describe(source, reached=drivers, platform=platform)
         code = code or deploy.code_digest(project)
         digest = environment.digest
         if digest not in known:

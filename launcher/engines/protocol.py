@@ -14,7 +14,7 @@ from runner.contract import Failure, FailureKind, Result
 if TYPE_CHECKING:
     from launcher.config.models import Project
     from launcher.engines.images import ImageFor
-    from launcher.environment.verified_sources import Repository
+    from launcher.plan.options import SyncOptions
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,8 @@ class Engine(Protocol):
     def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         """Run the job to its end and leave nothing behind. Raises AlreadyRunning."""
 
-    def image_for(
-        self, project: Project, environ: Mapping[str, str], verified: Repository | None = None
-    ) -> ImageFor:
-        """What makes sure of the images of the project's sources, where this engine finds them.
-
-        ``verified`` is their repository of verified sources, where the command has asked it already.
-        """
+    def image_for(self, project: Project, environ: Mapping[str, str], options: SyncOptions) -> ImageFor:
+        """What makes sure of the images of the project's sources, where this engine finds them."""
 
     def running(self, project: str) -> Sequence[Running]:
         """All that the engine holds of the project, whatever its state."""

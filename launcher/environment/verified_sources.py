@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from launcher.config.models import VerifiedSources
+from launcher.config.models import Project, VerifiedSources
 from launcher.config.verified import KNOWN
 from launcher.environment import local_packages, requirement_files
 from launcher.environment.values import Requirement
@@ -214,6 +214,20 @@ class Repository:
 
     def _shown(self) -> str:
         return without_credentials(self.settings.location)
+
+
+def repository(
+    project: Project, environ: Mapping[str, str], say: Callable[[str], None], *, refresh: bool = False
+) -> Repository:
+    """The project's repository of verified sources: one for as long as the project is loaded.
+
+    So a command makes one attempt to have it. Of the other arguments (``Repository`` tells of them) those of
+    the first call count.
+    """
+    made = Repository(project.verified_sources, root=project.root, environ=environ, say=say, refresh=refresh)
+    # As functools.cached_property keeps a value, but one for all threads.
+    kept: Repository = vars(project).setdefault("verified_repository", made)
+    return kept
 
 
 class _GitFailed(Exception):

@@ -15,7 +15,6 @@ from typing import TypeVar
 from launcher import log
 from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
-from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError, EngineError, Exit, without_credentials
 from launcher.host.docker_engine import engine_errors
 from launcher.host.files import build_lock
@@ -40,7 +39,6 @@ class Builder:
     """Builds for one project. Raises BuildError, EngineError; leaves no half-made tag."""
 
     options: ImageOptions
-    verified: Repository | None = None
 
     def source(self, environment: Environment, tag: str) -> None:
         """The runnable image: the environment's image, built if it is missing, and the runner."""
@@ -93,7 +91,7 @@ class Builder:
             contexts.make(
                 environment,
                 root=self.options.project.root,
-                verified=self.verified,
+                verified=self.options.verified,
                 with_runner=True,
                 sdists=sdists,
             ) as context,
@@ -142,7 +140,7 @@ class Builder:
         given = {**texts, "python.txt": f"{environment.python}\n"}
         with (
             contexts.make(
-                environment, root=self.options.project.root, verified=self.verified, texts=given
+                environment, root=self.options.project.root, verified=self.options.verified, texts=given
             ) as context,
             scratch.folder() as (folder, read_as),
         ):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from launcher.environment import locks
 from launcher.environment.values import Environment
+from launcher.environment.verified_sources import repository
 from launcher.errors import DltpodError
 from launcher.host import processes
 from launcher.images.images import DockerImages, distinct
@@ -77,17 +78,18 @@ def build(
         locked=options.locked,
         verbose=options.verbose,
     )
-    gatherer = DockerImages(common)
+    repository(project, environ, common.say, refresh=options.upgrade)  # before locks ask for it
+    images = DockerImages(common)
     described: list[Environment] = []
     failed: list[Built] = []
     for source in sources:
         try:
             if options.upgrade and locks.path_of(project, source).is_file():
-                own_locks = Locks(project, environ, lambda: client, gatherer.verified)
+                own_locks = Locks(project, environ, lambda: client)
                 (made,) = own_locks.lock([source], upgrade=True)
                 if made.error is not None:
                     raise made.error
-            described.append(gatherer.describe(source, platform=platform))
+            described.append(images.describe(source, platform=platform))
         except DltpodError as error:
             failed.append(Built((source.name,), error=error))
 
@@ -95,7 +97,7 @@ def build(
         started = time.monotonic()
         name = ", ".join(environment.sources)
         try:
-            own = DockerImages(replace(common, say=lambda line: heard(name, line)), gatherer)
+            own = images.with_options(say=lambda line: heard(name, line))
             image = own.ensure(environment)
             pushed = ""
             if options.deploy:

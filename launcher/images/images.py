@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from launcher.environment.duckdb_version import DuckdbPins
 from launcher.environment.values import Environment
@@ -16,31 +15,25 @@ from launcher.images.tags import Image, ImageOptions, built_of, inspect, package
 
 if TYPE_CHECKING:
     from launcher.config.models import Source
-    from launcher.environment.verified_sources import Repository
     from launcher.images.base import Base
     from launcher.secrets.gather import Drivers
 
 
+@dataclass(eq=False)
 class DockerImages:
     """Images of one project on a Docker Engine."""
 
-    def __init__(
-        self,
-        options: ImageOptions,
-        first: DockerImages | None = None,
-        verified: Repository | None = None,
-    ) -> None:
-        """``first`` shares what it has found: base images (or why not), verified sources, pins of DuckDB.
+    options: ImageOptions
+    _bases: dict[str, Base | BuildError] = field(default_factory=dict)
+    """By Python version: what was found, or why there is none."""
+    _duckdbs: DuckdbPins | None = None
 
-        ``verified`` is the project's repository of verified sources, where the command has one already.
-        """
-        self.options = options
-        self._bases: dict[str, Base | BuildError] = {} if first is None else first._bases
-        self._duckdbs: DuckdbPins = DuckdbPins(options.project) if first is None else first._duckdbs
-        if first is not None:
-            self.verified = first.verified
-        elif verified is not None:
-            self.verified = verified
+    def __post_init__(self) -> None:
+        self._duckdbs = self._duckdbs or DuckdbPins(self.options.project)
+
+    def with_options(self, **changes: Any) -> DockerImages:
+        """The same with other ``options`` (by their names); what one has found the other knows, too."""
+        return replace(self, options=replace(self.options, **changes))
 
     def describe(
         self, source: Source, *, reached: Drivers | None = None, platform: str = "linux/amd64"
@@ -51,16 +44,17 @@ class DockerImages:
         """
         from launcher.environment.describe import describe, drivers_of
 
+        options = self.options
         base = self.base(source.container.python)
         return describe(
-            self.options.project,
+            options.project,
             source,
             base_image=base.reference,
             base_identity=base.identity,
             platform=platform,
-            reached=reached or drivers_of(self.options.project, source, self.options.environ),
-            verified=self.verified,
-            locked=self.options.locked,
+            reached=reached or drivers_of(options.project, source, options.environ),
+            verified=options.verified,
+            locked=options.locked,
             duckdbs=self._duckdbs,
         )
 
@@ -86,19 +80,6 @@ class DockerImages:
             options.say,
             newer=options.upgrade,
             record=cache_folder(options.environ) / "bases" if by_digest else None,
-        )
-
-    @cached_property
-    def verified(self) -> Repository:
-        """The project's repository of verified sources; nothing is fetched before it is asked for a name."""
-        from launcher.environment.verified_sources import Repository
-
-        return Repository(
-            self.options.project.verified_sources,
-            root=self.options.project.root,
-            environ=self.options.environ,
-            say=self.options.say,
-            refresh=self.options.upgrade,
         )
 
     def ensure(self, environment: Environment) -> Image:
@@ -129,7 +110,7 @@ class DockerImages:
                 found = present_or_pulled(options, reference)
                 if found is not None:
                     return Image(reference, environment, packages_of(found))
-            Builder(options, self.verified).source(environment, reference)
+            Builder(options).source(environment, reference)
         return built_of(options.client, reference, environment)
 
 

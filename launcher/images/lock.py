@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from launcher.config.models import Project, Source
 from launcher.environment.locks import inputs_digest, path_of, text_of
 from launcher.environment.values import Environment
-from launcher.environment.verified_sources import Repository
+from launcher.environment.verified_sources import repository
 from launcher.errors import BuildError, ConfigurationError, DltpodError
 from launcher.host import rights
 from launcher.host.files import write_atomic
@@ -55,7 +55,6 @@ class Locks:
     project: Project
     environ: Mapping[str, str] = field(repr=False)
     client: Callable[[], DockerClient]
-    verified: Repository | None = None
     say: Callable[[str], None] = lambda line: None
 
     def lock(
@@ -103,8 +102,9 @@ class Locks:
         from launcher.environment.describe import describe, drivers_of
 
         reached = drivers_of(self.project, source, self.environ)
+        verified = repository(self.project, self.environ, self.say)
         return describe(
-            self.project, source, base_identity="", verified=self.verified, reached=reached, with_lock=False
+            self.project, source, base_identity="", verified=verified, reached=reached, with_lock=False
         )
 
     def _write(self, source: Source, exclude_newer: str | None, upgrade: bool) -> Locked:
@@ -147,7 +147,7 @@ class Locks:
         texts = {"seed.txt": preferred} if preferred is not None else {}
         if cutoff is not None:
             texts["cutoff.txt"] = cutoff
-        text_out = Builder(images.options, images.verified).lock(environment, texts)
+        text_out = Builder(images.options).lock(environment, texts)
         lines = [line for line in text_out.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         foreign = [line for line in lines if re.match(r"^[\w.-]+ @ (?!git\+)", line)]
         if foreign:

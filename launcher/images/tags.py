@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
     from launcher.config.models import Project
+    from launcher.environment.verified_sources import Repository
 
 LABEL_MANAGED = "dltpod.managed"
 LABEL_KIND = "dltpod.kind"
@@ -62,6 +63,13 @@ class ImageOptions:
     """Say all that the builder prints."""
     pull: bool = True
     """Without it a base image that is not there is asked for its digest alone."""
+
+    @property
+    def verified(self) -> Repository:
+        """The project's repository of verified sources."""
+        from launcher.environment.verified_sources import repository
+
+        return repository(self.project, self.environ, self.say, refresh=self.upgrade)
 
 
 def source_tag(environment: Environment) -> str:

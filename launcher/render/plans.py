@@ -48,7 +48,7 @@ def plans(
             gathered,
             user=JobUser(users.UNPRIVILEGED, users.UNPRIVILEGED, owns_files=False),
             host=Host(),
-            image_for=deployed_images(engine.client, project, environ, engine.facts().platform),
+            image_for=deployed_images(engine.client, project, environ, engine.facts().platform, options),
         )
     made: list[Made] = []
     faults: list[DltpodError] = []

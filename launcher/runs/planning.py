@@ -11,7 +11,6 @@ from launcher import log
 from launcher.config.models import Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine
-from launcher.environment.verified_sources import Repository
 from launcher.host import user as users
 from launcher.host.user import JobUser
 from launcher.plan.job import plan_job
@@ -42,7 +41,6 @@ def gather(
     *,
     launcher: str = "",
     image_for: ImageFor | None = None,
-    verified: Repository | None = None,
 ) -> Gathered:
     """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
     from launcher.secrets.destinations import folder_of
@@ -64,7 +62,7 @@ def gather(
         engine,
         user,
         host,
-        image_for or engine.image_for(project, environ, verified),
+        image_for or engine.image_for(project, environ, options),
     )
 
 
@@ -77,7 +75,7 @@ def plan_source(gathered: Gathered, source: Source, say: Say, *, run_id: str = "
     for warning in part.slice.warnings:
         say(warning)
     with log.timed("image") as fields:
-        image = gathered.image_for(source, part.drivers, options, say)
+        image = gathered.image_for(source, part.drivers, say)
         fields.update(image=image.reference, built=image.built)
     plan = plan_job(
         project,

@@ -16,7 +16,6 @@ from launcher import __version__, log
 from launcher.config.models import Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine, StopRequest
-from launcher.environment.verified_sources import Repository
 from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
 from launcher.host import rights as owners
 from launcher.host.launchers import Launchers
@@ -56,14 +55,12 @@ def sync(
     image_for: ImageFor | None = None,
     stopper: Stopper | None = None,
     faults: Mapping[str, ConfigurationError] | None = None,
-    verified: Repository | None = None,
 ) -> Outcome:
     """Run sources, each in a container of its own, ``options.jobs`` at once.
 
     A source's own fault (its configuration, its image, its run) is its record's failure and stops no
-    other. ``faults``, by source, are known before: such a source fails with that and isn't planned. So is
-    ``verified``, the repository of verified sources, where the command has asked it already. While the sync
-    runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second time.
+    other. ``faults``, by source, are known before: such a source fails with that and isn't planned. While
+    the sync runs, SIGINT, SIGTERM and SIGHUP stop the jobs: gently, and at once the second time.
 
     Raises EngineError where no engine answers, ConfigurationError where nothing can run at all.
     """
@@ -102,9 +99,7 @@ def sync(
             _clean_up(project, engine, launchers, history, listener)
         for problem in engine.facts().problems if sources else ():
             listener.say(sources[0].name, f"{engine.facts().name}: {problem}")
-        gathered = gather(
-            project, options, engine, given, launcher=launchers.id, image_for=image_for, verified=verified
-        )
+        gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
         work = _Work(gathered, history, listener, stopper, faults or {})
         records = run_all(sources, work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper)
     exit_code = _exit_code(records, stopper, work.refusals)

@@ -115,10 +115,10 @@ class Folder:
         """The image of a source, made without running it."""
         project = self.load()
         platform = DockerEngine(alive=unknown).facts().platform
-        make = docker_images(self.client, project, os.environ, platform)
+        make = docker_images(self.client, project, os.environ, platform, SyncOptions())
         (source,) = config.select(project, names=(name,))
         drivers = drivers_for(project, source, read_environment(project, os.environ))
-        return make(source, drivers, SyncOptions(), lambda line: None)
+        return make(source, drivers, lambda line: None)
 
     def run(self, name: str, listener: Listener | None = None, **options: Any) -> RunRecord:
         """Sync one source; its record."""

@@ -127,7 +127,7 @@ class Cluster:
         sources = config.select(project, names=names)
         found = environ or self.environ
 
-        def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
+        def image_for(source: Source, drivers: Drivers, say: Say) -> Image:
             return Image(image or self.image, ENVIRONMENT)
 
         outcome = sync(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from launcher.config.models import Project
     from launcher.engines.images import ImageFor
-    from launcher.environment.verified_sources import Repository
+    from launcher.plan.options import SyncOptions
 
 OLDEST_API = (1, 41)
 """Docker Engine 20.10: host-gateway, one-shot statistics, private cgroup namespaces."""
@@ -182,12 +182,10 @@ class DockerEngine:
                     raise
                 time.sleep(0.1)
 
-    def image_for(
-        self, project: Project, environ: Mapping[str, str], verified: Repository | None = None
-    ) -> ImageFor:
+    def image_for(self, project: Project, environ: Mapping[str, str], options: SyncOptions) -> ImageFor:
         from launcher.engines.images import docker_images
 
-        return docker_images(self.client, project, environ, self.facts().platform, verified)
+        return docker_images(self.client, project, environ, self.facts().platform, options)
 
     def running(self, project: str) -> Sequence[Running]:
         with engine_errors():

@@ -47,7 +47,7 @@ from runner.contract import Failure, FailureKind
 
 if TYPE_CHECKING:
     from launcher.engines.images import ImageFor
-    from launcher.environment.verified_sources import Repository
+    from launcher.plan.options import SyncOptions
 
 ORPHAN_SECONDS = 86_400.0
 """How long a finished Job stays where its launcher was killed and can't remove it."""
@@ -139,13 +139,11 @@ class KubernetesEngine:
                 with contextlib.suppress(ApiError, Unreachable):
                     self._remove(plan, names, namespace)
 
-    def image_for(
-        self, project: Project, environ: Mapping[str, str], verified: Repository | None = None
-    ) -> ImageFor:
+    def image_for(self, project: Project, environ: Mapping[str, str], options: SyncOptions) -> ImageFor:
         from launcher.engines.images import deployed_images
         from launcher.host.docker_engine import connect as connect_docker
 
-        return deployed_images(connect_docker(environ), project, environ, self.facts().platform, verified)
+        return deployed_images(connect_docker(environ), project, environ, self.facts().platform, options)
 
     def running(self, project: str) -> Sequence[Running]:
         with self._api_errors():

@@ -66,8 +66,9 @@ def test_a_base_image_that_cannot_be_pulled_is_asked_for_once_and_told_to_each_s
 ) -> None:
     workshop.base_image = "127.0.0.1:9/python:{python}"
     sources = [workshop.source(name, egress=("example.org:443",)) for name in ("one", "two", "three")]
-    make = docker_images(workshop.client, workshop.project(*sources), workshop.environ, "linux/amd64")
+    project, options = workshop.project(*sources), SyncOptions()
+    make = docker_images(workshop.client, project, workshop.environ, "linux/amd64", options)
     for source in sources:
         with pytest.raises(BuildError, match="is not present and can't be pulled"):
-            make(source, Drivers(Destination("dummy")), SyncOptions(), workshop.said.append)
+            make(source, Drivers(Destination("dummy")), workshop.said.append)
     assert workshop.said == ["pulling 127.0.0.1:9/python:3.13", "127.0.0.1:9/python:3.13 can't be pulled"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.check.all_rows import file_rows, repository_of
+from launcher.check.all_rows import file_rows
 from tests.unit.check.test_check import entry
 from tests.unit.secrets.asking import given
 
@@ -31,7 +31,7 @@ def test_verified_sources_are_fetched_only_where_nothing_else_may_bring_the_modu
     project = given(tmp_path, more + entry(module=module, more=f"    container: {container}\n"))
     said: list[str] = []
     nowhere = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
-    found = file_rows(project, project.sources, nowhere, repository_of(project, nowhere, said.append))
+    found = file_rows(project, project.sources, nowhere, said.append)
     assert [line.startswith("fetching verified sources") for line in said] == [True] * fetched
     (told,) = [row.text for row in found if row.what == "module" and row.source]
     assert ("couldn't be asked" in told, "did you mean" in told) == (fetched, False)
@@ -41,7 +41,7 @@ def test_why_verified_sources_could_not_be_asked_is_told_once(tmp_path: Path) ->
     sources = entry(module="erp")
     project = given(tmp_path, sources + sources.partition("sources:\n")[2].replace("acme", "emca"))
     nowhere = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
-    found = file_rows(project, project.sources, nowhere, repository_of(project, nowhere, print))
+    found = file_rows(project, project.sources, nowhere, print)
     assert [
         (row.source, "with git, which is not installed" in row.text) for row in found if row.what == "module"
     ] == [

@@ -102,7 +102,7 @@ def test_after_a_stop_no_build_of_an_image_begins(tmp_path: Path) -> None:
     stopper = Stopper()
     begun: list[str] = []
 
-    def image_for(source: Source, drivers: Drivers, options: SyncOptions, say: Say) -> Image:
+    def image_for(source: Source, drivers: Drivers, say: Say) -> Image:
         say("pulling the base image")
         stopper.ask()
         say("building the environment")

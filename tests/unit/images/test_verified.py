@@ -18,7 +18,7 @@ from launcher.config.models import VerifiedSources
 from launcher.environment import verified_sources
 from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError
-from tests.unit.images.projects import committed, verified_tree
+from tests.unit.images.projects import committed, project, source, verified_tree
 
 
 def repository(root: Path, location: str, ref: str = "master", *, refresh: bool = False) -> Repository:
@@ -100,6 +100,20 @@ def test_a_repository_that_can_not_be_had_is_asked_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as second:
         found.names()
     assert second.value is first.value
+
+
+def test_a_project_has_one_repository_as_long_as_it_is_loaded(tmp_path: Path) -> None:
+    settings = VerifiedSources(location=f"file://{tmp_path}/nowhere")
+    environ = {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
+    loaded = project(tmp_path, source("one"), verified=settings)
+    again = project(tmp_path, source("one"), verified=settings)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: verified_sources.repository(loaded, environ, print), range(4)))
+    with pytest.raises(ConfigurationError):
+        found[0].names()
+    assert {id(item) for item in found} == {id(found[0])}
+    assert verified_sources.repository(again, environ, print).failed is None
+    assert loaded == again
 
 
 def test_several_threads_that_ask_at_once_fetch_it_once(tmp_path: Path) -> None:
