@@ -38,6 +38,8 @@ def command(dry_run: bool, older_than: str, as_json: bool) -> Exit:
     engine = common.docker_engine()
     client = engine.client
     found = gc.plan(client, environ=os.environ, older_than=age, in_use=_in_use(engine))
+    common.say("asking the engine for its build cache, which may take minutes")
+    found = gc.with_build_cache(found, client, older_than=age)
     if not dry_run:
         found = gc.execute(client, found)
     if as_json:

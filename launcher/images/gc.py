@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from launcher.errors import EngineError
 from launcher.host.docker_engine import Missing, engine_errors, moment
@@ -22,7 +22,7 @@ KEEP_SECONDS = 30 * 24 * 3600.0
 _KINDS = ("source", "deploy", "environment", "default")
 """A base image made from Debian packages (kind ``base``) stays: it can't be pulled again."""
 _DISK_SECONDS = 600
-"""How long an engine may take to sum up its disk, for us or for somebody else before us."""
+"""How long an engine may take to sum up its disk: an old one sizes every container on the way."""
 _CACHES = ("/dev/dltpod/",)
 """Where the Dockerfile mounts its caches: how the engine describes those that are ours."""
 
@@ -73,13 +73,11 @@ def plan(
     environ: Mapping[str, str],
     older_than: float = KEEP_SECONDS,
     in_use: Collection[str] = (),
-    build_cache: bool = True,
     now: float | None = None,
 ) -> Plan:
     """What can go: unused for ``older_than`` seconds, in no container, not among the references ``in_use``.
 
-    Looks, and removes nothing. To ask for the ``build_cache`` takes an old engine many seconds, for it sizes
-    every container on the way. Raises EngineError.
+    Looks, and removes nothing. The build cache is ``with_build_cache``'s. Raises EngineError.
     """
     now = time.time() if now is None else now
     with engine_errors():
@@ -87,7 +85,6 @@ def plan(
         known = [image for image in seen if image is not None]
         running = {row["ImageID"] for row in client.api.containers(all=True)}
         volumes = client.api.volumes(filters={"label": f"{LABEL_MANAGED}=1", "dangling": True})
-        disk, notes = _disk(client) if build_cache else ({}, ())
 
     def idle(image: _Known) -> float:
         used = [last_use(tag, environ) or 0.0 for tag in image.tags]
@@ -122,15 +119,37 @@ def plan(
         if age >= older_than:
             size = int((row.get("UsageData") or {}).get("Size") or 0)
             items.append(Item("volume", row["Name"], max(size, 0), "no container holds it", row["Name"]))
-    for row in disk.get("BuildCache") or ():
+    items.extend(_folders(cache_folder(environ), now, older_than))
+    return Plan(tuple(items))
+
+
+def with_build_cache(
+    plan: Plan, client: DockerClient, *, older_than: float = KEEP_SECONDS, now: float | None = None
+) -> Plan:
+    """The plan, with what can go of the engine's build cache, or a note of why the engine does not tell.
+
+    It may take minutes. An engine older than 23 refuses whoever asks while it sums up its disk for somebody
+    else ("a disk usage operation is already running", moby's ``SystemDiskUsage``).
+    """
+    now = time.time() if now is None else now
+    # The SDK has no timeout for a single call of this kind.
+    usual, client.api.timeout = client.api.timeout, _DISK_SECONDS
+    try:
+        with engine_errors():
+            rows = client.api.df().get("BuildCache") or ()
+    except EngineError as error:
+        return replace(plan, notes=(*plan.notes, f"the build cache was left alone: {error.message}"))
+    finally:
+        client.api.timeout = usual
+    items: list[Item] = []
+    for row in rows:
         mine = any(mark in str(row.get("Description", "")) for mark in _CACHES)
         age = now - max(_time(row.get("LastUsedAt") or ""), _time(row.get("CreatedAt") or ""))
         if mine and not row.get("InUse") and age >= older_than:
             size = 0 if row.get("Shared") else int(row.get("Size") or 0)
             kind = "wheels and packages" if "cachemount" in str(row.get("Type", "")) else "layer"
             items.append(Item("build cache", kind, size, f"unused for {age / 86400:.0f} days", row["ID"]))
-    items.extend(_folders(cache_folder(environ), now, older_than))
-    return Plan(tuple(items), notes)
+    return replace(plan, items=(*plan.items, *items))
 
 
 def execute(client: DockerClient, plan: Plan) -> Plan:
@@ -191,28 +210,6 @@ def _known(client: DockerClient, identity: str) -> _Known | None:
         tuple(chain),
         sizes,
     )
-
-
-def _disk(client: DockerClient) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """What the engine tells of its disk, or nothing and a note of why.
-
-    An engine older than 23 refuses whoever asks while it sums up for somebody else ("a disk usage operation
-    is already running", moby's ``SystemDiskUsage``).
-    """
-    until = time.monotonic() + _DISK_SECONDS
-    # The SDK has no timeout for a single call of this kind.
-    usual, client.api.timeout = client.api.timeout, _DISK_SECONDS
-    try:
-        while True:
-            try:
-                with engine_errors():
-                    return client.api.df(), ()
-            except EngineError as error:
-                if "already running" not in error.message or time.monotonic() > until:
-                    return {}, (f"the build cache was left alone: {error.message}",)
-            time.sleep(0.5)
-    finally:
-        client.api.timeout = usual
 
 
 def _folders(cache: Path, now: float, older_than: float) -> list[Item]:
