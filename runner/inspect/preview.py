@@ -8,7 +8,6 @@ import typing
 from collections.abc import Mapping
 
 from runner.contract import Destination, JobSpec
-from runner.inspect import files
 from runner.load import compat, pipeline
 from runner.load.recover import packages
 from runner.resolve import source
@@ -38,9 +37,6 @@ def preview(
     process.prepare(job, paths)
     session = pipeline.sample(job, source.prepare(job, paths, values), state=scratch)
     _, store = compat.storages(session.pipeline)
-    import fsspec  # type: ignore[import-untyped]
-
-    local = fsspec.filesystem("file")
     found: dict[str, dict[str, typing.Any]] = {}
     for load_id in session.pipeline.list_normalized_load_packages():
         schema = store.load_schema(load_id)
@@ -54,6 +50,7 @@ def preview(
                 table,
                 {"columns": [[name, str(columns[name].get("data_type", ""))] for name in names], "rows": []},
             )
-            more = itertools.islice(files.rows_of(local, str(file)), rows - len(kept["rows"]))
-            kept["rows"] += [[row.get(name) for name in names] for row in more]
+            with file.open("rb") as stream:
+                more = itertools.islice(packages.rows_of(stream, file.name), rows - len(kept["rows"]))
+                kept["rows"] += [[row.get(name) for name in names] for row in more]
     return {"previews": found}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import typing
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from runner.contract import FailureKind
 from runner.explain.causes import unwrap
@@ -129,7 +129,9 @@ def _count(session: Session, load_ids: typing.Sequence[str]) -> None:
             rows = {}
             for file in files:
                 table = packages.table_of(file.name)
-                rows[table] = rows.get(table, 0) + packages.row_count(file)
+                # statements and references hold no rows
+                with suppress(packages.UnreadableFile), file.open("rb") as stream:
+                    rows[table] = rows.get(table, 0) + packages.row_count(stream, file.name)
         for table, count in rows.items():
             if count and table in schema.tables and table not in schema.dlt_table_names():
                 session.rows[table] = session.rows.get(table, 0) + count

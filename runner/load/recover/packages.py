@@ -1,84 +1,95 @@
-"""Reads dlt's load packages: rows, bytes, and the row ids in their files."""
+"""Reads dlt's load packages and the files that dlt loads: rows, their number, the row ids."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.contract import Failure, FailureKind
+from runner.explain.classify import JobFailed
+
 _TOKEN = re.compile(
     r"(?P<text>[EN]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*')|(?P<mark>[(),])|(?P<other>[^'(),EN]+|[EN])", re.DOTALL
 )
 _COLUMNS = re.compile(r"INSERT INTO [^(]*\((?P<columns>.*?)\)\s*\n?VALUES\s*\n", re.DOTALL)
 
-_TUPLES = ("csv", "insert_values")
+
+class UnreadableFile(JobFailed):
+    """A file whose rows, or their ids, can't be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Failure(FailureKind.CONFIGURATION, message))
 
 
-class UnreadableFile(Exception):
-    """A load file of a format whose row ids can't be read."""
+def rows_of(
+    file: typing.BinaryIO, name: str, columns: list[str] | None = None
+) -> Iterator[dict[str, typing.Any]]:
+    """The rows of a load file that is called ``name``, each by column; of ``insert_values`` and CSV as texts.
+
+    Of Parquet only ``columns`` are read where they are given. Raises UnreadableFile for other formats.
+    """
+    form = _format(name)
+    if form == "parquet":
+        import pyarrow.parquet
+
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(columns=columns):
+            yield from batch.to_pylist()
+    elif form == "jsonl":
+        yield from (json.loads(line) for line in _text(file) if line.strip())
+    elif form == "csv":
+        yield from csv.DictReader(_text(file))
+    elif form == "insert_values":
+        text = _text(file).read()
+        head = _COLUMNS.match(text)
+        if head is None:
+            raise UnreadableFile(f"{name} has no columns")
+        names = [column.strip().strip('"`[]') for column in head["columns"].split(",")]
+        for values in _tuples(text, head.end()):
+            yield dict(zip(names, map(_unquoted, values), strict=False))
+    else:
+        raise UnreadableFile(f"{name.rpartition('/')[2]} is of a kind that is not looked into")
+
+
+def row_count(file: typing.BinaryIO, name: str) -> int:
+    """How many rows ``rows_of`` would give, without a look at them where the format allows that."""
+    form = _format(name)
+    if form == "parquet":
+        import pyarrow.parquet
+
+        return int(pyarrow.parquet.ParquetFile(file).metadata.num_rows)
+    if form == "jsonl":
+        return sum(1 for line in _text(file) if line.strip())
+    return sum(1 for _ in rows_of(file, name))
 
 
 def row_ids(path: Path, column: str) -> Iterator[str]:
-    """The values of the row id ``column`` in a load file.
+    """The values of the row id ``column`` in a load file, which are no nulls.
 
-    Raises UnreadableFile where the format isn't known or the file has no such column.
+    Raises UnreadableFile where the format isn't known or a row has no such column.
     """
-    name = path.name.removesuffix(".gz")
-    extension = name.rsplit(".", 1)[-1]
-    if extension == "parquet":
-        yield from _parquet_ids(path, column)
-    elif extension == "jsonl":
-        with _text(path) as stream:
-            for line in stream:
-                if line.strip():
-                    row = json.loads(line)
-                    if column not in row:
-                        raise UnreadableFile(f"{path.name} has no {column}")
-                    yield str(row[column])
-    elif extension in _TUPLES:
-        tuples = _tuples_of(path, extension)
-        names = next(tuples, [])
-        if column not in names:
-            raise UnreadableFile(f"{path.name} has no {column}")
-        at, read = names.index(column), _unquoted if extension == "insert_values" else str
-        yield from (read(values[at]) for values in tuples)
-    else:
-        raise UnreadableFile(f"rows of {path.name} can't be told apart")
+    with path.open("rb") as file:
+        for row in rows_of(file, path.name, [column]):
+            if column not in row:
+                raise UnreadableFile(f"{path.name} has no {column}")
+            if row[column] is not None:
+                yield str(row[column])
 
 
-def _text(path: Path) -> typing.TextIO:
-    with path.open("rb") as probe:
-        packed = probe.read(2) == b"\x1f\x8b"
-    if packed:
-        return typing.cast(typing.TextIO, gzip.open(path, "rt", encoding="utf-8", newline=""))
-    return path.open(encoding="utf-8", newline="")
+def _format(name: str) -> str:
+    return name.removesuffix(".gz").rsplit(".", 1)[-1]
 
 
-def _parquet_ids(path: Path, column: str) -> Iterator[str]:
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as file:
-        if column not in file.schema_arrow.names:
-            raise UnreadableFile(f"{path.name} has no {column}")
-        for batch in file.iter_batches(columns=[column]):
-            yield from (str(value) for value in batch.column(0).to_pylist() if value is not None)
-
-
-def _tuples_of(path: Path, extension: str) -> Iterator[list[str]]:
-    """The columns' names, then each row as the file has it; nothing of a file without columns."""
-    with _text(path) as stream:
-        if extension == "csv":
-            yield from (row for row in csv.reader(stream) if row)
-            return
-        text = stream.read()
-    head = _COLUMNS.match(text)
-    if head is not None:
-        yield [name.strip().strip('"`[]') for name in head["columns"].split(",")]
-        yield from _tuples(text, head.end())
+def _text(file: typing.BinaryIO) -> typing.TextIO:
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    unpacked = gzip.GzipFile(fileobj=file) if packed else file
+    return io.TextIOWrapper(typing.cast("typing.BinaryIO", unpacked), encoding="utf-8", newline="")
 
 
 def _tuples(text: str, start: int) -> Iterator[list[str]]:
@@ -104,26 +115,13 @@ def _tuples(text: str, start: int) -> Iterator[list[str]]:
             value += token[0]
 
 
-def _unquoted(literal: str) -> str:
+def _unquoted(literal: str) -> str | None:
     text = literal.strip()
+    if text == "NULL":
+        return None
     if text[:1] in ("E", "N"):
         text = text[1:]
     return text.strip("'").replace("''", "'").replace("\\\\", "\\")
-
-
-def row_count(path: Path) -> int:
-    """How many rows a load file holds; 0 for statements and references."""
-    extension = path.name.removesuffix(".gz").rsplit(".", 1)[-1]
-    if extension == "parquet":
-        import pyarrow.parquet
-
-        return int(pyarrow.parquet.read_metadata(path).num_rows)
-    if extension == "jsonl":
-        with _text(path) as stream:
-            return sum(1 for line in stream if line.strip())
-    if extension in _TUPLES:
-        return max(0, sum(1 for _ in _tuples_of(path, extension)) - 1)
-    return 0
 
 
 def table_of(file_name: str) -> str:

@@ -77,7 +77,7 @@ def shown(box: Box, destination: Destination, table: str | None = None) -> dict[
     return execute.show(job, Paths(str(box.root)), limit=2, table=table, sql=None)
 
 
-@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv"])
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv", "insert_values"])
 def test_files_of_every_form_are_shown_without_a_database(box: Box, form: str) -> None:
     box.write("shop.py", "def orders():\n    yield [{'id': n, 'tags': [{'t': 1}]} for n in range(3)]\n")
     there = Destination("filesystem", file=str(box.root / "data/lake"))

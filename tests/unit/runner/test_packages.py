@@ -13,10 +13,15 @@ from dlt.common.data_writers.escape import escape_duckdb_literal, escape_postgre
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.load.recover.packages import UnreadableFile, row_count, row_ids
+from runner.load.recover.packages import UnreadableFile, row_count, row_ids, rows_of
 
 TEXTS = st.lists(st.text(max_size=20), min_size=1, max_size=5)
 ID = "_dlt_id"
+
+
+def counted(file: Path) -> int:
+    with file.open("rb") as stream:
+        return row_count(stream, file.name)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -34,7 +39,7 @@ def test_ids_come_out_of_insert_statements_whatever_the_other_columns_hold(
     body = 'INSERT INTO {}("n","said","_dlt_id","gone")\nVALUES\n' + ",\n".join(tuples) + ";"
     file = write(tmp_path_factory.mktemp("f"), "orders.1.0.insert_values", body)
     assert list(row_ids(file, ID)) == [f"id-{number}" for number in range(len(texts))]
-    assert row_count(file) == len(texts)
+    assert counted(file) == len(texts)
 
 
 def test_ids_come_out_of_packed_json_lines(tmp_path: Path) -> None:
@@ -42,20 +47,20 @@ def test_ids_come_out_of_packed_json_lines(tmp_path: Path) -> None:
     file = tmp_path / "orders.1.0.jsonl.gz"
     file.write_bytes(gzip.compress(lines.encode()))
     assert list(row_ids(file, ID)) == ["id-0", "id-1", "id-2"]
-    assert row_count(file) == 3
+    assert counted(file) == 3
 
 
 def test_ids_come_out_of_parquet(tmp_path: Path) -> None:
     file = tmp_path / "orders.1.0.parquet"
     pyarrow.parquet.write_table(pyarrow.table({ID: ["a", "b"]}), file)
     assert list(row_ids(file, ID)) == ["a", "b"]
-    assert row_count(file) == 2
+    assert counted(file) == 2
 
 
 def test_ids_come_out_of_csv(tmp_path: Path) -> None:
     file = write(tmp_path, "orders.1.0.csv", f'said,{ID}\n"a,\nb",x\nc,y\n')
     assert list(row_ids(file, ID)) == ["x", "y"]
-    assert row_count(file) == 2
+    assert counted(file) == 2
 
 
 @pytest.mark.parametrize("name", ["orders.1.0.parquet", "orders.1.0.jsonl", "orders.1.0.csv"])
@@ -69,8 +74,15 @@ def test_a_file_without_ids_is_told_of(tmp_path: Path, name: str) -> None:
         list(row_ids(file, ID))
 
 
-def test_statements_and_references_hold_no_rows(tmp_path: Path) -> None:
+def test_statements_and_references_have_no_rows_to_read(tmp_path: Path) -> None:
     file = write(tmp_path, "orders.1.0.sql", "DELETE FROM x;")
-    assert row_count(file) == 0
-    with pytest.raises(UnreadableFile):
-        list(row_ids(file, ID))
+    for read in (counted, lambda file: list(row_ids(file, ID))):
+        with pytest.raises(UnreadableFile, match=r"^orders\.1\.0\.sql is of a kind that is not looked into$"):
+            read(file)
+
+
+def test_rows_of_insert_statements_are_texts_and_nulls(tmp_path: Path) -> None:
+    body = 'INSERT INTO {}("n","said","gone")\nVALUES\n(1,E\'it\'\'s\',NULL);'
+    file = write(tmp_path, "orders.1.0.insert_values", body)
+    with file.open("rb") as stream:
+        assert list(rows_of(stream, file.name)) == [{"n": "1", "said": "it's", "gone": None}]
