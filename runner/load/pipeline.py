@@ -32,7 +32,7 @@ from runner.load import (
 )
 from runner.load.fast import switch
 from runner.load.locks import state_lock
-from runner.load.progress import Emit, Steps, collector
+from runner.load.progress import Steps, collector
 from runner.load.recover import ledger, restore
 from runner.load.session import Session
 from runner.load.workdir import Workdir
@@ -58,19 +58,17 @@ SETTINGS = {
 def run(
     job: JobSpec,
     make_source: Callable[[], typing.Any],
-    emit: Emit,
+    steps: Steps,
     *,
     state: Path = Path(STATE_DIR),
-    steps: Steps | None = None,
 ) -> Result:
     """Runs the job's source once and returns what came of it.
 
     ``make_source`` is called when the pipeline exists and its state is restored; it returns a
     DltSource, a DltResource or a list of them. ``state`` is the folder of the working directory.
-    ``steps`` may be given to know the step and the notes where this raises.
+    ``steps`` knows the step and the notes also where this raises.
     Raises JobFailed, and StepError around any other exception.
     """
-    steps = steps or Steps(emit)
     with _prepared(job, steps), http_retries.without_local_retries(), state_lock(state, job.run_id):
         session = _start(job, steps, state)
         try:
@@ -127,7 +125,7 @@ def _start(job: JobSpec, steps: Steps, state: Path) -> Session:
                 pipelines_dir=str(work.pipelines),
                 destination=destination.build(job.destination, file_format=job.loader_file_format),
                 dataset_name=dataset_of(job),
-                progress=collector(steps.emit),
+                progress=collector(steps),
             )
             if limited:
                 pipeline.config.restore_from_destination = False

@@ -12,8 +12,6 @@ from runner.contract import Event
 Emit = Callable[[str, dict[str, typing.Any]], None]
 """Sends one event: its kind (see ``contract.Event``) and its fields."""
 
-PERIOD = 0.5
-"""Seconds between two progress events: at most two a second."""
 NOT_ROWS = frozenset({"Resources", "Files", "Items", "Jobs"})
 """Counters that dlt keeps of its own work, beside those named after tables."""
 
@@ -23,6 +21,9 @@ class Steps:
 
     A step within another (waiting for a file's lock while loading) stops the outer one's clock.
     """
+
+    period = 0.5
+    """Seconds between two progress events."""
 
     def __init__(self, emit: Emit = lambda kind, fields: None) -> None:
         self.emit = emit
@@ -56,14 +57,14 @@ class Steps:
         self._since = now
 
 
-def collector(emit: Emit) -> typing.Any:
-    """A dlt progress collector that sends rows so far by table, at most twice a second.
+def collector(steps: Steps) -> typing.Any:
+    """A dlt progress collector that sends rows so far by table.
 
     dlt counts each row twice: as it is extracted, and as it is normalized, with child rows. What
     is sent is the larger of both, and once a package is normalized the rows that will be loaded. dlt calls it
-    once for each page that is written, so counting costs an addition and a look at the clock; nothing is sent
-    from within a table's own loop more often than ``PERIOD``. Of a step whose whole is known, ``done`` and
-    ``total`` say how far it is: extracted rows that are normalized, files that are loaded.
+    once for each page that is written, so counting costs an addition and a look at the clock; nothing is
+    sent from within a table's own loop more often than ``steps.period``. Of a step whose whole is known,
+    ``done`` and ``total`` say how far it is: extracted rows that are normalized, files that are loaded.
     """
     from dlt.common.runtime.collector import Collector
 
@@ -72,7 +73,8 @@ def collector(emit: Emit) -> typing.Any:
             self.extracted: dict[str, int] = {}
             self.normalized: dict[str, int] = {}
             self.step = ""
-            self._last = time.monotonic()
+            # the first soon: until there are rows, the supervisor may take the run for one that only fails
+            self._due = time.monotonic() + min(steps.period, 0.5)
             self._sent: dict[str, typing.Any] = {}
             self._jobs = [0, 0]
 
@@ -93,8 +95,8 @@ def collector(emit: Emit) -> typing.Any:
                 rows = self.extracted if self.step.startswith("Extract") else self.normalized
                 rows[name] = rows.get(name, 0) + inc
             now = time.monotonic()
-            if now - self._last >= PERIOD:
-                self._last = now
+            if now >= self._due:
+                self._due = now + steps.period
                 self._send(self._how_far())
 
         def _how_far(self) -> dict[str, int]:
@@ -122,6 +124,6 @@ def collector(emit: Emit) -> typing.Any:
             fields = {"rows": rows, **(how_far or {})}
             if fields != self._sent and (how_far or rows != self._sent.get("rows")):
                 self._sent = fields
-                emit(Event.PROGRESS.value, fields)
+                steps.emit(Event.PROGRESS.value, fields)
 
     return RowCollector()

@@ -43,8 +43,6 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _CHUNK = 1 << 16
 _EVENT_LIMIT = 16 << 20
 """Bytes. A longer line of the event pipe is dropped, so that it does not fill the memory."""
-_PROGRESS_PAUSE = 5.0
-"""Seconds between two lines of progress in a pod's log, which people read too and the node keeps."""
 _REAPED_AT_ONCE = 100
 """Ended children that are reaped in one go, for a source may make orphans without end."""
 _LONGEST_EVENT = 1 << 20
@@ -70,9 +68,6 @@ class Supervisor:
         self._events = Output(1)
         self._stderr = Output(2)
         self._partial = bytearray()
-        self._progress: dict[str, typing.Any] = {}
-        """Progress that isn't told yet."""
-        self._progress_at = 0.0
         self._phase = "start"
         self.result: dict[str, typing.Any] | None = None
         self._stopping = ""
@@ -293,8 +288,6 @@ class Supervisor:
         name = event.pop("event")
         if event.get("rows"):
             self._connecting.rows_arrived()
-        if self._held_back(name, event):
-            return
         if name == Event.RESULT.value:
             self.result = self._masked(exit_status.corrected(event["result"], self._phase, self._stopping))
             self._signal_at, self._kill_at = None, time.monotonic() + EXIT_GRACE
@@ -304,20 +297,6 @@ class Supervisor:
                 return
             self._phase = str(event.get("phase"))
         self._send(name, event)
-
-    def _held_back(self, name: str, event: dict[str, typing.Any]) -> bool:
-        """Whether the event is progress that waits for the next event in a pod: a step's last is told."""
-        held, self._progress = self._progress, {}
-        if name != Event.PROGRESS.value:
-            if held:
-                self._send(Event.PROGRESS.value, held)
-            return False
-        now = time.monotonic()
-        if self._given.mounted and now < self._progress_at:
-            self._progress = event
-            return True
-        self._progress_at = now + _PROGRESS_PAUSE
-        return False
 
     def _send(self, name: str, fields: dict[str, typing.Any]) -> None:
         """Writes an event, masked, as a line on standard output; one that is too long is left out."""

@@ -19,6 +19,8 @@ from runner.supervise.masking import Masker
 from runner.work import process
 from runner.work.channel import Channel
 
+POD_PERIOD = 5.0
+"""Seconds between two lines of progress in a pod's log, which people read too and the node keeps."""
 _TRACEBACK_PART = 32_000
 """Characters of a long traceback's beginning and end that are kept: an error may quote a whole response."""
 
@@ -45,6 +47,8 @@ def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) ->
 def _result_of(given: Input, paths: Paths, emit: Emit) -> Result:
     """The job's result; every exception becomes one."""
     steps = Steps(emit)
+    if given.mounted:
+        steps.period = POD_PERIOD
     try:
         values = values_of(given.files)
         checks = given.job.action in ("check", "connect")
@@ -65,7 +69,7 @@ def _result_of(given: Input, paths: Paths, emit: Emit) -> Result:
             gc.enable()
         if checks:
             return check.run(given.job, paths, values, lambda exc: _explained(exc, given.job, steps))
-        return pipeline.run(given.job, make, emit, state=paths.state, steps=steps)
+        return pipeline.run(given.job, make, steps, state=paths.state)
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it becomes a result
         # a second request to stop must not interrupt the answer to the first
         for number in (signal.SIGTERM, signal.SIGINT):

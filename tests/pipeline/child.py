@@ -17,6 +17,7 @@ from dlt.common.configuration.container import Container
 from runner.contract import JobSpec
 from runner.explain.classify import JobFailed, StepError, classify
 from runner.load import pipeline
+from runner.load.progress import Steps
 from tests.pipeline import kills, sources
 
 EACH = "each"
@@ -36,7 +37,7 @@ def main(
         kills.install(kill, table)
     make = getattr(sources, job.function)
     try:
-        answer.send(pipeline.run(job, lambda: make(**job.kwargs), lambda _kind, _fields: None, state=state))
+        answer.send(pipeline.run(job, lambda: make(**job.kwargs), Steps(), state=state))
     except (JobFailed, StepError) as exc:
         answer.send(classify(exc))
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from runner.contract import Destination, Failure, JobSpec, Result
 from runner.load import pipeline
+from runner.load.progress import Steps
 from tests.pipeline import child, kills, sources
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -120,12 +121,8 @@ class Sandbox:
         before = dict(os.environ)
         os.environ.update(self.environment)
         try:
-            return pipeline.run(
-                job,
-                lambda: make(**job.kwargs),
-                lambda kind, fields: self.events.append((kind, fields)),
-                state=self.state_of(job),
-            )
+            steps = Steps(lambda kind, fields: self.events.append((kind, fields)))
+            return pipeline.run(job, lambda: make(**job.kwargs), steps, state=self.state_of(job))
         finally:
             os.environ.clear()
             os.environ.update(before)

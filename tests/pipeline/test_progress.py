@@ -37,7 +37,7 @@ def test_rows_are_told_at_most_twice_a_second_and_the_last_count_is_whole(sandbo
             told.append(fields)
 
     began = time.monotonic()
-    pipeline.run(sandbox.job("append"), ticks, emit, state=sandbox.state)
+    pipeline.run(sandbox.job("append"), ticks, Steps(emit), state=sandbox.state)
     halves = (time.monotonic() - began) / 0.5
     assert 2 <= len(told) <= halves + 1
     assert told[-1]["rows"] == {"ticks": 24}
@@ -46,7 +46,7 @@ def test_rows_are_told_at_most_twice_a_second_and_the_last_count_is_whole(sandbo
 def test_the_rows_that_are_told_are_those_that_will_be_loaded(
     sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.load.progress.PERIOD", 0.0)
+    monkeypatch.setattr("runner.load.progress.Steps.period", 0.0)
     result = sandbox.run("append", upto=4)
     told = [fields["rows"] for kind, fields in sandbox.events if kind == "progress"]
     assert told[-1] == result.rows
@@ -56,7 +56,7 @@ def test_the_rows_that_are_told_are_those_that_will_be_loaded(
 def test_a_step_whose_whole_is_known_tells_how_far_it_is(
     sandbox: DuckSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.load.progress.PERIOD", 0.0)
+    monkeypatch.setattr("runner.load.progress.Steps.period", 0.0)
     sandbox.run("append", upto=4)
     phase, told = "", {}
     for kind, fields in sandbox.events:
@@ -79,7 +79,7 @@ def test_what_a_run_added_to_the_schema_is_told_but_not_on_the_first(sandbox: Du
     results = []
     for rows in (one, two, two):
         make = functools.partial(dlt.resource, rows, name="accounts")
-        results.append(pipeline.run(sandbox.job("append"), make, lambda *_: None, state=sandbox.state))
+        results.append(pipeline.run(sandbox.job("append"), make, Steps(), state=sandbox.state))
     assert [(r.new_tables, r.new_columns) for r in results] == [
         ((), ()),
         (("accounts__tags",), ("accounts.region",)),

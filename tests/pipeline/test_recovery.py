@@ -15,6 +15,7 @@ import pytest
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
 from runner.load import pipeline
+from runner.load.progress import Steps
 from tests.pipeline import sources
 from tests.pipeline.sandbox import DuckSandbox, FileSandbox, PostgresSandbox
 from tests.pipeline.worlds import World
@@ -210,7 +211,7 @@ def test_a_load_that_another_machine_has_begun_meanwhile_is_not_added_to_it(sand
         return sources.append(upto=20)
 
     with pytest.raises(JobFailed) as caught:
-        pipeline.run(job, overtaken, lambda _kind, _fields: None, state=sandbox.state)
+        pipeline.run(job, overtaken, Steps(), state=sandbox.state)
     assert caught.value.failure.transient
     assert "another machine has started to load" in caught.value.failure.message
     sandbox.run("append", upto=20)

@@ -6,7 +6,7 @@ import json
 import time
 
 from runner import contract
-from runner.supervise import supervisor
+from runner.work import worker
 from tests.pipeline.runner.box import Box
 
 
@@ -41,7 +41,7 @@ def test_a_pods_log_marks_each_event_and_has_progress_once_in_a_while(box: Box) 
     box.write("/run/secrets/dlt/secrets.toml", "")
     began = time.monotonic()
     outcome = box.ended(box.start(box.job()))
-    pauses = (time.monotonic() - began) // supervisor._PROGRESS_PAUSE
+    pauses = (time.monotonic() - began) // worker.POD_PERIOD
     lines = outcome.stdout.splitlines()
     assert all(line.startswith(contract.EVENT_MARK) for line in lines)
     events = [json.loads(line.removeprefix(contract.EVENT_MARK)) for line in lines]
