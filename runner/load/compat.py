@@ -9,6 +9,8 @@ import copy
 import typing
 from pathlib import Path
 
+from runner.patches import wrapped
+
 
 def client_for(pipeline: typing.Any, schema: typing.Any) -> typing.Any:
     """The destination's job client for a schema, also one unknown to the pipeline. Not connected yet."""
@@ -43,18 +45,14 @@ def synchronize(pipeline: typing.Any) -> typing.Mapping[str, typing.Any] | None:
     dlt doesn't return what it found, so its own query is called through a function that keeps the answer.
     """
     found: list[typing.Any] = []
-    fetch = pipeline._restore_state_from_destination
 
-    def listened() -> typing.Any:
-        state = fetch()
+    def fetched(fetch: typing.Any, *args: typing.Any) -> typing.Any:
+        state = fetch(*args)
         found.append(copy.deepcopy(state))
         return state
 
-    pipeline._restore_state_from_destination = listened
-    try:
+    with wrapped(type(pipeline), "_restore_state_from_destination", fetched):
         pipeline.sync_destination()
-    finally:
-        del pipeline._restore_state_from_destination
     return found[-1] if found else None
 
 

@@ -169,27 +169,14 @@ def _too_new(destination: Destination, text: str) -> Failure:
 
 
 def driver_versions(destination: Destination) -> dict[str, str]:
-    """Versions of the packages that talk to the destination, by distribution name."""
+    """Versions of the packages that dlt's extra for the destination names, by distribution name."""
     from importlib import metadata
 
-    drivers = {
-        "duckdb": ("duckdb",),
-        "motherduck": ("duckdb",),
-        "ducklake": ("duckdb",),
-        "postgres": ("psycopg2-binary", "psycopg2"),
-        "redshift": ("psycopg2-binary", "psycopg2"),
-        "snowflake": ("snowflake-connector-python",),
-        "bigquery": ("google-cloud-bigquery",),
-        "filesystem": ("fsspec", "pyarrow"),
-        "clickhouse": ("clickhouse-driver",),
-        "databricks": ("databricks-sql-connector",),
-        "mssql": ("pyodbc",),
-        "sqlalchemy": ("sqlalchemy",),
-    }
+    # of files most are Parquet, and that extra names what reads buckets alone
+    extras = f"{destination.kind}|parquet" if destination.kind == "filesystem" else destination.kind
+    wanted = re.compile(rf"([\w.-]+).*extra == ['\"]({extras})['\"]")
     found = {}
-    for name in drivers.get(destination.kind, ()):
-        try:
+    for name in (named[1] for named in map(wanted.match, metadata.requires("dlt") or ()) if named):
+        with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return found
