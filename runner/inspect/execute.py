@@ -2,7 +2,7 @@
 
 ``execute run COMMAND...`` runs a command with the variables and the folder that the source would find.
 ``execute show JSON`` prints rows of the destination as JSON; its keys are the keyword arguments of ``show``.
-``execute state {}`` prints what the pipeline's state holds there (see ``state.state_of``).
+``execute state {}`` prints what the pipeline's state holds there (see ``state_of``).
 ``execute preview JSON`` prints the source's first rows as JSON; its keys are those of ``preview.preview``.
 """
 
@@ -59,8 +59,6 @@ def _asked(
     if what == "show":
         return show(job, paths, **question)
     if what == "state":
-        from runner.inspect.state import state_of
-
         with _opened(job, paths) as (pipeline, _):
             return {} if pipeline is None else state_of(pipeline)
     from runner.inspect.preview import preview
@@ -128,6 +126,40 @@ def show(
                 columns = _columns(cursor)
                 rows = cursor.fetchmany(limit) if columns else []
             return {**answer, "columns": columns, "rows": [list(row) for row in rows]}
+
+
+def state_of(pipeline: typing.Any) -> dict[str, typing.Any]:
+    """``cursors``: value and kind by ``resource.path``; ``resources`` that have any state; ``schemas`` with
+    their versions; ``last_load``: when it ended, ISO 8601, empty where that can't be asked; ``edit``: the
+    change that was made last (see ``edits.apply``). ``pipeline`` has been synced with the destination.
+    """
+    from runner.load import edits
+
+    state = pipeline.state
+    found = edits.cursors_of(state)
+    sources = state.get("sources") or {}
+    return {
+        "cursors": {
+            place: {"value": _text(cursor.get("last_value")), "kind": type(cursor.get("last_value")).__name__}
+            for place, cursor in found.items()
+        },
+        "resources": sorted({name for kept in sources.values() for name in kept.get("resources") or {}}),
+        "schemas": {name: pipeline.schemas[name].version for name in pipeline.schema_names},
+        "last_load": _last_load(pipeline),
+        "edit": str((sources.get(edits.MARK) or {}).get("edit", "")),
+    }
+
+
+def _text(value: typing.Any) -> str:
+    return value.isoformat() if isinstance(value, datetime.date) else wording.one_line(value, 200)
+
+
+def _last_load(pipeline: typing.Any) -> str:
+    with contextlib.suppress(Exception), pipeline.sql_client() as client:  # files have no SQL
+        table = client.make_qualified_table_name("_dlt_loads")
+        found = client.execute_sql(f"SELECT max(inserted_at) FROM {table} WHERE status = 0")
+        return _text(found[0][0]) if found and found[0][0] is not None else ""
+    return ""
 
 
 @contextlib.contextmanager

@@ -12,10 +12,7 @@ from runner import contract
 from runner.contract import Failure, FailureKind
 from runner.explain import classify
 
-_CGROUP_COUNTERS = (
-    ("/sys/fs/cgroup/memory.events", "oom_kill"),
-    ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
-)
+_CGROUP_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 _KIND_OF_PHASE = {
     "normalize": FailureKind.NORMALIZE,
     "load": FailureKind.LOAD,
@@ -96,19 +93,19 @@ def _signalled(number: int, phase: str, out_of_memory: bool) -> Failure:
     )
 
 
-def oom_kills(counters: tuple[tuple[str, str], ...] = _CGROUP_COUNTERS) -> int:
+def oom_kills(counters: tuple[str, ...] = _CGROUP_COUNTERS) -> int:
     """How many processes of this control group the kernel has killed for lack of memory; 0 where nothing says
     it.
 
-    ``counters`` are files and the name of the number in them: those of control groups v2 and v1.
+    ``counters`` are the files that have the number: those of control groups v2 and v1.
     """
-    for place, name in counters:
+    for place in counters:
         try:
             text = Path(place).read_text(encoding="ascii")
         except (OSError, ValueError):
             continue
         for line in text.splitlines():
             key, _, count = line.partition(" ")
-            if key == name and count.strip().isdigit():
+            if key == "oom_kill" and count.strip().isdigit():
                 return int(count)
     return 0

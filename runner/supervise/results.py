@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import os
@@ -85,8 +84,7 @@ def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
         "notes",
         "resumed_load_ids",
     ):
-        default = next(field for field in dataclasses.fields(Result) if field.name == name)
-        result[name] = [] if default.type.startswith("tuple") else {}
+        result[name] = type(result.get(name, []))()
         yield result
     rows = sorted(result.get("rows", {}).items(), key=lambda item: -item[1])
     for length in (50, 20, 5, 0):

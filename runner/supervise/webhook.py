@@ -16,7 +16,6 @@ from runner.supervise.job_input import Input, values_of
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 1.0
 _TIMEOUT_SECONDS = 5.0
-_UNTOLD = (FailureKind.CANCELLED.value,)
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 
 
@@ -27,7 +26,7 @@ def tell(given: Input, result: typing.Mapping[str, typing.Any], seconds: float, 
     nothing of it, nor of the answer. ``seconds`` is how long the run took, ``attempts`` how many it had.
     """
     failure = result.get("failure") or {}
-    if not failure or failure.get("kind") in _UNTOLD or given.job.action != "sync":
+    if not failure or failure.get("kind") == FailureKind.CANCELLED.value or given.job.action != "sync":
         return ""
     try:
         url = str(values_of(given.files).get(contract.WEBHOOK_VALUE) or "")

@@ -11,8 +11,6 @@ import threading
 import time
 import typing
 
-from runner import contract
-
 
 class Channel:
     """Writes events as JSON lines, whole, from any thread of the process that made it."""
@@ -26,8 +24,7 @@ class Channel:
         """Sends one event; values that JSON doesn't know become text. A closed pipe is no error."""
         if os.getpid() != self._process:
             return
-        kind = event.value if isinstance(event, contract.Event) else str(event)
-        line = json.dumps({"event": kind, "time": time.time(), **fields}, default=str)
+        line = json.dumps({"event": event, "time": time.time(), **fields}, default=str)
         data = memoryview(line.encode() + b"\n")
         with self._lock:
             try:

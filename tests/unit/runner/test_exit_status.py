@@ -30,9 +30,9 @@ def test_the_count_of_kills_is_read_from_either_version_of_control_groups(tmp_pa
     second.write_text("low 0\noom 5\noom_kill 2\n")
     first = tmp_path / "memory.oom_control"
     first.write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
-    none = (str(tmp_path / "none"), "oom_kill")
-    assert oom_kills((none, (str(second), "oom_kill"))) == 2
-    assert oom_kills(((str(first), "oom_kill"), none)) == 3
+    none = str(tmp_path / "none")
+    assert oom_kills((none, str(second))) == 2
+    assert oom_kills((str(first), none)) == 3
     assert oom_kills((none,)) == 0
 
 
