@@ -71,8 +71,8 @@ def shortened(result: dict[str, typing.Any], limit: int | None) -> bytes:
 
 
 def _shorter(result: dict[str, typing.Any]) -> Iterator[dict[str, typing.Any]]:
-    for name, length in (("verdicts", 40), ("verdicts", 10)):
-        result[name] = result.get(name, [])[:length]
+    for length in (40, 10):
+        result["verdicts"] = result.get("verdicts", [])[:length]
         yield result
     for name in (
         "new_columns",
