@@ -123,12 +123,13 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     """
     heads = {"sources", "destination", scope.pipeline.lower(), *OWN_SECTIONS}
     heads |= {path.split(".")[0].lower() for path in scope.more}
-    known: Table = {"sources": {name: {} for name in (*scope.sections, scope.function, scope.name)}}
+    # Few variables have the form at all, and this is asked for each source.
+    nested = [name for name in environ if "__" in name]
+    others = scope.entries.intersection(part for name in nested for part in name.lower().split("__"))
+    known: Table = {"sources": {name: {} for name in (*scope.sections, scope.function, scope.name, *others)}}
     known[scope.pipeline] = {"sources": copied(known["sources"])}
     known["destination"] = {scope.destination: {}}
     folded: Table = {}
-    # Few variables have the form at all, and this is asked for each source.
-    nested = [name for name in environ if "__" in name]
     for variable in sorted(nested, key=lambda name: (name.count("__"), name)):
         parts = variable.lower().split("__")
         named = parts[0] in heads and all(parts) and re.fullmatch(r"[A-Z0-9_]+", variable)

@@ -141,6 +141,12 @@ def test_the_values_of_references_are_those_of_this_source_alone(tmp_path: Path)
     assert VALUES_FILE not in cut(project, "bolt").files
 
 
+def test_a_variable_named_after_another_entry_is_its_own_however_a_file_spells_that(tmp_path: Path) -> None:
+    project = given(tmp_path, SOURCES, '[sources]\nBolt = "s"\n[nightly.sources]\nBolt = "s"\n')
+    made = cut(project, "acme", {"ACME_TOKEN": "t", "SOURCES__BOLT": "b", "NIGHTLY__SOURCES__BOLT": "b"})
+    assert made.files[SECRETS_FILE] == '[sources]\nBolt = "s"\n\n[nightly.sources]\nBolt = "s"\n'
+
+
 def test_dlts_own_settings_from_variables_are_no_secrets(tmp_path: Path) -> None:
     made = cut(given(tmp_path, SOURCES), "bolt", {"RUNTIME__LOG_LEVEL": "INFO", "LOAD__WORKERS": "4"})
     assert made.files == {CONFIG_FILE: '[load]\nworkers = "4"\n\n[runtime]\nlog_level = "INFO"\n'}
