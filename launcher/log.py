@@ -244,32 +244,18 @@ class _File:
         for folder in (file.parent.parent, file.parent):
             folder.mkdir(mode=0o700, exist_ok=True)
         self._torn = False
-        while True:
-            self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                if self._is_current(file):
-                    return
-            except BaseException:
-                self.close()
-                raise
-            self.close()
-
-    def _is_current(self, file: Path) -> bool:
-        """Whether the opened file is still the one to write to: it is not full, and nobody has renamed it.
-
-        The launcher that renames it holds its lock. One that still has it open writes on, under the new name.
-        """
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._descriptor = _opened_to_append(file)
+        if os.fstat(self._descriptor).st_size < FILE_BYTES:
+            return
         try:
-            found = os.fstat(self._descriptor)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            # Another launcher may have renamed it meanwhile. One that still has it open writes on.
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(found, file.stat()):
-                    if found.st_size < FILE_BYTES:
-                        return True
+                if os.path.samestat(os.fstat(self._descriptor), file.stat()):
                     rotate(file, KEEP_FILES)
-            return False
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self.close()
+        self._descriptor = _opened_to_append(file)
 
     def write(self, line: bytes) -> None:
         if self._torn:  # the disk was full: the next line doesn't continue what was begun
@@ -284,6 +270,10 @@ class _File:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _opened_to_append(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 def rotate(file: Path, keep: int) -> None:
