@@ -221,7 +221,6 @@ def sync(
     options = SyncOptions(
         steps=steps_within(interval, every, now, again=again, full_refresh=full_refresh, limit=limit),
         again=again,
-        again_as="again=True",
         full_refresh=full_refresh,
         resources=tuple(resources),
         limit=limit,

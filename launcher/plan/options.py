@@ -25,8 +25,6 @@ class SyncOptions:
     """The one that is planned; see ``launcher.runs.backfill``."""
     again: bool = False
     """Load steps anew that were loaded."""
-    again_as: str = "--again"
-    """What ``again`` is called where the caller writes it, for messages."""
     set: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of this run only."""
     timeout: float | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from launcher.config.units import parse_duration
 from launcher.errors import ConfigurationError
@@ -13,36 +12,8 @@ from runner.contract import INTERVAL_VARIABLES, Interval, instant, interval, mom
 
 MOST = 5000
 """Steps of one command: each is a run of its own, of some seconds at least."""
-
-
-class Words(NamedTuple):
-    """What the arguments of ``steps`` are called: options of a command, or arguments in Python."""
-
-    start: str = "--from"
-    end: str = "--to"
-    both: str = "--from, --to"
-    interval: str = "--from and --to"
-    no_interval: str = f"no interval (--from and --to, or {' and '.join(INTERVAL_VARIABLES)})"
-    every: str = "--every"
-    again: str = "--again"
-    full_refresh: str = "--full-refresh"
-    limit: str = "--limit"
-    example: str = "--from 2026-01-01 --to 2026-02-01T08:00+01:00"
-
-
-_OPTIONS = Words()
-_PYTHON = Words(
-    start="the interval's start",
-    end="the interval's end",
-    both="interval",
-    interval="an interval",
-    no_interval="no interval",
-    every="every",
-    again="again",
-    full_refresh="full_refresh",
-    limit="limit",
-    example='interval=("2026-01-01", "2026-02-01")',
-)
+_START, _END = "start (--from)", "end (--to)"
+_FORM = "2026-01-01 to 2026-02-01T08:00+01:00, say; without an offset it is UTC"
 
 
 def steps(
@@ -54,7 +25,6 @@ def steps(
     again: bool = False,
     full_refresh: bool = False,
     limit: int | None = None,
-    words: Words = _OPTIONS,
 ) -> tuple[Interval, ...]:
     """The steps from one date to another, the last one maybe shorter; none without dates.
 
@@ -63,30 +33,33 @@ def steps(
     with none.
     """
     if not start and not end:
-        for name, given in ((words.every, every is not None), (words.again, again)):
+        for name, given in (("every (--every)", every is not None), ("again (--again)", again)):
             if given:
-                raise ConfigurationError(f"{name} goes with {words.interval}", words.example)
+                raise ConfigurationError(f"{name} goes with an interval (--from and --to)", _FORM)
         return ()
-    for name, given in ((words.full_refresh, full_refresh), (words.limit, limit is not None)):
+    beside = (("full refresh (--full-refresh)", full_refresh), ("limit (--limit)", limit is not None))
+    for name, given in beside:
         if given:
-            raise ConfigurationError(f"{name} goes with {words.no_interval}", "leave one of them out")
-    form = f"{words.example}; without an offset it is UTC"
+            variables = " and ".join(INTERVAL_VARIABLES)
+            raise ConfigurationError(
+                f"a {name} goes with no interval (--from and --to, or {variables})", "leave one of them out"
+            )
     if not start or not end:
-        missing = words.end if start else words.start
-        raise ConfigurationError(f"an interval has two ends: {missing} is missing", form)
+        missing = _END if start else _START
+        raise ConfigurationError(f"an interval has two ends: its {missing} is missing", _FORM)
     bounds = []
-    for option, text in ((words.start, start), (words.end, end)):
+    for name, text in ((_START, start), (_END, end)):
         try:
             bounds.append(instant(text))
         except ValueError:
-            raise ConfigurationError(f"{option}: '{text}' is no date or time", form) from None
+            raise ConfigurationError(f"the interval's {name}: '{text}' is no date or time", _FORM) from None
     try:
         whole = interval(*bounds)
     except ValueError as error:
-        raise ConfigurationError(f"{words.both}: {error}", form) from None
+        raise ConfigurationError(f"the interval (--from and --to): {error}", _FORM) from None
     if moment(whole.end) > now:
         raise ConfigurationError(
-            f"{words.end} {whole.end} is not over yet: rows that come until then would be missed",
+            f"the interval's {_END}, {whole.end}, is not over yet: rows that come until then would be missed",
             "a sync without dates loads what is new",
         )
     if every is None:
@@ -94,11 +67,11 @@ def steps(
     try:
         size = timedelta(seconds=parse_duration(every))
     except (ValueError, OverflowError):
-        raise ConfigurationError(f"{words.every}: '{every}' is no duration such as 1d, 6h or 30m") from None
+        raise ConfigurationError(f"every (--every): '{every}' is no duration such as 1d, 6h or 30m") from None
     count = -((moment(whole.start) - moment(whole.end)) // size)
     if count > MOST:
         raise ConfigurationError(
-            f"{words.every} {every} makes {count:,} steps, each a run of its own, and {MOST:,} are the most",
+            f"{every} (--every) makes {count:,} steps, each a run of its own, and {MOST:,} are the most",
             "choose longer steps, or load the interval in parts",
         )
     first, last = moment(whole.start), moment(whole.end)
@@ -120,10 +93,10 @@ def steps_within(
     Raises ConfigurationError as ``steps``.
     """
     if interval is not None and (isinstance(interval, str) or len(interval) != 2):
-        raise ConfigurationError("interval takes two times", _PYTHON.example)
+        raise ConfigurationError("interval takes two times", 'interval=("2026-01-01", "2026-02-01")')
     start, end = (None, None) if interval is None else (str(interval[0]), str(interval[1]))
     length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
-    return steps(start, end, length, now, again=again, full_refresh=full_refresh, limit=limit, words=_PYTHON)
+    return steps(start, end, length, now, again=again, full_refresh=full_refresh, limit=limit)
 
 
 def left(asked: Collection[Interval], done: Collection[Interval]) -> tuple[Interval, ...]:

@@ -44,15 +44,11 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-def plan(
-    asked: Sequence[Interval], done: Sequence[Interval], again_as: str
-) -> tuple[tuple[Interval, ...], str]:
-    """What is left of the steps, and what is to be said of those that are done; ``again_as`` is how the
-    caller asks for them anew.
-    """
+def plan(asked: Sequence[Interval], done: Sequence[Interval]) -> tuple[tuple[Interval, ...], str]:
+    """What is left of the steps, and what is to be said of those that are done."""
     before = sum(not left([step], done) for step in asked) if done else 0
-    told = f"{before} of {len(asked)} steps were loaded before; {again_as} loads them anew" if before else ""
-    return left(asked, done), told
+    told = f"{before} of {len(asked)} steps were loaded before; again (--again) loads them anew"
+    return left(asked, done), told if before else ""
 
 
 def whole_interval(steps: Sequence[Interval]) -> Interval:

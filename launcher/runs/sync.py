@@ -157,9 +157,7 @@ class _Work:
         options = self.gathered.options
         if not options.steps:
             return self._once(source, self.gathered)
-        todo, told = backfills.plan(
-            options.steps, () if options.again else self._loaded(source), options.again_as
-        )
+        todo, told = backfills.plan(options.steps, () if options.again else self._loaded(source))
         if told:
             self.listener.say(source.name, told)
         records: list[RunRecord] = []

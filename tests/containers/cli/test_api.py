@@ -86,7 +86,7 @@ def test_a_program_is_told_in_its_own_words_how_steps_are_loaded_anew(project: F
     project.source("events", "events", "events")
     done = _run(project, TWICE)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "2 of 2 steps were loaded before; again=True loads them anew\n"
+    assert done.stdout == "2 of 2 steps were loaded before; again (--again) loads them anew\n"
 
 
 def _run(project: Folder, program: str) -> subprocess.CompletedProcess[str]:

@@ -58,7 +58,7 @@ def test_a_backfill_whose_launcher_is_killed_goes_on_where_it_was(project: Folde
 
     said = dltpod(project, "sync", "events", *days)
     assert said.code == 0, said.err
-    assert "2 of 4 steps were loaded before; --again loads them anew" in said.err
+    assert "2 of 4 steps were loaded before; again (--again) loads them anew" in said.err
     assert ": 2 rows\n" in said.out
     assert "interval 2024-01-02T00:00:00Z to 2024-01-06T00:00:00Z" in said.out
     assert ids(project) == [2, 3, 4, 5]
@@ -86,7 +86,8 @@ def test_dlts_variables_are_the_dates_for_the_launcher_and_for_a_container(proje
     wrong = dltpod(project, "sync", "events", "--limit", "1", **dates)
     assert (wrong.code, wrong.err.splitlines()[0]) == (
         2,
-        "error: --limit goes with no interval (--from and --to, or DLT_INTERVAL_START and DLT_INTERVAL_END)",
+        "error: a limit (--limit) goes with no interval (--from and --to, or DLT_INTERVAL_START and"
+        " DLT_INTERVAL_END)",
     )
     # as an operator of a container sets them
     of_container = {"DLT_INTERVAL_START": "2024-01-10", "DLT_INTERVAL_END": "2024-01-12"}

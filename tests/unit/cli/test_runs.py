@@ -140,11 +140,11 @@ def test_a_backfill_shows_which_interval_each_step_had(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--every", "1d"], "--every goes with --from and --to"),
-        (["--again"], "--again goes with --from and --to"),
-        (["--from", "2024-01-01"], "an interval has two ends: --to is missing"),
-        (["--from", "2024-01-01", "--to", "2024-01-02", "--limit", "1"], "--limit goes with no interval"),
-        (["--from", "2024-01-01", "--to", "2024-01-02", "--full-refresh"], "--full-refresh goes with no"),
+        (["--every", "1d"], "every (--every) goes with an interval (--from and --to)"),
+        (["--again"], "again (--again) goes with an interval (--from and --to)"),
+        (["--from", "2024-01-01"], "an interval has two ends: its end (--to) is missing"),
+        (["--from", "2024-01-01", "--to", "2024-01-02", "--limit", "1"], "a limit (--limit) goes with no"),
+        (["--from", "2024-01-01", "--to", "2024-01-02", "--full-refresh"], "a full refresh (--full-refresh)"),
     ],
 )
 def test_options_that_do_not_fit_an_interval_are_refused(

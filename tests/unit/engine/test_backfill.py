@@ -74,7 +74,7 @@ def test_a_failed_step_ends_it_and_the_same_command_goes_on_there(tmp_path: Path
     heard = Heard()
     outcome = backfill(tmp_path, heard, {"shop": [ok(orders=2), ok(orders=4)]})
     assert [job[1] for job in heard.jobs] == [day(2), day(3)]
-    assert heard.said[0] == "1 of 3 steps were loaded before; --again loads them anew"
+    assert heard.said[0] == "1 of 3 steps were loaded before; again (--again) loads them anew"
     assert outcome.records[0].rows == {"orders": 6}
 
 
@@ -84,7 +84,7 @@ def test_steps_that_are_done_are_not_run_again_unless_asked(tmp_path: Path) -> N
     (record,) = backfill(tmp_path, heard, {"shop": []}).records
     assert (record.status, record.notes) == (
         OK,
-        ("3 of 3 steps were loaded before; --again loads them anew",),
+        ("3 of 3 steps were loaded before; again (--again) loads them anew",),
     )
     assert (heard.jobs, len(kept(tmp_path))) == ([], 3)
     backfill(tmp_path, heard, {"shop": [ok(), ok(), ok()]}, again=True)

@@ -39,30 +39,41 @@ def test_without_every_it_is_one_step_and_without_dates_none() -> None:
 @pytest.mark.parametrize(
     ("start", "end", "every", "message"),
     [
-        ("2026-01-01", None, None, "an interval has two ends: --to is missing"),
-        (None, "2026-01-01", None, "an interval has two ends: --from is missing"),
-        ("soon", "2026-01-01", None, "--from: 'soon' is no date or time"),
-        ("2026-01-01", "2026-02-30", None, "--to: '2026-02-30' is no date or time"),
-        ("0001-01-01T00:00+14:00", "2026-01-01", None, "--from: '0001-01-01T00:00+14:00' is no date or time"),
+        ("2026-01-01", None, None, "an interval has two ends: its end (--to) is missing"),
+        (None, "2026-01-01", None, "an interval has two ends: its start (--from) is missing"),
+        ("soon", "2026-01-01", None, "the interval's start (--from): 'soon' is no date or time"),
+        ("2026-01-01", "2026-02-30", None, "the interval's end (--to): '2026-02-30' is no date or time"),
+        (
+            "0001-01-01T00:00+14:00",
+            "2026-01-01",
+            None,
+            "the interval's start (--from): '0001-01-01T00:00+14:00' is no date or time",
+        ),
         (
             "2026-01-01",
             "2026-01-01",
             None,
-            "--from, --to: 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z is empty: its end must be later than "
-            "its start",
+            "the interval (--from and --to): 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z is empty: its end "
+            "must be later than its start",
         ),
         (
             "2026-01-01",
             "2026-07-01",
             None,
-            "--to 2026-07-01T00:00:00Z is not over yet: rows that come until then would be missed",
+            "the interval's end (--to), 2026-07-01T00:00:00Z, is not over yet: rows that come until then "
+            "would be missed",
         ),
-        ("2026-01-01", "2026-01-02", "daily", "--every: 'daily' is no duration such as 1d, 6h or 30m"),
+        (
+            "2026-01-01",
+            "2026-01-02",
+            "daily",
+            "every (--every): 'daily' is no duration such as 1d, 6h or 30m",
+        ),
         (
             "2026-01-01",
             "2026-01-02",
             "1s",
-            "--every 1s makes 86,400 steps, each a run of its own, and 5,000 are the most",
+            "1s (--every) makes 86,400 steps, each a run of its own, and 5,000 are the most",
         ),
     ],
 )
