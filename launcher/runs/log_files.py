@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from launcher.engines.log import KEEP_FILES
+
 KEEP_RUNS = 50
 """Of each source; a run's log is a few files of a bounded size (see ``launcher.engines.log``)."""
 
@@ -65,33 +67,22 @@ def lines(file: Path, going: Callable[[], bool]) -> Iterator[bytes]:
 
 def _opened(file: Path, after: BinaryIO | None = None) -> list[BinaryIO]:
     """The files of a run, the oldest first; only those that came after one of them, where that is given."""
-    while True:
-        files: list[BinaryIO] = []
-        for path in _paths(file):
-            with contextlib.suppress(FileNotFoundError):
-                files.append(path.open("rb"))
-        held = [_identity(os.fstat(stream.fileno())) for stream in files]
-        there = []
-        for path in _paths(file):
-            with contextlib.suppress(FileNotFoundError):
-                there.append(_identity(path.stat()))
-        done = 0
-        if held != there:
-            # They were renamed meanwhile: one may be missing, or there twice.
-            done = len(files)
-        elif after is not None:
-            last = _identity(os.fstat(after.fileno()))
-            done = held.index(last) + 1 if last in held else 0
-        for stream in files[:done]:
+    found: list[BinaryIO] = []
+    # From the newest on: one that is renamed meanwhile is met again, and none is missed.
+    for path in (file, *(file.with_name(f"{file.name}.{number}") for number in range(1, KEEP_FILES))):
+        try:
+            stream = path.open("rb")
+        except FileNotFoundError:
+            continue
+        if after is not None and _same(stream, after):
             stream.close()
-        if held == there:
-            return files[done:]
+            break
+        if found and _same(stream, found[-1]):
+            stream.close()
+        else:
+            found.append(stream)
+    return found[::-1]
 
 
-def _paths(file: Path) -> list[Path]:
-    numbers = sorted((int(p.suffix[1:]) for p in file.parent.glob(f"{file.name}.[0-9]*")), reverse=True)
-    return [*(file.with_name(f"{file.name}.{number}") for number in numbers), file]
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _same(one: BinaryIO, other: BinaryIO) -> bool:
+    return os.path.sameopenfile(one.fileno(), other.fileno())
