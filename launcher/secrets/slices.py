@@ -118,7 +118,7 @@ def _copy_path(table: Any, found: Table, steps: list[str]) -> None:
 def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]) -> Table:
     """The variables that dlt would read for this entry (``SOURCES__JIRA__TOKEN``) as tables.
 
-    Names are in lower case, unless ``spellings`` have the same name in another case. Raises
+    Names are in lower case, unless ``scope`` or ``spellings`` have the same name in another case. Raises
     ConfigurationError as ``require_text``.
     """
     heads = {"sources", "destination", scope.pipeline.lower(), *OWN_SECTIONS}
@@ -129,13 +129,17 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     known: Table = {"sources": {name: {} for name in (*scope.sections, scope.function, scope.name, *others)}}
     known[scope.pipeline] = {"sources": copied(known["sources"])}
     known["destination"] = {scope.destination: {}}
+    asked: Table = {}
+    for path in scope.more:
+        if toml_files.at(asked, path) is None:
+            put(asked, path.split("."), {})
     folded: Table = {}
     for variable in sorted(nested, key=lambda name: (name.count("__"), name)):
         parts = variable.lower().split("__")
         named = parts[0] in heads and all(parts) and re.fullmatch(r"[A-Z0-9_]+", variable)
         if named and environ[variable]:
             require_text(variable, environ[variable])
-            put(folded, _spelt(parts, (known, *spellings)), environ[variable])
+            put(folded, _spelt(parts, (known, asked, *spellings)), environ[variable])
     return folded
 
 

@@ -147,6 +147,12 @@ def test_a_variable_named_after_another_entry_is_its_own_however_a_file_spells_t
     assert made.files[SECRETS_FILE] == '[sources]\nBolt = "s"\n\n[nightly.sources]\nBolt = "s"\n'
 
 
+def test_a_variable_is_spelt_as_the_entry_names_a_section_that_no_file_has(tmp_path: Path) -> None:
+    project = given(tmp_path, ENTRY.format(function="orders", more=", secret_sections: [Vendor.tokens]"))
+    made = cut(project, "acme", {"VENDOR__TOKENS__X": "v", "VENDOR__OTHER": "o"})
+    assert made.files[SECRETS_FILE] == '[Vendor.tokens]\nx = "v"\n'
+
+
 def test_dlts_own_settings_from_variables_are_no_secrets(tmp_path: Path) -> None:
     made = cut(given(tmp_path, SOURCES), "bolt", {"RUNTIME__LOG_LEVEL": "INFO", "LOAD__WORKERS": "4"})
     assert made.files == {CONFIG_FILE: '[load]\nworkers = "4"\n\n[runtime]\nlog_level = "INFO"\n'}
