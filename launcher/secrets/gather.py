@@ -196,8 +196,8 @@ def _selected(project: Project, scope: Scope, environ: Mapping[str, str]) -> tup
     # dlt's own settings are no secrets: unless secrets.toml has them, "INFO" must not be masked in every line
     in_secrets = {name: table for name, table in own.items() if name in secrets}
     return (
-        slices.select(slices.merge(secrets, {**folded, **in_secrets}), scope),
-        slices.select(slices.merge(config, own), scope),
+        slices.File(slices.merge(secrets, {**folded, **in_secrets})).part_for(scope),
+        slices.File(slices.merge(config, own)).part_for(scope),
     )
 
 

@@ -73,46 +73,46 @@ class File:
 
     @functools.cached_property
     def shared(self) -> Table:
-        """Values and tables of the file that every entry may see."""
+        """What every entry may see, but for a value below ``sources`` that is named after another entry."""
         table = self.table
-        shared = {key: value for key, value in table.items() if _is_shared(key, value)}
-        shared |= {key: table[key] for key in OWN_SECTIONS if key in table}
-        for head in ("sources", "destination"):
-            below = table.get(head)
-            if isinstance(below, Mapping):
-                shared[head] = {key: value for key, value in below.items() if _is_shared(key, value)}
-        return shared
+        shared = {key: value for key, value in table.items() if key != "sources" and not _is_table(value)}
+        shared |= _at(table, (*OWN_SECTIONS, "credentials"))
+        heads = [head for head in ("sources", "destination") if isinstance(table.get(head), Mapping)]
+        return shared | {head: _shared(table[head]) for head in heads}
 
     def part_for(self, scope: Scope) -> Table:
-        """The part of the file that ``select`` looks at for this entry. Its tables are the file's own."""
-        table, found = self.table, dict(self.shared)
-        wanted = {"sources": (scope.name, *scope.natives), "destination": (scope.destination,)}
-        for head, names in wanted.items():
-            below = table.get(head)
-            if isinstance(below, Mapping):
-                found[head] = {**found[head], **{name: below[name] for name in names if name in below}}
-        if scope.pipeline in table and scope.pipeline not in wanted:
-            found[scope.pipeline] = table[scope.pipeline]
+        """What this entry may see of the file, as it stands there. Its inner tables are the file's own."""
+        part = dict(self.shared)
+        part.pop(scope.pipeline, None)
+        if "sources" in part:
+            shared = {key: value for key, value in part["sources"].items() if not scope.is_other(key)}
+            part["sources"] = shared | _at(self.table["sources"], (scope.name, *sorted(scope.natives)))
+        if isinstance(part.get("destination"), Mapping):
+            part["destination"] = part["destination"] | _at(self.table["destination"], (scope.destination,))
+        if isinstance(self.table.get(scope.pipeline), Mapping):
+            own = part[scope.pipeline] = dict(self.table[scope.pipeline])
+            if isinstance(own.get("sources"), Mapping):
+                own["sources"] = {k: value for k, value in own["sources"].items() if not scope.is_other(k)}
+            if isinstance(own.get("destination"), Mapping):
+                below = own["destination"]
+                own["destination"] = _shared(below) | _at(below, (scope.destination,))
         for path in scope.more:
-            _copy_path(table, found, path.split("."))
-        return found
+            if (found := toml_files.at(self.table, path)) is not None:
+                put(part, path.split("."), found)
+        return part
 
 
-def _is_shared(key: str, value: Any) -> bool:
-    return key == "credentials" or not _is_table(value)
+def _shared(table: Mapping[str, Any]) -> Table:
+    """The values of a table, and credentials."""
+    return {key: value for key, value in table.items() if key == "credentials" or not _is_table(value)}
 
 
-def _copy_path(table: Any, found: Table, steps: list[str]) -> None:
-    """Copy what is at the path ``steps`` of ``table`` to ``found``, whose inner tables are not changed."""
-    for step in steps[:-1]:
-        table = table.get(step)
-        below = found.get(step)
-        if not isinstance(table, Mapping):
-            return
-        found[step] = dict(below) if isinstance(below, Mapping) else {}
-        found = found[step]
-    if isinstance(table, Mapping) and steps[-1] in table:
-        found[steps[-1]] = table[steps[-1]]
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(_is_table(item) for item in value))
+
+
+def _at(table: Mapping[str, Any], keys: Iterable[str]) -> Table:
+    return {key: table[key] for key in keys if key in table}
 
 
 def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]) -> Table:
@@ -178,52 +178,6 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
         else:
             merged[key] = copied(value)
     return merged
-
-
-def select(table: Mapping[str, Any], scope: Scope) -> Table:
-    """The part of a file that this entry may see, as it stands in the file."""
-    chosen: Table = {key: value for key, value in table.items() if not _is_table(value)}
-    chosen |= {key: table[key] for key in (*OWN_SECTIONS, "credentials") if key in table}
-    chosen.pop(scope.pipeline, None)
-    if isinstance(table.get("sources"), Mapping):
-        chosen["sources"] = _sources(table["sources"], scope, {scope.name, *scope.natives})
-    else:
-        chosen.pop("sources", None)
-    if isinstance(table.get("destination"), Mapping):
-        chosen["destination"] = _destination(table["destination"], scope)
-    own = table.get(scope.pipeline)
-    if isinstance(own, Mapping):
-        kept = dict(own)
-        if isinstance(kept.get("sources"), Mapping):
-            kept["sources"] = _sources(
-                kept["sources"], scope, {name for name in kept["sources"] if not scope.is_other(name)}
-            )
-        if isinstance(kept.get("destination"), Mapping):
-            kept["destination"] = _destination(kept["destination"], scope)
-        chosen[scope.pipeline] = kept
-    chosen = copied(chosen)
-    for path in scope.more:
-        if (found := toml_files.at(table, path)) is not None:
-            put(chosen, path.split("."), copied(found))
-    return chosen
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, list) and any(_is_table(item) for item in value))
-
-
-def _sources(table: Mapping[str, Any], scope: Scope, wanted: set[str]) -> Table:
-    plain = {key for key, value in table.items() if not _is_table(value)} | {"credentials"}
-    return {
-        key: value
-        for key, value in table.items()
-        if key in wanted or (key in plain and not scope.is_other(key))
-    }
-
-
-def _destination(table: Mapping[str, Any], scope: Scope) -> Table:
-    plain = {key for key, value in table.items() if not _is_table(value)} | {"credentials", scope.destination}
-    return {key: value for key, value in table.items() if key in plain}
 
 
 def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:

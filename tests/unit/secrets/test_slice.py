@@ -242,7 +242,7 @@ def test_files_of_any_shape_give_a_slice(secrets: dict[str, Any], config: dict[s
     st.dictionaries(st.sampled_from(["SOURCES__API__X", "SOURCES__ACME", "NIGHTLY__X", "X__Y"]), FILLED),
     st.lists(st.lists(KEYS, min_size=1, max_size=3).map(".".join), max_size=2),
 )
-def test_what_lies_near_an_entry_is_all_of_a_file_that_its_part_is_cut_from(
+def test_a_part_holds_all_that_a_variable_can_change_and_the_file_stays_as_it_is(
     table: dict[str, Any], environ: dict[str, str], more: list[str]
 ) -> None:
     scope = slices.Scope(
@@ -254,10 +254,20 @@ def test_what_lies_near_an_entry_is_all_of_a_file_that_its_part_is_cut_from(
         entries=frozenset({"acme", "x"}),
         more=tuple(more),
     )
-
-    def part(file: Mapping[str, Any]) -> slices.Table:
-        return slices.select(slices.merge(file, slices.fold(environ, scope, file)), scope)
-
     before = copy.deepcopy(table)
-    assert part(slices.File(table).part_for(scope)) == part(table)
+    part = slices.File(table).part_for(scope)
+    assert slices.File(part).part_for(scope) == part
+    folded = slices.fold(environ, scope, part)
+    whole = slices.File(slices.merge(table, folded)).part_for(scope)
+    made = slices.File(slices.merge(part, folded)).part_for(scope)
+    assert made == whole
+    _empty(made)
     assert table == before
+
+
+def _empty(table: dict[str, Any]) -> None:
+    """Take everything out of a table and of those within."""
+    for value in table.values():
+        if isinstance(value, dict):
+            _empty(value)
+    table.clear()
