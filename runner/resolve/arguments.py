@@ -12,7 +12,7 @@ from dlt.sources import incremental
 from runner.contract import ENV_REFERENCE, TIMESTAMP, FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses, one_line
-from runner.resolve import bare_incrementals, coercion, parts
+from runner.resolve import coercion, incrementals, parts
 from runner.resolve.callables import Found, Kind
 
 
@@ -67,7 +67,7 @@ def checked(
     if faults:
         raise _wrong(found, faults, parts.advice(misplaced, source))
     if found.kind is not Kind.RESOURCE and found.function is not None:
-        for name, cursor in bare_incrementals.cursors_of(found.function).items():
+        for name, cursor in incrementals.cursors_of(found.function).items():
             ready.setdefault(name, cursor)
     return ready
 

@@ -21,7 +21,7 @@ from dlt.sources import incremental
 
 from runner.contract import FailureKind
 from runner.explain.classify import JobFailed
-from runner.resolve import bare_incrementals, own_pipelines
+from runner.resolve import incrementals, own_pipelines
 
 
 def run(target: typing.Any, function: typing.Any, name: str, kwargs: Mapping[str, typing.Any]) -> typing.Any:
@@ -77,7 +77,7 @@ def is_lazy(target: typing.Any, function: typing.Any) -> bool:
 
     Nothing is called to find out, so a generator of resources has to say so (see ``declares_resources``).
     """
-    bare_incrementals.mend(target)
+    incrementals.mend(target)
     generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     if generator and not declares_resources(function):
         return True

@@ -13,7 +13,7 @@ from dlt.common.schema.typing import TWriteDispositionConfig
 from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import one_line
-from runner.resolve import arguments, bare_incrementals, callables, incrementals, modules, resources
+from runner.resolve import arguments, callables, incrementals, modules, resources
 from runner.supervise.job_input import Paths
 
 
@@ -25,7 +25,6 @@ def prepare(job: JobSpec, paths: Paths, values: Mapping[str, typing.Any]) -> Cal
     ``dlt.pipeline`` at the module's top can't take its place; yet it knows the name, for sources made at
     import look for their secrets.
     """
-    bare_incrementals.install()
     incrementals.install()
     with inject_section(ConfigSectionContext(pipeline_name=job.pipeline_name)):
         module = modules.load(job.module, paths)

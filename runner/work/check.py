@@ -21,7 +21,7 @@ from runner import contract
 from runner.contract import ExitCode, Failure, FailureKind, Result, Verdict
 from runner.explain.wording import listed
 from runner.load import compat, selection
-from runner.resolve import arguments, bare_incrementals, callables, functions, modules, resources, source
+from runner.resolve import arguments, callables, functions, incrementals, modules, resources, source
 from runner.supervise import results
 from runner.supervise.job_input import Paths
 from runner.work import connect
@@ -60,7 +60,7 @@ def _findings(
     job: contract.JobSpec, paths: Paths, values: Mapping[str, typing.Any]
 ) -> Iterator[tuple[str, str | None]]:
     """What is looked at next, with None before and a text when it is good. Raises what a run would raise."""
-    bare_incrementals.install()
+    incrementals.install()
     module = modules.load(job.module, paths)
     yield "module", f"{job.module} ({_place(module)})"
     yield "function", None
