@@ -24,8 +24,9 @@ from runner import patches
 from runner.contract import FailureKind, Interval, JobSpec, moment
 from runner.explain.causes import has_class
 from runner.explain.classify import JobFailed
-from runner.load import compat, returned
+from runner.load import compat
 from runner.load.session import Session
+from runner.resolve import resources
 
 MARK = "dltpod_intervals"
 """In a resource's state: the intervals that it has loaded, in order, as pairs of instants."""
@@ -246,7 +247,7 @@ def _has_cursor(source: typing.Any, pipe: typing.Any) -> bool:
         return True
     resource = source.resources.get(pipe.name)
     if step is None:
-        return resource is not None and returned.may_return_another(resource)
+        return resource is not None and resources.may_return_another(resource)
     if step.incremental is not None:
         return True
     # an argument that dlt looks at when it calls the function; a generator has been called

@@ -27,7 +27,6 @@ from runner.load import (
     intervals,
     loading,
     merges,
-    returned,
     selection,
 )
 from runner.load.fast import switch
@@ -36,7 +35,7 @@ from runner.load.progress import Steps, collector
 from runner.load.recover import ledger, restore
 from runner.load.session import Session
 from runner.load.workdir import Workdir
-from runner.resolve import incrementals
+from runner.resolve import incrementals, resources
 from runner.supervise import results
 
 LIMITED_SUFFIX = "_limited"
@@ -183,7 +182,7 @@ def _extract(session: Session, make_source: Callable[[], typing.Any]) -> None:
             with session.work.extracting():
                 _extract_once(session, make_source, sources)
         except Exception as exc:
-            if not returned.declare(exc, selection.resources_of(sources)):
+            if not resources.declare_return(exc, selection.resources_of(sources)):
                 raise
             with session.work.extracting():
                 _extract_once(session, make_source, [])

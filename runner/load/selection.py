@@ -9,7 +9,7 @@ from dlt.extract import DltSource
 from runner.contract import FailureKind, JobSpec
 from runner.explain.classify import JobFailed
 from runner.explain.wording import near_misses
-from runner.load import compat, returned
+from runner.load import compat
 from runner.load.session import Session
 from runner.resolve import resources
 
@@ -71,7 +71,7 @@ def _apply_disposition(session: Session, resource: typing.Any, disposition: typi
             f"resource {resource.name} keeps its history (scd2): write_disposition is not applied to it"
         )
         return
-    if _needs_key(disposition) and not _has_key(resource) and not returned.may_return_another(resource):
+    if _needs_key(disposition) and not _has_key(resource) and not resources.may_return_another(resource):
         raise _no_key(resource)
     resource.apply_hints(write_disposition=disposition)
 
@@ -80,7 +80,7 @@ def check_keys(session: Session, sources: typing.Sequence[typing.Any]) -> None:
     """Raises JobFailed for a merge without a key. To be called after the extract, which may declare keys."""
     if _needs_key(session.job.write_disposition):
         for resource in resources_of(sources):
-            if returned.may_return_another(resource) and not _has_key(resource):
+            if resources.may_return_another(resource) and not _has_key(resource):
                 raise _no_key(resource)
 
 

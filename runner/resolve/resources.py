@@ -1,14 +1,19 @@
-"""Gives single resources of a source their own arguments, and finds those that still lack one."""
+"""What single resources of a source need: their own arguments, and the word that they return a resource."""
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Iterator, Mapping
 
+from dlt.extract import DltResource
+
 from runner.contract import FailureKind, JobSpec
+from runner.explain.causes import has_class, unwrap
 from runner.explain.classify import JobFailed
 from runner.explain.wording import listed, near_misses
 from runner.resolve import arguments, callables
+from runner.resolve.own_pipelines import function_of
 
 
 def bind(made: typing.Any, job: JobSpec, values: Mapping[str, typing.Any]) -> typing.Any:
@@ -48,6 +53,32 @@ def check_bound(resource: typing.Any) -> None:
             f"resource '{resource.name}' needs {', '.join(repr(name) for name in lacking)}",
             f"give it in dlt_native: resource_kwargs: {{{resource.name}: {{{example}}}}}",
         )
+
+
+def may_return_another(resource: typing.Any) -> bool:
+    """Whether its function may return another resource: it is no generator, and only a call can tell."""
+    function = function_of(resource)
+    return inspect.isfunction(function) and not (
+        inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    )
+
+
+def declare_return(exc: BaseException, resources: typing.Sequence[typing.Any]) -> bool:
+    """Adds the annotation that a resource's function lacks according to ``exc``. Returns whether it did.
+
+    dlt runs a resource that another's function returns, with the keys of the first, if the return annotation
+    is ``DltResource``, and otherwise raises before it extracts anything. So the source is made again then.
+    That helps for functions of a module: they are still the same.
+    """
+    for link in unwrap(exc):
+        if not has_class(link, "InvalidResourceReturnsResource"):
+            continue
+        for resource in resources:
+            function = function_of(resource)
+            if inspect.isfunction(function) and resource.name == getattr(link, "resource_name", None):
+                function.__annotations__["return"] = DltResource
+                return True
+    return False
 
 
 def _all(made: typing.Any) -> Iterator[typing.Any]:
