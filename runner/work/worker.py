@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
+import threading
+import time
 import traceback
 import typing
 
@@ -17,12 +20,36 @@ from runner.supervise import results
 from runner.supervise.job_input import Input, Paths, values_of
 from runner.supervise.masking import Masker
 from runner.work import process
-from runner.work.channel import Channel
 
 POD_PERIOD = 5.0
 """Seconds between two lines of progress in a pod's log, which people read too and the node keeps."""
 _TRACEBACK_PART = 32_000
 """Characters of a long traceback's beginning and end that are kept: an error may quote a whole response."""
+
+
+class Channel:
+    """Writes events to the supervisor as JSON lines, whole, from any thread of the process that made it.
+
+    Programs that the source starts don't inherit the pipe, and a forked child of the worker writes nothing.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+
+    def emit(self, event: str, fields: dict[str, typing.Any]) -> None:
+        """Sends one event; values that JSON doesn't know become text. A closed pipe is no error."""
+        if os.getpid() != self._process:
+            return
+        line = json.dumps({"event": event, "time": time.time(), **fields}, default=str)
+        data = memoryview(line.encode() + b"\n")
+        with self._lock:
+            try:
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+            except BrokenPipeError:
+                return
 
 
 def become(given: Input, paths: Paths, masker: Masker, events: int, log: int) -> typing.NoReturn:
