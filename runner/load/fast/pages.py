@@ -209,7 +209,10 @@ def _steps(pipe: Sequence[typing.Any]) -> tuple[list[_Step], list[Cursor]]:
 
 
 def _failed(pipe: typing.Any, step: typing.Any, exc: Exception) -> typing.Any:
-    """An item on which dlt's pipe iterator raises what it makes of an exception that a step raised."""
+    """An item on which dlt's pipe iterator raises what it makes of an exception that a step raised.
+
+    dlt isn't left to call the step again: it may have changed the row, and may not fail a second time.
+    """
     from dlt.common.utils import get_callable_name
     from dlt.extract import pipe_iterator as dlts
     from dlt.extract.items import ResolvablePipeItem
