@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dlt
 
-from runner.contract import STATE_DIR, ExitCode, JobSpec, Result
+from runner.contract import ExitCode, JobSpec, Result
 from runner.explain.classify import JobFailed, StepError
 from runner.load import (
     compat,
@@ -54,13 +54,7 @@ SETTINGS = {
 }
 
 
-def run(
-    job: JobSpec,
-    make_source: Callable[[], typing.Any],
-    steps: Steps,
-    *,
-    state: Path = Path(STATE_DIR),
-) -> Result:
+def run(job: JobSpec, make_source: Callable[[], typing.Any], steps: Steps, *, state: Path) -> Result:
     """Runs the job's source once and returns what came of it.
 
     ``make_source`` is called when the pipeline exists and its state is restored; it returns a

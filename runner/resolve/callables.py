@@ -89,7 +89,12 @@ def call(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
     source raises.
     """
     try:
-        return _called(found, kwargs)
+        if found.kind is Kind.FUNCTION:
+            return plain_functions.run(found.target, found.function, found.name, kwargs)
+        if found.kind is Kind.FACTORY:
+            source = found.target(**kwargs)
+            return asyncio.run(plain_functions.awaited(source)) if inspect.isawaitable(source) else source
+        return found.target if found.signature is None else found.target(**kwargs)
     except KeyError as exc:
         name = _resource_name_argument(found, exc)
         if name is None:
@@ -109,15 +114,6 @@ def _resource_name_argument(found: Found, error: KeyError) -> str | None:
     if called_by_dlt and found.signature is not None and wanted in found.signature.parameters:
         return str(wanted)
     return None
-
-
-def _called(found: Found, kwargs: Mapping[str, typing.Any]) -> typing.Any:
-    if found.kind is Kind.FUNCTION:
-        return plain_functions.run(found.target, found.function, found.name, kwargs)
-    if found.kind is Kind.FACTORY:
-        source = found.target(**kwargs)
-        return asyncio.run(plain_functions.awaited(source)) if inspect.isawaitable(source) else source
-    return found.target if found.signature is None else found.target(**kwargs)
 
 
 def of_resource(target: typing.Any, name: str | None = None) -> Found:

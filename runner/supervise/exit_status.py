@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -100,12 +101,8 @@ def oom_kills(counters: tuple[str, ...] = _CGROUP_COUNTERS) -> int:
     ``counters`` are the files that have the number: those of control groups v2 and v1.
     """
     for place in counters:
-        try:
-            text = Path(place).read_text(encoding="ascii")
-        except (OSError, ValueError):
-            continue
-        for line in text.splitlines():
-            key, _, count = line.partition(" ")
-            if key == "oom_kill" and count.strip().isdigit():
-                return int(count)
+        with contextlib.suppress(OSError, ValueError):
+            found = re.search(r"^oom_kill (\d+)$", Path(place).read_text(encoding="ascii"), re.MULTILINE)
+            if found:
+                return int(found[1])
     return 0

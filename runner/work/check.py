@@ -155,10 +155,8 @@ def _as_pipeline(job: contract.JobSpec, paths: Paths) -> Iterator[None]:
 
 def _place(module: typing.Any) -> str:
     name = str(module.__name__)
-    for package, shown in (
-        ("custom_sources.", "custom_sources/"),
-        ("verified_sources.", "a verified source"),
-    ):
-        if name.startswith(package):
-            return shown
+    if name.startswith("custom_sources."):
+        return "custom_sources/"
+    if name.startswith("verified_sources."):
+        return "a verified source"
     return "dlt's own" if name.startswith("dlt.") else "installed"

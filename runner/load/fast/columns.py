@@ -177,7 +177,7 @@ class RowsByColumn:
 def _by_key(items: Sequence[dict[str, typing.Any]] | RowsByKey) -> list[tuple[str, Sequence[typing.Any]]]:
     """The values of each key of these rows; ``_MISSING`` where a row doesn't have it."""
     if isinstance(items, RowsByKey):
-        return items.by_key()
+        return list(zip(items.keys, items.values, strict=True))
     first = items[0]
     if first and set(map(len, items)) == {len(first)}:
         try:

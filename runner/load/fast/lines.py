@@ -23,10 +23,6 @@ class RowsByKey:
     def __len__(self) -> int:
         return len(self.values[0])
 
-    def by_key(self) -> list[tuple[str, Sequence[typing.Any]]]:
-        """The values of each key."""
-        return list(zip(self.keys, self.values, strict=True))
-
     def rows(self) -> list[dict[str, typing.Any]]:
         """The rows as dlt would read them."""
         return [dict(zip(self.keys, row, strict=True)) for row in zip(*self.values, strict=True)]
