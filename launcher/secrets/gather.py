@@ -280,10 +280,9 @@ def _addresses(asked: _Asked, texts: Mapping[str, str], values: Mapping[str, str
         found[asked.place(path)] = text
     for name, text in asked.source.container.env.items():
         found[f"container.env.{name}"] = text
+    given = {f"{ENV_REFERENCE}{name}": value for name, value in values.items()}
     told = {
-        f"{place} ({text})" if literals.is_reference(text) else place: values.get(
-            text.removeprefix(ENV_REFERENCE), text
-        )
+        f"{place} ({text})" if text in given else place: given.get(text, text)
         for place, text in found.items()
     }
     faults = {place: fault for place, text in told.items() if (fault := addresses.fault_of(text)) is not None}

@@ -173,6 +173,13 @@ def test_one_that_only_some_programs_read_is_warned_of(tmp_path: Path, address: 
     assert "a1l" not in warning
 
 
+def test_a_text_that_is_no_reference_is_not_taken_for_the_variable_of_that_name(tmp_path: Path) -> None:
+    kwargs = "{url: 'env:CRM_URL', label: CRM_URL}"
+    project = given(tmp_path, SOURCES.format(kwargs=kwargs, destination="duckdb"))
+    (warning,) = cut(project, "crm", {"CRM_URL": "postgresql://u:pa#Ta1l@h/crm"}).warnings
+    assert "function_kwargs.url (env:CRM_URL): some drivers end" in warning
+
+
 SPECIAL = st.text("@:/?#[]%&;=+ aB1", min_size=1, max_size=8).filter(
     lambda password: not re.search(r"@.*\?.*=", password)  # such an end might be a query
 )
