@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if full and error.filename is None:
             streams.discard_stdout()  # Python would try to write it once more at its end
         message = f"{error.strerror}: {error.filename or ''}".rstrip(": ")
-        return _explain(error, message, "", Exit.FAILED if full else Exit.USAGE)
+        return _explain(error, message, _file_in_the_way(error), Exit.FAILED if full else Exit.USAGE)
     except Exception as error:  # noqa: BLE001 - the one catcher
         return _crash(error)
     return _flushed(int(code or 0))
@@ -198,6 +198,15 @@ def _permission_hint(error: PermissionError) -> str:
     from launcher.host.rights import rights_hint
 
     return rights_hint(error.filename) or f"ls -ld {Path(error.filename).parent}"
+
+
+def _file_in_the_way(error: OSError) -> str:
+    """A hint for a path whose folder is a file; empty for other errors."""
+    if not error.filename or error.errno not in (errno.ENOTDIR, errno.EEXIST):
+        return ""
+    place = Path(error.filename).absolute()
+    found = next((path for path in (place, *place.parents) if path.is_file()), None)
+    return f"{found} is a file, not a folder: `mv {found} {found}.bad`" if found else ""
 
 
 def _crash(error: BaseException) -> int:

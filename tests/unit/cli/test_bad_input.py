@@ -94,6 +94,18 @@ def test_a_file_in_the_place_of_dltpods_own_folder_is_told_as_that(
     assert f"hint: it is a file: `mv {folder}/.dltpod {folder}/.dltpod.bad`" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["report"], ["secrets", "shop"]])
+def test_so_it_is_where_another_command_needs_that_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    (folder / ".dltpod").write_text("")
+    (folder / "custom_sources").mkdir()
+    (folder / "custom_sources" / "shop.py").write_text("def shop(): ...\n")
+    assert cli.main(arguments) == 2
+    told = f"hint: {folder}/.dltpod is a file, not a folder: `mv {folder}/.dltpod {folder}/.dltpod.bad`"
+    assert told in capsys.readouterr().err
+
+
 def test_every_fault_of_the_file_is_in_the_one_report(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
