@@ -237,6 +237,8 @@ def _environment(
     except DltpodError as error:
         yield Row("environment", Level.WRONG, error.message, error.hint)
         return
+    except PermissionError:
+        return  # of the module's folder: its own row says so
     for item in described.added:
         yield Row(ADDED, Level.OK, f"{item.text}, {item.origin}")
     pinned: dict[str, tuple[str, str]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import os
 import shlex
@@ -77,7 +78,8 @@ class Module:
 def custom_file(project: Project, module: str) -> Path | None:
     """The file of a custom module: ``a/b.py`` or ``a/b/__init__.py`` in ``custom_sources/`` for ``a.b``.
 
-    For a folder without ``__init__.py`` (a namespace package), the folder. None if nothing exists.
+    For a folder without ``__init__.py`` (a namespace package), the folder; for one that can't be entered, an
+    ``__init__.py`` that can't be read. None if nothing exists.
     """
     parts = module.split(".")
     if not all(part.isidentifier() for part in parts):
@@ -87,18 +89,33 @@ def custom_file(project: Project, module: str) -> Path | None:
         if os.path.isfile(candidate):  # noqa: PTH113 - asked several times of each source
             return Path(candidate)
     folder = Path(place)
-    return folder if folder.is_dir() and any(folder.glob("*.py")) else None
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (folder / "__init__.py").stat()
+        return folder if folder.is_dir() and any(folder.glob("*.py")) else None
+    except PermissionError:
+        return folder / "__init__.py"
 
 
 def read_module(file: Path) -> Module:
     """The file's syntax tree, or why there is none. Raises nothing and imports nothing."""
-    if file.is_dir():
-        return Module(file, ast.Module([], []))
     try:
+        if file.is_dir():
+            return Module(file, ast.Module([], []))
         found = file.stat()
     except OSError as error:
-        return Module(file, None, f"can't be read: {type(error).__name__}")
+        return _unreadable(file, error)
     return _parsed(file, found.st_mtime_ns, found.st_size)
+
+
+def _unreadable(file: Path, error: OSError) -> Module:
+    hint = ""
+    if isinstance(error, PermissionError):
+        hint = f"chmod a+r {shlex.quote(shown_path(file))}"
+        for folder in file.parents:
+            if not os.path.isdir(f"{folder}/."):  # noqa: PTH112 - Path takes out the dot, with which it is entered
+                hint = f"chmod -R a+rX {shlex.quote(shown_path(folder))}"
+    return Module(file, None, f"can't be read: {error.strerror or type(error).__name__}", hint=hint)
 
 
 _PARSING = threading.Lock()
@@ -118,9 +135,7 @@ def _parsed(file: Path, changed: int, size: int) -> Module:
         why = "unknown encoding" if "encoding" in error.msg else error.msg
         return Module(file, None, f"syntax error: {why}", error.lineno or 0)
     except OSError as error:
-        why = f"can't be read: {error.strerror or type(error).__name__}"
-        closed = isinstance(error, PermissionError)
-        return Module(file, None, why, hint=f"chmod a+r {shlex.quote(shown_path(file))}" if closed else "")
+        return _unreadable(file, error)
     except (ValueError, RecursionError, MemoryError) as error:
         return Module(file, None, f"can't be read: {type(error).__name__}")
 

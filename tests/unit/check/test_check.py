@@ -207,11 +207,23 @@ def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
     assert row.text == "dlt's verified source jira, taken by itself"
 
 
-def test_a_file_that_may_not_be_read_is_told_with_the_chmod_that_mends_it() -> None:
+@pytest.mark.parametrize(
+    ("module", "file", "closed", "hint"),
+    [
+        ("api", "api.py", "api.py", "chmod a+r"),
+        ("api", "api/__init__.py", "api", "chmod -R a+rX"),
+        ("erp.api", "erp/api/__init__.py", "erp", "chmod -R a+rX"),
+    ],
+)
+def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
+    module: str, file: str, closed: str, hint: str
+) -> None:
     with tempfile.TemporaryDirectory(prefix="dltpod-check-") as name:
-        project = given(Path(name), entry(), code=CODE)
-        file = project.custom_sources / "api.py"
-        file.chmod(0)
+        project = given(Path(name), entry(module=module))
+        code, place = (project.custom_sources / path for path in (file, closed))
+        write(project.root, CODE, f"custom_sources/{file}")
+        mode = place.stat().st_mode
+        place.chmod(0)
         Path(name).chmod(0o755)
         caller = os.geteuid()
         os.seteuid(caller or 65534)  # permissions mean nothing to root
@@ -219,8 +231,9 @@ def test_a_file_that_may_not_be_read_is_told_with_the_chmod_that_mends_it() -> N
             found = check_source(project, source(project, "acme"), {})
         finally:
             os.seteuid(caller)
+            place.chmod(mode)
     assert [(row.text, row.hint) for row in found if row.what == "module"] == [
-        (f"{file}: can't be read: Permission denied", f"chmod a+r {file}")
+        (f"{code}: can't be read: Permission denied", f"{hint} {place}")
     ]
 
 
