@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -64,9 +63,10 @@ def command(
         folder = _folder_in_repository(project.root)
         return _put_file(ci.render(project, sources, folder=folder), place)
     if kind == "cron":
+        from launcher.console.summary import own_command
         from launcher.render import cron
 
-        return _put_file(cron.render(project, sources, command=_own_command()), place)
+        return _put_file(cron.render(project, sources, command=own_command(anywhere=True)), place)
     if kind == "compose":
         return _compose(project, sources, place, names)
     return _kubernetes(project, sources, place, names, earlier, with_secrets=with_secrets)
@@ -157,14 +157,6 @@ def _warn_of_removed(project: common.Project, earlier: Sequence[RenderedFile], p
             f"  hint: `kubectl delete -f {shlex.join(runs)}` ends that and leaves its volume; then remove"
             f" {', '.join(sorted(files))}"
         )
-
-
-def _own_command() -> list[str]:
-    """How this dltpod is called from anywhere: the script that runs, or its interpreter and module."""
-    called = Path(sys.argv[0])
-    if called.name == "__main__.py":
-        return [sys.executable, "-m", "dltpod"]
-    return [str(called.absolute())]
 
 
 def _planned(

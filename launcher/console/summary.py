@@ -137,18 +137,20 @@ def _kind_of_run(record: RunRecord) -> str:
     return f": only what is new since the last run, {rows}"
 
 
-def own_command() -> str:
-    """How this dltpod was called, so that a line can be pasted."""
+def own_command(*, anywhere: bool = False) -> str:
+    """How this dltpod was called, so that a line can be pasted in this folder, or ``anywhere``."""
+    import shlex
     import shutil
     from pathlib import Path
 
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return f"{Path(sys.executable).name} -m dltpod"
+        python = sys.executable if anywhere else Path(sys.executable).name
+        return f"{shlex.quote(python)} -m dltpod"
+    if anywhere:
+        return shlex.quote(str(called.absolute()))
     found = shutil.which("dltpod")
     if found and Path(found).resolve() == called.resolve():
         return "dltpod"
-    try:
-        return str(called.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(called)
+    script, here = called.resolve(), Path.cwd()
+    return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else called))

@@ -17,8 +17,9 @@ SHELL=/bin/sh
 """
 
 
-def render(project: Project, sources: Sequence[Source], *, command: Sequence[str]) -> str:
-    """A crontab that calls ``command`` (dltpod's own) for each enabled source that has a schedule.
+def render(project: Project, sources: Sequence[Source], *, command: str) -> str:
+    """A crontab that calls ``command`` (dltpod's own, as a shell takes it) for each enabled source that
+    has a schedule.
 
     Raises ConfigurationError where none has one.
     """
@@ -33,8 +34,8 @@ def render(project: Project, sources: Sequence[Source], *, command: Sequence[str
     lines = []
     for source in scheduled:
         schedule = cron.spread(source.schedule or "", source.name)
-        call = shlex.join([*command, "--file", str(project.file), "sync", source.name, "--json"])
-        line = f"{folder} && {call} >>{log} 2>&1"
+        call = shlex.join(["--file", str(project.file), "sync", source.name, "--json"])
+        line = f"{folder} && {command} {call} >>{log} 2>&1"
         # cron ends a command at a bare percent sign.
         lines.append(f"{schedule} {line.replace('%', chr(92) + '%')}\n")
     return _COMMENT.format(project=project.name) + "".join(lines)
