@@ -31,16 +31,16 @@ _FREE_FORM = (
 )
 
 
-def load(file: Path, environ: Mapping[str, str] | None = None, *, text: str | None = None) -> Project:
+def load(file: Path, *, text: str | None = None) -> Project:
     """The project of a ``sources.yml``, with ``defaults`` merged in.
 
-    ``environ`` (default: this process') may configure named destinations. ``text`` is what the file is going
-    to hold; default: what it holds. Raises ConfigurationError, whose message holds every fault, one a line:
-    ``file:line: path: what was wrong and what is legal``.
+    Variables may configure named destinations. ``text`` is what the file is going to hold; default: what it
+    holds. Raises ConfigurationError, whose message holds every fault, one a line: ``file:line: path: what was
+    wrong and what is legal``.
     """
     file = Path(os.path.abspath(file))  # noqa: PTH100 - links are the user's own names for things
     document = Document(file, read_text(file) if text is None else text)
-    reader = _Reader(document, root_of(file), os.environ if environ is None else environ)
+    reader = _Reader(document, root_of(file))
     project = reader.read()
     if project is None:
         raise report(file, reader.faults)
@@ -61,10 +61,9 @@ def project_name(root: Path) -> str:
 class _Reader:
     """Reads one document. ``faults`` holds what was wrong."""
 
-    def __init__(self, document: Document, root: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, root: Path) -> None:
         self.document = document
         self.root = root
-        self.environ = environ
         self.faults: list[Fault] = list(document.faults)
         self.foreign: list[Foreign] = []
         self.places: list[int] = []
@@ -119,7 +118,7 @@ class _Reader:
             self.faults.append(fault)
 
     def _rules(self) -> None:
-        configured = configured_destinations(self.root, self.environ)
+        configured = configured_destinations(self.root, os.environ)
         for found in (
             *rules.names(self._named()),
             *rules.destinations(self._asked("destination"), configured),

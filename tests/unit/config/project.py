@@ -23,7 +23,7 @@ def write(root: Path, text: str, name: str = "sources.yml") -> Path:
 
 def project(root: Path, text: str) -> Project:
     """The project of a file that is right."""
-    return load(write(root, text), environ={})
+    return load(write(root, text))
 
 
 def entries(*names: str) -> str:
@@ -43,5 +43,5 @@ def report(root: Path, text: str) -> list[str]:
     """The report's lines, without the folder, of a file that is wrong."""
     file = write(root, text)
     with pytest.raises(ConfigurationError) as caught:
-        load(file, environ={})
+        load(file)
     return caught.value.message.replace(f"{root}/", "").splitlines()

@@ -73,7 +73,7 @@ def read(raw: bytes) -> str:
         file = Path(folder, "sources.yml")
         file.write_bytes(raw)
         try:
-            load(file, environ={})
+            load(file)
         except ConfigurationError as error:
             assert error.message
             return error.message

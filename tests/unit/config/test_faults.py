@@ -273,13 +273,11 @@ def test_destinations_of_dlt_and_those_that_the_files_name_are_known(tmp_path: P
     assert "did you mean 'lake'?" in report(tmp_path, one("destination: lak"))[0]
 
 
-def test_a_destination_that_the_environment_names_is_known(tmp_path: Path) -> None:
-    from launcher.config import load
-    from tests.unit.config.project import write
-
-    file = write(tmp_path, one("destination: lake"))
-    environ = {"DESTINATION__LAKE__DESTINATION_TYPE": "filesystem"}
-    assert load(file, environ=environ).sources[0].destination == "lake"
+def test_a_destination_that_the_environment_names_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__LAKE__DESTINATION_TYPE", "filesystem")
+    assert project(tmp_path, one("destination: lake")).sources[0].destination == "lake"
 
 
 def test_what_is_refused_of_a_pipelines_name_is_what_dlt_refuses() -> None:

@@ -39,7 +39,7 @@ def indented(text: str) -> str:
 
 @pytest.mark.parametrize("text", [*WHOLE, *map(indented, PARTS)])
 def test_every_example_of_the_reference_is_right_and_the_schema_agrees(tmp_path: Path, text: str) -> None:
-    assert load(write(tmp_path, text), environ={}).sources
+    assert load(write(tmp_path, text)).sources
     jsonschema.Draft202012Validator(schema()).validate(_plain(text))
 
 
@@ -60,7 +60,7 @@ def test_there_are_examples_of_every_key() -> None:
 def test_the_secrets_of_the_reference_reach_whom_it_says(tmp_path: Path) -> None:
     file = write(tmp_path, next(text for text in WHOLE if "jira_us" in text))
     write(tmp_path, TOML[0], ".dlt/secrets.toml")
-    project = load(file, environ={})
+    project = load(file)
     given = {
         source.name: part_of(project, source, read_environment(project, {}), {}).slice.files[SECRETS_FILE]
         for source in project.sources
@@ -151,7 +151,7 @@ def test_what_the_loader_refuses_the_schema_refuses_too(tmp_path: Path, more: di
     data = {"sources": [{**ENTRY, **more}]}
     assert list(jsonschema.Draft202012Validator(schema()).iter_errors(data))
     with pytest.raises(ConfigurationError):
-        load(write(tmp_path, json.dumps(data)), environ={})
+        load(write(tmp_path, json.dumps(data)))
 
 
 def test_the_schema_is_a_schema() -> None:

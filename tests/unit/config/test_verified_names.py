@@ -52,22 +52,22 @@ def test_anything_that_can_account_for_the_name_comes_first(
 ) -> None:
     if custom:
         write(tmp_path, "", f"custom_sources/{custom}")
-    project = load(write(tmp_path, ENTRY.format(module="stripe", more=more)), environ={})
+    project = load(write(tmp_path, ENTRY.format(module="stripe", more=more)))
     assert project.sources[0].dlt_native.source_module == module
     assert project.modules == ({"a": "stripe"} if module != "stripe" else {})
 
 
 def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:
     text = "verified_sources: {location: ./mine}\n" + ENTRY.format(module="stripe", more="")
-    assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe"
+    assert load(write(tmp_path, text)).sources[0].dlt_native.source_module == "stripe"
 
 
 def test_a_work_tree_that_has_the_source_is_as_good_as_dlts_repository(tmp_path: Path) -> None:
     write(tmp_path, "", "mine/sources/stripe_analytics/__init__.py")
     text = "verified_sources: {location: ./mine}\n" + ENTRY.format(module="stripe", more="")
-    assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe_analytics"
+    assert load(write(tmp_path, text)).sources[0].dlt_native.source_module == "stripe_analytics"
     write(tmp_path, "", "mine/sources/stripe/__init__.py")
-    assert load(write(tmp_path, text), environ={}).sources[0].dlt_native.source_module == "stripe"
+    assert load(write(tmp_path, text)).sources[0].dlt_native.source_module == "stripe"
 
 
 def test_each_known_source_is_one_that_the_bench_extracts_with(tmp_path: Path) -> None:

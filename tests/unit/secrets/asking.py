@@ -31,7 +31,7 @@ def given(
             write(root, text, name)
     if code:
         write(root, code, "custom_sources/api.py")
-    return load(write(root, sources), environ={})
+    return load(write(root, sources))
 
 
 def source(project: Project, name: str) -> Source:
