@@ -118,6 +118,7 @@ class EngineFacts:
 
     name: str
     version: str = ""
+    """A cluster's: ``1.33``."""
     rootless: bool = False
     remote: bool = False
     """Folders of this host can't be mounted."""

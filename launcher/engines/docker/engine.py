@@ -225,6 +225,7 @@ class DockerEngine:
             self._networks.close()
         if self._client is not None:
             self._client.close()
+        self._client = self._networks = None
 
     def sweep(self, project: str) -> Sequence[Running]:
         with engine_errors():
@@ -251,7 +252,6 @@ def _facts(info: Mapping[str, Any], *, remote: bool) -> EngineFacts:
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(str(info.get("Architecture")), "")
     return EngineFacts(
         name=f"{'Podman' if podman else 'Docker Engine'} {info.get('ServerVersion', '')}".strip(),
-        version=str(info.get("ServerVersion", "")),
         rootless=any("name=rootless" in option for option in options),
         remote=remote,
         podman=podman,

@@ -55,13 +55,12 @@ class Api:
         """One object, or a list. Raises ApiError, Unreachable."""
         return self._json("GET", path, query)
 
-    def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-        """Create an object in the collection at ``path``, or ask what would come of it.
+    def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an object in the collection at ``path``.
 
         Raises ApiError (409: it is there; 400: a field that the server doesn't know), Unreachable.
         """
-        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        return self._json("POST", path, query, body)
+        return self._json("POST", path, {"fieldValidation": "Strict"}, body)
 
     def delete(self, path: str, *, propagation: str = "Background", grace: int | None = None) -> bool:
         """Delete one object; False where there is none. Raises ApiError, Unreachable."""
