@@ -104,8 +104,10 @@ COPY --from=locked /opt/dltpod/lock/ /
 FROM scratch AS locksdists
 COPY --from=lockedsdists /opt/dltpod/lock/ /
 
+FROM ${ENVIRONMENT} AS told
 FROM scratch AS packages
-COPY --from=environment /opt/dltpod/packages.json /
+# A pattern, because that may match nothing: an image from elsewhere may lack the file.
+COPY --from=told /opt/dltpod/packages.jso[n] /
 
 FROM ${ENVIRONMENT} AS source
 ARG SOURCE_DATE_EPOCH=0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +13,7 @@ from typing import TypeVar
 from launcher import log
 from launcher.environment import duckdb_version
 from launcher.environment.values import DEFAULT_DLT, RECIPE, Environment
-from launcher.errors import BuildError, EngineError, Exit, without_credentials
-from launcher.host.docker_engine import engine_errors
+from launcher.errors import BuildError, Exit, without_credentials
 from launcher.host.files import build_lock
 from launcher.images import build_errors, buildkit, contexts, logins, scratch, tags, wheels
 from launcher.images.build_settings import BuildSettings, read
@@ -49,17 +46,17 @@ class Builder:
                 self._environment_and_source(environment, default, tag)
                 return
             self.options.client.api.tag(default, tags.ENVIRONMENT_REPOSITORY, environment.digest)
-        with contexts.make(with_runner=True) as context:
-            self._build(
-                buildkit.Build(
-                    target="source",
-                    tag=tag,
-                    context=context,
-                    arguments={"ENVIRONMENT": below},
-                    labels=_source_labels(environment, self.packages(below)),
-                ),
-                environment,
+        with contexts.make(with_runner=True) as context, scratch.folder() as (installed, read_as):
+            steps = buildkit.Build(
+                target="packages", context=context, folder=installed, arguments={"ENVIRONMENT": below}
             )
+            self._build(steps, environment)
+            try:
+                packages = _installed(read_as / "packages.json")
+            except BuildError:
+                packages = {}  # that image is there already, whoever made it
+            labels = _source_labels(environment, packages)
+            self._build(replace(steps, folder=None, target="source", tag=tag, labels=labels), environment)
 
     def _environment_and_source(self, environment: Environment, default: str, tag: str) -> None:
         """Both images, from one graph of build steps that each run once.
@@ -215,21 +212,6 @@ class Builder:
             self.options.say(f"the default environment is built ({time.monotonic() - started:.1f} s)")
         return tag
 
-    def packages(self, reference: str) -> Mapping[str, str]:
-        """What an image holds, read from its own file; nothing of it is run."""
-        api = self.options.client.api
-        labels = {tags.LABEL_MANAGED: "1", tags.LABEL_KIND: "look"}
-        with engine_errors():
-            container = api.create_container(reference, ["true"], labels=labels)
-            try:
-                with engine_errors():
-                    chunks, _ = api.get_archive(container["Id"], tags.PACKAGES_FILE)
-                    return answers.packages(_first_file(chunks))
-            except (EngineError, answers.Unfit):
-                return {}
-            finally:
-                api.remove_container(container["Id"], force=True)
-
     def _build(
         self, build: buildkit.Build, environment: Environment | None, *, what: str = "", platform: str = ""
     ) -> None:
@@ -278,22 +260,6 @@ class Builder:
     def _progress(self, line: str) -> None:
         if self.options.verbose or line.lstrip().startswith(_SHOWN):
             self.options.say(without_credentials(line.strip()))
-
-
-def _first_file(chunks: Iterable[bytes]) -> bytes:
-    """The first member of an archive; nothing where that is no file, or too long to be what is looked for."""
-    held = bytearray()
-    for chunk in chunks:
-        held += chunk
-        if len(held) > answers.PACKAGES_BYTES:
-            return b""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(held)) as archive:
-            first = archive.next()
-            content = archive.extractfile(first) if first is not None and first.isreg() else None
-            return content.read() if content else b""
-    except (tarfile.TarError, OSError):
-        return b""
 
 
 def _installed(file: Path) -> dict[str, str]:

@@ -27,7 +27,6 @@ LABEL_PYTHON = "dltpod.python"
 DEFAULT_REPOSITORY = "dltpod/default"
 ENVIRONMENT_REPOSITORY = "dltpod/environment"
 SOURCE_REPOSITORY = "dltpod/source"
-PACKAGES_FILE = "/opt/dltpod/packages.json"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from launcher.config.models import Source
 from launcher.environment.values import Environment
 from launcher.errors import BuildError
 from launcher.images import contexts
+from launcher.images.build import Builder
 from launcher.images.tags import Image, environment_tag, source_tag
 from tests.containers.images.conftest import Workshop
 from tests.unit.images.projects import committed, verified_tree
@@ -118,6 +120,21 @@ def test_a_new_runner_rebuilds_no_environment(
     assert [line for line in workshop.said if line.startswith("building the environment")] == [
         "building the environment of one"
     ]
+
+
+def test_an_environment_without_its_list_of_packages_is_used_as_it_is(workshop: Workshop) -> None:
+    source = workshop.source(requirements=(workshop.wheel(),))
+    environment = workshop.describe(source)
+    default = Builder(workshop.images(source).options).default(environment)
+    bare = io.BytesIO(f"FROM {default}\nRUN rm -f /opt/dltpod/packages.json\n".encode())
+    below = environment_tag(environment)
+    workshop.client.images.build(fileobj=bare, tag=below, rm=True)
+    try:
+        image = workshop.images(source).ensure(environment)
+        assert (image.built, image.packages) == (True, {})
+    finally:
+        for tag in (source_tag(environment), below):
+            workshop.client.images.remove(tag, force=True)
 
 
 def test_a_source_that_asks_for_nothing_adds_no_layer_but_the_runners(workshop: Workshop) -> None:
