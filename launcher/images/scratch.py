@@ -1,18 +1,20 @@
-"""Temporary folders for builds; the next sync clears those of launchers that were killed."""
+"""Temporary folders for builds; a later sync clears those that killed launchers left."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from launcher.host.rights import acting_owner, as_invoking_user
 
-_PREFIX = "dltpod-build-"
+_PREFIX = "dltpod-scratch-"
+_LEFT_SECONDS = 24 * 3600.0
+"""No build takes this long: a folder that is older was left behind."""
 
 
 @contextlib.contextmanager
@@ -20,24 +22,16 @@ def folder() -> Iterator[tuple[Path, Path]]:
     """An empty folder, gone afterwards: its path for programs that are started, and for this process.
 
     They differ where root works with the rights of a project's owner: the owner's own processes can't enter
-    the first, so the engine's client, which is root, reads there what was put there. The folder's lock is
-    held meanwhile, and dies with this process.
+    the first, so the engine's client, which is root, reads there what was put there.
     """
     with as_invoking_user():
-        # It gets the name that `clear` looks for once its lock is held: else it could be cleared before.
-        unlocked = Path(tempfile.mkdtemp(prefix="dltpod-new-"))
-        descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    place = unlocked
+        place = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
-        with as_invoking_user():
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            place = unlocked.rename(unlocked.with_name(unlocked.name.replace("dltpod-new-", _PREFIX)))
         with _inside(place) as paths:
             yield paths
     finally:
         with as_invoking_user():
             shutil.rmtree(place, ignore_errors=True)
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -58,18 +52,10 @@ def _inside(place: Path) -> Iterator[tuple[Path, Path]]:
 
 
 @as_invoking_user()
-def clear() -> int:
-    """Removes the folders of this user's launchers that were killed; how many."""
-    cleared = 0
+def clear() -> None:
+    """Removes this user's folders of launchers that were killed a day ago or earlier."""
     for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                if os.fstat(descriptor).st_uid != os.geteuid():
-                    continue
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            known = place.lstat()
+            if known.st_uid == os.geteuid() and time.time() - known.st_mtime > _LEFT_SECONDS:
                 shutil.rmtree(place, ignore_errors=True)
-                cleared += 1
-            finally:
-                os.close(descriptor)
-    return cleared

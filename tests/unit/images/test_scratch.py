@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from launcher.images import scratch
 
-HOLD = """
-from launcher.images import scratch
-with scratch.folder() as (place, _):
-    (place / "context").mkdir()
-    print(place, flush=True)
-    input()
-"""
 
-
-def test_folders_of_a_killed_launcher_are_cleared_and_those_of_a_live_one_stay(
+def test_a_folder_goes_with_its_build_and_one_that_was_left_a_day_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    launcher = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    )
-    assert launcher.stdout is not None
-    left = Path(launcher.stdout.readline().strip())
+    left, foreign, elsewhere = tmp_path / "dltpod-scratch-left", tmp_path / "other", tmp_path / "elsewhere"
+    for place in (left, foreign, elsewhere):
+        (place / "context").mkdir(parents=True)
+    link = tmp_path / "dltpod-scratch-link"
+    link.symlink_to(elsewhere)
     with scratch.folder() as (ours, _):
-        assert scratch.clear() == 0
+        (ours / "context").mkdir()
+        scratch.clear()
         assert left.is_dir()
-        launcher.kill()
-        launcher.wait()
-        assert scratch.clear() == 1
-        assert list(tmp_path.iterdir()) == [ours]
-    assert list(tmp_path.iterdir()) == []
+        yesterday = time.time() - 25 * 3600
+        for place in (left, foreign, link):
+            os.utime(place, (yesterday, yesterday), follow_symlinks=False)
+        scratch.clear()
+        assert set(tmp_path.iterdir()) == {ours, foreign, elsewhere, link}
+        assert (elsewhere / "context").is_dir()
+    assert not ours.exists()
