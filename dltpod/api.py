@@ -212,18 +212,19 @@ def sync(
     """
     from launcher import config, log
     from launcher.plan.options import SyncOptions
-    from launcher.plan.steps import steps_within
+    from launcher.plan.steps import steps
     from launcher.runs.signals import Stopper
     from launcher.runs.sync import sync as run_sync
     from launcher.runs.webhook import notified
 
-    now = datetime.now(timezone.utc)
+    if interval is not None and (isinstance(interval, str) or len(interval) != 2):
+        raise ConfigurationError("interval takes two times", 'interval=("2026-01-01", "2026-02-01")')
+    start, end = (None, None) if interval is None else map(str, interval)
+    length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
+    beside: dict[str, Any] = {"again": again, "full_refresh": full_refresh, "limit": limit}
     options = SyncOptions(
-        steps=steps_within(interval, every, now, again=again, full_refresh=full_refresh, limit=limit),
-        again=again,
-        full_refresh=full_refresh,
+        steps=steps(start, end, length, datetime.now(timezone.utc), **beside),
         resources=tuple(resources),
-        limit=limit,
         set=dict(set or {}),
         timeout=timeout,
         locked=locked,
@@ -231,6 +232,7 @@ def sync(
         jobs=jobs or os.cpu_count() or 1,
         fail_fast=fail_fast,
         engine=engine,
+        **beside,
     )
     stopper = Stopper()
     with contextlib.ExitStack() as stack:

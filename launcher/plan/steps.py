@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from launcher.config.units import parse_duration
@@ -77,26 +77,6 @@ def steps(
     first, last = moment(whole.start), moment(whole.end)
     ends = [min(first + size * number, last) for number in range(count + 1)]
     return tuple(interval(a.isoformat(), b.isoformat()) for a, b in itertools.pairwise(ends))
-
-
-def steps_within(
-    interval: Sequence[datetime | str] | None,
-    every: timedelta | str | None,
-    now: datetime,
-    *,
-    again: bool,
-    full_refresh: bool,
-    limit: int | None,
-) -> tuple[Interval, ...]:
-    """``steps`` for a Python program, whose arguments these are: none without an interval.
-
-    Raises ConfigurationError as ``steps``.
-    """
-    if interval is not None and (isinstance(interval, str) or len(interval) != 2):
-        raise ConfigurationError("interval takes two times", 'interval=("2026-01-01", "2026-02-01")')
-    start, end = (None, None) if interval is None else (str(interval[0]), str(interval[1]))
-    length = f"{every.total_seconds():.0f}s" if isinstance(every, timedelta) else every
-    return steps(start, end, length, now, again=again, full_refresh=full_refresh, limit=limit)
 
 
 def left(asked: Collection[Interval], done: Collection[Interval]) -> tuple[Interval, ...]:

@@ -361,8 +361,9 @@ def _check_time(text: str) -> None:
 
 
 def _cleaned(value: Any) -> Any:
-    """A JSON value without control characters, which an older dltpod wrote. Raises ValueError for numbers
-    that SQLite and JSON readers don't take.
+    """A JSON value without control characters: others may write the file, and what is read here is shown.
+
+    Raises ValueError for numbers that SQLite and JSON readers don't take.
     """
     if isinstance(value, str):
         return clean.lines(value)

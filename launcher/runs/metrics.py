@@ -12,7 +12,7 @@ from pathlib import Path
 from launcher.config.models import Project
 from launcher.errors import ConfigurationError
 from launcher.host.files import write_atomic
-from launcher.runs.history import INTERRUPTED, OK, History, HistoryError, RunRecord
+from launcher.runs.history import FAILED, INTERRUPTED, OK, History, HistoryError, RunRecord
 from launcher.runs.listeners import Listener
 from runner.contract import moment
 
@@ -80,7 +80,7 @@ def last_runs(project: Project, history: History) -> list[tuple[RunRecord, RunRe
     found = []
     for source in project.sources:
         runs = [run for run in history.runs(source.name, limit=None) if run.action == "sync" and run.ended]
-        whole = [run for run in runs if run.limit is None and run.status in (OK, "failed", INTERRUPTED)]
+        whole = [run for run in runs if run.limit is None and run.status in (OK, FAILED, INTERRUPTED)]
         if whole:
             found.append((whole[0], next((run for run in whole if run.status == OK), None)))
     return found

@@ -102,7 +102,7 @@ def part_of(
         files={name: text for name, text in files.items() if text},
         warnings=(*_warnings(asked, arguments), *doubts, *unseen),
         names=tuple(names),
-        sections=tuple(sorted(scope.natives)),
+        sections=scope.natives,
     )
     both = arguments.kwargs
     return Part(slice, drivers, secrets, both["function_kwargs"], both["resource_kwargs"])

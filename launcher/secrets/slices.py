@@ -56,9 +56,9 @@ class Scope:
     """Parameters of its code. A table of such a name is one value, as credentials are."""
 
     @property
-    def natives(self) -> frozenset[str]:
-        """Names below ``[sources]`` that are native fallbacks."""
-        return frozenset((*self.sections, self.function)) - self.entries - {self.name}
+    def natives(self) -> tuple[str, ...]:
+        """Names below ``[sources]`` that are native fallbacks, sorted."""
+        return tuple(sorted({*self.sections, self.function} - self.entries - {self.name}))
 
     def is_other(self, section: str) -> bool:
         """Whether a section is named after another entry."""
@@ -86,7 +86,7 @@ class File:
         part.pop(scope.pipeline, None)
         if "sources" in part:
             shared = {key: value for key, value in part["sources"].items() if not scope.is_other(key)}
-            part["sources"] = shared | _at(self.table["sources"], (scope.name, *sorted(scope.natives)))
+            part["sources"] = shared | _at(self.table["sources"], (scope.name, *scope.natives))
         if isinstance(part.get("destination"), Mapping):
             part["destination"] = part["destination"] | _at(self.table["destination"], (scope.destination,))
         if isinstance(self.table.get(scope.pipeline), Mapping):
