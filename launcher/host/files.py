@@ -67,6 +67,6 @@ def build_lock(digest: str, environ: Mapping[str, str], say: Callable[[str], Non
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another dltpod is building the same environment: waiting for it")
+            say("the same environment is being built already: waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

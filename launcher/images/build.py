@@ -235,6 +235,8 @@ class Builder:
             ) from None
 
     def _run(self, build: buildkit.Build) -> None:
+        if self.options.stopped():
+            raise BuildError("the build was stopped")
         with log.timed("build_stage", stage=build.target, image=build.tag or None):
             buildkit.run(self._cli, build, self._progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ def build(
     A Ctrl-C ends all builds and leaves no half-made image. Raises EngineError where no engine answers.
     """
     platform = options.platform or platform_of(client)
-
+    stopped = threading.Event()
     common = ImageOptions(
         client,
         project,
@@ -77,6 +78,7 @@ def build(
         upgrade=options.upgrade,
         locked=options.locked,
         verbose=options.verbose,
+        stopped=stopped.is_set,
     )
     repository(project, environ, common.say, refresh=options.upgrade)  # before locks ask for it
     images = DockerImages(common)
@@ -104,7 +106,7 @@ def build(
                 from launcher.images import deploy
 
                 image = deploy.ensure(own, environment)
-            if options.push:
+            if options.push and not stopped.is_set():
                 from launcher.images.registry import push
 
                 pushed = push(client, project.registry, image.reference, lambda line: heard(name, line))
@@ -118,6 +120,7 @@ def build(
         try:
             done = [item.result() for item in work]
         except BaseException:
+            stopped.set()
             for item in work:
                 item.cancel()
             processes.cancel_all()

@@ -62,6 +62,8 @@ class ImageOptions:
     """Say all that the builder prints."""
     pull: bool = True
     """Without it a base image that is not there is asked for its digest alone."""
+    stopped: Callable[[], bool] = lambda: False
+    """Whether no further step of a build may begin."""
 
     @property
     def verified(self) -> Repository:

@@ -159,4 +159,4 @@ def test_of_two_launchers_that_want_one_environment_one_builds_and_the_other_wai
     outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum("building the environment of one" in output for output in outputs) == 1
-    assert sum("another dltpod is building the same environment" in output for output in outputs) == 1
+    assert sum("the same environment is being built already" in output for output in outputs) == 1

@@ -1,19 +1,12 @@
-"""What ``dltpod gc`` takes of the engine's build cache, by a stand-in for an engine."""
+"""What ``dltpod gc`` takes of the engine's build cache."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
-import docker
-import pytest
-
 from launcher.images import gc
+from tests.unit.images.standing_in import Answer, engine
 
-BUSY = {"message": "a disk usage operation is already running"}
 LONG_AGO, NOW = "2026-01-01T00:00:00Z", 1_800_000_000.0
 DAYS = "unused for 379 days"
 
@@ -29,64 +22,34 @@ def row(name: str, description: str = "mount /dev/dltpod/cache from exec", **mor
     }
 
 
-class Engine(BaseHTTPRequestHandler):
-    """Answers what it was given, and counts."""
+def test_the_build_cache_is_left_alone_where_the_engine_is_busy_with_its_disk() -> None:
+    busy, asked = "a disk usage operation is already running", []
 
-    answer: tuple[int, dict[str, Any]]
-    asked = 0
+    def answer(path: str) -> Answer:
+        asked.append(path)
+        return 500, {"message": busy}
 
-    def do_GET(self) -> None:
-        type(self).asked += 1
-        code, body = self.answer
-        told = json.dumps(body).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(told)))
-        self.end_headers()
-        self.wfile.write(told)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[docker.DockerClient]:
-    monkeypatch.setattr(Engine, "asked", 0)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Engine) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        client = docker.DockerClient(base_url=f"tcp://127.0.0.1:{server.server_port}", version="1.41")
-        yield client
-        client.close()
-        server.shutdown()
-
-
-def test_the_build_cache_is_left_alone_where_the_engine_is_busy_with_its_disk(
-    engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Engine, "answer", (500, BUSY), raising=False)
     item = gc.Item("folder", "any", 1, "unused")
-    found = gc.with_build_cache(gc.Plan((item,), ("a note",)), engine)
+    with engine(answer) as client:
+        found = gc.with_build_cache(gc.Plan((item,), ("a note",)), client)
     assert found.items == (item,)
     assert found.notes == (
         "a note",
-        f"the build cache was left alone: the Docker engine refuses: {BUSY['message']}",
+        f"the build cache was left alone: the Docker engine refuses: {busy}",
     )
-    assert Engine.asked == 1
+    assert asked == ["/system/df"]
 
 
-def test_of_the_build_cache_goes_what_is_dltpods_and_neither_young_nor_in_use(
-    engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    young = "2027-01-14T00:00:00Z"
+def test_of_the_build_cache_goes_what_is_dltpods_and_neither_young_nor_in_use() -> None:
     rows = [
         row("wheels"),
         row("steps", Type="regular", Shared=True),
-        row("young", LastUsedAt=young),
+        row("young", LastUsedAt="2027-01-14T00:00:00Z"),
         row("used", InUse=True),
         row("foreign", "mount /root/.cache from exec"),
     ]
-    monkeypatch.setattr(Engine, "answer", (200, {"BuildCache": rows}), raising=False)
-    found = gc.with_build_cache(gc.Plan(), engine, now=NOW)
+    with engine(lambda path: (200, {"BuildCache": rows})) as client:
+        found = gc.with_build_cache(gc.Plan(), client, now=NOW)
     assert found == gc.Plan(
         (
             gc.Item("build cache", "wheels and packages", 7, DAYS, "wheels"),
