@@ -81,7 +81,7 @@ TWICE = """
 """
 
 
-def test_a_program_is_told_in_its_own_words_how_steps_are_loaded_anew(project: Folder) -> None:
+def test_a_program_is_told_how_steps_are_loaded_anew(project: Folder) -> None:
     project.code("events", EVENTS)
     project.source("events", "events", "events")
     done = _run(project, TWICE)
