@@ -121,25 +121,24 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     Names are in lower case, unless ``scope`` or ``spellings`` have the same name in another case. Raises
     ConfigurationError as ``require_text``.
     """
-    heads = {"sources", "destination", scope.pipeline.lower(), *OWN_SECTIONS}
-    heads |= {path.split(".")[0].lower() for path in scope.more}
     # Few variables have the form at all, and this is asked for each source.
     nested = [name for name in environ if "__" in name]
+    # Named after another entry, a variable is that entry's, in whatever case a file has the name.
     others = scope.entries.intersection(part for name in nested for part in name.lower().split("__"))
-    known: Table = {"sources": {name: {} for name in (*scope.sections, scope.function, scope.name, *others)}}
+    sections = (*scope.sections, scope.function, scope.name, *others)
+    known: Table = {"sources": {name: {} for name in sections}, "destination": {scope.destination: {}}}
     known[scope.pipeline] = {"sources": copied(known["sources"])}
-    known["destination"] = {scope.destination: {}}
-    asked: Table = {}
     for path in scope.more:
-        if toml_files.at(asked, path) is None:
-            put(asked, path.split("."), {})
+        if toml_files.at(known, path) is None:
+            put(known, path.split("."), {})
+    heads = {key.lower() for key in (*known, *OWN_SECTIONS)}
     folded: Table = {}
     for variable in sorted(nested, key=lambda name: (name.count("__"), name)):
         parts = variable.lower().split("__")
         named = parts[0] in heads and all(parts) and re.fullmatch(r"[A-Z0-9_]+", variable)
         if named and environ[variable]:
             require_text(variable, environ[variable])
-            put(folded, _spelt(parts, (known, asked, *spellings)), environ[variable])
+            put(folded, _spelt(parts, (known, *spellings)), environ[variable])
     return folded
 
 
