@@ -8,6 +8,7 @@ row, or becomes something else in a step, is handed to dlt's own pipe at the pla
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import time
@@ -214,22 +215,13 @@ def _failed(pipe: typing.Any, step: typing.Any, exc: Exception) -> typing.Any:
     dlt isn't left to call the step again: it may have changed the row, and may not fail a second time.
     """
     from dlt.common.utils import get_callable_name
-    from dlt.extract import pipe_iterator as dlts
     from dlt.extract.items import ResolvablePipeItem
 
-    known = (dlts.PipelineException, dlts.ExtractorException, dlts.DltSourceException, dlts.PipeException)
-    made: Exception = exc
-    if isinstance(exc, TypeError):
-        called = get_callable_name(step)
-        made = dlts.InvalidStepFunctionArguments(pipe.name, called, inspect.signature(step), str(exc))
-        made.__context__ = exc
-    elif not isinstance(exc, known):
-        made = dlts.ResourceExtractionError(pipe.name, step, str(exc), "transform")
-        made.__cause__ = exc
-
+    @functools.wraps(step, updated=())
     def fails(item: typing.Any, meta: typing.Any = None) -> typing.Any:
-        raise made
+        raise exc
 
+    fails.__name__ = get_callable_name(step)
     failing = pipe._clone()
     failing._steps = [None, fails]
     return ResolvablePipeItem({}, 0, failing, None)

@@ -33,7 +33,6 @@ _SIGNATURES = {
     "dlt.extract.pipe_iterator:PipeIterator._get_source_item": "self",
     "dlt.extract.items:ResolvablePipeItem": "item step pipe meta",
     "dlt.extract.items:DataItemWithMeta": "meta data",
-    "dlt.extract.exceptions:ResourceExtractionError": "pipe_name gen msg kind",
     "dlt.extract.incremental:Incremental._get_transform": "self items",
     "dlt.extract.incremental:Incremental._transform_item": "self transformer row",
     "dlt.extract.incremental:Incremental._check_duplicate_cursor_threshold": (
