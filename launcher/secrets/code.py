@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import functools
 import os
 import shlex
@@ -78,8 +77,8 @@ class Module:
 def custom_file(project: Project, module: str) -> Path | None:
     """The file of a custom module: ``a/b.py`` or ``a/b/__init__.py`` in ``custom_sources/`` for ``a.b``.
 
-    For a folder without ``__init__.py`` (a namespace package), the folder; for one that can't be entered, an
-    ``__init__.py`` that can't be read. None if nothing exists.
+    For a folder without ``__init__.py`` (a namespace package), the folder; also for one that can't be entered
+    or listed, which ``read_module`` tells. None if nothing exists.
     """
     parts = module.split(".")
     if not all(part.isidentifier() for part in parts):
@@ -88,19 +87,24 @@ def custom_file(project: Project, module: str) -> Path | None:
     for candidate in (f"{place}/__init__.py", f"{place}.py"):
         if os.path.isfile(candidate):  # noqa: PTH113 - asked several times of each source
             return Path(candidate)
-    folder = Path(place)
     try:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            (folder / "__init__.py").stat()
-        return folder if folder.is_dir() and any(folder.glob("*.py")) else None
+        return Path(place) if any(name.endswith(".py") for name in _listed(place)) else None
     except PermissionError:
-        return folder / "__init__.py"
+        return Path(place)
+    except OSError:
+        return None
+
+
+def _listed(folder: str | Path) -> list[str]:
+    """The names in a folder that can be entered, too. Raises OSError."""
+    return os.listdir(f"{folder}/.")  # noqa: PTH208 - Path leaves out the dot, which takes the right to enter
 
 
 def read_module(file: Path) -> Module:
     """The file's syntax tree, or why there is none. Raises nothing and imports nothing."""
     try:
         if file.is_dir():
+            _listed(file)
             return Module(file, ast.Module([], []))
         found = file.stat()
     except OSError as error:
@@ -111,10 +115,9 @@ def read_module(file: Path) -> Module:
 def _unreadable(file: Path, error: OSError) -> Module:
     hint = ""
     if isinstance(error, PermissionError):
-        hint = f"chmod a+r {shlex.quote(shown_path(file))}"
-        for folder in file.parents:
-            if not os.path.isdir(f"{folder}/."):  # noqa: PTH112 - Path takes out the dot, with which it is entered
-                hint = f"chmod -R a+rX {shlex.quote(shown_path(folder))}"
+        closed = [folder for folder in file.parents if not os.path.isdir(f"{folder}/.")]  # noqa: PTH112 - as above
+        place = closed[-1] if closed else file
+        hint = f"chmod {'a+r' if place.is_file() else '-R a+rX'} {shlex.quote(shown_path(place))}"
     return Module(file, None, f"can't be read: {error.strerror or type(error).__name__}", hint=hint)
 
 

@@ -208,22 +208,23 @@ def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "file", "closed", "hint"),
+    ("module", "file", "closed", "mode", "hint"),
     [
-        ("api", "api.py", "api.py", "chmod a+r"),
-        ("api", "api/__init__.py", "api", "chmod -R a+rX"),
-        ("erp.api", "erp/api/__init__.py", "erp", "chmod -R a+rX"),
+        ("api", "api.py", "api.py", 0, "chmod a+r"),
+        ("api", "api/__init__.py", "api", 0, "chmod -R a+rX"),
+        ("api", "api/__init__.py", "api", 0o744, "chmod -R a+rX"),
+        ("api", "api/other.py", "api", 0o711, "chmod -R a+rX"),
+        ("erp.api", "erp/api/__init__.py", "erp", 0, "chmod -R a+rX"),
     ],
 )
 def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
-    module: str, file: str, closed: str, hint: str
+    module: str, file: str, closed: str, mode: int, hint: str
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="dltpod-check-") as name:
         project = given(Path(name), entry(module=module))
-        code, place = (project.custom_sources / path for path in (file, closed))
         write(project.root, CODE, f"custom_sources/{file}")
-        mode = place.stat().st_mode
-        place.chmod(0)
+        place = project.custom_sources / closed
+        place.chmod(mode)
         Path(name).chmod(0o755)
         caller = os.geteuid()
         os.seteuid(caller or 65534)  # permissions mean nothing to root
@@ -231,10 +232,10 @@ def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
             found = check_source(project, source(project, "acme"), {})
         finally:
             os.seteuid(caller)
-            place.chmod(mode)
-    assert [(row.text, row.hint) for row in found if row.what == "module"] == [
-        (f"{code}: can't be read: Permission denied", f"{hint} {place}")
-    ]
+            place.chmod(0o700)
+    (row,) = (row for row in found if row.what == "module")
+    told = project.custom_sources / file.removesuffix("/__init__.py").removesuffix("/other.py")
+    assert (row.text, row.hint) == (f"{told}: can't be read: Permission denied", f"{hint} {place}")
 
 
 def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:
