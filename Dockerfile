@@ -39,7 +39,7 @@ WORKDIR /opt/dltpod
 FROM ${DEFAULT} AS system
 ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=bind,source=assets,target=/dev/dltpod/assets \
-    --mount=type=bind,source=environment,target=/dev/dltpod/environment \
+    --mount=type=bind,source=environment/system.txt,target=/dev/dltpod/environment/system.txt \
     --mount=type=cache,id=dltpod-apt,target=/dev/dltpod/apt \
     /bin/sh /dev/dltpod/assets/system.sh
 

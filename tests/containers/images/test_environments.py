@@ -46,7 +46,7 @@ class Made:
 def made(make_shared_workshop: Callable[[], Workshop]) -> Made:
     """One with a package of the project's own and one of the index."""
     workshop = make_shared_workshop()
-    source = workshop.source(requirements=(workshop.package(), "six==1.16.0"))
+    source = workshop.source(requirements=(workshop.wheel(), "six==1.16.0"))
     environment = workshop.describe(source)
     return Made(workshop, source, environment, workshop.images(source).ensure(environment))
 
@@ -207,6 +207,15 @@ def test_system_packages_and_a_git_requirement_are_installed(full: Made) -> None
     assert re.fullmatch(r"1\.0@[0-9a-f]{40}", full.image.packages[full.workshop.mark])
     where = "import shutil; print(shutil.which('sqlite3'))"
     assert full.workshop.run(full.image.reference, where) == "/usr/bin/sqlite3"
+
+
+def test_debian_packages_are_installed_once_for_all_environments_that_ask_for_the_same(full: Made) -> None:
+    before = len(full.workshop.said)
+    packages = full.environment.system_packages
+    other = full.workshop.source("other", system_packages=packages, requirements=("six<1.16", "six>1.16"))
+    with pytest.raises(BuildError, match="six"):
+        full.workshop.images(other).ensure(full.workshop.describe(other))
+    assert [line for line in full.workshop.said[before:] if line.startswith("Setting up")] == []
 
 
 def test_a_verified_source_is_placed_where_the_runner_looks(full: Made) -> None:
