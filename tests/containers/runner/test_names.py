@@ -5,28 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.containers.folder import Folder
+from tests.containers.images.server import wheel
 
 pytestmark = pytest.mark.usefixtures("offline")
-PACKAGE = """
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "acme-runner"
-version = "1"
-[tool.setuptools]
-packages = ["runner"]
-"""
 
 
 def test_a_package_and_modules_called_runner_and_launcher_are_the_sources_own(project: Folder) -> None:
-    project.write("pk/pyproject.toml", PACKAGE)
-    project.write("pk/runner/__init__.py", "")
-    project.write("pk/runner/jobs.py", "def jobs():\n    return [{'id': 1}, {'id': 2}]\n")
+    jobs = "def jobs():\n    return [{'id': 1}, {'id': 2}]\n"
+    package = project.root / "acme_runner-1.0-py3-none-any.whl"
+    package.write_bytes(wheel("acme_runner", **{"runner/__init__": "", "runner/jobs": jobs}))
     project.code("uses_runner", "from runner.jobs import jobs\ndef rows():\n    yield from jobs()\n")
     project.code("runner", "def rows():\n    yield {'id': 1}\n")
     project.code("launcher", "import runner\ndef rows():\n    yield {'file': runner.__file__}\n")
-    project.source("a", "uses_runner", "rows", container={"requirements": ["./pk"]})
+    project.source("a", "uses_runner", "rows", container={"requirements": [f"./{package.name}"]})
     project.source("b", "runner", "rows")
     project.source("c", "launcher", "rows")
     outcome = project.sync("a", "b", "c")
