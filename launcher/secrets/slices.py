@@ -274,10 +274,9 @@ def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Tabl
         _replace(pipeline, flat, _omit(given, {"sources", "destination"}), depth=0)
     if not entry:
         return table
-    first = table.setdefault(scope.pipeline, {})
-    if not isinstance(first.get("sources"), dict):
-        first["sources"] = {}
-    first["sources"] = _lay_into(first["sources"], flat, given)
+    first = table[scope.pipeline] = pipeline if isinstance(pipeline, dict) else {}
+    below = first.get("sources")
+    first["sources"] = _lay_into(below if isinstance(below, dict) else {}, flat, given)
     places = [(table["sources"], name) for name in scope.sections[:1]]
     if any(isinstance(value, dict) for value in entry.values()):
         places += [(first["sources"], name) for name in scope.sections]

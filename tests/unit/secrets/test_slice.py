@@ -153,6 +153,12 @@ def test_a_variable_is_spelt_as_the_entry_names_a_section_that_no_file_has(tmp_p
     assert made.files[SECRETS_FILE] == '[Vendor.tokens]\nx = "v"\n'
 
 
+def test_a_value_that_is_named_as_the_pipeline_gives_way_to_its_section(tmp_path: Path) -> None:
+    secrets = 'acme = "text"\n[sources.acme]\ntoken = "t"\n'
+    project = given(tmp_path, ENTRY.format(function="orders", more=", secret_sections: [acme]"), secrets)
+    assert '[acme.sources]\ntoken = "t"\n' in cut(project, "acme").files[SECRETS_FILE]
+
+
 def test_dlts_own_settings_from_variables_are_no_secrets(tmp_path: Path) -> None:
     made = cut(given(tmp_path, SOURCES), "bolt", {"RUNTIME__LOG_LEVEL": "INFO", "LOAD__WORKERS": "4"})
     assert made.files == {CONFIG_FILE: '[load]\nworkers = "4"\n\n[runtime]\nlog_level = "INFO"\n'}
