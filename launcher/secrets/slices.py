@@ -185,22 +185,17 @@ def arrange(secrets: Table, config: Table, scope: Scope) -> tuple[Table, Table]:
     May change the given tables.
     """
     entries = [_entry(table, scope) for table in (secrets, config)]
-    for key in [
-        k for k in entries[0] if isinstance(entries[0][k], Mapping) != isinstance(entries[1].get(k), Mapping)
-    ]:
-        entries[1].pop(key, None)
+    for key, value in entries[0].items():
+        if isinstance(value, Mapping) != isinstance(entries[1].get(key), Mapping):
+            entries[1].pop(key, None)
     both = merge(entries[1], entries[0])
     whole = scope.parameters | {"credentials"}
     own = _shape(both, whole)
     flat = [_hoisted(entry, both, own, whole) for entry in entries]
     given = _shape(merge(flat[1], flat[0]), whole)
-    exact = [
-        {key: _yielding(value, own) for key, value in entry.items() if isinstance(value, dict)}
-        for entry in entries
-    ]
     return (
-        _arranged(secrets, entries[0], flat[0], exact[0], given, scope),
-        _arranged(config, entries[1], flat[1], exact[1], given, scope),
+        _arranged(secrets, entries[0], flat[0], own, given, scope),
+        _arranged(config, entries[1], flat[1], own, given, scope),
     )
 
 
@@ -260,7 +255,7 @@ def _shape(table: Mapping[str, Any], whole: frozenset[str]) -> Table:
     }
 
 
-def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Table, scope: Scope) -> Table:
+def _arranged(table: Table, entry: Table, flat: Table, own: Table, given: Table, scope: Scope) -> Table:
     _hand_root_credentials_to_destination(table, given)
     pipeline = table.get(scope.pipeline)
     for place in (table, pipeline):
@@ -277,13 +272,13 @@ def _arranged(table: Table, entry: Table, flat: Table, exact: Table, given: Tabl
     first = table[scope.pipeline] = pipeline if isinstance(pipeline, dict) else {}
     below = first.get("sources")
     first["sources"] = _lay_into(below if isinstance(below, dict) else {}, flat, given)
+    inner = {key: value for key, value in entry.items() if isinstance(value, dict)}
     places = [(table["sources"], name) for name in scope.sections[:1]]
-    if any(isinstance(value, dict) for value in entry.values()):
-        places += [(first["sources"], name) for name in scope.sections]
+    places += [(first["sources"], name) for name in scope.sections if inner]
     for sources, name in places:
         if isinstance(sources.get(name, {}), dict):
             sources[name] = _lay_into(sources.get(name, {}), entry, given)
-    exact.pop(scope.function, None)
+    exact = {key: _yielding(value, own) for key, value in inner.items() if key != scope.function}
     for name in scope.sections if exact else ():
         section = first["sources"][name]
         if isinstance(section, dict) and isinstance(section.get(scope.function, {}), dict):
