@@ -41,7 +41,7 @@ LONG = (
     "test_environments.py",
     "test_shared_file.py",
     "test_docs_examples.py",
-    "test_engine_dies.py",
+    "test_own_engine.py",
     "test_index_credentials.py",
     "test_failures.py",
     "test_git_credentials.py",
