@@ -108,7 +108,7 @@ def check_source(
         *_module(project, source, module, names, unasked),
         *(check_code.function(source, module) if module is not None else ()),
         *check_code.missing_secrets(project, source, module, sliced, asked=with_secrets),
-        *_environment(project, source, reached, verified),
+        *(() if module is not None and module.hint else _environment(project, source, reached, verified)),
         *_mounts(project, source),
         *(_destination(project, reached.destination, destinations) if reached is not None else ()),
         *faults,
@@ -237,8 +237,6 @@ def _environment(
     except DltpodError as error:
         yield Row("environment", Level.WRONG, error.message, error.hint)
         return
-    except PermissionError:
-        return  # of the module's folder: its own row says so
     for item in described.added:
         yield Row(ADDED, Level.OK, f"{item.text}, {item.origin}")
     pinned: dict[str, tuple[str, str]] = {}

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement as Parsed
 from packaging.utils import canonicalize_name
 
 from launcher.config.destinations import EXTRAS
+from launcher.config.faults import shown_path
 from launcher.config.models import Project, Source
 from launcher.config.verified import verified_name
 from launcher.environment import (
@@ -27,6 +28,7 @@ from launcher.environment.values import (
 )
 from launcher.environment.verified_sources import Repository
 from launcher.errors import ConfigurationError, did_you_mean
+from launcher.secrets import code
 from launcher.secrets.gather import Drivers
 from runner.contract import Destination
 
@@ -94,6 +96,9 @@ def describe(
 
     module = source.dlt_native.source_module
     top = module.split(".")[0]
+    file = code.custom_file(project, module)
+    if file is not None and (closed := code.read_module(file)).hint:
+        raise ConfigurationError(f"{shown_path(file)}: {closed.error}", closed.hint)
     custom = requirement_files.is_custom(project.custom_sources, module)
     files = requirement_files.code_of(project.custom_sources, module) if custom else ()
     if custom:

@@ -92,8 +92,8 @@ class DuckdbPins:
 def _pinned(project: Project, source: Source) -> tuple[str, str] | None:
     place = project.origin(source.name)
     own = [Requirement(text, place) for text in source.container.requirements]
-    # Another source's unreadable file is reported when that source is described.
-    with contextlib.suppress(ConfigurationError):
+    # Another source's unreadable file or folder is reported when that source is described.
+    with contextlib.suppress(ConfigurationError, PermissionError):
         module = source.dlt_native.source_module
         own += requirement_files.of_module(project.custom_sources, module, root=project.root)
     for requirement in own:

@@ -107,9 +107,9 @@ def read_module(file: Path) -> Module:
             _listed(file)
             return Module(file, ast.Module([], []))
         found = file.stat()
+        return _parsed(file, found.st_mtime_ns, found.st_size)
     except OSError as error:
-        return _unreadable(file, error)
-    return _parsed(file, found.st_mtime_ns, found.st_size)
+        return _unreadable(file, error)  # not kept: a chmod that mends it changes no time
 
 
 def _unreadable(file: Path, error: OSError) -> Module:
@@ -137,8 +137,6 @@ def _parsed(file: Path, changed: int, size: int) -> Module:
         # Of the parser's messages, this one alone shows a word of the file.
         why = "unknown encoding" if "encoding" in error.msg else error.msg
         return Module(file, None, f"syntax error: {why}", error.lineno or 0)
-    except OSError as error:
-        return _unreadable(file, error)
     except (ValueError, RecursionError, MemoryError) as error:
         return Module(file, None, f"can't be read: {type(error).__name__}")
 

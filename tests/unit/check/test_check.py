@@ -13,9 +13,10 @@ import pytest
 
 from launcher.check.all_rows import joined
 from launcher.check.verdicts import Level, Row, check_project, check_source, worst
+from launcher.environment.describe import describe
 from launcher.environment.values import Requirement
 from launcher.environment.verified_sources import Repository
-from launcher.errors import BuildError
+from launcher.errors import BuildError, ConfigurationError
 from launcher.secrets.gather import read_environment
 from tests.unit.cli.records import WELL
 from tests.unit.config.project import write
@@ -215,6 +216,7 @@ def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
         ("api", "api/__init__.py", "api", 0o744, "chmod -R a+rX"),
         ("api", "api/other.py", "api", 0o711, "chmod -R a+rX"),
         ("erp.api", "erp/api/__init__.py", "erp", 0, "chmod -R a+rX"),
+        ("api", "api/__init__.py", ".", 0, "chmod -R a+rX"),
     ],
 )
 def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
@@ -230,12 +232,17 @@ def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
         os.seteuid(caller or 65534)  # permissions mean nothing to root
         try:
             found = check_source(project, source(project, "acme"), {})
+            with pytest.raises(ConfigurationError) as refused:
+                describe(project, source(project, "acme"), base_identity="")
         finally:
             os.seteuid(caller)
             place.chmod(0o700)
+        describe(project, source(project, "acme"), base_identity="")
     (row,) = (row for row in found if row.what == "module")
     told = project.custom_sources / file.removesuffix("/__init__.py").removesuffix("/other.py")
     assert (row.text, row.hint) == (f"{told}: can't be read: Permission denied", f"{hint} {place}")
+    assert (refused.value.message, refused.value.hint) == (row.text, row.hint)
+    assert [row.what for row in found if row.level is Level.WRONG] == ["module"]
 
 
 def test_a_file_that_is_no_python_is_told_by_its_line(tmp_path: Path) -> None:

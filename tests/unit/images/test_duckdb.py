@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,22 @@ def test_a_source_of_another_destination_has_no_say(tmp_path: Path) -> None:
     other = source("two", destination="postgres", requirements=("duckdb==1.5.6",))
     assert duckdb(described(tmp_path, one, other)) == "duckdb==2.0.0"
     assert all("duckdb==2" not in item.text for item in described(tmp_path, other, one).requirements)
+
+
+def test_a_source_whose_code_may_not_be_read_hinders_no_other() -> None:
+    with tempfile.TemporaryDirectory(prefix="dltpod-duckdb-") as name:
+        closed = Path(name) / "custom_sources/closed"
+        closed.mkdir(parents=True)
+        closed.chmod(0)
+        Path(name).chmod(0o755)
+        caller = os.geteuid()
+        os.seteuid(caller or 65534)  # permissions mean nothing to root
+        try:
+            one, other = (
+                source("one", destination="duckdb"),
+                source("two", module="closed", destination="duckdb"),
+            )
+            assert duckdb(described(Path(name), one, other)) == "duckdb==2.0.0"
+        finally:
+            os.seteuid(caller)
+            closed.chmod(0o700)
