@@ -32,11 +32,21 @@ def docker_images(
     environ: Mapping[str, str],
     platform: str,
     options: SyncOptions,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> ImageFor:
-    """Images on a Docker engine: there already, pulled or built. Safe to call from several threads."""
+    """Images on a Docker engine: there already, pulled or built. Safe to call from several threads.
+
+    ``stopped``: see ``ImageOptions``.
+    """
     dry_run = options.dry_run
     asked = ImageOptions(
-        client, project, environ, upgrade=options.upgrade, locked=options.locked, pull=not dry_run
+        client,
+        project,
+        environ,
+        upgrade=options.upgrade,
+        locked=options.locked,
+        pull=not dry_run,
+        stopped=stopped,
     )
     images = DockerImages(asked)
     # Without the project's locks: they are of its sources.

@@ -97,8 +97,17 @@ class Engine(Protocol):
     def run(self, plan: JobPlan, listener: JobListener, stop: StopRequest) -> Ended:
         """Run the job to its end and leave nothing behind. Raises AlreadyRunning."""
 
-    def image_for(self, project: Project, environ: Mapping[str, str], options: SyncOptions) -> ImageFor:
-        """What makes sure of the images of the project's sources, where this engine finds them."""
+    def image_for(
+        self,
+        project: Project,
+        environ: Mapping[str, str],
+        options: SyncOptions,
+        stopped: Callable[[], bool],
+    ) -> ImageFor:
+        """What makes sure of the images of the project's sources, where this engine finds them.
+
+        ``stopped``: whether no further step of a build may begin.
+        """
 
     def running(self, project: str) -> Sequence[Running]:
         """All that the engine holds of the project, whatever its state."""

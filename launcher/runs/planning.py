@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -41,8 +41,12 @@ def gather(
     *,
     launcher: str = "",
     image_for: ImageFor | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Gathered:
-    """What planning needs of host, project and engine. Raises EngineError, ConfigurationError."""
+    """What planning needs of host, project and engine. ``stopped``: see ``Engine.image_for``.
+
+    Raises EngineError, ConfigurationError.
+    """
     from launcher.secrets.destinations import folder_of
     from launcher.secrets.gather import all_destinations, read_environment
 
@@ -62,7 +66,7 @@ def gather(
         engine,
         user,
         host,
-        image_for or engine.image_for(project, environ, options),
+        image_for or engine.image_for(project, environ, options, stopped),
     )
 
 

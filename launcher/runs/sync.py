@@ -99,7 +99,15 @@ def sync(
             _clean_up(project, engine, launchers, history, listener)
         for problem in engine.facts().problems if sources else ():
             listener.say(sources[0].name, f"{engine.facts().name}: {problem}")
-        gathered = gather(project, options, engine, given, launcher=launchers.id, image_for=image_for)
+        gathered = gather(
+            project,
+            options,
+            engine,
+            given,
+            launcher=launchers.id,
+            image_for=image_for,
+            stopped=stopper.gentle.is_set,
+        )
         work = _Work(gathered, history, listener, stopper, faults or {})
         records = run_all(sources, work, jobs=options.jobs, fail_fast=options.fail_fast, stopper=stopper)
     exit_code = _exit_code(records, stopper, work.refusals)

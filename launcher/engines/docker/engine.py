@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -182,10 +182,16 @@ class DockerEngine:
                     raise
                 time.sleep(0.1)
 
-    def image_for(self, project: Project, environ: Mapping[str, str], options: SyncOptions) -> ImageFor:
+    def image_for(
+        self,
+        project: Project,
+        environ: Mapping[str, str],
+        options: SyncOptions,
+        stopped: Callable[[], bool],
+    ) -> ImageFor:
         from launcher.engines.images import docker_images
 
-        return docker_images(self.client, project, environ, self.facts().platform, options)
+        return docker_images(self.client, project, environ, self.facts().platform, options, stopped)
 
     def running(self, project: str) -> Sequence[Running]:
         with engine_errors():

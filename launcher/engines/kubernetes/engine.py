@@ -139,7 +139,13 @@ class KubernetesEngine:
                 with contextlib.suppress(ApiError, Unreachable):
                     self._remove(plan, names, namespace)
 
-    def image_for(self, project: Project, environ: Mapping[str, str], options: SyncOptions) -> ImageFor:
+    def image_for(
+        self,
+        project: Project,
+        environ: Mapping[str, str],
+        options: SyncOptions,
+        stopped: Callable[[], bool],
+    ) -> ImageFor:
         from launcher.engines.images import deployed_images
         from launcher.host.docker_engine import connect as connect_docker
 

@@ -1,13 +1,18 @@
-"""A Ctrl-C during ``dltpod build``."""
+"""A Ctrl-C while an image is made."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from launcher.engines.images import ImageFor, docker_images
 from launcher.images.build_many import BuildOptions, build
+from launcher.plan.options import SyncOptions
+from launcher.runs.sync import sync
+from tests.unit.engine.builders import FakeEngine
 from tests.unit.images.projects import project, source
 from tests.unit.images.standing_in import Answer, engine
 
@@ -25,20 +30,45 @@ echo '{"six": "1.16.0"}' >"$to/packages.json"
 """A builder whose step ends well though a stop came meanwhile: as if it had ended just before."""
 
 
-def test_after_a_ctrl_c_no_further_step_of_an_image_begins(tmp_path: Path) -> None:
-    def answer(path: str) -> Answer:
-        if path.startswith("/version"):
-            return 200, {"Os": "linux", "Arch": "amd64"}
-        missing = re.search("dltpod/(source|environment)", path)
-        return (404, {"message": "no such image"}) if missing else (200, {"Id": "sha256:0"})
+def answer(path: str) -> Answer:
+    if path.startswith("/version"):
+        return 200, {"Os": "linux", "Arch": "amd64"}
+    missing = re.search("dltpod/(source|environment)", path)
+    return (404, {"message": "no such image"}) if missing else (200, {"Id": "sha256:0"})
 
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Path:
     tool = tmp_path / "bin/docker"
     tool.parent.mkdir()
     tool.write_text(DOCKER)
     tool.chmod(0o755)
+    return tool
+
+
+def begun(tool: Path) -> str:
+    (only,) = (tool.parent / "builds").read_text().splitlines()
+    return only
+
+
+def test_after_a_ctrl_c_no_further_step_of_an_image_begins(tmp_path: Path, tool: Path) -> None:
     loaded = project(tmp_path, source("one", requirements=("six==1.16.0",)))
     environ = {"HOME": str(tmp_path), "PATH": str(tool.parent)}
     with engine(answer) as client, pytest.raises(KeyboardInterrupt):
         build(loaded, loaded.sources, BuildOptions(), client=client, environ=environ)
-    (begun,) = (tool.parent / "builds").read_text().splitlines()
-    assert "--target packages" in begun
+    assert "--target packages" in begun(tool)
+
+
+def test_nor_does_one_where_a_sync_makes_the_image(tmp_path: Path, tool: Path) -> None:
+    loaded = project(tmp_path, source("one", requirements=("six==1.16.0",)))
+    environ = {"HOME": str(tmp_path), "PATH": str(tool.parent)}
+    with engine(answer) as client:
+
+        class Docker(FakeEngine):
+            def image_for(self, *asked: Any) -> ImageFor:
+                project, environ, *rest = asked
+                return docker_images(client, project, environ, "linux/amd64", *rest)
+
+        outcome = sync(loaded, loaded.sources, SyncOptions(), engine=Docker({}), environ=environ)
+    assert (outcome.records[0].message, outcome.exit_code) == ("stopped as asked", 130)
+    assert "--target packages" in begun(tool)
