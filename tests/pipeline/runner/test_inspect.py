@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.contract import Destination
+from runner.explain.classify import JobFailed
 from runner.inspect import execute
 from runner.load.destination import build
 from runner.supervise.job_input import Paths
@@ -77,7 +78,7 @@ def shown(box: Box, destination: Destination, table: str | None = None) -> dict[
     return execute.show(job, Paths(str(box.root)), limit=2, table=table, sql=None)
 
 
-@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv", "insert_values"])
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv"])
 def test_files_of_every_form_are_shown_without_a_database(box: Box, form: str) -> None:
     box.write("shop.py", "def orders():\n    yield [{'id': n, 'tags': [{'t': 1}]} for n in range(3)]\n")
     there = Destination("filesystem", file=str(box.root / "data/lake"))
@@ -89,6 +90,15 @@ def test_files_of_every_form_are_shown_without_a_database(box: Box, form: str) -
     assert answer["columns"][0] == "id"
     assert [int(row[0]) for row in answer["rows"]] == [0, 1]
     assert shown(box, there, table="order")["missing"] == "order"
+
+
+def test_files_of_inserts_are_refused_for_dlt_writes_them_there_without_quotes(box: Box) -> None:
+    box.write("shop.py", "def orders():\n    yield [{'said': 'a, (b)', 'by': 'c'}]\n")
+    there = Destination("filesystem", file=str(box.root / "data/lake"))
+    assert box.run(destination=there, loader_file_format="insert_values").code == 0
+    assert shown(box, there)["tables"] == {"orders": None}
+    with pytest.raises(JobFailed, match=r"insert_values.*is of a kind that is not looked into"):
+        shown(box, there, table="orders")
 
 
 def test_a_sqlite_database_is_shown(box: Box) -> None:
