@@ -55,6 +55,8 @@ LONG = (
     "test_nothing_leaks.py",
     "test_api.py",
     "test_soak.py",
+    "test_package.py",
+    "test_field_cases.py",
 )
 """The files that take longest. They are begun first, so that no worker is left alone with one in the end."""
 
