@@ -125,7 +125,7 @@ def fold(environ: Mapping[str, str], scope: Scope, *spellings: Mapping[str, Any]
     nested = [name for name in environ if "__" in name]
     # Named after another entry, a variable is that entry's, in whatever case a file has the name.
     others = scope.entries.intersection(part for name in nested for part in name.lower().split("__"))
-    sections = (*scope.sections, scope.function, scope.name, *others)
+    sections = (*others, *scope.sections, scope.function, scope.name)
     known: Table = {"sources": {name: {} for name in sections}, "destination": {scope.destination: {}}}
     known[scope.pipeline] = {"sources": copied(known["sources"])}
     for path in scope.more:

@@ -147,6 +147,12 @@ def test_a_variable_named_after_another_entry_is_its_own_however_a_file_spells_t
     assert made.files[SECRETS_FILE] == '[sources]\nBolt = "s"\n\n[nightly.sources]\nBolt = "s"\n'
 
 
+def test_so_it_is_where_a_function_has_the_other_entrys_name_in_another_case(tmp_path: Path) -> None:
+    project = given(tmp_path, SOURCES.replace("source_function: orders", "source_function: Bolt", 1))
+    made = cut(project, "acme", {"ACME_TOKEN": "t", "SOURCES__BOLT__X": "b"})
+    assert made.files[SECRETS_FILE] == "[sources]\n"
+
+
 def test_a_variable_is_spelt_as_the_entry_names_a_section_that_no_file_has(tmp_path: Path) -> None:
     project = given(tmp_path, ENTRY.format(function="orders", more=", secret_sections: [Vendor.tokens]"))
     made = cut(project, "acme", {"VENDOR__TOKENS__X": "v", "VENDOR__OTHER": "o"})
