@@ -52,7 +52,11 @@ def test_at_a_cutoff_date_nothing_newer_is_taken_and_what_is_behind_is_told(work
     assert workshop.locks(source).outdated([source])[0].changes == ()
 
 
-def test_resolving_runs_no_code_of_a_requirement_on_this_host_and_what_is_built_is_as_it_says(
+ODD = ("other-1.0-py3 none-any.whl", "other-1.0-py3\\nnone-any.whl", "other;-1.0-py3-none-any.whl")
+"""Names of files among the wheels that were built, as Python's literals hold them."""
+
+
+def test_resolving_runs_no_code_on_this_host_takes_no_odd_file_for_a_wheel_and_what_is_built_is_as_it_says(
     workshop: Workshop, tmp_path: Path
 ) -> None:
     workshop.package()
@@ -62,12 +66,16 @@ def test_resolving_runs_no_code_of_a_requirement_on_this_host_and_what_is_built_
         "import pathlib\nfrom setuptools import setup\n"
         f"pathlib.Path({str(tmp_path)!r}).mkdir(parents=True, exist_ok=True)\n"
         f"pathlib.Path({str(tmp_path / 'it-ran-here')!r}).touch()\n"
-        f"setup(name={workshop.mark!r}, version='2', install_requires=['six<1.17'])\n"
+        "out = pathlib.Path('/opt/dltpod/wheels/0')\nout.mkdir(parents=True, exist_ok=True)\n"
+        + "".join(f"(out / '{name}').write_text('x')\n" for name in ODD)
+        + f"setup(name={workshop.mark!r}, version='2', install_requires=['six<1.17'])\n"
     )
     source = workshop.source(requirements=(f"./packages/{workshop.mark}", "docopt==0.6.2"))
     (written,) = workshop.locks(source).lock([source])
     assert written.error is None
     assert written.pins["six"] == "1.16.0"  # its code asks for it
+    assert f"./packages/{workshop.mark}\n" in written.path.read_text()
+    assert "other" not in written.path.read_text()
     images = workshop.images(source, locked=True)
     environment = images.describe(source)
     assert environment.lock is not None
@@ -77,25 +85,6 @@ def test_resolving_runs_no_code_of_a_requirement_on_this_host_and_what_is_built_
     for name, version in written.pins.items():
         assert image.packages.get(name, version) == version
     assert not (tmp_path / "it-ran-here").exists()
-
-
-def test_a_file_of_another_name_among_the_wheels_that_were_built_is_left_out_of_a_lock(
-    workshop: Workshop,
-) -> None:
-    odd = ["other-1.0-py3 none-any.whl", "other-1.0-py3\\nnone-any.whl", "other;-1.0-py3-none-any.whl"]
-    text = (
-        "import pathlib\nfrom setuptools import setup\n"
-        "out = pathlib.Path('/opt/dltpod/wheels/0')\nout.mkdir(parents=True, exist_ok=True)\n"
-        + "".join(f"(out / '{name}').write_text('x')\n" for name in odd)
-        + f"setup(name={workshop.mark!r}, version='1.0', py_modules=[{workshop.mark!r}])\n"
-    )
-    workshop.package()
-    (workshop.root / "packages" / workshop.mark / "setup.py").write_text(text)
-    source = workshop.source(requirements=(f"./packages/{workshop.mark}",))
-    (written,) = workshop.locks(source).lock([source])
-    assert written.error is None
-    assert f"./packages/{workshop.mark}\n" in written.path.read_text()
-    assert "other" not in written.path.read_text()
 
 
 def test_a_lock_that_cannot_be_resolved_is_told_and_none_is_written(workshop: Workshop) -> None:
