@@ -13,6 +13,7 @@ import functools
 import gc
 import importlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -206,7 +207,10 @@ def _file_in_the_way(error: OSError) -> str:
         return ""
     place = Path(error.filename).absolute()
     found = next((path for path in (place, *place.parents) if path.is_file()), None)
-    return f"{found} is a file, not a folder: `mv {found} {found}.bad`" if found else ""
+    if found is None:
+        return ""
+    away = shlex.join(["mv", str(found), f"{found}.bad"])
+    return f"{found} is a file, not a folder" + (f": `{away}`" if found.name == ".dltpod" else "")
 
 
 def _crash(error: BaseException) -> int:

@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import errno
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -374,7 +375,7 @@ def _make_writable(project: Project) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"{project.private} can't be made: {error.strerror}",
-            f"it is a file: `mv {project.private} {project.private}.bad`"
+            f"it is a file: `{shlex.join(['mv', str(project.private), f'{project.private}.bad'])}`"
             if project.private.is_file()
             else owners.rights_hint(project.root) or "run dltpod as the owner of the project's folder",
         ) from None

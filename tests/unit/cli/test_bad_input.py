@@ -106,6 +106,25 @@ def test_so_it_is_where_another_command_needs_that_folder(
     assert told in capsys.readouterr().err
 
 
+def test_a_file_of_the_users_own_that_is_in_the_way_is_not_to_be_moved_away(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["report", "-o", "sources.yml/report.html"]) == 2
+    assert capsys.readouterr().err.endswith(f"hint: {folder}/sources.yml is a file, not a folder\n")
+
+
+@pytest.mark.parametrize("command", [["report"], ["sync", "shop"]])
+def test_the_way_out_is_quoted_for_a_shell(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    spaced = folder / "our sources"
+    spaced.mkdir()
+    (folder / "sources.yml").rename(spaced / "sources.yml")
+    (spaced / ".dltpod").write_text("")
+    assert cli.main(["--file", f"{spaced}/sources.yml", *command]) == 2
+    assert f"`mv '{spaced}/.dltpod' '{spaced}/.dltpod.bad'`" in capsys.readouterr().err
+
+
 def test_every_fault_of_the_file_is_in_the_one_report(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
