@@ -211,6 +211,7 @@ def test_a_local_package_that_cannot_be_built_is_refused(tmp_path: Path, path: s
 def test_the_order_and_origin_of_requirements_do_not_change_the_digest(tmp_path: Path) -> None:
     one = described(tmp_path, source(requirements=("a", "b"), system_packages=("gcc", "git")))
     other = described(tmp_path, source("two", requirements=("b", "a"), system_packages=("git", "gcc")))
+    assert one.system_packages == ("gcc", "git")
     assert one.digest == other.digest
 
 
