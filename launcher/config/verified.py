@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def with_its_module(source: Source, custom_sources: Path, repository: VerifiedSo
     """
     module = source.dlt_native.source_module
     name = verified_name(module)
-    own = (custom_sources / f"{module}.py").exists() or (custom_sources / module).exists()
+    there = os.path.exists  # Path.exists raises where a folder can't be searched
+    own = there(custom_sources / f"{module}.py") or there(custom_sources / module)
     if name is None or own or any(_may_bring(text, module) for text in source.container.requirements):
         return source
     if repository.location != VerifiedSources().location:

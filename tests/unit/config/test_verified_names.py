@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,23 @@ def test_anything_that_can_account_for_the_name_comes_first(
     project = load(write(tmp_path, ENTRY.format(module="stripe", more=more)))
     assert project.sources[0].dlt_native.source_module == module
     assert project.modules == ({"a": "stripe"} if module != "stripe" else {})
+
+
+@pytest.mark.parametrize("module", ["api", "stripe"])
+def test_a_project_is_loaded_where_its_code_may_not_be_looked_at(module: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="dltpod-verified-") as name:
+        file = write(Path(name), ENTRY.format(module=module, more=""))
+        code = write(Path(name), "", f"custom_sources/{module}.py").parent
+        load(file)  # while root can read all that this takes
+        code.chmod(0)
+        Path(name).chmod(0o755)
+        caller = os.geteuid()
+        os.seteuid(caller or 65534)  # permissions mean nothing to root
+        try:
+            assert load(file).names == {"a"}
+        finally:
+            os.seteuid(caller)
+            code.chmod(0o700)
 
 
 def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:
