@@ -9,6 +9,9 @@ PYTEST_FLAGS ?=
 J ?= 4
 # Where make can keep the output of each apart (4.0 and later); else one after the other.
 side_by_side = $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
+# Thousands of small files, each gone with its test: in memory they cost a tenth less time than on a disk.
+in_memory = $(shell grep -q ' /dev/shm .*noexec' /proc/mounts || \
+  df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2^22 {print "TMPDIR=/dev/shm"}')
 
 flags = $(if $(FILE),--file '$(FILE)')
 chosen = $(SOURCE) $(if $(ALL),--all) $(foreach tag,$(TAG),--tag '$(tag)')
@@ -92,7 +95,7 @@ test-unit: setup-dev ## the tests that start no dlt pipeline and need no contain
 .PHONY: test-pipeline
 test-pipeline: setup-dev ## the runner and dlt as processes, on DuckDB, files and Postgres; no container engine
 	@scripts/test-needs pipeline
-	.venv/bin/pytest tests/pipeline -n auto -q $(PYTEST_FLAGS)
+	$(in_memory) .venv/bin/pytest tests/pipeline -n auto -q -o tmp_path_retention_policy=failed $(PYTEST_FLAGS)
 
 .PHONY: test-containers
 test-containers: setup-dev examples/shop.db ## the tests on the real container engine

@@ -40,9 +40,10 @@ def interpreter(version: str) -> Path:
 def test_the_runner_loses_and_doubles_nothing_with_this_dlt(version: str) -> None:
     python = interpreter(version)
     suites = [f"tests/pipeline/test_{name}.py" for name in SUITES[version]]
+    options = ["-q", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=failed"]
     ran = subprocess.run(
         # one process: what it imports and the runs that it copies cost once
-        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suites],
+        [python, "-m", "pytest", *options, *suites],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
