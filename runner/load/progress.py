@@ -114,7 +114,7 @@ def collector(steps: Steps) -> typing.Any:
             self._jobs = [0, 0]
 
         def _stop(self) -> None:
-            if self.step.startswith("Normalize"):
+            if self.step.startswith("Normalize") and self.normalized:  # old versions of dlt count none there
                 self.extracted.clear()
             self._send()
 

@@ -13,7 +13,7 @@ import pytest
 
 from runner.explain.classify import StepError
 from runner.load import pipeline
-from runner.load.progress import Steps
+from runner.load.progress import Steps, collector
 from tests.pipeline.sandbox import DuckSandbox
 
 
@@ -67,6 +67,18 @@ def test_a_step_whose_whole_is_known_tells_how_far_it_is(
     done, total = told["load"]
     assert 0 < done <= total
     assert "extract" not in told
+
+
+def test_rows_stay_told_where_dlt_counts_none_by_table_while_it_normalizes() -> None:
+    told = []
+    counter = collector(Steps(lambda _, fields: told.append(fields)))
+    with counter("Extract orders"):
+        counter.update("orders", 4)
+    with counter("Normalize orders"):
+        counter.update("Items", 4)  # as dlt 1.18 does
+    with counter("Load orders"):
+        counter.update("Jobs", 1, 1)
+    assert told == [{"rows": {"orders": 4}}]
 
 
 def test_what_a_run_added_to_the_schema_is_told_but_not_on_the_first(sandbox: DuckSandbox) -> None:
