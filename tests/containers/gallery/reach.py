@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
-from docker.types import EndpointConfig
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from tests.containers.folder import bridge_address, image_tags
 from tests.stand_ins.web import Site, authority, serving
+
+testcontainers_config.ryuk_disabled = True  # its image can't be had without a registry
 
 # What listens under the host names: each connection goes on to a port of this machine.
 FORWARD = """
@@ -49,49 +52,22 @@ def base_image(client: docker.DockerClient) -> str:
     return "dltpod/base:3.13" if "dltpod/base:3.13" in image_tags(client) else "python:3.13-slim"
 
 
-@contextlib.contextmanager
-def network(client: docker.DockerClient) -> Iterator[str]:
-    """The name of a network of the engine's."""
-    made = client.networks.create(f"dltpod-test-{secrets.token_hex(4)}")
-    try:
-        yield str(made.name)
-    finally:
-        made.remove()
-
-
-@contextlib.contextmanager
 def standing_in(
-    client: docker.DockerClient, where: str, names: list[str], command: list[str], **more: Any
-) -> Iterator[Any]:
-    """A container that has host names in a network."""
-    settings = {where: EndpointConfig("1.41", aliases=names)}
-    container = client.containers.run(
-        base_image(client),
-        command,
-        detach=True,
-        init=True,
-        network=where,
-        networking_config=settings,
-        extra_hosts={"host.docker.internal": "host-gateway"},
-        **more,
-    )
-    try:
-        for line in container.logs(stream=True):
-            if b"ready" in line:
-                break
-        else:
-            pytest.fail("the stand-in ended", pytrace=False)
-        yield container
-    finally:
-        container.remove(force=True, v=True)
+    client: docker.DockerClient, where: Network, names: list[str], command: list[str]
+) -> DockerContainer:
+    """A container that will have host names in a network; as a context it runs, from when it says "ready"."""
+    container = DockerContainer(base_image(client)).with_command(command)
+    container.with_network(where).with_network_aliases(*names)
+    container.with_kwargs(init=True, extra_hosts={"host.docker.internal": "host-gateway"})
+    return container.waiting_for(LogMessageWaitStrategy("ready").with_poll_interval(0.1))
 
 
 @contextlib.contextmanager
 def reached_as(client: docker.DockerClient, names: list[str], ports: Mapping[int, int]) -> Iterator[str]:
     """A network in which the names lead to this machine: each of the ports to another one here."""
     command = ["python3", "-c", FORWARD, *(f"{own}:{port}" for own, port in ports.items())]
-    with network(client) as where, standing_in(client, where, names, command):
-        yield where
+    with Network() as where, standing_in(client, where, names, command):
+        yield where.name
 
 
 @contextlib.contextmanager

