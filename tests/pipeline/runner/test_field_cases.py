@@ -57,7 +57,8 @@ def _project(root: Path, case: str) -> Path:
 
 def _by_dlt(project: Path, case: str, database: Path) -> None:
     answer, theirs = PROCESSES.Pipe(duplex=False)
-    environment = {**SETTINGS, "DLT_DATA_DIR": f"{project}/dlt-data", **ARROW_IDS.get(case, GIVEN)}
+    folders = {"DLT_DATA_DIR": f"{project}/dlt-data", "TMPDIR": str(project)}
+    environment = {**SETTINGS, **folders, **ARROW_IDS.get(case, GIVEN)}
     asked = (str(project), case, RUNS, str(database), environment, theirs)
     process = PROCESSES.Process(target=child.plain, args=asked)
     process.start()
