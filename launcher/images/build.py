@@ -235,10 +235,11 @@ class Builder:
             ) from None
 
     def _run(self, build: buildkit.Build) -> None:
+        cli = self._cli  # to find it takes a moment, in which a stop may come
         if self.options.stopped():
             raise BuildError("the build was stopped")
         with log.timed("build_stage", stage=build.target, image=build.tag or None):
-            buildkit.run(self._cli, build, self._progress)
+            buildkit.run(cli, build, self._progress)
 
     @cached_property
     def _cli(self) -> buildkit.Cli:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from launcher.engines.images import ImageFor, docker_images
+from launcher.errors import BuildError
 from launcher.images.build_many import BuildOptions, build
 from launcher.plan.options import SyncOptions
 from launcher.runs.sync import sync
+from launcher.secrets.gather import Drivers
+from runner.contract import Destination
 from tests.unit.engine.builders import FakeEngine
 from tests.unit.images.projects import project, source
 from tests.unit.images.standing_in import Answer, engine
@@ -19,7 +22,7 @@ from tests.unit.images.standing_in import Answer, engine
 DOCKER = """\
 #!/bin/sh
 PATH=/usr/bin:/bin
-[ "$1" != --version ] || { echo 'Docker version 20.10.24, build abc'; exit; }
+[ "$1" != --version ] || { touch "$(dirname "$0")/asked"; echo 'Docker version 20.10.24, build abc'; exit; }
 echo "$@" >>"$(dirname "$0")/builds"
 trap 'stopped=1' INT
 kill -INT $PPID
@@ -72,3 +75,15 @@ def test_nor_does_one_where_a_sync_makes_the_image(tmp_path: Path, tool: Path) -
         outcome = sync(loaded, loaded.sources, SyncOptions(), engine=Docker({}), environ=environ)
     assert (outcome.records[0].message, outcome.exit_code) == ("stopped as asked", 130)
     assert "--target packages" in begun(tool)
+
+
+def test_nor_does_one_after_a_stop_while_a_builder_is_looked_for(tmp_path: Path, tool: Path) -> None:
+    loaded = project(tmp_path, source("one", requirements=("six==1.16.0",)))
+    environ = {"HOME": str(tmp_path), "PATH": str(tool.parent)}
+    asked = tool.parent / "asked"
+    with engine(answer) as client:
+        make = docker_images(client, loaded, environ, "linux/amd64", SyncOptions(), asked.exists)
+        with pytest.raises(BuildError, match="stopped"):
+            make(loaded.sources[0], Drivers(Destination("dummy")), print)
+    assert asked.exists()
+    assert not (tool.parent / "builds").exists()
