@@ -76,7 +76,8 @@ setup-dev:
 	@scripts/setup dev
 
 .PHONY: test
-test: lint test-unit ## everything: linters, and the three suites below
+test: setup-dev ## everything: linters, and the three suites below
+	@$(MAKE) --no-print-directory $(side_by_side) lint test-unit
 	@scripts/test-needs pipeline containers
 	@echo "tests: test-pipeline and test-containers run side by side; each is shown when it has ended"
 	@$(MAKE) --no-print-directory $(side_by_side) test-pipeline test-containers
