@@ -13,7 +13,6 @@ import functools
 import gc
 import importlib
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ import click
 from launcher import __version__
 from launcher.commands import common
 from launcher.console import streams
-from launcher.errors import DltpodError, Exit, without_credentials
+from launcher.errors import DltpodError, Exit, move_away, without_credentials
 
 COMMANDS = {
     "init": "Create a project in this folder, with a first source.",
@@ -209,8 +208,7 @@ def _file_in_the_way(error: OSError) -> str:
     found = next((path for path in (place, *place.parents) if path.is_file()), None)
     if found is None:
         return ""
-    away = shlex.join(["mv", str(found), f"{found}.bad"])
-    return f"{found} is a file, not a folder" + (f": `{away}`" if found.name == ".dltpod" else "")
+    return f"{found} is a file, not a folder" + (f": `{move_away(found)}`" if found.name == ".dltpod" else "")
 
 
 def _crash(error: BaseException) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import enum
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -100,6 +101,11 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 def counted(number: int, one: str) -> str:
     """A number and what it counts: ``1 row``, ``2,000 rows``."""
     return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
+def move_away(file: Path | str) -> str:
+    """The command that moves a file out of the way, as a shell takes it."""
+    return shlex.join(["mv", str(file), f"{file}.bad"])
 
 
 def page(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.errors import DltpodError, counted, page
+from launcher.errors import DltpodError, counted, move_away, page
 from launcher.host import rights
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _folders(project: Project) -> Iterator[Finding]:
     for folder in (project.private, project.data):
         place = folder if folder.exists() else project.root
         if folder.is_file():
-            yield Finding("folder", FAIL, f"{folder} is a file", f"mv {folder} {folder}.bad")
+            yield Finding("folder", FAIL, f"{folder} is a file", move_away(folder))
         elif rights.can_write(place):
             yield Finding("folder", OK, f"{folder} can be written")
         else:

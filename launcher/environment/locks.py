@@ -14,7 +14,7 @@ from pathlib import Path
 
 from launcher.config.models import Project, Source
 from launcher.environment.values import Environment
-from launcher.errors import ConfigurationError
+from launcher.errors import ConfigurationError, move_away
 
 FOLDER = "locks"
 _INPUTS = re.compile(r"^# inputs: (\w+)$", re.MULTILINE)
@@ -75,5 +75,5 @@ def text_of(path: Path) -> str | None:
         raise ConfigurationError(f"{shown} can't be read: {error.strerror}", f"ls -l {shown}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(
-            f"{shown} can't be read: it is no text", f"mv {shown} {shown}.bad; dltpod lock {path.stem}"
+            f"{shown} can't be read: it is no text", f"{move_away(shown)}; dltpod lock {path.stem}"
         ) from None

@@ -6,7 +6,6 @@ import concurrent.futures
 import contextlib
 import errno
 import os
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,15 @@ from launcher import __version__, log
 from launcher.config.models import Project, Source
 from launcher.engines.images import ImageFor
 from launcher.engines.protocol import Engine, StopRequest
-from launcher.errors import AlreadyRunning, BuildError, ConfigurationError, DltpodError, EngineError, Exit
+from launcher.errors import (
+    AlreadyRunning,
+    BuildError,
+    ConfigurationError,
+    DltpodError,
+    EngineError,
+    Exit,
+    move_away,
+)
 from launcher.host import rights as owners
 from launcher.host.launchers import Launchers
 from launcher.images import scratch
@@ -375,7 +382,7 @@ def _make_writable(project: Project) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"{project.private} can't be made: {error.strerror}",
-            f"it is a file: `{shlex.join(['mv', str(project.private), f'{project.private}.bad'])}`"
+            f"it is a file: `{move_away(project.private)}`"
             if project.private.is_file()
             else owners.rights_hint(project.root) or "run dltpod as the owner of the project's folder",
         ) from None
