@@ -23,7 +23,7 @@ class Steps:
     """
 
     period = 0.5
-    """Seconds between two progress events."""
+    """Seconds between two progress events; a pod's run sets a longer one."""
 
     def __init__(self, emit: Emit = lambda kind, fields: None) -> None:
         self.emit = emit
@@ -73,8 +73,8 @@ def collector(steps: Steps) -> typing.Any:
             self.extracted: dict[str, int] = {}
             self.normalized: dict[str, int] = {}
             self.step = ""
-            # the first soon: until there are rows, the supervisor may take the run for one that only fails
-            self._due = time.monotonic() + min(steps.period, 0.5)
+            # the first is soon in a pod too: a run without rows may be taken for one that only fails
+            self._due = time.monotonic() + Steps.period
             self._sent: dict[str, typing.Any] = {}
             self._jobs = [0, 0]
 
