@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from launcher.images import gc
-from tests.unit.images.standing_in import Answer, engine
+from tests.stand_ins.web import Answer
+from tests.unit.images.standing_in import engine
 
 LONG_AGO, NOW = "2026-01-01T00:00:00Z", 1_800_000_000.0
 DAYS = "unused for 379 days"
@@ -27,7 +28,7 @@ def test_the_build_cache_is_left_alone_where_the_engine_is_busy_with_its_disk() 
 
     def answer(path: str) -> Answer:
         asked.append(path)
-        return 500, {"message": busy}
+        return Answer({"message": busy}, 500)
 
     item = gc.Item("folder", "any", 1, "unused")
     with engine(answer) as client:
@@ -48,7 +49,7 @@ def test_of_the_build_cache_goes_what_is_dltpods_and_neither_young_nor_in_use() 
         row("used", InUse=True),
         row("foreign", "mount /root/.cache from exec"),
     ]
-    with engine(lambda path: (200, {"BuildCache": rows})) as client:
+    with engine(lambda path: Answer({"BuildCache": rows})) as client:
         found = gc.with_build_cache(gc.Plan(), client, now=NOW)
     assert found == gc.Plan(
         (

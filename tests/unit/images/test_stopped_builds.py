@@ -15,9 +15,10 @@ from launcher.plan.options import SyncOptions
 from launcher.runs.sync import sync
 from launcher.secrets.gather import Drivers
 from runner.contract import Destination
+from tests.stand_ins.web import Answer
 from tests.unit.engine.builders import FakeEngine
 from tests.unit.images.projects import project, source
-from tests.unit.images.standing_in import Answer, engine
+from tests.unit.images.standing_in import engine
 
 DOCKER = """\
 #!/bin/sh
@@ -35,9 +36,9 @@ echo '{"six": "1.16.0"}' >"$to/packages.json"
 
 def answer(path: str) -> Answer:
     if path.startswith("/version"):
-        return 200, {"Os": "linux", "Arch": "amd64"}
+        return Answer({"Os": "linux", "Arch": "amd64"})
     missing = re.search("dltpod/(source|environment)", path)
-    return (404, {"message": "no such image"}) if missing else (200, {"Id": "sha256:0"})
+    return Answer({"message": "no such image"}, 404) if missing else Answer({"Id": "sha256:0"})
 
 
 @pytest.fixture
