@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError, ConfigurationError
 from launcher.secrets.gather import read_environment
 from tests.unit.cli.records import WELL
+from tests.unit.closed import closed, open_folder
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import given, source
 
@@ -209,34 +208,27 @@ def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "file", "closed", "mode", "hint"),
+    ("module", "file", "shut", "mode", "hint"),
     [
         ("api", "api.py", "api.py", 0, "chmod a+r"),
         ("api", "api/__init__.py", "api", 0, "chmod -R a+rX"),
-        ("api", "api/__init__.py", "api", 0o744, "chmod -R a+rX"),
-        ("api", "api/other.py", "api", 0o711, "chmod -R a+rX"),
+        ("api", "api/__init__.py", "api", 0o444, "chmod -R a+rX"),
+        ("api", "api/other.py", "api", 0o111, "chmod -R a+rX"),
         ("erp.api", "erp/api/__init__.py", "erp", 0, "chmod -R a+rX"),
         ("api", "api/__init__.py", ".", 0, "chmod -R a+rX"),
     ],
 )
 def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
-    module: str, file: str, closed: str, mode: int, hint: str
+    module: str, file: str, shut: str, mode: int, hint: str
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="dltpod-check-") as name:
-        project = given(Path(name), entry(module=module))
+    with open_folder() as root:
+        project = given(root, entry(module=module))
         write(project.root, CODE, f"custom_sources/{file}")
-        place = project.custom_sources / closed
-        place.chmod(mode)
-        Path(name).chmod(0o755)
-        caller = os.geteuid()
-        os.seteuid(caller or 65534)  # permissions mean nothing to root
-        try:
+        place = project.custom_sources / shut
+        with closed(place, mode):
             found = check_source(project, source(project, "acme"), {})
             with pytest.raises(ConfigurationError) as refused:
                 describe(project, source(project, "acme"), base_identity="")
-        finally:
-            os.seteuid(caller)
-            place.chmod(0o700)
         describe(project, source(project, "acme"), base_identity="")
     (row,) = (row for row in found if row.what == "module")
     told = project.custom_sources / file.removesuffix("/__init__.py").removesuffix("/other.py")

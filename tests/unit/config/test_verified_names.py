@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from bench import verified_cases
 from launcher.config import load
 from launcher.config.verified import KNOWN, verified_name
+from tests.unit.closed import closed, open_folder
 from tests.unit.config.project import write
 
 ENTRY = "sources:\n  - {{name: a, dlt_native: {{source_module: {module}, source_function: f}}{more}}}\n"
@@ -61,19 +60,12 @@ def test_anything_that_can_account_for_the_name_comes_first(
 
 @pytest.mark.parametrize("module", ["api", "stripe"])
 def test_a_project_is_loaded_where_its_code_may_not_be_looked_at(module: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="dltpod-verified-") as name:
-        file = write(Path(name), ENTRY.format(module=module, more=""))
-        code = write(Path(name), "", f"custom_sources/{module}.py").parent
+    with open_folder() as root:
+        file = write(root, ENTRY.format(module=module, more=""))
+        code = write(root, "", f"custom_sources/{module}.py").parent
         load(file)  # while root can read all that this takes
-        code.chmod(0)
-        Path(name).chmod(0o755)
-        caller = os.geteuid()
-        os.seteuid(caller or 65534)  # permissions mean nothing to root
-        try:
+        with closed(code):
             assert load(file).names == {"a"}
-        finally:
-            os.seteuid(caller)
-            code.chmod(0o700)
 
 
 def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from launcher.environment.values import Environment
 from launcher.errors import ConfigurationError
+from tests.unit.closed import closed, open_folder
 from tests.unit.images.projects import described, source
 
 
@@ -64,19 +63,10 @@ def test_a_source_of_another_destination_has_no_say(tmp_path: Path) -> None:
 
 
 def test_a_source_whose_code_may_not_be_read_hinders_no_other() -> None:
-    with tempfile.TemporaryDirectory(prefix="dltpod-duckdb-") as name:
-        closed = Path(name) / "custom_sources/closed"
-        closed.mkdir(parents=True)
-        closed.chmod(0)
-        Path(name).chmod(0o755)
-        caller = os.geteuid()
-        os.seteuid(caller or 65534)  # permissions mean nothing to root
-        try:
-            one, other = (
-                source("one", destination="duckdb"),
-                source("two", module="closed", destination="duckdb"),
-            )
-            assert duckdb(described(Path(name), one, other)) == "duckdb==2.0.0"
-        finally:
-            os.seteuid(caller)
-            closed.chmod(0o700)
+    one = source("one", destination="duckdb")
+    other = source("two", module="shut", destination="duckdb")
+    with open_folder() as root:
+        shut = root / "custom_sources/shut"
+        shut.mkdir(parents=True)
+        with closed(shut):
+            assert duckdb(described(root, one, other)) == "duckdb==2.0.0"
