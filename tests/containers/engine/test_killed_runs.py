@@ -64,7 +64,7 @@ def next_sync(events: Folder) -> RunRecord:
     ("phase", "after"),
     [
         *[("start", 0.0), ("extract", 0.4), ("normalize", 0.0)],
-        ("load", 0.15),  # at exact points: tests/pipeline/test_killed.py
+        *[("load", 0.0), ("load", 0.15)],  # at exact points: tests/pipeline/test_killed.py
     ],
 )
 def test_after_kill_9_of_the_runner_the_next_sync_has_every_row_once(

@@ -187,21 +187,21 @@ class Together(Listener):
             self.times += 1
 
 
-def test_eight_sources_that_load_at_once_share_one_duckdb_file_without_a_lock_error(
+def test_sixteen_sources_eight_of_which_load_at_once_share_one_duckdb_file_without_a_lock_error(
     project: Folder,
 ) -> None:
     project.code("held", HELD)
-    for number in range(8):
+    for number in range(16):
         project.source(f"s{number}", "held", "events", {"total": 100 + number}, container={"memory": "512m"})
     together = Together(project, 8)
     outcome = project.sync(jobs=8, listener=together)
     assert {record.status for record in outcome.records} == {"ok"}, [
         (record.source, record.message) for record in outcome.records if record.status != "ok"
     ]
-    assert together.times == 1
+    assert together.times == 2
     assert all(record.attempts == 1 for record in outcome.records)
-    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(8)]
-    assert counts == [100 + n for n in range(8)]
+    counts = [project.rows(f"SELECT count(*) FROM raw_s{n}.events")[0][0] for n in range(16)]
+    assert counts == [100 + n for n in range(16)]
     assert project.containers() == []
 
 

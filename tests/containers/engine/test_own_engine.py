@@ -1,13 +1,16 @@
 """What shows on an engine of the tests' own alone. They share it: its image takes long to get there.
 
-Names behind ``container.egress``, where it asks a name server of the test's. And it dies in the middle of a
-run: it is named, and every row is there once in the end.
+Its build cache, which nobody else adds to. Names behind ``container.egress``, where it asks a name server of
+the test's. And it dies in the middle of a run: it is named, and every row is there once in the end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +22,8 @@ from launcher.engines.docker.engine import DockerEngine
 from launcher.engines.docker.network import own_network
 from launcher.host.docker_engine import connect
 from launcher.host.launchers import Launchers
+from launcher.images import gc
+from launcher.images.buildkit import find_cli
 from launcher.images.tags import Image
 from launcher.plan.options import SyncOptions
 from launcher.plan.values import NETWORK
@@ -127,6 +132,21 @@ def place(engine: OwnEngine, image: Image) -> Iterator[Place]:
     yield Place(server, "somebodys")
     server.remove(force=True)
     own.close()
+
+
+def test_gc_finds_its_own_in_the_engines_build_cache(engine: OwnEngine, image: Image) -> None:
+    environ = {**os.environ, "DOCKER_HOST": engine.host}
+    cli = find_cli(environ)
+    step = "RUN --mount=type=cache,target={} /opt/venv/bin/python --version"
+    places = ("/dev/dltpod/ours", "/somebodys")
+    text = "\n".join((f"FROM {image.reference}", *map(step.format, places)))
+    build = [cli.path, "build", "--network=none", "-"]
+    subprocess.run(build, input=text.encode(), env=cli.environment, check=True, capture_output=True)
+    with contextlib.closing(connect(environ)) as own:
+        assert gc.with_build_cache(gc.Plan(), own) == gc.Plan()
+        old = gc.with_build_cache(gc.Plan(), own, now=time.time() + 31 * 24 * 3600)
+    assert old.notes == ()
+    assert [item.name for item in old.items].count("wheels and packages") == 1
 
 
 def walled(folder: Folder, network: str) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from tests.containers.folder import NO_NETWORK, REPOSITORY, Folder
 
-# Each dlt and each Python; the newest on the newest is what all other tests run with.
+# Each dlt, each Python, and the corners; the newest on the newest is what all other tests run with.
 VERSIONS = {
     "oldest_on_debian_12": ("3.11", "1.18.2"),
     "newest_on_debian_12": ("3.11", "1.31.0"),
+    "oldest": ("3.13", "1.18.2"),
     "between": ("3.13", "1.24.0"),
 }
 CODE = """
