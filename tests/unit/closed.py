@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-
-@contextlib.contextmanager
-def open_folder() -> Iterator[Path]:
-    """An empty folder that every user may enter; pytest's own are their owner's."""
-    with tempfile.TemporaryDirectory(prefix="dltpod-closed-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @contextlib.contextmanager

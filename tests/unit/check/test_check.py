@@ -17,7 +17,7 @@ from launcher.environment.verified_sources import Repository
 from launcher.errors import BuildError, ConfigurationError
 from launcher.secrets.gather import read_environment
 from tests.unit.cli.records import WELL
-from tests.unit.closed import closed, open_folder
+from tests.unit.closed import closed
 from tests.unit.config.project import write
 from tests.unit.secrets.asking import given, source
 
@@ -219,20 +219,19 @@ def test_a_module_of_a_verified_source_is_found_in_it(tmp_path: Path) -> None:
     ],
 )
 def test_code_that_may_not_be_read_is_told_with_the_chmod_that_mends_it(
-    module: str, file: str, shut: str, mode: int, hint: str
+    place: Path, module: str, file: str, shut: str, mode: int, hint: str
 ) -> None:
-    with open_folder() as root:
-        project = given(root, entry(module=module))
-        write(project.root, CODE, f"custom_sources/{file}")
-        place = project.custom_sources / shut
-        with closed(place, mode):
-            found = check_source(project, source(project, "acme"), {})
-            with pytest.raises(ConfigurationError) as refused:
-                describe(project, source(project, "acme"), base_identity="")
-        describe(project, source(project, "acme"), base_identity="")
+    project = given(place, entry(module=module))
+    write(project.root, CODE, f"custom_sources/{file}")
+    unreadable = project.custom_sources / shut
+    with closed(unreadable, mode):
+        found = check_source(project, source(project, "acme"), {})
+        with pytest.raises(ConfigurationError) as refused:
+            describe(project, source(project, "acme"), base_identity="")
+    describe(project, source(project, "acme"), base_identity="")
     (row,) = (row for row in found if row.what == "module")
     told = project.custom_sources / file.removesuffix("/__init__.py").removesuffix("/other.py")
-    assert (row.text, row.hint) == (f"{told}: can't be read: Permission denied", f"{hint} {place}")
+    assert (row.text, row.hint) == (f"{told}: can't be read: Permission denied", f"{hint} {unreadable}")
     assert (refused.value.message, refused.value.hint) == (row.text, row.hint)
     assert [row.what for row in found if row.level is Level.WRONG] == ["module"]
 

@@ -9,7 +9,7 @@ import pytest
 from bench import verified_cases
 from launcher.config import load
 from launcher.config.verified import KNOWN, verified_name
-from tests.unit.closed import closed, open_folder
+from tests.unit.closed import closed
 from tests.unit.config.project import write
 
 ENTRY = "sources:\n  - {{name: a, dlt_native: {{source_module: {module}, source_function: f}}{more}}}\n"
@@ -59,13 +59,12 @@ def test_anything_that_can_account_for_the_name_comes_first(
 
 
 @pytest.mark.parametrize("module", ["api", "stripe"])
-def test_a_project_is_loaded_where_its_code_may_not_be_looked_at(module: str) -> None:
-    with open_folder() as root:
-        file = write(root, ENTRY.format(module=module, more=""))
-        code = write(root, "", f"custom_sources/{module}.py").parent
-        load(file)  # while root can read all that this takes
-        with closed(code):
-            assert load(file).names == {"a"}
+def test_a_project_is_loaded_where_its_code_may_not_be_looked_at(module: str, place: Path) -> None:
+    file = write(place, ENTRY.format(module=module, more=""))
+    code = write(place, "", f"custom_sources/{module}.py").parent
+    load(file)  # while root can read all that this takes
+    with closed(code):
+        assert load(file).names == {"a"}
 
 
 def test_another_repository_has_names_of_its_own(tmp_path: Path) -> None:

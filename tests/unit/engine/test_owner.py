@@ -6,10 +6,8 @@ import ctypes
 import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,14 +34,6 @@ SOURCES = """
         dlt_native: {source_module: shop, source_function: rows}
         schedule: "0 * * * *"
 """
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every user may enter; pytest's own is root's."""
-    with tempfile.TemporaryDirectory(prefix="dltpod-owner-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture

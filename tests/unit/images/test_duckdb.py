@@ -8,7 +8,7 @@ import pytest
 
 from launcher.environment.values import Environment
 from launcher.errors import ConfigurationError
-from tests.unit.closed import closed, open_folder
+from tests.unit.closed import closed
 from tests.unit.images.projects import described, source
 
 
@@ -62,11 +62,10 @@ def test_a_source_of_another_destination_has_no_say(tmp_path: Path) -> None:
     assert all("duckdb==2" not in item.text for item in described(tmp_path, other, one).requirements)
 
 
-def test_a_source_whose_code_may_not_be_read_hinders_no_other() -> None:
+def test_a_source_whose_code_may_not_be_read_hinders_no_other(place: Path) -> None:
     one = source("one", destination="duckdb")
     other = source("two", module="shut", destination="duckdb")
-    with open_folder() as root:
-        shut = root / "custom_sources/shut"
-        shut.mkdir(parents=True)
-        with closed(shut):
-            assert duckdb(described(root, one, other)) == "duckdb==2.0.0"
+    shut = place / "custom_sources/shut"
+    shut.mkdir(parents=True)
+    with closed(shut):
+        assert duckdb(described(place, one, other)) == "duckdb==2.0.0"
