@@ -49,8 +49,12 @@ class Signature:
     open_ended: bool
     injected: dict[str, str]
     """Parameter to ``secrets`` or ``config``: what dlt looks up where it is not given."""
-    optional: frozenset[str]
-    """Parameters of ``injected`` that may stay without a value, or have other places to come from."""
+    annotations: dict[str, str]
+    """Parameter to its annotation as it is written; empty where there is none."""
+
+    def may_be_empty(self, name: str) -> bool:
+        """Of ``injected``: it may be None, or credentials that dlt finds elsewhere (a cloud's own)."""
+        return any(word in self.annotations[name] for word in ("Optional", "None", "Credentials"))
 
 
 def function(source: Source, module: code.Module) -> Iterator[Row]:
@@ -115,15 +119,15 @@ def signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
     by_position = {argument.arg for argument in arguments.posonlyargs}
     both = [pair for pair in both if pair[0].arg not in by_position]
     both += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
-    injected = {argument.arg: kind for argument, default in both if (kind := _injected(default))}
+    annotations = {argument.arg: _text(argument.annotation) for argument, _ in both}
     return Signature(
-        names=tuple(argument.arg for argument, _ in both),
+        names=tuple(annotations),
         required=tuple(
-            a.arg for a, default in both if default is None and "incremental" not in _text(a.annotation)
+            a.arg for a, default in both if default is None and "incremental" not in annotations[a.arg]
         ),
         open_ended=arguments.kwarg is not None,
-        injected=injected,
-        optional=frozenset(a.arg for a, _ in both if a.arg in injected and _may_be_empty(a)),
+        injected={argument.arg: kind for argument, default in both if (kind := _injected(default))},
+        annotations=annotations,
     )
 
 
@@ -146,12 +150,6 @@ def _text(annotation: ast.expr | None) -> str:
         return ""
 
 
-def _may_be_empty(argument: ast.arg) -> bool:
-    """Optional ones, and credentials that dlt can find elsewhere: a cloud's own default, say."""
-    hint = _text(argument.annotation)
-    return "Optional" in hint or "None" in hint or "Credentials" in hint
-
-
 def _arguments(
     source: Source, node: ast.FunctionDef | ast.AsyncFunctionDef, classes: Collection[str]
 ) -> Iterator[Row]:
@@ -160,7 +158,7 @@ def _arguments(
     if known is None:
         return
     given = source.dlt_native.function_kwargs
-    holders = _with_fields(node, known, classes)
+    holders = _with_fields(known, classes)
     signed = f"its signature: {node.name}({', '.join(known.names)})"
     faults = []
     for name in given:
@@ -183,16 +181,12 @@ def _arguments(
         yield Row("arguments", Level.OK, _listed(list(given)))
 
 
-def _with_fields(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, known: Signature, classes: Collection[str]
-) -> list[str]:
+def _with_fields(known: Signature, classes: Collection[str]) -> list[str]:
     """The parameters whose type may have fields of its own: credentials, or a class of the module."""
-    arguments = (*node.args.args, *node.args.kwonlyargs)
-    words = {a.arg: re.findall(r"\w+", _text(a.annotation)) for a in arguments if a.arg in known.names}
     return [
         name
-        for name, found in words.items()
-        if any(word in classes or word.endswith("Credentials") for word in found)
+        for name, annotation in known.annotations.items()
+        if any(word in classes or word.endswith("Credentials") for word in re.findall(r"\w+", annotation))
     ]
 
 
@@ -216,7 +210,7 @@ def missing_secrets(
     parts = {p for name in sliced.names if not name.startswith("destination.") for p in name.split(".")}
     complete = True
     for name, kind in known.injected.items():
-        if name in source.dlt_native.function_kwargs or name in known.optional or name in parts:
+        if name in source.dlt_native.function_kwargs or known.may_be_empty(name) or name in parts:
             continue
         complete = False
         if not asked:

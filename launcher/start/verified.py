@@ -48,7 +48,7 @@ def make(verified: Repository, module: str, name: str, python: str) -> Kind:
         )
     chosen = next((f for f in (module, f"{module}_source", "source") if f in offered), offered[0])
     known = signature(functions[chosen])
-    arguments = _arguments(functions[chosen], known) if known is not None else {}
+    arguments = _arguments(known) if known is not None else {}
     release = choose(DEFAULT_DLT, python, source=name)
     return Kind(
         entry=_entry(name, module, chosen, [f for f in offered if f != chosen], arguments)
@@ -83,11 +83,11 @@ def _entry(name: str, module: str, chosen: str, others: list[str], arguments: di
     return "\n".join(lines) + "\n"
 
 
-def _arguments(node: code.Function, known: Signature) -> dict[str, object]:
+def _arguments(known: Signature) -> dict[str, object]:
     """The arguments that have no default and are no secrets, each with an empty value of its type."""
     wanted = [*known.required]
-    wanted += [a for a, kind in known.injected.items() if kind == "config" and a not in known.optional]
-    return {name: _SAMPLES.get(_annotation(node, name).partition("[")[0], "") for name in wanted}
+    wanted += [a for a, kind in known.injected.items() if kind == "config" and not known.may_be_empty(a)]
+    return {name: _SAMPLES.get(known.annotations[name].partition("[")[0], "") for name in wanted}
 
 
 def _secrets(functions: dict[str, code.Function], chosen: str) -> list[Secret]:
@@ -99,9 +99,11 @@ def _secrets(functions: dict[str, code.Function], chosen: str) -> list[Secret]:
         *(f for f in functions if f in named and f != chosen and "resource" in decorators(functions[f])),
     ):
         known = signature(functions[name])
-        for argument, kind in known.injected.items() if known is not None else ():
+        if known is None:
+            continue
+        for argument, kind in known.injected.items():
             if kind == "secrets":
-                found += _secret(argument, _annotation(functions[name], argument))
+                found += _secret(argument, known.annotations[argument])
     return sorted(found, key=lambda secret: secret.section)  # in TOML, keys stand before tables
 
 
@@ -112,12 +114,3 @@ def _secret(argument: str, annotation: str) -> list[Secret]:
     if "ConnectionString" in annotation:
         return [Secret(argument, "postgresql://reader:PASSWORD@db.example.com:5432/crm")]
     return [Secret(argument, annotation if "Credentials" in annotation or "Auth" in annotation else "")]
-
-
-def _annotation(node: code.Function, argument: str) -> str:
-    arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-    found = next((a.annotation for a in arguments if a.arg == argument), None)
-    try:
-        return ast.unparse(found) if found is not None else ""
-    except RecursionError:
-        return ""

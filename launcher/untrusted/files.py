@@ -26,16 +26,9 @@ def open_regular(file: Path, *, follow: bool = True) -> int:
 
 def read(file: Path, *, most: int = LARGEST_FILE, follow: bool = True) -> bytes:
     """A regular file's bytes. Raises OSError, for one of more than ``most`` bytes too."""
-    descriptor = open_regular(file, follow=follow)
-    try:
-        parts: list[bytes] = []
-        left = most + 1
-        # Read by descriptor, for a file may claim to be smaller than it is (/proc has such).
-        while left and (part := os.read(descriptor, min(left, 1 << 20))):
-            parts.append(part)
-            left -= len(part)
-    finally:
-        os.close(descriptor)
-    if not left:
+    # Its size is not asked for: a file may claim to be smaller than it is (/proc has such).
+    with os.fdopen(open_regular(file, follow=follow), "rb") as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", str(file))
-    return b"".join(parts)
+    return content
