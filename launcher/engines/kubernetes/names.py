@@ -24,6 +24,7 @@ LONGEST_NAME = 52
 """Kubernetes' limit for a CronJob: its Jobs' names have eleven characters more, and must be labels."""
 
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?\Z")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ def base_name(job: JobSpec) -> str:
         raise ConfigurationError(
             f"'{name}' has {len(name)} characters, and a name in Kubernetes has at most {LONGEST_NAME}",
             f"shorten the source's name, or `project:` in sources.yml, by {len(name) - LONGEST_NAME}",
+        )
+    if not _NAME.match(name):
+        raise ConfigurationError(
+            f"'{name}' is no name that Kubernetes takes",
+            "give `project:` lower-case letters, digits and hyphens",
         )
     return name
 

@@ -272,9 +272,13 @@ def test_a_name_too_long_for_kubernetes_is_refused_with_the_number_of_characters
     assert "by 3" in caught.value.hint
 
 
-def test_a_project_name_that_is_no_label_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"'acme-' can't be the label dltpod\.project"):
-        kubernetes_files([with_job(plan(), project="acme-")])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("Äcme", "is no name that Kubernetes takes"), ("acme-", r"'acme-' can't be the label dltpod\.project")],
+)
+def test_a_project_name_that_is_no_label_is_refused(name: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        kubernetes_files([with_job(plan(), project=name)])
 
 
 def test_the_kustomization_sets_the_namespace_that_all_sources_share() -> None:
