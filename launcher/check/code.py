@@ -44,13 +44,17 @@ class Row:
 class Signature:
     """The parameters that can be given by name."""
 
-    names: tuple[str, ...]
+    annotations: dict[str, str]
+    """Each parameter's annotation as it is written; empty where there is none."""
     required: tuple[str, ...]
     open_ended: bool
     injected: dict[str, str]
     """Parameter to ``secrets`` or ``config``: what dlt looks up where it is not given."""
-    annotations: dict[str, str]
-    """Parameter to its annotation as it is written; empty where there is none."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters, in their order."""
+        return tuple(self.annotations)
 
     def may_be_empty(self, name: str) -> bool:
         """Of ``injected``: it may be None, or credentials that dlt finds elsewhere (a cloud's own)."""
@@ -121,13 +125,12 @@ def signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
     both += list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
     annotations = {argument.arg: _text(argument.annotation) for argument, _ in both}
     return Signature(
-        names=tuple(annotations),
+        annotations=annotations,
         required=tuple(
             a.arg for a, default in both if default is None and "incremental" not in annotations[a.arg]
         ),
         open_ended=arguments.kwarg is not None,
         injected={argument.arg: kind for argument, default in both if (kind := _injected(default))},
-        annotations=annotations,
     )
 
 
