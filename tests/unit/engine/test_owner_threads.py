@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +16,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root takes anoth
 
 
 @pytest.fixture
-def project() -> Iterator[Path]:
-    """Another user's folder; pytest's own can be entered by root alone."""
-    with tempfile.TemporaryDirectory(prefix="dltpod-owner-") as name:
-        os.chown(name, OWNER, OWNER)
-        yield Path(name)
+def project(place: Path) -> Path:
+    """Another user's folder."""
+    os.chown(place, OWNER, OWNER)
+    return place
 
 
 def test_threads_of_one_process_take_the_owners_rights_each_and_leave_in_any_order(project: Path) -> None:
